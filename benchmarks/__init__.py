@@ -1,0 +1,1 @@
+"""Plans, runs and stores the suite, and times it. Imports `protocols` only."""

@@ -1,0 +1,200 @@
+"""Run folders: `<out>/runs/<id>/`. Done is written last, by rename, and believed."""
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocols.contract import LATENCY_FILES, TRAIN_FILES
+from protocols.errors import RequestError
+from protocols.spec import RunSpec
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = (".py", ".toml", ".gz")
+
+
+def source_digests(framework: str) -> dict[str, str]:
+    """SHA-256 of the sources that made a run: of `protocols/` and of its twin."""
+    digests = {}
+    for name in ("protocols", f"impl_{framework}"):
+        digest = hashlib.sha256()
+        for path in sorted((ROOT / name).rglob("*")):
+            if path.suffix in SOURCES:
+                digest.update(path.relative_to(ROOT).as_posix().encode())
+                digest.update(path.read_bytes())
+        digests[name] = digest.hexdigest()
+    return digests
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run. `status`: "done", "stale" (done by other sources) or "failed"."""
+
+    spec: RunSpec
+    folder: Path
+    status: str
+    reason: str = ""  # of a failure
+
+    @property
+    def done(self) -> bool:
+        """Whether its results may be read (stale ones may; they are marked)."""
+        return self.status in ("done", "stale")
+
+    def _json(self, name: str) -> dict[str, Any]:
+        return json.loads((self.folder / name).read_text())
+
+    @cached_property
+    def env(self) -> dict[str, Any]:
+        """Versions, device, threads, engine."""
+        return self._json("env.json")
+
+    @cached_property
+    def timings(self) -> dict[str, Any]:
+        """Seconds by part, or latencies."""
+        return self._json("timings.json")
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """run.json: when it finished, file sizes and SHA-256, source digests."""
+        return self._json("run.json")
+
+    @cached_property
+    def history(self) -> list[dict[str, float]]:
+        """One dictionary an epoch, keys of contract.HISTORY."""
+        with (self.folder / "history.csv").open(newline="") as file:
+            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """The arrays of predictions.npz."""
+        with np.load(self.folder / "predictions.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+
+class Store:
+    """The runs under one output folder."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.runs_folder = out / "runs"
+        self._sources: dict[str, dict[str, str]] = {}
+
+    def check_writable(self) -> None:
+        """Raises RequestError unless `out` can be written; creates nothing."""
+        folder = self.out
+        while not folder.exists():
+            folder = folder.parent
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise RequestError(
+                f"the output folder {self.out} can't be written; give another with --out DIR"
+            )
+
+    def find(self, spec: RunSpec) -> Run | None:
+        """The run of exactly this spec, done, stale or failed; None if there is none."""
+        return self._read(self.runs_folder / spec.id)
+
+    def runs(self) -> list[Run]:
+        """Every done, stale or failed run, by id."""
+        if not self.runs_folder.is_dir():
+            return []
+        folders = sorted(self.runs_folder.iterdir())
+        found = (self._read(f) for f in folders if f.is_dir() and not f.name.startswith("."))
+        return [run for run in found if run]
+
+    def _read(self, folder: Path) -> Run | None:
+        try:
+            spec = RunSpec.from_json((folder / "spec.json").read_text())
+        except (OSError, ValueError, TypeError):
+            return None  # unfinished, or of another contract
+        if (folder / "run.json").exists():
+            record = json.loads((folder / "run.json").read_text())
+            if spec.framework not in self._sources:
+                self._sources[spec.framework] = source_digests(spec.framework)
+            current = record["sources"] == self._sources[spec.framework]
+            return Run(spec, folder, "done" if current else "stale")
+        if (folder / "failed.json").exists():
+            return Run(
+                spec, folder, "failed", json.loads((folder / "failed.json").read_text())["reason"]
+            )
+        return None
+
+    def begin(self, spec: RunSpec) -> Path:
+        """A fresh hidden folder to write the run into."""
+        folder = self.runs_folder / f".{spec.id}.{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    def finish(self, spec: RunSpec, folder: Path) -> Run:
+        """Checks what the twin wrote, adds run.json, renames. ValueError if it's not whole."""
+        if RunSpec.from_json((folder / "spec.json").read_text()) != spec:
+            raise ValueError("the worker answered with another spec")
+        needed = TRAIN_FILES if spec.stage == "train" else LATENCY_FILES
+        lacking = [name for name in needed if not (folder / name).is_file()]
+        if lacking:
+            raise ValueError(f"the worker left out {', '.join(lacking)}")
+        record = {
+            "id": spec.id,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "sources": source_digests(spec.framework),
+            "files": {
+                path.name: {"size": path.stat().st_size, "sha256": _sha256(path)}
+                for path in sorted(folder.iterdir())
+            },
+        }
+        _write(folder / "run.json", record)
+        self._publish(spec, folder)
+        return Run(spec, self.runs_folder / spec.id, "done")
+
+    def fail(self, spec: RunSpec, folder: Path, reason: str) -> Run:
+        """Keeps a failed run visible: spec, log and reason."""
+        (folder / "spec.json").write_text(spec.to_json())
+        _write(folder / "failed.json", {"id": spec.id, "reason": reason})
+        self._publish(spec, folder)
+        return Run(spec, self.runs_folder / spec.id, "failed", reason)
+
+    def _publish(self, spec: RunSpec, folder: Path) -> None:
+        """Renames into place. A done run that stands there is kept aside, a failed one is not."""
+        final = self.runs_folder / spec.id
+        if (final / "run.json").exists():
+            number = 1
+            while (kept := self.runs_folder / f".{spec.id}.old{number}").exists():
+                number += 1
+            final.rename(kept)
+        else:
+            shutil.rmtree(final, ignore_errors=True)
+        folder.rename(final)
+
+    def discard(self, folder: Path) -> None:
+        """Removes what an interrupted run wrote."""
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def validate(self) -> list[str]:
+        """One sentence for every file of a done run that is missing or altered."""
+        wrong = []
+        for run in self.runs():
+            for name, entry in run.record["files"].items() if run.done else ():
+                path = run.folder / name
+                if not path.is_file():
+                    wrong.append(f"{path}: missing")
+                elif _sha256(path) != entry["sha256"]:
+                    wrong.append(f"{path}: altered since the run was finished")
+        return wrong
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=1, sort_keys=True))
+    part.rename(path)

@@ -1,0 +1,1 @@
+"""What is to be measured, framework-free: claims, variants, recipes, data, splits, metrics."""

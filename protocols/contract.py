@@ -1,0 +1,144 @@
+"""What a twin hands back for one run: files and their layout, contract version 1.
+
+spec.json         the RunSpec
+env.json          versions, device, threads, engine
+history.csv       one row an epoch: see HISTORY
+predictions.npz   see Recorder.write
+timings.json      seconds by part (training), or latencies (stage "latency")
+log.txt           what the worker printed
+run.json          written last, by benchmarks.store: sizes, SHA-256 of each file, source digests
+"""
+
+import csv
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocols.classes import CLASSES
+from protocols.spec import RunSpec
+
+HISTORY = (
+    "phase",
+    "epoch",  # counts from 1 in each phase
+    "train_loss",  # data loss, training mode, mean over images, nats
+    "penalty",  # L2 term at the epoch's end
+    "train_accuracy",
+    "eval_loss",  # data loss on the test part, inference mode
+    "eval_accuracy",
+    "train_seconds",
+    "eval_seconds",
+)
+TRAIN_FILES = ("spec.json", "env.json", "history.csv", "predictions.npz", "timings.json")
+LATENCY_FILES = ("spec.json", "env.json", "timings.json")
+TABLE3_EPOCHS = (100, 200, 300, 400, 500)  # Jane, Table III
+
+
+class TrainingDiverged(RuntimeError):
+    """No epoch that may be selected has a finite loss."""
+
+
+def milestones(spec: RunSpec) -> dict[int, int]:
+    """Table III's epoch -> the epoch of this run at the same fraction of the schedule.
+
+    Empty for Liang. At `paper` both are equal; below it the fraction is rounded up.
+    """
+    if "epochs" not in spec.recipe:
+        return {}
+    return {e: -(-e * spec.recipe["epochs"] // TABLE3_EPOCHS[-1]) for e in TABLE3_EPOCHS}
+
+
+def data_loss(log_probabilities: np.ndarray, labels: np.ndarray, smoothing: float) -> float:
+    """Mean cross entropy in nats against (1 - s) one-hot + s / 4; float64 arithmetic.
+
+    log_probabilities (n, 4), labels (n,) int.
+    """
+    logp = log_probabilities.astype(np.float64)
+    true = logp[np.arange(len(labels)), labels]
+    return float(-np.mean((1 - smoothing) * true + smoothing * logp.mean(axis=1)))
+
+
+@dataclass
+class Recorder:
+    """Collects a run's epochs, selects one, and writes the folder. Alike for both twins."""
+
+    spec: RunSpec
+    ids: list[str]  # of the test part, in the order of its log-probabilities
+    labels: np.ndarray  # int64 (n,)
+    rows: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[np.ndarray] = field(default_factory=list)  # log-probabilities float32 (n, 4)
+
+    def epoch(
+        self,
+        phase: int,
+        epoch: int,
+        log_probabilities: np.ndarray,
+        *,
+        train_loss: float,
+        penalty: float,
+        train_accuracy: float,
+        train_seconds: float,
+        eval_seconds: float,
+    ) -> None:
+        """Adds one epoch; log_probabilities (n, 4) come from inference mode, after it."""
+        logp = np.asarray(log_probabilities, dtype=np.float32)
+        if logp.shape != (len(self.labels), len(CLASSES)):
+            raise ValueError(f"log-probabilities of shape {logp.shape}")
+        smoothing = self.spec.recipe["label_smoothing"]
+        values = (
+            phase,
+            epoch,
+            train_loss,
+            penalty,
+            train_accuracy,
+            data_loss(logp, self.labels, smoothing),
+            float(np.mean(logp.argmax(axis=1) == self.labels)),
+            train_seconds,
+            eval_seconds,
+        )
+        self.rows.append(dict(zip(HISTORY, values, strict=True)))
+        self.epochs.append(logp)
+
+    @property
+    def selected(self) -> int:
+        """Index of the selected epoch: lowest eval loss of the last phase, earlier on a tie.
+
+        Raises TrainingDiverged if none is finite.
+        """
+        last = max(row["phase"] for row in self.rows)
+        losses = [r["eval_loss"] if r["phase"] == last else np.inf for r in self.rows]
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        if not np.isfinite(losses.min()):
+            raise TrainingDiverged("no epoch has a finite loss on the test part")
+        return int(losses.argmin())
+
+    def write(self, folder: Path, env: dict[str, Any], timings: dict[str, Any]) -> None:
+        """Writes every file but log.txt and run.json into `folder`."""
+        probabilities = [np.exp(logp) for logp in self.epochs]
+        wanted = milestones(self.spec)
+        np.savez_compressed(
+            folder / "predictions.npz",
+            ids=np.array(self.ids),
+            labels=np.asarray(self.labels, dtype=np.int64),
+            classes=np.array(CLASSES),
+            selected=probabilities[self.selected],  # float32 (n, 4)
+            last=probabilities[-1],
+            selected_index=self.selected,  # row of history.csv
+            epochs=np.stack(probabilities).astype(np.float16),  # (rows of history, n, 4)
+            milestone_epochs=np.array(list(wanted), dtype=np.int64),  # Table III's epochs
+            milestones=np.array([probabilities[e - 1] for e in wanted.values()], np.float32),
+        )
+        with (folder / "history.csv").open("w", newline="") as file:
+            writer = csv.DictWriter(file, HISTORY)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        write_common(folder, self.spec, env, timings)
+
+
+def write_common(folder: Path, spec: RunSpec, env: dict[str, Any], timings: dict[str, Any]) -> None:
+    """Writes spec.json, env.json and timings.json."""
+    (folder / "spec.json").write_text(spec.to_json())
+    for name, content in (("env.json", env), ("timings.json", timings)):
+        (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True))

@@ -1,0 +1,85 @@
+"""Small tools for files: folders that appear complete or not at all, ordered threads, progress."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+Progress = Callable[[str, int, int], None]
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+LEFT_OVER = 24 * 3600  # seconds after which an unfinished folder belongs to no living process
+WAITING = 64  # results that may wait for their reader, so that memory stays bounded
+
+
+def throttled(progress: Progress | None, every: float = 0.1) -> Progress:
+    """`progress(what, done, total)` called at most every `every` seconds, and at the end."""
+    last = 0.0
+
+    def call(what: str, done: int, total: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if progress is not None and (now - last >= every or done == total):
+            last = now
+            progress(what, done, total)
+
+    return call
+
+
+@contextmanager
+def aside(folder: Path, finished: Callable[[Path], bool] = Path.exists) -> Iterator[Path]:
+    """A new empty folder beside `folder` that takes its name when the block ends without error.
+
+    Where another process was faster (`finished(folder)`), ours is thrown away; a `folder` that is
+    there unfinished is replaced. After an error nothing is left. Raises OSError.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for old in folder.parent.glob(f"{folder.name}.tmp-*"):
+        if time.time() - old.stat().st_mtime > LEFT_OVER:
+            shutil.rmtree(old, ignore_errors=True)
+    work = folder.with_name(f"{folder.name}.tmp-{secrets.token_hex(4)}")
+    work.mkdir()
+    try:
+        yield work
+        if folder.exists() and not finished(folder):
+            shutil.rmtree(folder)
+        try:
+            work.rename(folder)
+        except OSError:
+            if not finished(folder):
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def in_order(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """`map(work, items)` by threads (Pillow and hashlib release the GIL), results in order."""
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        waiting: deque = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) >= WAITING:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is either the old one or all of `data`, never a part of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.tmp-{secrets.token_hex(4)}")
+    part.write_bytes(data)
+    os.replace(part, path)

@@ -1,0 +1,55 @@
+"""Hyperparameters with their sources (recipes.toml) and the profiles (profiles.toml)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from protocols import tables
+
+
+@dataclass(frozen=True)
+class Value:
+    """One hyperparameter: what it is, whether the paper states it, and why."""
+
+    value: Any
+    source: str  # "paper" or "assumed"
+    reason: str
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The numbers in which one profile differs from another. Sizes in pixels."""
+
+    name: str
+    about: str
+    height: int
+    width: int
+    train_per_class: int  # 0: all
+    test_per_class: int
+    phase1_epochs: int
+    phase2_epochs: int
+    cv_per_class: int
+    cv_grouped_train_per_class: int
+    cv_folds_run: int
+    cv_epochs: int
+    seeds: tuple[int, ...]
+    weights: str
+    phantom_allowed: bool
+    latency_repeats: int
+    latency_warmup: int
+
+
+def load_recipe(paper: str) -> dict[str, Value]:
+    """The recipe of `paper` ("liang" or "jane"). Raises ValueError on a wrong entry."""
+    table = tables.raw("recipes.toml")[paper]
+    recipe = {
+        key: tables.record(f"recipes.toml [{paper}] {key}", Value, v) for key, v in table.items()
+    }
+    for key, entry in recipe.items():
+        if entry.source not in ("paper", "assumed") or not entry.reason:
+            raise ValueError(f"recipes.toml [{paper}] {key}: source or reason is missing")
+    return recipe
+
+
+def load_profiles() -> dict[str, Profile]:
+    """All profiles by name."""
+    return tables.rows("profiles.toml", Profile, "name")

@@ -1,0 +1,21 @@
+"""Every random number of a run comes from (run seed, purpose), the same in both twins."""
+
+import hashlib
+
+import numpy as np
+
+
+def derive(seed: int, *purpose: str | int) -> int:
+    """A 32-bit seed for one purpose of a run: SHA-256 of the run seed and the words."""
+    text = "/".join(["wbc", str(seed), *map(str, purpose)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def generator(seed: int, *purpose: str | int) -> np.random.Generator:
+    """A NumPy generator for one purpose of a run."""
+    return np.random.default_rng(derive(seed, *purpose))
+
+
+def epoch_order(seed: int, phase: int, epoch: int, n: int) -> np.ndarray:
+    """The order in which an epoch reads its n training images, int64 (n,); both twins use it."""
+    return generator(seed, "order", phase, epoch).permutation(n)

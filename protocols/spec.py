@@ -1,0 +1,83 @@
+"""RunSpec: everything that decides what a run computes, and nothing else."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+CONTRACT_VERSION = 1
+PROTOCOLS = ("fixed", "cv10", "cv10-grouped")
+FRAMEWORKS = ("keras", "torch")
+STAGES = ("train", "latency")
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run: complete, JSON, content-named. No path, no clock, no number of jobs."""
+
+    stage: str  # "train", or "latency" (timing only; a freshly made network)
+    framework: str  # "keras" or "torch"
+    backend: str  # "tensorflow", "jax" or "torch"
+    variant: str
+    protocol: str
+    fold: int | None  # None for `fixed`
+    seed: int
+    profile: str
+    recipe: dict[str, Any]  # resolved hyperparameters, epochs of the profile in place
+    data: dict[str, Any]  # kind, digest, height, width, counts a class, n_folds
+    weights: dict[str, Any]  # source, digest
+    init: str  # "own": each twin draws its own random weights
+    device: str  # "cpu", or the GPU's name
+    precision: str
+    threads: int  # CPU threads
+    deterministic: bool
+    contract: int = CONTRACT_VERSION
+
+    def to_json(self) -> str:
+        """Canonical JSON: sorted keys, no spaces."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunSpec":
+        """Reads `to_json`. Raises TypeError on unknown or missing keys."""
+        return cls(**json.loads(text))
+
+    @property
+    def id(self) -> str:
+        """A readable prefix and the SHA-256 of the canonical spec."""
+        fold = "" if self.fold is None else f"-fold{self.fold}"
+        latency = "-latency" if self.stage == "latency" else ""
+        digest = hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+        return (
+            f"{self.framework}-{self.variant}-{self.protocol}{fold}"
+            f"-s{self.seed}-{self.profile}{latency}-{digest}"
+        )
+
+    @property
+    def phases(self) -> list[dict[str, Any]]:
+        """The training phases in order: number, epochs, optimiser, rate, whether CNNs are frozen.
+
+        Liang (III.D): frozen, then thawed. Jane: one phase; frozen only with ImageNet weights.
+        """
+        r = self.recipe
+        if "phase1_epochs" in r:
+            return [
+                {
+                    "phase": phase,
+                    "epochs": r[f"phase{phase}_epochs"],
+                    "optimizer": r[f"phase{phase}_optimizer"],
+                    "rate": r[f"phase{phase}_rate"],
+                    "frozen": phase == 1,
+                }
+                for phase in (1, 2)
+            ]
+        return [
+            {
+                "phase": 1,
+                "epochs": r["epochs"],
+                "optimizer": r["optimizer"],
+                "rate": r["rate"],
+                "frozen": self.weights["source"] != "random",
+            }
+        ]
