@@ -1,6 +1,7 @@
 """Run folders: `<out>/runs/<id>/`. Done is written last, by rename, and believed."""
 
 import csv
+import dataclasses
 import hashlib
 import json
 import os
@@ -125,6 +126,25 @@ class Store:
                 spec, folder, "failed", json.loads((folder / "failed.json").read_text())["reason"]
             )
         return None
+
+    def remember(self, plan: list[RunSpec]) -> None:
+        """Keeps the last request's plan, which --report and --status speak of."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        _write(self.out / "plan.json", {"runs": [dataclasses.asdict(spec) for spec in plan]})
+
+    def plan(self) -> list[RunSpec]:
+        """The last request's plan. Raises RequestError if there is none."""
+        try:
+            content = json.loads((self.out / "plan.json").read_text())
+            return [RunSpec(**spec) for spec in content["runs"]]
+        except FileNotFoundError:
+            raise RequestError(
+                f"nothing has been run into {self.out}; run a suite first, or give --out DIR"
+            ) from None
+        except (ValueError, TypeError, KeyError):
+            raise RequestError(
+                f"{self.out / 'plan.json'} is of another version; run the suite again"
+            ) from None
 
     def begin(self, spec: RunSpec) -> Path:
         """A fresh hidden folder to write the run into."""

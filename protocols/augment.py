@@ -41,14 +41,17 @@ def read_labels(path: Path, existing: Collection[str] | None = None) -> dict[str
     found: dict[str, list[str]] = {}
     try:
         with open(path, newline="", encoding="utf-8-sig") as stream:
-            for row in csv.DictReader(stream):
+            reader = csv.DictReader(stream)
+            if not {"Image", "Category"} <= set(reader.fieldnames or ()):
+                raise RequestError(wrong)
+            for row in reader:
                 number, label = row["Image"], row["Category"]
                 if number is None or label is None:
                     raise RequestError(wrong)
                 found.setdefault(f"BloodImage_{int(number):05d}.jpg", []).append(label.strip())
     except OSError as error:
         raise RequestError(f"{path} can't be read; point to the set's labels.csv.") from error
-    except (KeyError, ValueError, csv.Error) as error:
+    except (ValueError, csv.Error) as error:
         raise RequestError(wrong) from error
     return {
         name: labels[0]

@@ -137,8 +137,30 @@ class Recorder:
         write_common(folder, self.spec, env, timings)
 
 
+def phase_timing(phase: dict[str, Any], recorder: Recorder, images: int) -> dict[str, Any]:
+    """The entry of timings.json for one finished phase; `images` trained an epoch."""
+    rows = [r for r in recorder.rows if r["phase"] == phase["phase"]]
+    seconds = sum(r["train_seconds"] for r in rows)
+    return {
+        "phase": phase["phase"],
+        "epochs": phase["epochs"],
+        "frozen": phase["frozen"],
+        "train_seconds": seconds,
+        "eval_seconds": sum(r["eval_seconds"] for r in rows),
+        "images": images * phase["epochs"],
+        "images_per_second": images * phase["epochs"] / seconds,
+    }
+
+
+def write_json(path: Path, content: dict[str, Any], add: bool = False) -> None:
+    """Writes indented, sorted JSON; with `add`, to the keys that are there."""
+    if add:
+        content = json.loads(path.read_text()) | content
+    path.write_text(json.dumps(content, indent=1, sort_keys=True))
+
+
 def write_common(folder: Path, spec: RunSpec, env: dict[str, Any], timings: dict[str, Any]) -> None:
     """Writes spec.json, env.json and timings.json."""
     (folder / "spec.json").write_text(spec.to_json())
-    for name, content in (("env.json", env), ("timings.json", timings)):
-        (folder / name).write_text(json.dumps(content, indent=1, sort_keys=True))
+    write_json(folder / "env.json", env)
+    write_json(folder / "timings.json", timings)

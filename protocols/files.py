@@ -13,12 +13,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import platformdirs
+
 Progress = Callable[[str, int, int], None]
 In = TypeVar("In")
 Out = TypeVar("Out")
 
 LEFT_OVER = 24 * 3600  # seconds after which an unfinished folder belongs to no living process
 WAITING = 64  # results that may wait for their reader, so that memory stays bounded
+
+
+def default_cache() -> Path:
+    """The user's cache folder of this suite: images, decoded arrays. Not created."""
+    return Path(platformdirs.user_cache_dir("wbc-reproduction-benchmark"))
 
 
 def throttled(progress: Progress | None, every: float = 0.1) -> Progress:

@@ -1,6 +1,7 @@
 """The worker's side of the pipe: jobs in by stdin, events out by stdout, a JSON line each.
 
-In:   {"spec": ..., "images": folder of the decoded set, "folder": where to write}
+In:   {"spec": ..., "images": folder of the decoded set, "folder": where to write,
+       "jpeg": an image file for the latency stage}
 Out:  {"event": "hello", ...}, {"event": "progress", "done": i, "total": n, "what": ...},
       {"event": "done"}, {"event": "failed", "reason": ...}
 Ends when stdin closes, even in the middle of a job: a worker never outlives its launcher.
@@ -12,16 +13,26 @@ import os
 import queue
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protocols.files import Progress
 from protocols.spec import RunSpec
 
-Progress = Callable[[str, int, int], None]
-Job = Callable[[RunSpec, Path, Path, Progress], None]
+
+@dataclass(frozen=True)
+class Job:
+    """Where a run reads and writes."""
+
+    images: Path
+    folder: Path
+    jpeg: Path
+
+
+Stage = Callable[[RunSpec, Job, Progress], None]
 
 
 def _read_jobs(jobs: "queue.Queue[str]") -> None:
@@ -30,7 +41,7 @@ def _read_jobs(jobs: "queue.Queue[str]") -> None:
     os._exit(0)
 
 
-def serve(hello: dict[str, Any], stages: dict[str, Job]) -> None:
+def serve(hello: dict[str, Any], stages: dict[str, Stage]) -> None:
     """Answers with `hello`, then runs each job by the function of its stage, until stdin closes.
 
     What the frameworks print goes to the job's log.txt. A job that raises is reported with its
@@ -41,6 +52,9 @@ def serve(hello: dict[str, Any], stages: dict[str, Job]) -> None:
 
     def send(**event: Any) -> None:
         out.write(json.dumps(event) + "\n")
+
+    def progress(what: str, done: int, total: int) -> None:
+        send(event="progress", what=what, done=done, total=total)
 
     jobs: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
@@ -53,23 +67,11 @@ def serve(hello: dict[str, Any], stages: dict[str, Job]) -> None:
                 stages[spec.stage](spec, Path(job["images"]), Path(job["folder"]), _throttled(send))
             except Exception as error:
                 traceback.print_exc()
-                reason = f"{type(error).__name__}: {str(error).strip().splitlines()[:1]}"
-                event = {"event": "failed", "reason": reason.replace("['", "").replace("']", "")}
+                first_line = (str(error).strip().splitlines() or [""])[0]
+                event = {"event": "failed", "reason": f"{type(error).__name__}: {first_line}"}
             else:
                 event = {"event": "done"}
         send(**event)
-
-
-def _throttled(send: Callable[..., None], seconds: float = 0.2) -> Progress:
-    last = 0.0
-
-    def progress(what: str, done: int, total: int) -> None:
-        nonlocal last
-        if done >= total or time.monotonic() - last > seconds:
-            last = time.monotonic()
-            send(event="progress", what=what, done=done, total=total)
-
-    return progress
 
 
 @contextlib.contextmanager

@@ -72,3 +72,10 @@ def split(images: ImageSet, spec: RunSpec) -> tuple[np.ndarray, np.ndarray]:
             members = members[draw_per_class(images.labels[members], wanted, part)]
         parts.append(members)
     return parts[0], parts[1]
+
+
+def calibration_rows(n: int, wanted: int, size: int) -> list[np.ndarray]:
+    """Rows of the training part, in full batches and a fixed order, that calibrate a random
+    backbone's moving statistics: at most `wanted` of n."""
+    rows = generator(0, "calibration").permutation(n)[: min(n, wanted)]
+    return [rows[i : i + size] for i in range(0, len(rows) - size + 1, size)]

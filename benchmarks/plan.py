@@ -1,0 +1,206 @@
+"""From a request to the complete list of runs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from protocols import images
+from protocols.errors import RequestError
+from protocols.images import SetRequest
+from protocols.recipes import Profile, load_profiles, load_recipe
+from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
+from protocols.splits import FOLD_SEED
+from protocols.variants import Variant, load_variants
+
+SUITES = ("liang", "jane", "all")
+COLD_REPEATS = {"paper": 5}  # processes started for the cold latency; 1 elsewhere
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a framework computes: backend, "cpu" or the GPU's name and number."""
+
+    backend: str
+    name: str
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for. Empty tuples mean: as the suite and the profile have it."""
+
+    suite: str = "all"
+    frameworks: tuple[str, ...] = FRAMEWORKS
+    variants: tuple[str, ...] = ()
+    protocol: str = ""
+    profile: str = "smoke"
+    seeds: tuple[int, ...] = ()
+    folds: tuple[int, ...] = ()
+    weights: str = ""
+
+
+def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
+    if word not in known:
+        raise RequestError(f"unknown {what} {word!r}; give {flag} one of: {', '.join(known)}")
+    return word
+
+
+def chosen_variants(selection: Selection) -> list[Variant]:
+    """The variants of the suite, or those named. Raises RequestError on an unknown one."""
+    known = load_variants()
+    _one_of(selection.suite, SUITES, "suite", "--suite")
+    for name in selection.variants:
+        _one_of(name, known, "variant", "--variant")
+    papers = ("liang", "jane") if selection.suite == "all" else (selection.suite,)
+    picked = [
+        v
+        for v in known.values()
+        if v.paper in papers and (not selection.variants or v.name in selection.variants)
+    ]
+    if not picked:
+        raise RequestError(
+            f"none of the named variants is in suite {selection.suite}; use --suite all"
+        )
+    return picked
+
+
+def chosen_profile(name: str) -> Profile:
+    """The profile of that name. Raises RequestError on an unknown one."""
+    profiles = load_profiles()
+    return profiles[_one_of(name, profiles, "profile", "--profile")]
+
+
+def chosen_weights(selection: Selection, profile: Profile) -> dict[str, Any]:
+    """Source and digest of the starting weights. Raises RequestError for any but random."""
+    source = selection.weights or profile.weights
+    if source != "random":
+        raise RequestError(
+            f"weights {source!r} can't be loaded by this version; --weights random starts from "
+            "random weights, which is another experiment than the papers' and says so"
+        )
+    return {"source": "random", "digest": None}
+
+
+def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | None]:
+    if protocol == "fixed":
+        return [None]
+    n_folds = load_recipe("jane")["folds"].value
+    folds = selection.folds or tuple(range(profile.cv_folds_run))
+    wrong = [f for f in folds if not 0 <= f < n_folds]
+    if wrong:
+        raise RequestError(f"there is no fold {wrong[0]}; --folds takes 0 to {n_folds - 1}")
+    return list(folds)
+
+
+def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[str, Any]:
+    """The data part of a spec; `digest` names the decoded set, all else draws from it."""
+    data: dict[str, Any] = {"kind": kind, "height": profile.height, "width": profile.width}
+    if protocol == "fixed":
+        data["train_per_class"] = profile.train_per_class
+        data["test_per_class"] = profile.test_per_class
+    else:
+        grouped = protocol == "cv10-grouped"
+        wanted = profile.cv_grouped_train_per_class if grouped else profile.cv_per_class
+        data["per_class"] = wanted
+        data["n_folds"] = load_recipe("jane")["folds"].value
+    data["digest"] = images.set_digest(kind, set_request(protocol, fold, data))
+    return data
+
+
+def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetRequest:
+    """The decoded set that a spec's data part draws from."""
+    more = {}
+    if protocol != "fixed":
+        more = {"per_class": data["per_class"], "n_folds": data["n_folds"], "seed": FOLD_SEED}
+    if protocol == "cv10-grouped":
+        more["fold"] = fold
+    return SetRequest(protocol, data["height"], data["width"], **more)
+
+
+def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
+    recipe = {name: entry.value for name, entry in load_recipe(variant.paper).items()}
+    if variant.paper == "liang":
+        recipe["phase1_epochs"] = profile.phase1_epochs
+        recipe["phase2_epochs"] = profile.phase2_epochs
+    else:
+        recipe["epochs"] = profile.cv_epochs
+    return recipe
+
+
+def make_plan(
+    selection: Selection, kind: str, devices: dict[str, Device], cores: int
+) -> list[RunSpec]:
+    """Every run asked for: training first, then one latency run a variant and framework.
+
+    `kind` is "real" or "phantom". Training takes half of the cores, so that two workers fill the
+    machine; latency, alone, takes all. Raises RequestError.
+    """
+    profile = chosen_profile(selection.profile)
+    variants = chosen_variants(selection)
+    weights = chosen_weights(selection, profile)
+    if selection.protocol:
+        _one_of(selection.protocol, PROTOCOLS, "protocol", "--protocol")
+    if kind == "phantom" and not profile.phantom_allowed:
+        raise RequestError(f"profile {profile.name} takes the real images only; give --data DIR")
+    common = {
+        "profile": profile.name,
+        "weights": weights,
+        "init": "own",
+        "precision": "float32",
+        "deterministic": False,
+    }
+    training, latency = [], []
+    for variant in variants:
+        recipe = _recipe(variant, profile)
+        protocol = selection.protocol or variant.published_protocol
+        for framework in selection.frameworks:
+            device = devices[framework]
+            own = common | {
+                "framework": framework,
+                "backend": device.backend,
+                "device": device.name,
+                "variant": variant.name,
+            }
+            training += [
+                RunSpec(
+                    stage="train",
+                    protocol=protocol,
+                    fold=fold,
+                    seed=seed,
+                    recipe=recipe,
+                    data=_data(profile, protocol, fold, kind),
+                    threads=max(1, cores // 2),
+                    **own,
+                )
+                for fold in _folds(selection, profile, protocol)
+                for seed in selection.seeds or profile.seeds
+            ]
+            repeats = {
+                "latency_repeats": profile.latency_repeats,
+                "latency_warmup": profile.latency_warmup,
+                "cold_repeats": COLD_REPEATS.get(profile.name, 1),
+            }
+            latency.append(
+                RunSpec(
+                    stage="latency",
+                    protocol="fixed",
+                    fold=None,
+                    seed=0,
+                    recipe=recipe | repeats,
+                    data=_data(profile, "fixed", None, kind),
+                    threads=cores,
+                    **own,
+                )
+            )
+    return training + latency
+
+
+def work(spec: RunSpec) -> float:
+    """A rough share of the suite's time, for the progress bar only."""
+    cost = {"xception": 3.0, "resnet50": 2.0, "inception_v3": 1.2}
+    backbones = sum(cost[name] for name in load_variants()[spec.variant].backbones)
+    if spec.stage == "latency":
+        return backbones * spec.recipe["latency_repeats"] * 33 / 4
+    images_a_class = spec.data.get("per_class") or spec.data.get("train_per_class") or 2489
+    epochs = sum(p["epochs"] * (0.02 if p["frozen"] else 1) for p in spec.phases)
+    return backbones * images_a_class * 4 * epochs

@@ -1,0 +1,124 @@
+"""One worker process of a twin, seen from the launcher. protocols.serve is its other end."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks.plan import Device
+from benchmarks.store import ROOT
+from protocols.files import Progress
+from protocols.serve import Job
+from protocols.spec import RunSpec
+
+
+class WorkerDied(RuntimeError):
+    """The process ended by itself, or was killed, before it answered."""
+
+
+class RunFailed(RuntimeError):
+    """The worker reported that a run failed; it is ready for the next one."""
+
+
+def environment(device: Device, threads: int) -> dict[str, str]:
+    """The environment of a worker: its device, threads and backend, and no chatter.
+
+    No framework may take the whole GPU memory in advance.
+    """
+    count = str(threads)
+    return os.environ | {
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": "" if device.index is None else str(device.index),
+        "JAX_PLATFORMS": "cpu" if device.index is None else "cuda,cpu",
+        "KERAS_BACKEND": device.backend,
+        "NPROC": count,  # XLA's thread pool on a CPU
+        "OMP_NUM_THREADS": count,
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
+
+
+class Worker:
+    """A started process; `hello` tells what it sees. Closing it kills it."""
+
+    def __init__(self, framework: str, device: Device, threads: int) -> None:
+        self.key = (framework, device, threads)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"impl_{framework}.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            cwd=ROOT,
+            env=environment(device, threads),
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
+        )
+        self.hello = self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        code = self.process.wait()
+        self._stderr.seek(0)
+        last = self._stderr.read().decode(errors="replace").strip().splitlines()[-1:]
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        raise WorkerDied(f"the worker {how}{': ' + last[0] if last else ''}")
+
+    def run(self, spec: RunSpec, job: Job, progress: Progress) -> None:
+        """Has one run computed. Raises RunFailed or WorkerDied."""
+        paths = {name: str(path) for name, path in dataclasses.asdict(job).items()}
+        try:
+            self.process.stdin.write(json.dumps({"spec": dataclasses.asdict(spec), **paths}) + "\n")
+            self.process.stdin.flush()
+        except OSError as error:
+            raise WorkerDied("the worker had ended before the run") from error
+        while True:
+            event = self._answer()
+            if event["event"] == "progress":
+                progress(event["what"], event["done"], event["total"])
+            elif event["event"] == "failed":
+                raise RunFailed(event["reason"])
+            else:
+                return
+
+    def close(self) -> None:
+        """Ends the process, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self._stderr.close()
+
+
+def cold_seconds(spec: RunSpec, device: Device, images: Path, spec_file: Path) -> float:
+    """Seconds from the start of a new process to its first probabilities of one image.
+
+    Raises WorkerDied if there are none.
+    """
+    command = [sys.executable, "-m", f"impl_{spec.framework}.latency", str(spec_file), str(images)]
+    start = time.perf_counter()
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=ROOT,
+        env=environment(device, spec.threads),
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            for line in process.stdout:
+                if line.startswith("probabilities"):
+                    return time.perf_counter() - start
+        finally:
+            process.kill()
+    raise WorkerDied("the cold start gave no probabilities")

@@ -1,0 +1,1 @@
+"""The PyTorch twin: timm's backbones, our heads, one worker process. Imports `protocols` only."""

@@ -1,0 +1,92 @@
+"""timm's Xception, InceptionV3 and ResNet50, changed until they are keras.applications' networks.
+
+Each change is named where it is made; parameter counts then equal Keras's without top.
+"""
+
+import timm
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+TIMM_NAMES = {"xception": "legacy_xception", "inception_v3": "inception_v3", "resnet50": "resnet50"}
+CHANNELS = 2048  # of the last feature map, all three
+
+
+class SamePadMaxPool(nn.Module):
+    """3x3 max pooling, stride 2, padded as TensorFlow's "same": the odd cell goes behind."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, c, h, w) -> (n, c, ceil(h/2), ceil(w/2))."""
+        pad = []
+        for size in (x.shape[-1], x.shape[-2]):
+            total = max((-(-size // 2) - 1) * 2 + 3 - size, 0)
+            pad += [total // 2, total - total // 2]
+        return F.max_pool2d(F.pad(x, pad, value=float("-inf")), 3, 2)
+
+
+class WithoutPadding(nn.Module):
+    """Turns a padded 3x3 mean (stride 1) into the mean over the cells inside the image."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Shape stays (n, c, h, w)."""
+        inside = F.avg_pool2d(x.new_ones(1, 1, *x.shape[-2:]), 3, 1, 1)
+        return x / inside
+
+
+class Preprocess(nn.Module):
+    """keras.applications' input: uint8 RGB (n, h, w, 3) -> float (n, 3, h, w), channels last.
+
+    "tf": x / 127.5 - 1; "caffe": BGR minus ImageNet's mean, in 0..255.
+    """
+
+    def __init__(self, backbone: str) -> None:
+        super().__init__()
+        self.caffe = backbone == "resnet50"
+        mean = torch.tensor([103.939, 116.779, 123.68])  # B, G, R
+        self.register_buffer("mean", mean, persistent=False)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        x = images.to(self.mean.dtype)
+        x = x.flip(-1) - self.mean if self.caffe else x / 127.5 - 1
+        return x.permute(0, 3, 1, 2)
+
+
+def make_backbone(name: str) -> nn.Module:
+    """uint8 RGB (n, h, w, 3) -> last feature map (n, 2048, h', w'), as keras.applications."""
+    model = timm.create_model(TIMM_NAMES[name], pretrained=False, num_classes=0, global_pool="")
+    change = {
+        "xception": _as_keras_xception,
+        "inception_v3": _as_keras_inception,
+        "resnet50": _as_keras_resnet,
+    }
+    change[name](model)
+    return nn.Sequential(Preprocess(name), model)
+
+
+def _as_keras_xception(model: nn.Module) -> None:
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-3
+        if isinstance(module, nn.Sequential) and isinstance(module[-1], nn.MaxPool2d):
+            module[-1] = SamePadMaxPool()
+
+
+def _as_keras_inception(model: nn.Module) -> None:
+    for module in list(model.modules()):
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1e-3
+            module.weight.requires_grad_(False)  # Keras: scale=False, gamma stays 1
+        if hasattr(module, "branch_pool"):  # gets the padded mean; Keras leaves padding out
+            module.branch_pool = nn.Sequential(WithoutPadding(), module.branch_pool)
+
+
+def _as_keras_resnet(model: nn.Module) -> None:
+    for name in ("layer2", "layer3", "layer4"):  # v1: the stride is in the first 1x1
+        first = getattr(model, name)[0]
+        first.conv1.stride, first.conv2.stride = (2, 2), (1, 1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eps = 1.001e-5
+        if isinstance(module, nn.Conv2d):  # Keras keeps a bias before batch normalisation
+            module.bias = nn.Parameter(torch.zeros(module.out_channels))

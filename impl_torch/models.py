@@ -1,0 +1,197 @@
+"""The nine networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
+
+import math
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from impl_torch.backbones import CHANNELS, make_backbone
+from protocols.classes import CLASSES
+from protocols.spec import RunSpec
+from protocols.variants import Variant, load_variants
+
+BATCH_NORM_MOMENTUM = 0.01  # Keras writes it 0.99
+RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
+Features = tuple[torch.Tensor, ...]
+
+
+class LastStates(nn.Module):
+    """A bidirectional layer's last states, (n, t, c) -> (n, 2 units): Keras's Bidirectional.
+
+    The backward half is the state at the first position, where that direction ends.
+    """
+
+    def __init__(self, cell: str, inputs: int, units: int) -> None:
+        super().__init__()
+        self.rnn = RNN[cell](inputs, units, batch_first=True, bidirectional=True)
+
+    def forward(self, sequence: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        state = self.rnn(sequence)[1]
+        state = state[0] if isinstance(state, tuple) else state
+        return torch.cat([state[0], state[1]], dim=1)
+
+
+class LiangHead(nn.Module):
+    """Pooled CNN features -> Dense 512 ReLU; times the rows' BiLSTM states, if any; Dense 4."""
+
+    def __init__(self, variant: Variant, recipe: dict[str, Any], width: int) -> None:
+        super().__init__()
+        units = recipe["projection_units"]
+        self.project = nn.ModuleList(nn.Linear(CHANNELS, units) for _ in variant.backbones)
+        self.rows = (
+            LastStates(variant.cell, width, recipe["lstm_units"])
+            if variant.sequence == "rows"
+            else None
+        )
+        self.classify = nn.Linear(units, len(CLASSES))
+        self.register_buffer("grey", torch.tensor(recipe["grey"]), persistent=False)
+
+    def reduce(self, feature_map: torch.Tensor) -> torch.Tensor:
+        """What of a feature map (n, c, h, w) the head needs: its mean (n, c)."""
+        return feature_map.mean(dim=(2, 3))
+
+    def forward(self, features: Features, images: torch.Tensor) -> torch.Tensor:
+        """features: (n, 2048) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4)."""
+        product = None
+        for project, feature in zip(self.project, features, strict=True):
+            branch = F.relu(project(feature))
+            product = branch if product is None else product * branch
+        if self.rows is not None:
+            grey = (images.to(self.grey.dtype) * self.grey).sum(-1) / 255
+            product = product * self.rows(grey)
+        return self.classify(product)
+
+
+class JaneHead(nn.Module):
+    """The CNN's last map read twice: pooled, and as a sequence; product, dropout, Dense 4."""
+
+    def __init__(self, variant: Variant, recipe: dict[str, Any]) -> None:
+        super().__init__()
+        channels, small = recipe["map_channels"], recipe["small_rnn_units"]
+        rnn = RNN[variant.cell]
+        self.project = nn.Linear(CHANNELS, recipe["projection_units"])
+        self.reduce_map = nn.Conv2d(CHANNELS, channels, 1, bias=False)
+        self.norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=BATCH_NORM_MOMENTUM)
+        self.small1 = rnn(channels, small, batch_first=True)
+        self.small2 = rnn(small, small, batch_first=True)
+        self.states = LastStates(variant.cell, small, recipe["rnn_units"])
+        self.dropout = nn.Dropout(recipe["dropout"])
+        self.classify = nn.Linear(recipe["projection_units"], len(CLASSES))
+
+    def reduce(self, feature_map: torch.Tensor) -> torch.Tensor:
+        """What of a feature map the head needs: all of it."""
+        return feature_map
+
+    def forward(self, features: Features, images: torch.Tensor) -> torch.Tensor:
+        """features: one map (n, 2048, h, w) -> logits (n, 4); images are not read."""
+        (feature_map,) = features
+        pooled = F.relu(self.project(feature_map.mean(dim=(2, 3))))
+        x = F.max_pool2d(F.relu(self.norm(self.reduce_map(feature_map))), 2)
+        sequence = x.flatten(2).transpose(1, 2)  # raster order, (n, positions, channels)
+        sequence = self.small2(self.small1(sequence)[0])[0]
+        return self.classify(self.dropout(pooled * self.states(sequence)))
+
+
+class Network(nn.Module):
+    """uint8 RGB (n, h, w, 3) -> logits (n, 4)."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        super().__init__()
+        variant = load_variants()[spec.variant]
+        self.backbones = nn.ModuleList(make_backbone(name) for name in variant.backbones)
+        self.head = (
+            LiangHead(variant, spec.recipe, spec.data["width"])
+            if variant.paper == "liang"
+            else JaneHead(variant, spec.recipe)
+        )
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = BATCH_NORM_MOMENTUM
+        initialise_as_keras(self)
+        self.to(memory_format=torch.channels_last)
+
+    def features(self, images: torch.Tensor) -> Features:
+        """What the head reads of the backbones: one tensor a backbone."""
+        return tuple(self.head.reduce(backbone(images)) for backbone in self.backbones)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return self.head(self.features(images), images)
+
+
+def initialise_as_keras(network: nn.Module) -> None:
+    """Keras's defaults, drawn from torch's global generator.
+
+    Glorot uniform kernels, orthogonal recurrent kernels, zero biases, forget bias 1. Keras's LSTM
+    has one bias vector: torch's second one is zero and stays so.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.LSTM | nn.GRU):
+            _initialise_rnn(module)
+
+
+def _initialise_rnn(rnn: nn.LSTM | nn.GRU) -> None:
+    for name, parameter in rnn.named_parameters():
+        if name.startswith("weight_ih"):
+            nn.init.xavier_uniform_(parameter)
+        elif name.startswith("weight_hh"):
+            nn.init.orthogonal_(parameter)
+        else:
+            nn.init.zeros_(parameter)
+            if isinstance(rnn, nn.LSTM) and name.startswith("bias_hh"):
+                parameter.requires_grad_(False)
+            elif isinstance(rnn, nn.LSTM):
+                with torch.no_grad():
+                    parameter[rnn.hidden_size : 2 * rnn.hidden_size] = 1  # forget gate
+
+
+def penalised(network: Network) -> list[nn.Parameter]:
+    """The tensors under Jane's L2: kernels and recurrent kernels of the layers we add."""
+    kernels = []
+    for module in network.head.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            kernels.append(module.weight)
+        elif isinstance(module, nn.LSTM | nn.GRU):
+            kernels += [p for name, p in module.named_parameters() if name.startswith("weight")]
+    return kernels
+
+
+@torch.no_grad()
+def calibrate(network: Network, batches: list[torch.Tensor]) -> None:
+    """Sets the backbones' moving statistics to the mean over the batches' own (biased) ones.
+
+    Each batch runs through normalised by its own statistics, as in training. For random
+    backbones, before they are frozen: without it every image has the same features.
+    """
+    norms = [m for m in network.backbones.modules() if isinstance(m, nn.BatchNorm2d)]
+    sums = {m: [torch.zeros_like(m.running_mean), torch.zeros_like(m.running_var)] for m in norms}
+
+    def collect(module: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
+        var, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
+        sums[module][0] += mean / len(batches)
+        sums[module][1] += var / len(batches)
+
+    hooks = [m.register_forward_pre_hook(collect) for m in norms]
+    network.backbones.train()
+    for batch in batches:
+        network.features(batch)
+    for hook in hooks:
+        hook.remove()
+    for module, (mean, var) in sums.items():
+        module.running_mean.copy_(mean)
+        module.running_var.copy_(var)
+
+
+def keras_epsilon(epsilon: float, beta2: float, step: int) -> float:
+    """The epsilon with which torch's Adam takes Keras's step number `step` (from 1).
+
+    Keras adds epsilon to sqrt(v) before the bias correction, torch after it.
+    """
+    return epsilon / math.sqrt(1 - beta2**step)

@@ -1,0 +1,329 @@
+"""Where the images are, and the proof that they are the public ones.
+
+The set is that of github.com/dhruvp/wbc-classification (download.COMMIT), copied to Kaggle as
+paultimothymooney/blood-cells. `manifest.csv.gz` names every file a protocol needs, with its size
+and SHA-256; the phantom carries a manifest of its own and goes through the same checks.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import zlib
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from PIL import Image
+
+from protocols import download
+from protocols.augment import read_labels
+from protocols.classes import CLASSES
+from protocols.errors import RequestError
+from protocols.files import Progress, aside, in_order, throttled
+from protocols.phantom import PHANTOM_VERSION, write_phantom
+
+MANIFEST = Path(__file__).with_name("manifest.csv.gz")
+HEADER = "path,size,sha256"
+LABELS = "labels.csv"
+ORIGINALS = "Original_Images/"
+
+# The phantom's images a class: all that the smoke profile draws from, and its random seed.
+PHANTOM_TRAIN = 24
+PHANTOM_TEST = 12
+PHANTOM_ORIGINALS = 20
+PHANTOM_SEED = 0
+
+KAGGLE_IMAGES = ("dataset2-master/dataset2-master/", "dataset2-master/")
+KAGGLE_REST = ("dataset-master/dataset-master/", "dataset-master/")
+INSIDE = ("images", "dataset2-master", "dataset-master", "JPEGImages", "Original_Images")
+
+Kind = Literal["real", "phantom"]
+Layout = Literal["origin", "kaggle"]
+
+
+class Entry(NamedTuple):
+    """A required file: path in the origin's layout, size in bytes, SHA-256 hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of images. `root` is None in a plan, before they are downloaded or drawn.
+
+    `how` says where it was found, `note` why it is not what was asked for first. `places` maps
+    the start of a manifest path to its place below `root`, where the two differ.
+    """
+
+    kind: Kind
+    root: Path | None
+    layout: Layout = "origin"
+    how: str = ""
+    note: str = ""
+    places: tuple[tuple[str, str], ...] = ()
+
+    def place(self, name: str) -> str:
+        """Path below `root` of the file that the manifest calls `name`."""
+        for start, folder in self.places:
+            if name.startswith(start):
+                return folder + name[len(start) :]
+        return name
+
+    def path(self, name: str) -> Path:
+        """The file on disk that the manifest calls `name`."""
+        return self.folder / self.place(name)
+
+    @property
+    def folder(self) -> Path:
+        """`root`, once there is one; before, a ValueError."""
+        if self.root is None:
+            raise ValueError("a planned source has no files yet")
+        return self.root
+
+    def entries(self) -> list[Entry]:
+        """Every required file, sorted by path. Raises RequestError."""
+        path = MANIFEST if self.kind == "real" else self.folder / MANIFEST.name
+        try:
+            lines = gzip.decompress(path.read_bytes()).decode().splitlines()[1:]
+            cells = (line.split(",") for line in lines)
+            return [Entry(name, int(size), digest) for name, size, digest in cells]
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise RequestError(
+                f"The list of files {path} can't be read ({error}): restore it, or delete the "
+                "folder if it is a phantom's, which is then drawn anew."
+            ) from error
+
+
+def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
+    """The source in a folder, in either layout and also a level too deep; None if none is there.
+
+    A damaged set counts: which file is missing is for `quick_check` to say.
+    """
+    root = Path(os.path.abspath(root.expanduser()))
+    tops = [root]
+    while tops[-1].name in INSIDE:
+        tops.append(tops[-1].parent)
+    for top in reversed(tops):
+        for images in KAGGLE_IMAGES:
+            if (top / images / "images/TRAIN").is_dir():
+                return Source(kind, top, "kaggle", how, places=_kaggle_places(top, images))
+    for top in tops:
+        if (top / "images/TRAIN").is_dir():
+            return Source(kind, top, "origin", how)
+    return None
+
+
+def _kaggle_places(top: Path, images: str) -> tuple[tuple[str, str], ...]:
+    rest = next((r for r in KAGGLE_REST if (top / r / "JPEGImages").is_dir()), KAGGLE_REST[0])
+    # The copy has a labels.csv in both halves; the one beside the images is the origin's.
+    labels = rest if (top / rest / LABELS).is_file() else images
+    return (
+        ("images/", f"{images}images/"),
+        (ORIGINALS, f"{rest}JPEGImages/"),
+        (LABELS, labels + LABELS),
+    )
+
+
+def locate(
+    choice: str,
+    phantom_allowed: bool,
+    cache: Path,
+    dry: bool = False,
+    progress: Progress | None = None,
+    base_url: str = download.BASE_URL,
+) -> Source:
+    """The images to use, downloaded or drawn if need be.
+
+    `choice`: "auto" (the folder named by WBC_DATA, then `cache/data`, then a download, then the
+    phantom where it is allowed), "phantom", or a folder. `dry` only looks whether folders exist,
+    and returns a source without `root` for what would have to be made. Raises RequestError.
+    """
+    if choice == "phantom":
+        if not phantom_allowed:
+            raise RequestError(
+                "Only the smoke profile takes the phantom: add --profile smoke, or give the real "
+                "images with --data DIR or --data auto."
+            )
+        return _phantom(cache, dry, progress)
+    if choice != "auto":
+        return _given(choice, "--data DIR")
+    if os.environ.get("WBC_DATA"):
+        return _given(os.environ["WBC_DATA"], "WBC_DATA")
+    if (cache / "data").is_dir():
+        return Source("real", cache / "data", how="the cache")
+    if dry:
+        note = "the phantom, should the download fail" if phantom_allowed else ""
+        return Source("real", None, how="download", note=note)
+    try:
+        download.install(Source("real", None).entries(), cache / "data", progress, base_url)
+    except RequestError as error:
+        if not phantom_allowed:
+            raise
+        return _phantom(cache, dry, progress, note=str(error))
+    return Source("real", cache / "data", how="download")
+
+
+def _given(folder: str, how: str) -> Source:
+    source = source_at(Path(folder), how=how)
+    if source is None:
+        raise RequestError(
+            f"{folder} ({how}) does not hold the images: neither images/TRAIN (the origin's "
+            "layout) nor dataset2-master/images/TRAIN (Kaggle's) is in it; give the folder that "
+            "holds one of them, or --data auto without WBC_DATA to download the images."
+        )
+    if (source.folder / "PHANTOM").exists():
+        raise RequestError(
+            f"{folder} ({how}) holds a drawn phantom, not the images: ask for it with "
+            "--data phantom, or give the folder of the real images."
+        )
+    return source
+
+
+def _phantom(cache: Path, dry: bool, progress: Progress | None, note: str = "") -> Source:
+    """The phantom in the cache, drawn there with its manifest if it is missing."""
+    sizes = (PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
+    name = "-".join(map(str, ("phantom", f"v{PHANTOM_VERSION}", *sizes, f"s{PHANTOM_SEED}")))
+    root = cache / name
+    if dry and not root.is_dir():
+        return Source("phantom", None, how="phantom", note=note)
+    if not root.is_dir():
+        try:
+            with aside(root) as work:
+                write_phantom(work, *sizes, PHANTOM_SEED, throttled(progress))
+                (work / MANIFEST.name).write_bytes(make_manifest(work))
+        except OSError as error:
+            raise RequestError(
+                f"The phantom can't be drawn in {cache} ({error.strerror or error}): choose "
+                "another cache with --cache DIR."
+            ) from error
+    return Source("phantom", root, how="phantom", note=note)
+
+
+def make_manifest(root: Path) -> bytes:
+    """The manifest of a folder in the origin's layout, gzipped, the same bytes for the same files.
+
+    It names TRAIN, TEST, labels.csv and the originals with exactly one label of the four classes.
+    """
+    parts = ((f"images/{part}/{name}", "*") for part in ("TRAIN", "TEST") for name in CLASSES)
+    files = chain.from_iterable((root / folder).glob(p) for folder, p in parts)
+    labelled = read_labels(root / LABELS)
+    originals = [root / ORIGINALS / name for name in labelled]
+    names = [path.relative_to(root).as_posix() for path in (*files, *originals) if path.is_file()]
+    rows = [HEADER]
+    for name in sorted([LABELS, *names]):
+        data = (root / name).read_bytes()
+        rows.append(f"{name},{len(data)},{hashlib.sha256(data).hexdigest()}")
+    return gzip.compress(("\n".join(rows) + "\n").encode(), 9, mtime=0)
+
+
+def data_digest(kind: Kind) -> str:
+    """SHA-256 hex that names the data of a run, known before any image is there.
+
+    Of the manifest for the real images; of version, seed and sizes for the phantom.
+    """
+    if kind == "real":
+        return hashlib.sha256(gzip.decompress(MANIFEST.read_bytes())).hexdigest()
+    sizes = (PHANTOM_VERSION, PHANTOM_SEED, PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
+    return hashlib.sha256(f"phantom {sizes}".encode()).hexdigest()
+
+
+def quick_check(source: Source) -> str:
+    """Look at the name and size of every required file, without reading one.
+
+    Returns SHA-256 hex of (path, size, time of change, expected SHA-256) of all: as long as it
+    stays the same, `verify` need not run again. Raises RequestError.
+    """
+    folders: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
+    for entry in source.entries():
+        folder, name = os.path.split(source.place(entry.path))
+        folders[folder].append((name, entry))
+    problems, state = [], hashlib.sha256()
+    for folder, wanted in folders.items():
+        there = _scan(source.folder / folder)
+        for name, entry in wanted:
+            stat = there[name].stat() if name in there else None
+            problem = _size_problem(
+                f"{folder}/{name}".lstrip("/"), entry, stat.st_size if stat else None
+            )
+            if problem:
+                problems.append(problem)
+            if stat:
+                line = f"{folder}/{name},{stat.st_size},{stat.st_mtime_ns},{entry.sha256}\n"
+                state.update(line.encode())
+    refuse(source, problems)
+    return state.hexdigest()
+
+
+def _scan(folder: Path) -> dict[str, os.DirEntry]:
+    try:
+        with os.scandir(folder) as found:
+            return {file.name: file for file in found if file.is_file()}
+    except OSError:
+        return {}
+
+
+def verify(source: Source, progress: Progress | None = None) -> None:
+    """Hash and decode every required file. Raises RequestError that names the first bad one."""
+    report, entries, problems = throttled(progress), source.entries(), []
+    found = in_order(lambda entry: inspect(source, entry)[1], entries)
+    for done, problem in enumerate(found, start=1):
+        problems += [problem] if problem else []
+        report("checking the images", done, len(entries))
+    refuse(source, problems)
+
+
+def inspect(source: Source, entry: Entry) -> tuple[Image.Image | None, str]:
+    """Read, hash and decode one file: (RGB image, or None for labels.csv, what is wrong or "")."""
+    data, problem = read_checked(source, entry)
+    if problem or entry.path == LABELS:
+        return None, problem
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.convert("RGB"), ""
+    except Exception as error:  # Pillow raises many kinds for broken files
+        return None, f"{source.place(entry.path)} can't be decoded ({error})"
+
+
+def read_checked(source: Source, entry: Entry) -> tuple[bytes, str]:
+    """The bytes of one file, and what is wrong with it by size and SHA-256, or ""."""
+    name = source.place(entry.path)
+    try:
+        data = source.path(entry.path).read_bytes()
+    except FileNotFoundError:
+        return b"", _size_problem(name, entry, None)
+    except OSError as error:
+        return b"", f"{name} can't be read ({error.strerror})"
+    problem = _size_problem(name, entry, len(data))
+    if not problem and hashlib.sha256(data).hexdigest() != entry.sha256:
+        problem = f"{name} is altered"
+    return data, problem
+
+
+def _size_problem(name: str, entry: Entry, size: int | None) -> str:
+    if size is None:
+        return f"{name} is missing"
+    if size == entry.size:
+        return ""
+    word = "cut off" if size < entry.size else "altered"
+    return f"{name} is {word} ({size} bytes instead of {entry.size})"
+
+
+def refuse(source: Source, problems: list[str]) -> None:
+    """Raise a RequestError that names the first problem and counts the rest, if there is one."""
+    if not problems:
+        return
+    more = f", and {len(problems) - 1} more are wrong" if len(problems) > 1 else ""
+    remedy = "restore the files, give another folder with --data DIR, or --data auto"
+    if source.how in ("the cache", "download", "phantom"):
+        remedy = "delete that folder and start again"
+    raise RequestError(
+        f"The images in {source.folder} ({source.how}) can't be used: {problems[0]}{more}; "
+        f"{remedy}."
+    )

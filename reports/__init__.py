@@ -1,0 +1,1 @@
+"""Judges from stored results alone: the pages, results.json and results.csv."""

@@ -1,0 +1,298 @@
+"""Store and plan -> cells: what was asked for, what is there, and the numbers it gives."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile
+
+from benchmarks.store import Run, Store
+from protocols import metrics
+from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
+from protocols.variants import load_variants
+from reports.groups import Setting, folds_needed, setting_of, signature
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Measured:
+    """The scores of one finished training run, and what its selection was."""
+
+    def __init__(self, run: Run) -> None:
+        arrays = run.predictions
+        self.labels: np.ndarray = arrays["labels"]
+        self.selected: np.ndarray = arrays["selected"]
+        self.n = len(self.labels)
+        self.row = int(arrays["selected_index"])  # of history.csv
+        wanted = {"selected": self.selected, "last": arrays["last"]}
+        for epoch, part in zip(arrays["milestone_epochs"], arrays["milestones"], strict=True):
+            wanted[f"epoch {epoch}"] = part
+        self.scores = {at: dict(s) for at, s in _score_each(self.labels, wanted).items()}
+        for at, row in (("selected", run.history[self.row]), ("last", run.history[-1])):
+            self.scores[at]["validation_loss"] = row["eval_loss"]
+            self.scores[at]["selected_epoch"] = row["epoch"]
+        self.phase = int(run.history[self.row]["phase"])
+        self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
+        run.__dict__.pop("predictions", None)  # every epoch's probabilities: megabytes a run
+
+
+def _score_each(
+    labels: "np.ndarray", wanted: dict[str, "np.ndarray"]
+) -> dict[str, dict[str, float]]:
+    known: dict[bytes, dict[str, float]] = {}
+    scores = {}
+    for at, probabilities in wanted.items():
+        key = probabilities.tobytes()
+        if key not in known:
+            known[key] = metrics.score(labels, probabilities)
+        scores[at] = known[key]
+    return scores
+
+
+@dataclass
+class Slot:
+    """One run that was asked for, or that is there: its spec, and the run if it is stored."""
+
+    spec: RunSpec
+    run: Run | None
+    planned: bool
+    damage: str = ""  # why a finished run's files can't be read
+
+    def check(self) -> None:
+        """Reads what the pages need; a damaged run is kept, without numbers."""
+        try:
+            if self.usable:
+                _ = (self.run.env, self.run.timings, self.run.record)
+                _ = self.measured if self.spec.stage == "train" else self.run.timings["cold"]
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+            self.damage = f"its files can't be read: {type(error).__name__}"
+
+    @property
+    def reason(self) -> str:
+        """Of a failure."""
+        return self.damage or (self.run.reason if self.run else "")
+
+    @property
+    def state(self) -> str:
+        """ "done", "stale", "failed", "diverged" or "missing"."""
+        if self.run is None:
+            return "missing"
+        if self.damage:
+            return "failed"
+        if self.run.status == "failed" and self.run.reason.startswith("TrainingDiverged"):
+            return "diverged"
+        return self.run.status
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has numbers."""
+        return self.run is not None and self.run.done and not self.damage
+
+    @cached_property
+    def measured(self) -> Measured | None:
+        """Its scores; None unless usable."""
+        return Measured(self.run) if self.run is not None and self.usable else None
+
+
+@dataclass(frozen=True)
+class Number:
+    """A mean over seeds (each a mean over folds), or the reason why there is none.
+
+    `value` is None where the set is incomplete and NaN where a run diverged.
+    """
+
+    value: float | None
+    lack: str = ""
+    by_seed: dict[int, float] = field(default_factory=dict)
+    stale: bool = False
+    diverged: bool = False
+
+
+@dataclass
+class Cell:
+    """All runs of one variant in one framework within a group."""
+
+    framework: str
+    variant: str
+    slots: list[Slot]
+
+    @property
+    def seeds(self) -> list[int]:
+        """Asked for or found."""
+        return sorted({s.spec.seed for s in self.slots})
+
+    @property
+    def folds(self) -> int:
+        """Folds a seed needs to be whole; 1 where there are none."""
+        return max(folds_needed(self.slots[0].spec), len({s.spec.fold for s in self.slots}))
+
+    def of_seed(self, seed: int) -> list[Slot]:
+        """The slots of a seed, by fold."""
+        return sorted(
+            (s for s in self.slots if s.spec.seed == seed), key=lambda s: s.spec.fold or 0
+        )
+
+    def whole(self, seed: int) -> bool:
+        """Whether every fold of the seed has numbers."""
+        return sum(s.usable for s in self.of_seed(seed)) == self.folds
+
+    @property
+    def stale(self) -> bool:
+        """Whether any of its numbers comes from other sources than today's."""
+        return any(s.state == "stale" for s in self.slots)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a run ended without any finite loss."""
+        return any(s.state == "diverged" for s in self.slots)
+
+    @property
+    def lack(self) -> str:
+        """What is missing, in words; empty if the set is whole."""
+        if all(self.whole(seed) for seed in self.seeds):
+            return ""
+        there = sum(s.usable for s in self.slots)
+        failed = sum(s.state in ("failed", "diverged") for s in self.slots)
+        needed, unit = self.folds * len(self.seeds), "runs"
+        if len(self.seeds) == 1:
+            unit = "folds" if self.slots[0].spec.fold is not None else "runs"
+        elif self.folds == 1:
+            unit = "seeds"
+        return f"{there} of {needed} {unit}" + (f", {failed} failed" if failed else "")
+
+    @property
+    def n(self) -> int:
+        """Test images behind a seed's number, all its folds together."""
+        seed = next((s for s in self.seeds if self.whole(s)), None)
+        slots = self.slots[:0] if seed is None else self.of_seed(seed)
+        return sum(s.measured.n for s in slots if s.measured)
+
+    def number(self, metric: str, at: str = "selected") -> Number:
+        """Mean over folds, then over seeds; no value where one fold or seed is short."""
+        by_seed = {}
+        for seed in filter(self.whole, self.seeds):
+            values = [s.measured.scores.get(at, {}).get(metric) for s in self.of_seed(seed)]
+            if None in values:
+                return Number(None, "not recorded", stale=self.stale)
+            by_seed[seed] = sum(values) / len(values)
+        if len(by_seed) < len(self.seeds):
+            return Number(None, self.lack, by_seed, self.stale, self.diverged)
+        mean = sum(by_seed.values()) / len(by_seed)
+        return Number(mean, "", by_seed, self.stale, mean != mean)
+
+    def pooled(self, seed: int) -> dict[str, float] | None:
+        """Every metric over the images of all folds together; None unless the seed is whole."""
+        if not self.whole(seed):
+            return None
+        import numpy as np  # noqa: PLC0415 (slow import)
+
+        parts = [s.measured for s in self.of_seed(seed)]
+        labels = np.concatenate([p.labels for p in parts])
+        return metrics.score(labels, np.concatenate([p.selected for p in parts]))
+
+
+@dataclass
+class Group:
+    """The cells of one setting and protocol: nothing outside it may join them in a table."""
+
+    setting: Setting
+    protocol: str
+    cells: dict[tuple[str, str], Cell]  # (framework, variant)
+
+    @property
+    def variants(self) -> list[str]:
+        """Those that occur, in the papers' order."""
+        return [v for v in load_variants() if any((f, v) in self.cells for f in FRAMEWORKS)]
+
+    @property
+    def slots(self) -> list[Slot]:
+        """All of them."""
+        return [s for cell in self.cells.values() for s in cell.slots]
+
+    @property
+    def caption(self) -> str:
+        """Setting and protocol in words, and what differs within."""
+        return f"Protocol {self.protocol}, {self.setting.title}.{differences(self.slots)}"
+
+
+def differences(slots: list[Slot]) -> str:
+    """A sentence that names threads or backends that differ within the runs; else empty."""
+    sentences = []
+    threads = sorted({s.spec.threads for s in slots if s.run})
+    if len(threads) > 1:
+        sentences.append(f" CPU threads differ between runs: {', '.join(map(str, threads))}.")
+    for framework in FRAMEWORKS:
+        backends = sorted({s.spec.backend for s in slots if s.spec.framework == framework})
+        if len(backends) > 1:
+            sentences.append(f" {framework} ran on different backends: {', '.join(backends)}.")
+    return "".join(sentences)
+
+
+@dataclass
+class Collected:
+    """Everything the pages show."""
+
+    groups: list[Group]  # training
+    latency: dict[Setting, dict[tuple[str, str], Slot]]
+    slots: list[Slot]  # every run asked for or found, planned ones first
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Planned ones first, then those that may be judged, then by name."""
+        found = {g.setting for g in self.groups} | set(self.latency)
+        return sorted(found, key=_rank)
+
+    def group(self, setting: Setting, protocol: str) -> Group | None:
+        """The training runs of a setting under a protocol."""
+        wanted = (g for g in self.groups if g.setting == setting and g.protocol == protocol)
+        return next(wanted, None)
+
+
+def _rank(setting: Setting) -> tuple[bool, bool, int, str]:
+    return (
+        not setting.planned,
+        not setting.as_published,
+        len(setting.objections),
+        setting.title,
+    )
+
+
+def collect(store: Store, plan: list[RunSpec]) -> Collected:
+    """Joins the plan and the store; runs outside the plan get settings of their own."""
+    wanted = {spec.id: spec for spec in plan}
+    runs = {run.spec.id: run for run in store.runs()}
+    slots = [Slot(spec, runs.get(key), True) for key, spec in wanted.items()]
+    slots += [Slot(run.spec, run, False) for key, run in runs.items() if key not in wanted]
+    for slot in slots:
+        slot.check()
+    editions = _editions(slots)
+    groups: dict[tuple[Setting, str], Group] = {}
+    latency: dict[Setting, dict[tuple[str, str], Slot]] = defaultdict(dict)
+    for slot in slots:
+        spec = slot.spec
+        setting = setting_of(spec, slot.planned, editions.get(spec.id, 0))
+        key = (spec.framework, spec.variant)
+        if spec.stage == "latency":
+            latency[setting].setdefault(key, slot)
+            continue
+        group = groups.setdefault((setting, spec.protocol), Group(setting, spec.protocol, {}))
+        group.cells.setdefault(key, Cell(*key, [])).slots.append(slot)
+    ordered = sorted(groups.values(), key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
+    return Collected(ordered, dict(latency), slots)
+
+
+def _editions(slots: list[Slot]) -> dict[str, int]:
+    """Run id -> 0, 1, ... so that no cell outside the plan mixes runs of unlike signatures."""
+    cells: dict[tuple[object, ...], list[RunSpec]] = defaultdict(list)
+    for slot in slots:
+        if not slot.planned:
+            s = slot.spec
+            protocol = "" if s.stage == "latency" else s.protocol
+            key = (setting_of(s, False), protocol, s.stage, s.framework, s.variant)
+            cells[key].append(s)
+    numbers = {}
+    for specs in cells.values():
+        order = sorted({signature(s) for s in specs})
+        numbers |= {s.id: order.index(signature(s)) for s in specs}
+    return numbers

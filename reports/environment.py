@@ -1,0 +1,116 @@
+"""The tables of the environment page: what the runs ran on, and by which sources."""
+
+import json
+from collections import defaultdict
+
+from protocols.spec import FRAMEWORKS
+from reports.collect import Collected, Slot
+from reports.groups import scrub
+from reports.tables import NAMES, STALE, STALE_NOTE, Table, Td, head, label, plural, words
+
+SHORT = 12  # hexadecimal digits shown of a digest
+
+
+def environments(collected: Collected) -> list[Table]:
+    """A table for each twin: every distinct environment, and how many runs it served."""
+    tables = []
+    for framework in FRAMEWORKS:
+        found: dict[str, list[Slot]] = defaultdict(list)
+        for slot in collected.slots:
+            if slot.usable and slot.spec.framework == framework:
+                found[json.dumps(slot.run.env, sort_keys=True)].append(slot)
+        if not found:
+            continue
+        envs = [json.loads(text) for text in sorted(found)]
+        heads = [head(plural(len(found[t]), "run"), kind="headtext") for t in sorted(found)]
+        fields = (
+            ("Backend", lambda e: e.get("backend")),
+            ("Engine", lambda e: e.get("engine")),
+            ("Device", lambda e: e.get("device")),
+            ("Device, in detail", lambda e: e.get("device_detail")),
+            ("CPU threads", lambda e: e.get("threads")),
+            ("Python", lambda e: e.get("python")),
+            ("Platform", lambda e: e.get("platform")),
+        )
+        rows = [[label(text), *(words(_text(get(e))) for e in envs)] for text, get in fields]
+        packages = sorted({name for e in envs for name in e.get("versions", {})})
+        versions = [
+            [label(name), *(words(_text(e.get("versions", {}).get(name))) for e in envs)]
+            for name in packages
+        ]
+        tables.append(
+            Table(
+                f"env-{framework}",
+                f"{NAMES[framework]}: where its runs ran, one column an environment.",
+                [[head("", kind="headtext"), *heads]],
+                [("", rows), ("Packages", versions)],
+            )
+        )
+    return tables
+
+
+def _text(value: object) -> str:
+    return "–" if value in (None, "") else scrub(str(value))
+
+
+def sources(collected: Collected) -> Table:
+    """Each state of the sources that made runs, newest use last, and how many runs it made."""
+    found: dict[tuple[tuple[str, str], ...], list[Slot]] = defaultdict(list)
+    for slot in collected.slots:
+        if slot.usable:
+            found[tuple(sorted(slot.run.record["sources"].items()))].append(slot)
+    rows = []
+    for digests, slots in sorted(found.items()):
+        text = ", ".join(f"{name} {digest[:SHORT]}" for name, digest in digests)
+        stale = any(s.state == "stale" for s in slots)
+        state = f"stale {STALE}" if stale else "today's"
+        rows.append([label(text), words(state), Td(str(len(slots)))])
+    heads = [head("SHA-256 of the sources", kind="headtext"), head("State", kind="headtext")]
+    return Table(
+        "sources",
+        "Sources the finished runs were made by: the shared protocols and the twin.",
+        [[*heads, head("Runs")]],
+        [("", rows)],
+        [STALE_NOTE] if any(s.state == "stale" for s in collected.slots) else [],
+    )
+
+
+def data_sets(collected: Collected) -> Table:
+    """Every decoded set and every source of weights, by digest."""
+    kinds: dict[tuple[str, str, str], int] = defaultdict(int)
+    for slot in collected.slots:
+        s = slot.spec
+        size = f"{s.data.get('height', '?')}×{s.data.get('width', '?')}"
+        name = f"{s.data['kind']} images, {size}, protocol {s.protocol}"
+        kinds["Images", name, str(s.data.get("digest"))[:SHORT]] += 1
+        weights = f"{scrub(str(s.weights['source']))}, {NAMES[s.framework]} {s.variant}"
+        if s.weights.get("digest"):
+            kinds["Weights", weights, str(s.weights["digest"])[:SHORT]] += 1
+    bodies: dict[str, list[list[Td]]] = defaultdict(list)
+    for (kind, name, digest), count in sorted(kinds.items()):
+        bodies[kind].append([label(name), words(digest), Td(str(count))])
+    return Table(
+        "data",
+        "Images and weights, by the first digits of their SHA-256 digests, and the runs that "
+        "name them.",
+        [[head("What", kind="headtext"), head("Digest", kind="headtext"), head("Runs")]],
+        list(bodies.items()),
+    )
+
+
+def run_list(collected: Collected) -> Table:
+    """Every run asked for or found: id, state, when it finished, and a link to its folder's log."""
+    bodies: dict[str, list[list[Td]]] = {"The current request": [], "Beside it": []}
+    for slot in collected.slots:
+        finished = slot.run.record["finished"] if slot.usable else "–"
+        logged = slot.run is not None and (slot.run.folder / "log.txt").is_file()
+        href = f"runs/{slot.run.folder.name}/log.txt" if logged else ""
+        row = [label(slot.spec.id), words(slot.state, scrub(slot.reason)), words(finished)]
+        row.append(words("log" if logged else "–", href=href))
+        bodies["The current request" if slot.planned else "Beside it"].append(row)
+    return Table(
+        "runs",
+        "Every run: its id is a readable prefix and a digest of everything that decides it.",
+        [[head(t, kind="headtext") for t in ("Run", "State", "Finished (UTC)", "Log")]],
+        [(name, rows) for name, rows in bodies.items() if rows],
+    )

@@ -1,0 +1,261 @@
+"""Small figures as inline SVG, the same bytes for the same numbers, in the page's own colours.
+
+Matplotlib draws with the marker colours below; they become CSS variables, so that one figure
+reads on a light page, a dark page and on paper.
+"""
+
+import io
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, AXIS, PAPER = "#010203", "#040506", "#070809"
+COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f"}  # blue and vermilion in style.css
+_VARIABLES = {
+    INK: "var(--ink)",
+    AXIS: "var(--axis)",
+    PAPER: "var(--paper)",
+    COLOURS["keras"]: "var(--keras)",
+    COLOURS["torch"]: "var(--torch)",
+}
+MARKERS = {"keras": "o", "torch": "s"}
+STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2))}
+NAMES = {"keras": "Keras", "torch": "PyTorch"}
+MOST_POINTS = 150  # of a curve; longer ones are thinned evenly
+_RC = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "wbc",
+    "font.size": 9,
+    "axes.edgecolor": AXIS,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 5,
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line over epochs. `thin`: a fold or a seed behind a mean."""
+
+    framework: str
+    values: list[float]
+    thin: bool = False
+    training: bool = False  # rather than on the test part
+    label: str = ""
+    mark: int | None = None  # index of the selected epoch
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One pair of axes with its curves."""
+
+    title: str
+    ylabel: str
+    curves: list[Curve]
+    boundary: int = 0  # epochs before phase 2; 0 if there is one phase
+    points: tuple[tuple[float, float], ...] = ()  # claimed (epoch, value)
+
+
+def _draw(width: float, height: float, columns: int) -> tuple["Figure", list["Axes"]]:
+    import matplotlib  # noqa: PLC0415 (slow import)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    matplotlib.rcParams.update(_RC)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    for ax in axes:
+        ax.patch.set_visible(False)
+    figure.patch.set_visible(False)
+    return figure, list(axes)
+
+
+def _svg(figure: "Figure", name: str, description: str) -> Markup:
+    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page."""
+    buffer = io.StringIO()
+    empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure.savefig(buffer, format="svg", metadata=empty)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
+    used = set(re.findall(r"[\"(]#([\w.-]+)[\")]", text))
+    text = re.sub(
+        r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
+    )
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
+    text = re.sub(r" xmlns(:xlink)?=\"[^\"]*\"", "", text).replace("xlink:href", "href")
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.S)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    text = re.sub(r"\s*\n\s*", "\n", text)
+    opening = f'<svg role="img" aria-label="{escape(description)}" stroke-linejoin="round"'
+    width = re.search(r'width="([\d.]+)pt"', text)
+    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    style = f' style="max-width: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
+    return Markup(text.replace("<svg", opening + style, 1))
+
+
+def _plot(ax: "Axes", curve: Curve) -> None:
+    step = -(-len(curve.values) // MOST_POINTS)
+    keep = sorted({*range(0, len(curve.values), step), len(curve.values) - 1})
+    style = (0, (1, 1.5)) if curve.training else STYLES[curve.framework]
+    ax.plot(
+        [i + 1 for i in keep],
+        [curve.values[i] for i in keep],
+        color=COLOURS[curve.framework],
+        linestyle=style,
+        linewidth=0.6 if curve.thin else 1.4,
+        alpha=0.45 if curve.thin else 1,
+        label=None if curve.thin else curve.label,
+        marker=MARKERS[curve.framework] if len(keep) < 12 and not curve.thin else None,
+        markersize=3,
+    )
+    if curve.mark is not None:
+        ax.plot(
+            [curve.mark + 1],
+            [curve.values[curve.mark]],
+            marker=MARKERS[curve.framework],
+            markersize=7,
+            color=COLOURS[curve.framework],
+            markerfacecolor=PAPER,
+            markeredgewidth=1.6,
+            linestyle="none",
+        )
+
+
+def curves(name: str, description: str, panels: list[Panel], width: float = 7.2) -> Markup:
+    """Panels of curves over the epochs, side by side; one legend for all."""
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow import)
+
+    figure, axes = _draw(width, 2.5, len(panels))
+    for ax, panel in zip(axes, panels, strict=True):
+        for curve in panel.curves:
+            _plot(ax, curve)
+        if panel.boundary:
+            ax.axvline(panel.boundary + 0.5, color=AXIS, linewidth=0.8, linestyle=":")
+            for text, side in (("phase 1 ", "right"), (" phase 2", "left")):
+                ax.annotate(
+                    text,
+                    (panel.boundary + 0.5, 1),
+                    xycoords=("data", "axes fraction"),
+                    ha=side,
+                    va="bottom",
+                    fontsize=7.5,
+                    color=AXIS,
+                )
+        if panel.points:
+            x, y = zip(*panel.points, strict=True)
+            ax.plot(x, y, "D", color=INK, markerfacecolor="none", markersize=5, label="claimed")
+        ax.set_title(panel.title, loc="left", pad=14 if panel.boundary else 6)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel(panel.ylabel)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    _legend(figure, axes)
+    return _svg(figure, name, description)
+
+
+def _legend(figure: "Figure", axes: list["Axes"]) -> None:
+    entries = {}
+    for ax in axes:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(text, handle)
+    if entries:
+        figure.legend(
+            entries.values(), entries.keys(), loc="outside lower center", ncols=4, handlelength=3
+        )
+
+
+def dots(
+    name: str,
+    description: str,
+    rows: list[str],
+    series: list[dict[str, Any]],
+    xlabel: str,
+    *,
+    log: bool = False,
+    line: tuple[float, str] | None = None,
+) -> Markup:
+    """A dot plot: a row a network, top to bottom.
+
+    series: {"framework" or None, "label", "points": [(row, value, low, high)], "hollow"}.
+    """
+    figure, (ax,) = _draw(7.2, 0.75 + 0.34 * len(rows), 1)
+    shift = {"keras": -0.14, "torch": 0.14}
+    for entry in series:
+        framework = entry["framework"]
+        colour = COLOURS.get(framework, INK)
+        for index, (row, value, low, high) in enumerate(entry["points"]):
+            ax.errorbar(
+                value,
+                row + shift.get(framework, 0),
+                xerr=[[max(value - low, 0)], [max(high - value, 0)]],
+                marker=MARKERS.get(framework, "D"),
+                color=colour,
+                markerfacecolor=PAPER if entry.get("hollow") else colour,
+                elinewidth=1.2,
+                linestyle="none",
+                label=entry["label"] if index == 0 else None,
+            )
+    if log:
+        ax.set_xscale("log")
+    if line:
+        ax.axvline(line[0], color=INK, linewidth=0.9, linestyle="--", label=line[1])
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.grid(axis="y", color=AXIS, linewidth=0.3, alpha=0.5)
+    ax.tick_params(axis="y", length=0)
+    ax.set_xlabel(xlabel)
+    _legend(figure, [ax])
+    return _svg(figure, name, description)
+
+
+def bars(
+    name: str, description: str, titles: list[str], panels: list[dict[str, list[float | None]]]
+) -> Markup:
+    """Jane's Fig. 3: bars of precision, recall, F and accuracy. Panel keys: claimed, keras, torch.
+
+    A missing number leaves its place empty, with an X.
+    """
+    figure, axes = _draw(7.2, 2.5, len(panels))
+    hatches = {"torch": "////"}
+    for ax, heading, panel in zip(axes, titles, panels, strict=True):
+        for offset, (key, values) in enumerate(panel.items()):
+            for place, value in enumerate(values):
+                x = place + (offset - 1) * 0.27
+                if value is None or value != value:
+                    ax.text(x, 0.02, "X", ha="center", fontsize=8)
+                    continue
+                ax.bar(
+                    x,
+                    value,
+                    0.24,
+                    facecolor="none" if key == "claimed" else COLOURS[key],
+                    edgecolor=INK if key == "claimed" else PAPER,
+                    linewidth=0.9,
+                    hatch=hatches.get(key),
+                    label=NAMES.get(key, key) if place == 0 else None,
+                )
+        ax.set_xticks(range(4), ["precision", "recall", "F", "accuracy"])
+        ax.set_ylim(0, 1)
+        ax.set_title(heading, loc="left")
+    _legend(figure, axes)
+    return _svg(figure, name, description)

@@ -1,0 +1,229 @@
+"""The tables of the index page: what ran, every claim's verdict, every deviation."""
+
+from collections import Counter
+
+from protocols.claims import Claim, load_claims
+from protocols.recipes import load_profiles, load_recipe
+from protocols.spec import FRAMEWORKS
+from protocols.variants import load_variants
+from reports.collect import Collected, Slot
+from reports.groups import Setting, scrub
+from reports.tables import (
+    MISSING,
+    STALE,
+    STALE_NOTE,
+    Table,
+    Td,
+    claim_text,
+    framework_heads,
+    head,
+    label,
+    number_text,
+    plural,
+    seconds_text,
+    title,
+    verdict_cell,
+    words,
+)
+from reports.verdicts import Verdict, judge
+
+STATES = ("done", "failed", "missing", "stale", "diverged")
+PAPERS = {"liang": "Liang 2018", "jane": "Jane 2022"}
+PROFILE_WORDS = {
+    "height": "image height, pixels",
+    "width": "image width, pixels",
+    "train_per_class": "training images a class (fixed)",
+    "test_per_class": "test images a class (fixed)",
+    "phase1_epochs": "epochs of phase 1 (Liang)",
+    "phase2_epochs": "epochs of phase 2 (Liang)",
+    "cv_per_class": "images a class (cross-validation)",
+    "cv_folds_run": "folds run, of 10",
+    "cv_epochs": "epochs (Jane)",
+    "seeds": "seeds",
+    "weights": "weights",
+}
+
+
+def ran_table(collected: Collected) -> Table:
+    """How many runs of each setting are done, failed, missing or stale."""
+    table = Table(
+        "ran",
+        "What was asked for and what is there, in runs. Settings outside the current request "
+        "stand below it; no table mixes two of them.",
+        [
+            [head(t, kind="headtext") for t in ("Setting", "Protocol")]
+            + [head(s) for s in STATES]
+            + [head("of")]
+        ],
+        [],
+    )
+    for planned, text in ((True, "The current request"), (False, "Beside it, from earlier runs")):
+        rows = []
+        for setting in (s for s in collected.settings if s.planned == planned):
+            parts = [(g.protocol, g.slots) for g in collected.groups if g.setting == setting]
+            if setting in collected.latency:
+                parts.append(("latency", list(collected.latency[setting].values())))
+            for index, (protocol, slots) in enumerate(parts):
+                first = [label(setting.title, rows=len(parts))] if index == 0 else []
+                rows.append([*first, words(protocol), *_counts(slots)])
+        if rows:
+            table.bodies.append((text, rows))
+    return table
+
+
+def _counts(slots: list[Slot]) -> list[Td]:
+    count = Counter(s.state for s in slots)
+    return [Td(str(count[s]) if count[s] else "–") for s in STATES] + [Td(str(len(slots)))]
+
+
+def failures(collected: Collected) -> Table | None:
+    """Every failed run with its reason; None if there is none."""
+    failed = [s for s in collected.slots if s.state in ("failed", "diverged")]
+    if not failed:
+        return None
+    rows = [[label(s.spec.id), words(scrub(s.reason))] for s in failed]
+    heads = [[head("Run", kind="headtext"), head("Reason", kind="headtext")]]
+    return Table("failures", "Runs that failed, and why.", heads, [("", rows)])
+
+
+def verdict_table(collected: Collected, setting: Setting) -> Table:
+    """Every claim of both papers: address, printed, measured and verdict in both twins."""
+    table = Table(
+        f"verdicts-{setting.slug}",
+        f"Every claim of the two papers, by the runs of one setting: {setting.title}; Liang's "
+        "networks under protocol fixed, Jane's under cv10. X: planned, or part of the set, and "
+        "not there.",
+        [
+            [head("Claim", rows=2, kind="headtext"), head("Printed", rows=2)]
+            + [head("Measured", span=2), head("Verdict", span=2, kind="headtext")],
+            framework_heads() + [_text_head(cell) for cell in framework_heads()],
+        ],
+        [],
+    )
+    sections: dict[str, list[list[Td]]] = {}
+    for claim in load_claims().values():
+        verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
+        stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
+        row = [label(_claim_name(claim), anchor=claim.id), Td(claim_text(claim))]
+        row += [Td(_value(claim, v) + m) for v, m in zip(verdicts, stale, strict=True)]
+        row += [verdict_cell(table, claim, v) for v in verdicts]
+        where = f"{PAPERS[claim.paper]}, {claim.where}"
+        sections.setdefault(where, []).append(row)
+    table.bodies = list(sections.items())
+    if any(STALE in cell.text for _, rows in table.bodies for row in rows for cell in row):
+        table.notes.append(STALE_NOTE)
+    return table
+
+
+def _text_head(cell: Td) -> Td:
+    return Td(cell.text, kind="headtext", colour=cell.colour)
+
+
+def _claim_name(claim: Claim) -> str:
+    known = load_variants()
+    row = title(claim.row) if claim.row in known else claim.row
+    return f"{row}: {claim.column}" if row != "text" else claim.column
+
+
+def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+    group = collected.group(setting, claim.protocol) if claim.kind == "metric" else None
+    cell = group.cells.get((framework, claim.variant)) if group else None
+    return f" {STALE}" if cell and cell.stale and not cell.lack else ""
+
+
+def _value(claim: Claim, verdict: Verdict) -> str:
+    """The measured value as written in the verdict table."""
+    value = verdict.value
+    if claim.kind in ("cited", "words"):
+        return "–"
+    if value is None:
+        return MISSING if verdict.reason != "diverged" else "diverged"
+    if claim.kind == "timing":
+        return seconds_text(value)
+    if claim.kind == "ordering":
+        return f"{100 * value:+.2f} points".replace("-", "−") if value == value else "diverged"
+    if claim.kind == "count":
+        return f"{value:,}"
+    return number_text(claim.metric, value)
+
+
+def verdict_counts(collected: Collected, setting: Setting) -> list[tuple[str, str]]:
+    """(framework, "3 compatible, 60 not tested") for both twins."""
+    found = []
+    for framework in FRAMEWORKS:
+        verdicts = (judge(c, collected, setting, framework) for c in load_claims().values())
+        count = Counter(v.word for v in verdicts)
+        text = ", ".join(f"{number} {word}" for word, number in sorted(count.items()))
+        found.append((framework, text))
+    return found
+
+
+def assumed_table(paper: str) -> Table:
+    """Every value of a recipe that the paper doesn't state, with our reading and its reason."""
+    rows = [
+        [label(key.replace("_", " ")), words(_plain(entry.value)), words(entry.reason)]
+        for key, entry in load_recipe(paper).items()
+        if entry.source == "assumed"
+    ]
+    return Table(
+        f"assumed-{paper}",
+        f"{PAPERS[paper]}: values the paper does not state, and our reading.",
+        [[head(t, kind="headtext") for t in ("Value", "Our reading", "Reason")]],
+        [("", rows)],
+    )
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
+
+
+def profile_table(collected: Collected) -> Table | None:
+    """Where the profiles shown differ from `paper`; None if only `paper` is shown."""
+    profiles = load_profiles()
+    names = dict.fromkeys(s.profile for s in collected.settings if s.profile in profiles)
+    shown = [profiles[n] for n in names if n != "paper"]
+    if not shown:
+        return None
+    published = profiles["paper"]
+    rows = []
+    for key, text in PROFILE_WORDS.items():
+        values = [getattr(p, key) for p in shown]
+        if any(v != getattr(published, key) for v in values):
+            cells = [Td(_number(key, v)) for v in (getattr(published, key), *values)]
+            rows.append([label(text), *cells])
+    return Table(
+        "profiles",
+        "Where the profiles shown differ from the published protocol.",
+        [[head("", kind="headtext"), head("paper"), *(head(p.name) for p in shown)]],
+        [("", rows)],
+    )
+
+
+def _number(key: str, value: object) -> str:
+    return "all" if key.endswith("per_class") and value == 0 else _plain(value)
+
+
+def deviations(collected: Collected) -> list[str]:
+    """Sentences on what departs from the papers in the runs shown, beyond the assumed values."""
+    sentences = []
+    weights = {s.weights for s in collected.settings}
+    if "random" in weights:
+        sentences.append(
+            "Random weights: where the papers start from ImageNet weights, these networks start "
+            "from random ones. Liang's frozen backbones then get their moving statistics from "
+            "training images (the value “calibration images” below) before phase 1, without "
+            "which every image would have the same feature; Jane's backbone is trained."
+        )
+    for other in sorted(weights - {"random", "imagenet"}):
+        sentences.append(f"Weights of another source than ImageNet's: {other}.")
+    if any(s.data == "phantom" for s in collected.settings):
+        sentences.append("Phantom images: drawn by the suite, not photographs of real cells.")
+    precisions = sorted({s.precision for s in collected.settings} - {"float32"})
+    if precisions:
+        sentences.append(f"Precision other than float32: {', '.join(precisions)}.")
+    extras = sorted({s.extra for s in collected.settings if not s.as_published})
+    sentences += [
+        f"Sensitivity runs, kept out of the papers' tables: {plural(1, 'set')} with {extra}."
+        for extra in extras
+    ]
+    return sentences

@@ -1,0 +1,296 @@
+"""The tables of the two papers' pages: claimed, Keras, PyTorch, side by side."""
+
+from protocols.claims import Claim, load_claims
+from protocols.contract import milestones
+from protocols.spec import FRAMEWORKS
+from protocols.variants import load_variants
+from reports.collect import Collected, Group
+from reports.groups import Setting
+from reports.tables import (
+    NAMES,
+    Table,
+    Td,
+    behind,
+    claim_text,
+    difference_text,
+    framework_heads,
+    head,
+    label,
+    measured,
+    number_text,
+    pair,
+    plural,
+    stale_notes,
+    title,
+    verdict_cell,
+    words,
+)
+from reports.verdicts import counted, judge, judge_ordering, margins
+
+# metric, at, heading
+MORE = (
+    ("accuracy", "selected", "Accuracy"),
+    ("selected_epoch", "selected", "Selected epoch"),
+    ("accuracy", "last", "Accuracy, last epoch"),
+    ("log_loss", "selected", "Log loss, nat"),
+    ("precision_macro", "selected", "Precision"),
+    ("recall_macro", "selected", "Recall"),
+    ("f1_macro", "selected", "F1"),
+)
+
+
+def claims_where(paper: str, where: str, kind: str = "metric") -> list[Claim]:
+    """The claims of one table or figure of a paper."""
+    found = load_claims().values()
+    return [c for c in found if c.paper == paper and c.where == where and c.kind == kind]
+
+
+def claim_row(
+    table: Table, claim: Claim, collected: Collected, setting: Setting, name: Td
+) -> list[Td]:
+    """name | printed | Keras: measured, difference, verdict | PyTorch: the same."""
+    group = collected.group(setting, claim.protocol)
+    row = [name, Td(claim_text(claim))]
+    for framework, cell in pair(group, claim.variant):
+        value = cell.number(claim.metric, claim.at).value if cell else None
+        row.append(measured(cell, claim.metric, claim.at))
+        row.append(Td(difference_text(claim, value)))
+        row.append(verdict_cell(table, claim, judge(claim, collected, setting, framework)))
+    return row
+
+
+def claim_heads(first: str, unit: str) -> list[list[Td]]:
+    """The two rows of headings over `claim_row`."""
+    above = [head(first, rows=2, kind="headtext"), head("Claimed", rows=2)]
+    below = [head("measured"), head(f"difference, {unit}"), head("verdict", kind="headtext")]
+    return [above + framework_heads(span=3), below + below]
+
+
+def rests_on(group: Group) -> list[str]:
+    """A note: what stands behind the numbers of each cell, said once where all are alike."""
+    kinds: dict[str, list[str]] = {}
+    for (framework, variant), cell in sorted(group.cells.items()):
+        if not cell.lack:
+            kinds.setdefault(behind(cell), []).append(f"{NAMES[framework]} {title(variant)}")
+    if len(kinds) == 1:
+        return [f"Each measured number: {next(iter(kinds))}."]
+    return [f"{text}: {'; '.join(names)}." for text, names in sorted(kinds.items())]
+
+
+def liang_table1(collected: Collected, group: Group) -> Table:
+    """Liang, Table 1."""
+    table = Table(
+        f"t1-{group.setting.slug}",
+        f"Liang 2018, Table 1: four-class accuracy on the test images. {group.caption}",
+        claim_heads("Network", "points"),
+        [],
+    )
+    rows = [
+        claim_row(table, claim, collected, group.setting, label(title(claim.variant)))
+        for claim in claims_where("liang", "Table 1")
+    ]
+    table.bodies.append(("", rows))
+    table.notes += rests_on(group) + stale_notes(group)
+    return table
+
+
+def liang_fig6(collected: Collected, group: Group) -> Table:
+    """Liang, Fig. 6: lowest validation loss, its epoch, the accuracy there."""
+    table = Table(
+        f"fig6-{group.setting.slug}",
+        f"Liang 2018, IV.A and Fig. 6: Xception-LSTM. {group.caption}",
+        claim_heads("Claim", "points, nat or epochs"),
+        [],
+        [
+            "Loss: cross entropy against targets smoothed by 0.1, as it was trained on; "
+            "epochs are counted within phase 2."
+        ],
+    )
+    rows = [
+        claim_row(table, claim, collected, group.setting, label(claim.column))
+        for claim in claims_where("liang", "IV.A, Fig. 6")
+    ]
+    table.bodies.append(("", rows))
+    return table
+
+
+def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
+    """The claims of the kind "A is better than B", with the margin of each contest."""
+    table = Table(
+        f"order-{paper}-{group.setting.slug}",
+        f"Which network is better: accuracy of the first less that of the second, in points. "
+        f"{group.caption}",
+        [[head("Contest", kind="headtext"), *framework_heads()]],
+        [],
+    )
+    for claim in (c for c in load_claims().values() if c.kind == "ordering" and c.paper == paper):
+        gaps = [margins(claim, group, f) for f in FRAMEWORKS]
+        pairs = dict.fromkeys(p for gap in gaps for p in gap)
+        rows = [
+            [label(f"{title(a)} over {title(b)}")]
+            + [Td(_points(gap[a, b]) if (a, b) in gap else "X") for gap in gaps]
+            for a, b in pairs
+        ]
+        verdicts = [judge_ordering(claim, group.setting, group, f) for f in FRAMEWORKS]
+        rows.append([label("Verdict"), *(verdict_cell(table, claim, v) for v in verdicts)])
+        table.bodies.append((f"{claim.column} ({claim.where})", rows))
+    return table
+
+
+def _points(value: float) -> str:
+    return "diverged" if value != value else f"{100 * value:+.2f}".replace("-", "−")
+
+
+def counts_table(collected: Collected, group: Group) -> Table:
+    """Liang III.A: how many images of each class."""
+    claims = claims_where("liang", "III.A", "count")
+    table = Table(
+        f"counts-{group.setting.slug}",
+        f"Liang 2018, III.A: images of each class. Measured: what the runs tested on. "
+        f"{group.caption}",
+        [[head("Part and class", kind="headtext"), head("Claimed"), *framework_heads()]],
+        [],
+    )
+    for part in ("train", "test"):
+        rows = []
+        for claim in (c for c in claims if c.row == part):
+            row = [label(claim.column), Td(claim.printed)]
+            for framework in FRAMEWORKS:
+                count = counted(claim, group, framework)
+                verdict = judge(claim, collected, group.setting, framework)
+                text = "X" if count is None else f"{count:,}"
+                row.append(Td(text, verdict.word, ref=_ref(table, verdict)))
+            rows.append(row)
+        printed = sum(int(c.value) for c in claims if c.row == part and c.column != "sum")
+        table.bodies.append((f"{part.capitalize()} (printed classes add up to {printed:,})", rows))
+    return table
+
+
+def _ref(table: Table, verdict: object) -> int:
+    return 0 if verdict.judged else table.reason(verdict.reason)
+
+
+def jane_table1() -> Table:
+    """Jane, Table I: numbers it quotes from others; none can be tested here."""
+    table = Table(
+        "jane-t1",
+        "Jane 2022, Table I: results quoted from other papers, as printed.",
+        [[head("Data", kind="headtext"), head("Accuracy"), head("Here", kind="headtext")]],
+        [],
+    )
+    rows = [
+        [label(c.row), Td(claim_text(c)), words("not tested", c.reason)]
+        for c in claims_where("jane", "Table I", "cited")
+    ]
+    table.bodies.append(("", rows))
+    return table
+
+
+def jane_table2(collected: Collected, group: Group) -> Table:
+    """Jane, Table II: at each fold's selected epoch, then the mean over the folds."""
+    table = Table(
+        f"jane-t2-{group.setting.slug}",
+        f"Jane 2022, Table II: macro averages at each fold's selected epoch, mean over the folds. "
+        f"{group.caption}",
+        claim_heads("Measure", "points"),
+        [],
+    )
+    table.bodies += _by_variant(table, collected, group, "Table II")
+    table.notes += rests_on(group) + stale_notes(group)
+    return table
+
+
+def jane_table3(collected: Collected, group: Group) -> Table:
+    """Jane, Table III: at epochs 100 to 500, mean over the folds."""
+    table = Table(
+        f"jane-t3-{group.setting.slug}",
+        f"Jane 2022, Table III: accuracy and log loss over the epochs, mean over the held-out "
+        f"folds. {group.caption}",
+        claim_heads("Measure", "points or nat"),
+        [],
+    )
+    table.bodies += _by_variant(table, collected, group, "Table III")
+    table.notes += epochs_note(group) + rests_on(group) + stale_notes(group)
+    return table
+
+
+def epochs_note(group: Group) -> list[str]:
+    """Which of the runs' epochs stand for the published ones, where they are not the same."""
+    schedules = {tuple(milestones(s.spec).items()) for s in group.slots}
+    notes = []
+    for schedule in sorted(s for s in schedules if any(a != b for a, b in s)):
+        steps = "; ".join(f"{a} → {b}" for a, b in schedule)
+        total = schedule[-1][1]
+        notes.append(
+            f"These runs have {plural(total, 'epoch')}, not 500: a published epoch is read as "
+            f"the same fraction of the schedule, rounded up (published → run: {steps})."
+        )
+    return notes
+
+
+def _by_variant(
+    table: Table, collected: Collected, group: Group, where: str
+) -> list[tuple[str, list[list[Td]]]]:
+    bodies: dict[str, list[list[Td]]] = {}
+    for claim in claims_where("jane", where):
+        row = claim_row(table, claim, collected, group.setting, label(claim.column))
+        bodies.setdefault(title(claim.variant), []).append(row)
+    return list(bodies.items())
+
+
+def more_table(group: Group, paper: str = "") -> Table:
+    """More measures of every cell of a group; no claims. All variants if no paper is named."""
+    names = [v for v in group.variants if paper in ("", load_variants()[v].paper)]
+    table = Table(
+        f"more-{group.setting.slug}-{group.protocol}",
+        f"More measures, at the selected epoch unless said; precision, recall and F1 are macro "
+        f"averages. {group.caption}",
+        [
+            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
+            + [head(text) for _, _, text in MORE]
+            + [head("Rests on", kind="headtext")]
+        ],
+        [],
+    )
+    rows = []
+    for variant in names:
+        cells = [(f, c) for f, c in pair(group, variant) if c]
+        for index, (framework, cell) in enumerate(cells):
+            first = [label(title(variant), rows=len(cells))] if index == 0 else []
+            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
+            row += [Td(measured(cell, metric, at).text) for metric, at, _ in MORE]
+            rows.append([*row, words(behind(cell))])
+    table.bodies.append(("", rows))
+    table.notes += stale_notes(group)
+    return table
+
+
+def per_class_table(group: Group, paper: str) -> Table:
+    """Precision, recall and F1 of each class, both twins."""
+    from protocols.classes import LETTERS  # noqa: PLC0415
+
+    names = ("precision", "recall", "f1")
+    table = Table(
+        f"class-{group.setting.slug}-{group.protocol}-{paper}",
+        f"Each class: precision, recall and F1 at the selected epoch, in %. {group.caption}",
+        [
+            [head("Network", rows=2, kind="headtext"), head("Twin", rows=2, kind="headtext")]
+            + [head(n.capitalize(), span=4) for n in names],
+            [head(letter) for _ in names for letter in LETTERS],
+        ],
+        [],
+        ["E eosinophil, L lymphocyte, M monocyte, N neutrophil."],
+    )
+    rows = []
+    for variant in (v for v in group.variants if load_variants()[v].paper == paper):
+        cells = [(f, c) for f, c in pair(group, variant) if c]
+        for index, (framework, cell) in enumerate(cells):
+            row = [label(title(variant), rows=len(cells))] if index == 0 else []
+            row.append(Td(NAMES[framework], kind="text", colour=framework))
+            for name in names:
+                for letter in LETTERS:
+                    value = cell.number(f"{name}_{letter}").value
+                    row.append(Td(number_text("accuracy", value).replace("\u202f%", "")))
+            rows.append(row)
+    table.bodies.append(("", rows))
+    return table

@@ -1,0 +1,197 @@
+"""The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from protocols.classes import CLASSES
+from protocols.spec import FRAMEWORKS
+from reports import curves
+from reports.collect import Cell, Group, Slot
+from reports.groups import scrub
+from reports.tables import (
+    NAMES,
+    STALE,
+    Table,
+    Td,
+    head,
+    label,
+    number_text,
+    plural,
+    title,
+    words,
+)
+
+OPEN = 16  # at most so many blocks of a page start open
+
+
+@dataclass(frozen=True)
+class Block:
+    """One run, or all folds of a seed."""
+
+    anchor: str
+    framework: str
+    heading: str
+    summary: str
+    figure: Markup | None
+    caption: str
+    confusion: Table | None
+    folds: Table | None
+    troubles: list[str]  # failed or missing runs, with the reason
+
+
+def page_name(group: Group) -> str:
+    """The file that shows a group's runs."""
+    return f"runs-{group.setting.slug}-{group.protocol}.html"
+
+
+def blocks(group: Group) -> list[Block]:
+    """A block for each network, twin and seed of a group, in the papers' order."""
+    found = []
+    for variant in group.variants:
+        for framework in FRAMEWORKS:
+            cell = group.cells.get((framework, variant))
+            found += [_block(cell, seed) for seed in cell.seeds] if cell else []
+    return found
+
+
+def _block(cell: Cell, seed: int) -> Block:
+    slots = cell.of_seed(seed)
+    there = [s for s in slots if s.usable]
+    anchor = f"{cell.framework}-{cell.variant}-s{seed}"
+    return Block(
+        anchor,
+        cell.framework,
+        f"{title(cell.variant)}, {NAMES[cell.framework]}, seed {seed}",
+        summary(cell, seed),
+        curves.run_figure(cell, seed, f"f-{anchor}"),
+        _caption(cell, there),
+        _confusion(cell, seed, there) if there else None,
+        _folds(cell, slots) if cell.slots[0].spec.fold is not None else None,
+        [_trouble(s) for s in slots if not s.usable],
+    )
+
+
+def summary(cell: Cell, seed: int) -> str:
+    """Accuracy and selected epoch of a seed in a line, or what is missing."""
+    slots = cell.of_seed(seed)
+    there = [s for s in slots if s.usable]
+    folded = slots[0].spec.fold is not None
+    parts = []
+    if folded:
+        parts.append(f"{len(there)} of {plural(cell.folds, 'fold')}")
+    elif not there:
+        return slots[0].state
+    if cell.whole(seed):
+        values = [s.measured.scores["selected"]["accuracy"] for s in there]
+        parts.append(f"accuracy {number_text('accuracy', sum(values) / len(values))}")
+        if not folded:
+            parts.append(_selected(there[0]))
+    else:
+        parts.append("accuracy X")
+    if any(s.state == "stale" for s in there):
+        parts.append(f"stale {STALE}")
+    return ", ".join(parts)
+
+
+def _selected(slot: Slot) -> str:
+    row = slot.run.history[slot.measured.row]
+    several = len({r["phase"] for r in slot.run.history}) > 1
+    phase = f" of phase {row['phase']:.0f}" if several else ""
+    return f"selected epoch {row['epoch']:.0f}{phase}"
+
+
+def _caption(cell: Cell, there: list[Slot]) -> str:
+    if not there:
+        return ""
+    text = "Solid or dashed: test part. Dotted: training. Large open mark: the selected epoch."
+    if len(there) > 1:
+        text += " Thin: single folds; thick: their mean"
+        text += "." if not cell.lack else ", drawn only where no fold is missing."
+    if len(there[0].run.history) > curves.figures.MOST_POINTS:
+        text += " Long curves are thinned evenly."
+    return text
+
+
+def _trouble(slot: Slot) -> str:
+    fold = "" if slot.spec.fold is None else f"fold {slot.spec.fold}: "
+    reason = f": {scrub(slot.reason)}" if slot.reason else ""
+    return f"{fold}{slot.state}{reason}"
+
+
+def _confusion(cell: Cell, seed: int, there: list[Slot]) -> Table:
+    matrix = sum(s.measured.confusion for s in there)
+    pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
+    names = [name.capitalize() for name in CLASSES]
+    rows = [
+        [label(names[i]), *(Td(f"{int(v):,}") for v in row), Td(f"{int(row.sum()):,}")]
+        for i, row in enumerate(matrix)
+    ]
+    foot = [label("All"), *(Td(f"{int(v):,}") for v in matrix.sum(axis=0))]
+    rows.append([*foot, Td(f"{int(matrix.sum()):,}")])
+    return Table(
+        f"confusion-{cell.framework}-{cell.variant}-{seed}",
+        f"Confusion matrix at the selected epoch, images{pooled}: rows are the true classes, "
+        "columns the predicted ones.",
+        [[head("", kind="headtext"), *(head(n) for n in names), head("All")]],
+        [("", rows)],
+    )
+
+
+def _folds(cell: Cell, slots: list[Slot]) -> Table:
+    rows = []
+    for slot in slots:
+        row = [label(f"Fold {slot.spec.fold}")]
+        if slot.usable:
+            scores = slot.measured.scores["selected"]
+            row += [
+                Td(f"{slot.measured.n:,}"),
+                Td(f"{scores['selected_epoch']:.0f}"),
+                Td(number_text("accuracy", scores["accuracy"])),
+                Td(number_text("accuracy", scores["f1_macro"])),
+                Td(number_text("log_loss", scores["log_loss"])),
+                words(slot.state),
+            ]
+        else:
+            row += [Td("X")] * 5 + [words(slot.state)]
+        rows.append(row)
+    heads = ("n", "Selected epoch", "Accuracy", "F1, macro", "Log loss, nat")
+    return Table(
+        f"folds-{cell.framework}-{cell.variant}-{slots[0].spec.seed}",
+        "Each fold at its selected epoch.",
+        [
+            [head("Fold", kind="headtext")]
+            + [head(t) for t in heads]
+            + [head("State", kind="headtext")]
+        ],
+        [("", rows)],
+    )
+
+
+def overview(group: Group) -> Table:
+    """All run sets of a group in a table, linked to their blocks."""
+    page = page_name(group)
+    rows = []
+    for variant in group.variants:
+        row = [label(title(variant))]
+        for framework in FRAMEWORKS:
+            cell = group.cells.get((framework, variant))
+            row.append(Td("–", kind="text") if cell is None else _links(cell, page))
+        rows.append(row)
+    heads = [head(NAMES[f], kind="headtext", colour=f) for f in FRAMEWORKS]
+    return Table(
+        f"sets-{group.setting.slug}-{group.protocol}",
+        f"{group.caption}",
+        [[head("Network", kind="headtext"), *heads]],
+        [("", rows)],
+    )
+
+
+def _links(cell: Cell, page: str) -> Td:
+    seed = cell.seeds[0]
+    href = f"{page}#{cell.framework}-{cell.variant}-s{seed}"
+    if len(cell.seeds) == 1:
+        return words(summary(cell, seed), href=href)
+    number = cell.number("accuracy")
+    text = f"{plural(len(cell.seeds), 'seed')}, accuracy {number_text('accuracy', number.value)}"
+    return words(text, note=number.lack, href=href)

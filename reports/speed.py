@@ -1,0 +1,205 @@
+"""The tables and the figure of the speed page. Times are shown beside the claims, never judged."""
+
+from markupsafe import Markup
+
+from protocols.claims import load_claims
+from protocols.spec import FRAMEWORKS
+from protocols.variants import load_variants
+from reports import figures
+from reports.collect import Cell, Group, Slot, differences
+from reports.groups import Setting
+from reports.tables import (
+    MISSING,
+    NAMES,
+    STALE,
+    STALE_NOTE,
+    Table,
+    Td,
+    head,
+    label,
+    seconds_text,
+    title,
+    words,
+)
+from reports.verdicts import phase_seconds
+
+PARTS = (("single", "One image"), ("batch32", "Batch of 32"), ("jpeg", "From JPEG"))
+BATCH = 32
+
+Latency = dict[tuple[str, str], Slot]
+
+
+def latency_table(setting: Setting, slots: Latency) -> Table:
+    """Seconds of an answer, per variant and twin: median, and 5th to 95th percentile."""
+    table = Table(
+        f"latency-{setting.slug}",
+        "Time to an answer: median, with the 5th to 95th percentile below. One image and batch: "
+        "warm, from an array; from JPEG: warm, from a file; cold: from the start of the process "
+        f"to the first probabilities. Freshly made networks. {_caption(setting, slots)}",
+        [
+            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
+            + [head(text) for _, text in PARTS]
+            + [head("Images/s, batch of 32"), head("Cold")]
+            + [head("Engine", kind="headtext"), head("Threads"), head("Repeats")]
+        ],
+        [],
+    )
+    rows = []
+    for variant in load_variants():
+        found = [(f, slots[f, variant]) for f in FRAMEWORKS if (f, variant) in slots]
+        for index, (framework, slot) in enumerate(found):
+            first = [label(title(variant), rows=len(found))] if index == 0 else []
+            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
+            rows.append(row + _latency_cells(slot))
+    table.bodies.append(("", rows))
+    if any(s.state == "stale" for s in slots.values()):
+        table.notes.append(STALE_NOTE)
+    return table
+
+
+def _caption(setting: Setting, slots: Latency) -> str:
+    first = next(iter(slots.values())).spec
+    size = f"{first.data.get('height', '?')}×{first.data.get('width', '?')} pixels"
+    named = setting.title[:1].upper() + setting.title[1:]
+    return f"{named}; {size} (height × width).{differences(list(slots.values()))}"
+
+
+def _latency_cells(slot: Slot) -> list[Td]:
+    if not slot.usable:
+        return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
+    times = slot.run.timings
+    stale = f" {STALE}" if slot.state == "stale" else ""
+    cells = [Td(seconds_text(times[p]["median"]) + stale, _range(times[p])) for p, _ in PARTS]
+    cells.append(Td(f"{BATCH / times['batch32']['median']:,.1f}"))
+    cells.append(Td(seconds_text(times["cold"]["median"]), _range(times["cold"])))
+    repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
+    threads = slot.run.env.get("threads", slot.spec.threads)
+    return [*cells, words(str(times.get("engine", ""))), Td(str(threads)), Td(repeats)]
+
+
+def _range(times: dict[str, float]) -> str:
+    return f"{seconds_text(times['p5'])} – {seconds_text(times['p95'])}"
+
+
+def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
+    """Warm (filled) and cold (hollow) answers of every network on one scale, the claim a line."""
+    names = [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
+    series = []
+    for part, text, hollow in (("single", "warm", False), ("cold", "cold", True)):
+        for framework in FRAMEWORKS:
+            points = []
+            for row, variant in enumerate(names):
+                slot = slots.get((framework, variant))
+                if slot and slot.usable:
+                    t = slot.run.timings[part]
+                    points.append((row, t["median"], t["p5"], t["p95"]))
+            label_text = f"{NAMES[framework]}, {text}"
+            entry = {"framework": framework, "label": label_text, "points": points}
+            series.append(entry | {"hollow": hollow})
+    if not any(entry["points"] for entry in series):
+        return None
+    claim = load_claims()["liang.speed.test"]
+    return figures.dots(
+        f"fig-{setting.slug}",
+        "Seconds from one image to an answer, warm and cold, by network and twin",
+        [title(v) for v in names],
+        series,
+        "seconds for one image (logarithmic)",
+        log=True,
+        line=(claim.value, f"claimed, {claim.printed}"),
+    )
+
+
+def training_table(group: Group) -> Table:
+    """Seconds and images a second of each phase, mean over a whole set of runs."""
+    table = Table(
+        f"training-{group.setting.slug}-{group.protocol}",
+        f"Time to train, mean over the runs of a set; X where one is missing. {group.caption}",
+        [
+            [head(t, kind="headtext") for t in ("Network", "Twin", "Phase")]
+            + [head(t) for t in ("Epochs", "Training", "Evaluation", "Images/s", "Runs")]
+            + [head("Whole run")]
+            + [head("Building, calibration, features")]
+        ],
+        [],
+    )
+    rows = []
+    for variant in group.variants:
+        cells = [group.cells[f, variant] for f in FRAMEWORKS if (f, variant) in group.cells]
+        for index, cell in enumerate(cells):
+            lines = _training_lines(cell)
+            if index == 0:
+                height = sum(len(_training_lines(c)) for c in cells)
+                lines[0].insert(0, label(title(variant), rows=height))
+            rows += lines
+    table.bodies.append(("", rows))
+    return table
+
+
+def _training_lines(cell: Cell) -> list[list[Td]]:
+    twin = Td(NAMES[cell.framework], kind="text", colour=cell.framework)
+    if cell.lack:
+        return [[twin, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), Td(MISSING), Td(MISSING)]]
+    runs = [s.run.timings for s in cell.slots]
+    count = len(runs)
+    lines = []
+    for index, phase in enumerate(runs[0]["phases"]):
+        same = [p for r in runs for p in r["phases"] if p["phase"] == phase["phase"]]
+        seconds = sum(p["train_seconds"] for p in same)
+        images = sum(p["images"] for p in same)
+        frozen = "frozen" if phase["frozen"] else "all layers"
+        row = [words(f"{phase['phase']} ({frozen})"), Td(str(phase["epochs"]))]
+        row.append(Td(seconds_text(seconds / count)))
+        row.append(Td(seconds_text(sum(p["eval_seconds"] for p in same) / count)))
+        speeds = [p["images_per_second"] or 0.0 for p in same]
+        row += [Td(_speed(speeds), ""), Td(str(count))] if images else [Td("–"), Td(str(count))]
+        if index == 0:
+            twin_cell = Td(twin.text, kind="text", colour=twin.colour, rows=len(runs[0]["phases"]))
+            row.insert(0, twin_cell)
+            row += _whole(runs, len(runs[0]["phases"]))
+        lines.append(row)
+    return lines
+
+
+def _speed(speeds: list[float]) -> str:
+    return f"{sum(speeds) / len(speeds):,.1f}"
+
+
+def _whole(runs: list[dict[str, float]], rows: int) -> list[Td]:
+    def mean(key: str) -> float:
+        return sum(r.get(key) or 0.0 for r in runs) / len(runs)
+
+    parts = [mean(f"{k}_seconds") for k in ("build", "calibration", "features")]
+    texts = " + ".join(seconds_text(p) if p else "0" for p in parts)
+    return [Td(seconds_text(mean("total_seconds")), rows=rows), Td(texts, rows=rows)]
+
+
+def claims_table(setting: Setting, group: Group | None, slots: Latency) -> Table:
+    """The two claims on time, with the measured seconds beside them."""
+    claims = load_claims()
+    table = Table(
+        f"speed-claims-{setting.slug}",
+        "Liang 2018, IV.C: Xception-LSTM on one Tesla K40c with TensorFlow, beside the runs here. "
+        "Never judged: another device. "
+        f"{setting.title[:1].upper() + setting.title[1:]}; training under protocol fixed.",
+        [[head("Claim", kind="headtext"), head("Printed")] + [head(NAMES[f]) for f in FRAMEWORKS]],
+        [],
+    )
+    train, test = claims["liang.speed.train"], claims["liang.speed.test"]
+    cells = [group.cells.get((f, "xception_lstm")) if group else None for f in FRAMEWORKS]
+    row = [label("Phase 2, training and evaluation"), Td(train.printed, "70 epochs")]
+    row += [_phase_cell(cell) for cell in cells]
+    timed = [slots.get((f, "xception_lstm")) for f in FRAMEWORKS]
+    values = [s.run.timings["cold"]["median"] if s and s.usable else None for s in timed]
+    other = [label("One image, cold"), Td(test.printed)] + [Td(seconds_text(v)) for v in values]
+    table.bodies.append(("", [row, other]))
+    return table
+
+
+def _phase_cell(cell: Cell | None) -> Td:
+    if cell is None:
+        return Td("–", "not asked for")
+    seconds = phase_seconds(cell, 2)
+    epochs = cell.slots[0].spec.recipe.get("phase2_epochs", "?")
+    note = cell.lack or f"{epochs} epochs"
+    return Td(seconds_text(seconds), note)

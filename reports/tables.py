@@ -1,0 +1,188 @@
+"""Tables as data, and how every number is written: rounding happens here and nowhere before."""
+
+from dataclasses import dataclass, field
+
+from protocols.claims import Claim
+from protocols.spec import FRAMEWORKS
+from protocols.variants import load_variants
+from reports.collect import Cell, Group, Number
+from reports.verdicts import Verdict
+
+NAMES = {"keras": "Keras", "torch": "PyTorch"}
+THIN = "\u202f"  # no-break space between a number and its unit
+MISSING = "X"
+STALE = "†"
+STALE_NOTE = f"{STALE} stale: made by other sources than today's; shown, never judged."
+LOSSES = ("log_loss", "validation_loss")
+
+
+@dataclass(frozen=True)
+class Td:
+    """One cell. `kind`: "num", "text" or "head"; `note` is small print under the text."""
+
+    text: str
+    note: str = ""
+    kind: str = "num"
+    span: int = 1
+    rows: int = 1
+    href: str = ""
+    ref: int = 0  # number of a footnote of the same table
+    id: str = ""
+    colour: str = ""  # a framework's name: its mark stands before the text
+
+
+@dataclass
+class Table:
+    """A caption, one or two rows of column headings, and bodies with optional titles."""
+
+    name: str  # unique on its page
+    caption: str
+    heads: list[list[Td]]
+    bodies: list[tuple[str, list[list[Td]]]]
+    notes: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)  # footnotes, numbered from 1
+
+    @property
+    def columns(self) -> int:
+        """How many there are."""
+        return sum(cell.span for cell in self.heads[0])
+
+    def reason(self, text: str) -> int:
+        """The number of the footnote `text`, added if it is new; 0 for no text."""
+        if not text:
+            return 0
+        if text not in self.reasons:
+            self.reasons.append(text)
+        return self.reasons.index(text) + 1
+
+
+def head(text: str, span: int = 1, rows: int = 1, colour: str = "", kind: str = "head") -> Td:
+    """A column heading; over text rather than numbers with kind "headtext"."""
+    return Td(text, kind=kind, span=span, rows=rows, colour=colour)
+
+
+def label(text: str, note: str = "", rows: int = 1, anchor: str = "") -> Td:
+    """A row's heading."""
+    return Td(text, note, kind="row", rows=rows, id=anchor)
+
+
+def words(text: str, note: str = "", ref: int = 0, href: str = "") -> Td:
+    """A cell of text."""
+    return Td(text, note, kind="text", ref=ref, href=href)
+
+
+def title(variant: str) -> str:
+    """The network's name as the papers print it."""
+    return load_variants()[variant].title
+
+
+def number_text(metric: str, value: float | None) -> str:
+    """A measured value as written: % with 2 decimals, losses with 4, epochs, or X, or diverged."""
+    if value is None:
+        return MISSING
+    if value != value:
+        return "diverged"
+    if metric in LOSSES:
+        return f"{value:.4f}"
+    if metric == "selected_epoch":
+        return f"{value:g}" if value == int(value) else f"{value:.1f}"
+    return f"{100 * value:.2f}{THIN}%"
+
+
+def seconds_text(seconds: float | None) -> str:
+    """A duration with a unit that fits."""
+    if seconds is None:
+        return MISSING
+    for limit, scale, unit in ((1, 1000, "ms"), (120, 1, "s"), (7200, 1 / 60, "min")):
+        if seconds < limit:
+            return (
+                f"{seconds * scale:.3g}{THIN}{unit}"
+                if seconds * scale < 100
+                else (f"{seconds * scale:.0f}{THIN}{unit}")
+            )
+    return f"{seconds / 3600:.1f}{THIN}h"
+
+
+def claim_text(claim: Claim) -> str:
+    """The string as printed, with its unit where the paper's column has one."""
+    if not claim.printed:
+        return "–"
+    return claim.printed + (f"{THIN}%" if claim.unit == "%" else "")
+
+
+def difference_text(claim: Claim, value: float | None) -> str:
+    """Measured minus claimed: points, nats or epochs; empty where there is no number."""
+    if value is None or value != value or claim.value is None:
+        return ""
+    gap = value - claim.value
+    if claim.unit in ("%", "fraction"):
+        text = f"{100 * gap:+.2f}"
+    else:
+        text = f"{gap:+.4f}" if claim.unit == "nat" else f"{gap:+.1f}"
+    return text.replace("-", "−")
+
+
+def behind(cell: Cell, brief: bool = False) -> str:
+    """What a cell's numbers rest on: seeds, folds, images; or what is missing."""
+    if cell.lack:
+        return cell.lack
+    parts = [] if len(cell.seeds) == 1 and brief else [plural(len(cell.seeds), "seed")]
+    if cell.slots[0].spec.fold is not None:
+        parts.append(plural(cell.folds, "fold"))
+    if not brief:
+        parts.append(f"n = {cell.n:,}")
+    return ", ".join(parts)
+
+
+def plural(count: int, noun: str) -> str:
+    """ "1 seed", "2 seeds"."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "") -> Td:
+    """The number of a cell as written; X with what is missing; a dash if not asked for."""
+    if cell is None:
+        return Td("–", "not asked for")
+    number = cell.number(metric, at)
+    return Td(_marked(number, metric), note or (number.lack if number.value is None else ""))
+
+
+def _marked(number: Number, metric: str) -> str:
+    if number.value is None and number.diverged:
+        return "diverged"
+    return number_text(metric, number.value) + (f" {STALE}" if number.stale else "")
+
+
+def interval_text(claim: Claim, verdict: Verdict) -> str:
+    """Mean +- half-width of the prediction interval, and the seeds, for a judged metric claim."""
+    if verdict.half_width is None or verdict.value is None:
+        return ""
+    if claim.unit in ("%", "fraction"):
+        text = f"{100 * verdict.value:.2f} ± {100 * verdict.half_width:.2f}{THIN}%"
+    elif claim.unit == "nat":
+        text = f"{verdict.value:.4f} ± {verdict.half_width:.4f}"
+    else:
+        text = f"{verdict.value:.1f} ± {verdict.half_width:.1f}"
+    return f"{text}, {plural(verdict.seeds, 'seed')}"
+
+
+def verdict_cell(table: Table, claim: Claim, verdict: Verdict) -> Td:
+    """The word; its interval beside it, or its reason as a footnote."""
+    if verdict.judged:
+        return words(verdict.word, interval_text(claim, verdict) or verdict.reason)
+    return words(verdict.word, ref=table.reason(verdict.reason))
+
+
+def framework_heads(span: int = 1, rows: int = 1) -> list[Td]:
+    """A column heading for each twin, with its mark."""
+    return [head(NAMES[f], span, rows, colour=f) for f in FRAMEWORKS]
+
+
+def pair(group: Group | None, variant: str) -> list[tuple[str, Cell | None]]:
+    """(framework, cell) for both twins."""
+    return [(f, group.cells.get((f, variant)) if group else None) for f in FRAMEWORKS]
+
+
+def stale_notes(group: Group) -> list[str]:
+    """The footnote on stale numbers, where a group has some."""
+    return [STALE_NOTE] if any(c.stale for c in group.cells.values()) else []

@@ -1,0 +1,213 @@
+"""The words that a claim gets, by the rules of design.md; no other module judges.
+
+Metric claims: the claim against the 95% prediction interval of one more training run,
+mean +- t(k-1) s sqrt(1 + 1/k) over k seeds. A printed number stands for all that round to it.
+Orderings: the same interval over the differences seed by seed (both sides share the seed).
+"""
+
+import math
+from dataclasses import dataclass
+
+from protocols.claims import Claim
+from protocols.classes import LETTERS
+from protocols.variants import load_variants
+from reports.collect import Cell, Collected, Group, Number
+from reports.groups import Setting
+
+MIN_SEEDS = 3
+LEVEL = 0.95
+# Widest half-width that still decides, by the claim's unit. Accuracies: 2 points. The rule names
+# points only; the bounds for losses and epochs are our reading of it.
+WIDEST = {"%": 0.02, "fraction": 0.02, "nat": 0.05, "epoch": 5.0}
+NOT_ASKED = "not part of the request"
+# Liang V: each CNN-RNN against the CNN it is made of; the one with two CNNs has no single own one.
+OWN_CNN = (
+    ("inception_v3_lstm", "inception_v3"),
+    ("resnet50_lstm", "resnet50"),
+    ("xception_lstm", "xception"),
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A word, its reason, and what it rests on (measured value in the claim's unit as fraction)."""
+
+    word: str
+    reason: str
+    value: float | None = None  # mean over seeds; None: incomplete; NaN: diverged
+    half_width: float | None = None  # of the prediction interval
+    seeds: int = 0
+
+    @property
+    def judged(self) -> bool:
+        """Whether the numbers were held against the claim."""
+        return self.word != "not tested"
+
+
+def interval(values: list[float]) -> tuple[float, float]:
+    """Mean and half-width of the 95% prediction interval of one more value; needs 2 values."""
+    from scipy.stats import t  # noqa: PLC0415 (slow import)
+
+    k = len(values)
+    mean = math.fsum(values) / k
+    spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (k - 1))
+    return mean, float(t.ppf((1 + LEVEL) / 2, k - 1)) * spread * math.sqrt(1 + 1 / k)
+
+
+def rounding(claim: Claim) -> float:
+    """Half a unit of the last printed digit, as a fraction for percentages; 0 for epochs."""
+    if claim.unit == "epoch":
+        return 0.0
+    digits = len(claim.printed.partition(".")[2])
+    return 0.5 * 10**-digits / (100 if claim.unit == "%" else 1)
+
+
+def obstacle(setting: Setting, cell: Cell | None, number: Number | None) -> str:
+    """Why these runs can't judge a claim; empty if they can."""
+    if setting.objections:
+        return "; ".join(setting.objections)
+    if cell is None or number is None:
+        return NOT_ASKED
+    if number.diverged:
+        return "diverged"
+    if number.value is None:
+        return f"incomplete: {number.lack}"
+    if number.stale:
+        return "stale: made by other sources than today's"
+    if len(number.by_seed) < MIN_SEEDS:
+        return f"{len(number.by_seed)} of at least {MIN_SEEDS} seeds"
+    return ""
+
+
+def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
+    """compatible, above, below (the measurement against the claim), undecided or not tested."""
+    number = cell.number(claim.metric, claim.at) if cell else None
+    value = number.value if number else None
+    seeds = len(number.by_seed) if number else 0
+    if reason := obstacle(setting, cell, number):
+        return Verdict("not tested", reason, value, None, seeds)
+    mean, half = interval(list(number.by_seed.values()))
+    if half > WIDEST[claim.unit]:
+        return Verdict("undecided", "the interval is too wide", mean, half, seeds)
+    if abs(mean - claim.value) <= half + rounding(claim) + 1e-12:
+        return Verdict("compatible", "the claim lies in the interval", mean, half, seeds)
+    word = "above" if mean > claim.value else "below"
+    return Verdict(word, f"the interval lies {word} the claim", mean, half, seeds)
+
+
+def contests(claim: Claim) -> list[tuple[str, str]]:
+    """(the one claimed better, the other) for each comparison an ordering claim makes."""
+    if claim.id == "liang.rank.rnn":
+        return list(OWN_CNN)
+    paper = load_variants()[claim.variant].paper
+    others = [v.name for v in load_variants().values() if v.paper == paper]
+    return [(claim.variant, other) for other in others if other != claim.variant]
+
+
+def margins(claim: Claim, group: Group | None, framework: str) -> dict[tuple[str, str], float]:
+    """The mean difference of each contest whose two sides are whole; as a fraction."""
+    found = {}
+    for better, other in contests(claim):
+        cells = [group.cells.get((framework, v)) if group else None for v in (better, other)]
+        values = [cell.number(claim.metric, claim.at).value if cell else None for cell in cells]
+        if None not in values:
+            found[better, other] = values[0] - values[1]
+    return found
+
+
+def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framework: str) -> Verdict:
+    """supported (every contest won), refuted (one lost), undecided or not tested."""
+    means = margins(claim, group, framework)
+    least = min(means.values()) if len(means) == len(contests(claim)) else None
+    intervals, k = [], 0
+    for pair in contests(claim):
+        cells = [group.cells.get((framework, v)) if group else None for v in pair]
+        numbers = [cell.number(claim.metric, claim.at) if cell else None for cell in cells]
+        for variant, cell, number in zip(pair, cells, numbers, strict=True):
+            if reason := obstacle(setting, cell, number):
+                place = "" if setting.objections else f"{load_variants()[variant].title}: "
+                return Verdict("not tested", place + reason, least)
+        seeds = [set(n.by_seed) for n in numbers]
+        if seeds[0] != seeds[1]:
+            return Verdict("not tested", "the two sides have different seeds", least)
+        k = len(seeds[0])
+        intervals.append(
+            interval([numbers[0].by_seed[s] - numbers[1].by_seed[s] for s in seeds[0]])
+        )
+    won = sum(mean - half > 0 for mean, half in intervals)
+    lost = sum(mean + half < 0 for mean, half in intervals)
+    word = "refuted" if lost else "supported" if won == len(intervals) else "undecided"
+    reason = f"{won} of {len(intervals)} contests won beyond the interval, {lost} lost"
+    return Verdict(word, reason, least, None, k)
+
+
+def counted(claim: Claim, group: Group | None, framework: str) -> int | None:
+    """Images of the claim's class (or all) that whole `fixed` runs tested on; None if unknown.
+
+    No run records how many images of a class it trained on.
+    """
+    if claim.row != "test" or group is None:
+        return None
+    cells = [c for (f, _), c in group.cells.items() if f == framework]
+    measured = [s.measured for c in cells for s in c.slots if s.measured]
+    counts = {tuple((m.labels == i).sum() for i in range(len(LETTERS))) for m in measured}
+    if len(counts) != 1:
+        return None
+    count = counts.pop()
+    return int(sum(count) if claim.column == "sum" else count[LETTERS.index(claim.column)])
+
+
+def judge_count(claim: Claim, setting: Setting, group: Group | None, framework: str) -> Verdict:
+    """compatible only where the numbers are equal."""
+    count = counted(claim, group, framework)
+    if setting.objections:
+        return Verdict("not tested", "; ".join(setting.objections), count)
+    if count is None:
+        reason = "no run records it" if claim.row == "train" else NOT_ASKED
+        return Verdict("not tested", reason)
+    if any(s.state == "stale" for s in group.slots if s.spec.framework == framework):
+        return Verdict("not tested", "stale: made by other sources than today's", count)
+    word = "compatible" if count == claim.value else "above" if count > claim.value else "below"
+    return Verdict(word, "counted in the images the runs tested on", count)
+
+
+def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
+    """Never judged: another device. The measured seconds stand beside the claim."""
+    value = None
+    if claim.metric == "cold_seconds":
+        slot = collected.latency.get(setting, {}).get((framework, claim.variant))
+        value = slot.run.timings["cold"]["median"] if slot and slot.usable else None
+    else:
+        group = collected.group(setting, claim.protocol)
+        cell = group.cells.get((framework, claim.variant)) if group else None
+        value = phase_seconds(cell, 2) if cell else None
+    return Verdict("not tested", "another device than the paper's", value)
+
+
+def phase_seconds(cell: Cell, phase: int) -> float | None:
+    """Training and evaluation seconds of a phase, mean over a whole set of runs; else None."""
+    if cell.lack:
+        return None
+    seconds = [
+        p["train_seconds"] + p["eval_seconds"]
+        for slot in cell.slots
+        for p in slot.run.timings["phases"]
+        if p["phase"] == phase
+    ]
+    return sum(seconds) / len(cell.slots) if len(seconds) == len(cell.slots) else None
+
+
+def judge(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
+    """The verdict on a claim from the runs of one setting in one framework."""
+    group = collected.group(setting, claim.protocol or "fixed")
+    if claim.kind == "metric":
+        cell = group.cells.get((framework, claim.variant)) if group else None
+        return judge_metric(claim, setting, cell)
+    if claim.kind == "ordering":
+        return judge_ordering(claim, setting, group, framework)
+    if claim.kind == "count":
+        return judge_count(claim, setting, group, framework)
+    if claim.kind == "timing":
+        return judge_timing(claim, collected, setting, framework)
+    reason = claim.reason or "a sentence of the text, nothing to measure"
+    return Verdict("not tested", reason)
