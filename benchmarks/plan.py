@@ -118,7 +118,10 @@ def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetReq
 
 
 def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
-    recipe = {name: entry.value for name, entry in load_recipe(variant.paper).items()}
+    recipe = {
+        name: list(entry.value) if isinstance(entry.value, tuple) else entry.value  # as in JSON
+        for name, entry in load_recipe(variant.paper).items()
+    }
     if variant.paper == "liang":
         recipe["phase1_epochs"] = profile.phase1_epochs
         recipe["phase2_epochs"] = profile.phase2_epochs

@@ -27,14 +27,7 @@ def prepare(spec: RunSpec) -> None:
     backend.prepare(spec.threads)
 
 
-def engine(graph: bool) -> str:
-    """How the step is executed: jit (XLA), graph (TensorFlow) or eager."""
-    if backend.NAME == "jax":
-        return "jit"
-    return "graph" if graph else "eager"
-
-
-def environment(spec: RunSpec, graph: bool) -> dict[str, Any]:
+def environment(spec: RunSpec) -> dict[str, Any]:
     """env.json of a run."""
     return {
         "framework": "keras",
@@ -43,7 +36,7 @@ def environment(spec: RunSpec, graph: bool) -> dict[str, Any]:
         "device": spec.device,
         "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": spec.threads,
-        "engine": engine(graph),
+        "engine": backend.ENGINE,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from keras import ops
 
-from impl_keras.device import engine, environment, prepare
+from impl_keras.device import environment, prepare
 from impl_keras.models import Network
 from impl_keras.step import backend
 from protocols.contract import write_common
@@ -24,11 +24,14 @@ Predict = Callable[[np.ndarray], np.ndarray]
 
 
 def predictor(spec: RunSpec, graph: bool) -> Predict:
-    """A fresh network of the run's variant: uint8 (n, h, w, 3) -> probabilities (n, 4), host."""
+    """A fresh network of the run's variant: uint8 (n, h, w, 3) -> probabilities (n, 4), host.
+
+    Without `graph` TensorFlow traces nothing: the shortest way to one first answer.
+    """
     prepare(spec)
     network = Network(spec)
     call = backend.compiled(
-        lambda images: ops.softmax(network.logits(images, None)), network.layers, graph
+        lambda images: ops.softmax(network.logits(images, None)), network.parts, graph
     )
     return lambda images: ops.convert_to_numpy(call(images))
 
@@ -37,7 +40,7 @@ def latency(spec: RunSpec, job: Job, progress: Progress) -> None:
     """Measures the warm figures and writes the folder; the launcher adds the cold one."""
     predict = predictor(spec, graph=True)
     timings = latencies(spec, predict, open_set(job.images), job.jpeg, progress)
-    write_common(job.folder, spec, environment(spec, True), {"engine": engine(True), **timings})
+    write_common(job.folder, spec, environment(spec), {"engine": backend.ENGINE, **timings})
 
 
 if __name__ == "__main__":

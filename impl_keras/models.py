@@ -118,7 +118,7 @@ class Network:
         return self.head([*features, images], training=training)
 
     @property
-    def layers(self) -> list[keras.Model]:
+    def parts(self) -> list[keras.Model]:
         """Every part of the network."""
         return [*self.backbones, self.head]
 

@@ -9,6 +9,7 @@ import numpy as np
 
 NAME = "jax"
 VERSION = jax.__version__
+ENGINE = "jit"  # XLA
 Function = Callable[..., Any]
 
 
@@ -19,7 +20,7 @@ def gpu_name() -> str | None:
 
 
 def prepare(threads: int) -> None:
-    """float32 proper (no TF32)."""
+    """float32 proper (no TF32); the launcher limits XLA's threads at start."""
     jax.config.update("jax_default_matmul_precision", "highest")
 
 
@@ -58,7 +59,6 @@ class TrainStep:
         layers: list[keras.Layer],
         trained: list[keras.Layer],
         optimizer: keras.optimizers.Optimizer,
-        graph: bool,
     ) -> None:
         weights = [v for layer in trained for v in layer.trainable_variables]
         own = {id(v) for v in weights}

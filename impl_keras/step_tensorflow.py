@@ -9,6 +9,7 @@ import tensorflow as tf
 
 NAME = "tensorflow"
 VERSION = tf.__version__
+ENGINE = "graph"  # tf.function
 Function = Callable[..., Any]
 
 
@@ -60,7 +61,6 @@ class TrainStep:
         layers: list[keras.Layer],
         trained: list[keras.Layer],
         optimizer: keras.optimizers.Optimizer,
-        graph: bool,
     ) -> None:
         variables = [v for layer in trained for v in layer.trainable_variables]
         optimizer.build(variables)
@@ -72,7 +72,7 @@ class TrainStep:
             optimizer.apply(gradients, variables)
             return figures
 
-        self._step = compiled(step, layers, graph)
+        self._step = compiled(step, layers, graph=True)
 
     def __call__(self, *arrays: np.ndarray) -> Any:
         return self._step(*arrays)

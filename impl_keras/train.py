@@ -15,7 +15,8 @@ from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.training import in_batches
 
-GRAPH_PAYS_AFTER = 12  # steps; tracing and optimising a graph costs more than so many save
+TRACING_PAYS_AFTER = 12  # calls of a backbone on TensorFlow; a recurrent layer is always traced
+MANY = TRACING_PAYS_AFTER + 1
 
 
 class Part:
@@ -46,18 +47,24 @@ class KerasTwin:
         self.train_part, self.test_part = Part(images, train_rows), Part(images, test_rows)
         self.network = Network(spec)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
-        batches = -(-len(train_rows) // self.recipe["batch_size"])
-        self.graph = batches * sum(p["epochs"] for p in spec.phases) > GRAPH_PAYS_AFTER
-        self._features = self._compiled(self.network.features)
-        self._answers = {
-            frozen: self._compiled(self._log_probabilities) for frozen in (False, True)
-        }
+        self._features = self._compiled(self.network.features, self._feature_calls())
+        self._answers = self._compiled(self._log_probabilities, MANY)
 
-    def _compiled(self, function: Any) -> Any:
-        return backend.compiled(function, self.network.layers, self.graph)
+    def _feature_calls(self) -> int:
+        """How often backbones will run in inference mode."""
+        test_batches = len(in_batches(len(self.test_part), self.recipe["batch_size"]))
+        train_batches = len(in_batches(len(self.train_part), self.recipe["batch_size"]))
+        return sum(
+            train_batches + test_batches if phase["frozen"] else test_batches * phase["epochs"]
+            for phase in self.spec.phases
+        )
+
+    def _compiled(self, function: Any, calls: int) -> Any:
+        """Traced only where it will be called so often that tracing pays."""
+        return backend.compiled(function, self.network.parts, calls > TRACING_PAYS_AFTER)
 
     def _log_probabilities(self, images: Any, *features: Any) -> Any:
-        return ops.log_softmax(self.network.logits(images, list(features) or None))
+        return ops.log_softmax(self.network.logits(images, list(features)))
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin. The mean over the batches' own (biased) statistics; each batch runs through
@@ -66,7 +73,9 @@ class KerasTwin:
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.momentum = 0.0  # the moving statistics become the batch's
-        forward = self._compiled(lambda images: self.network.features(images, training=True))
+        forward = self._compiled(
+            lambda images: self.network.features(images, training=True), len(batches)
+        )
         sums = [[0.0, 0.0] for _ in norms]
         for rows in batches:
             forward(*self.train_part.inputs(rows))
@@ -86,10 +95,9 @@ class KerasTwin:
                 part.features = self._keep_features(part)
         self.step = backend.TrainStep(
             self.loss,
-            self.network.layers,
-            [self.network.head] if phase["frozen"] else self.network.layers,
+            self.network.parts,
+            [self.network.head] if phase["frozen"] else self.network.parts,
             make_optimizer(phase, self.recipe),
-            self.graph,
         )
 
     def _keep_features(self, part: Part) -> list[np.ndarray]:
@@ -124,15 +132,15 @@ class KerasTwin:
 
     def log_probabilities(self) -> np.ndarray:
         """See Twin."""
-        part = self.test_part
-        call = self._answers[bool(part.features)]
-        batches = in_batches(len(part), self.recipe["batch_size"])
-        parts = [call(*part.inputs(rows)) for rows in batches]
-        return np.concatenate([ops.convert_to_numpy(p) for p in parts])
+        part, answers = self.test_part, []
+        for rows in in_batches(len(part), self.recipe["batch_size"]):
+            images, *features = part.inputs(rows)
+            answers.append(self._answers(images, *(features or self._features(images))))
+        return np.concatenate([ops.convert_to_numpy(a) for a in answers])
 
     def environment(self) -> dict[str, Any]:
         """See Twin."""
-        return environment(self.spec, self.graph)
+        return environment(self.spec)
 
 
 def train(spec: RunSpec, job: Job, progress: Progress) -> None:

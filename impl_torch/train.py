@@ -125,10 +125,12 @@ class TorchTwin:
             loss, right = loss + batch_loss, right + batch_right
             tick(len(rows))
         n = sum(map(len, batches))
+        with torch.no_grad():
+            penalty = float(self.penalty())
         return {
             "train_loss": float(loss) / n,
             "train_accuracy": float(right) / n,
-            "penalty": float(self.penalty()),
+            "penalty": penalty,
         }
 
     @torch.no_grad()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from protocols.files import Progress
+from protocols.files import Progress, throttled
 from protocols.spec import RunSpec
 
 
@@ -60,11 +60,12 @@ def serve(hello: dict[str, Any], stages: dict[str, Stage]) -> None:
     threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
     send(event="hello", **hello)
     while True:
-        job = json.loads(jobs.get())
-        spec = RunSpec(**job["spec"])
-        with _log_to(Path(job["folder"]) / "log.txt"):
+        message = json.loads(jobs.get())
+        spec = RunSpec(**message.pop("spec"))
+        job = Job(**{name: Path(path) for name, path in message.items()})
+        with _log_to(job.folder / "log.txt"):
             try:
-                stages[spec.stage](spec, Path(job["images"]), Path(job["folder"]), _throttled(send))
+                stages[spec.stage](spec, job, throttled(progress, 0.2))
             except Exception as error:
                 traceback.print_exc()
                 first_line = (str(error).strip().splitlines() or [""])[0]

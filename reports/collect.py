@@ -64,7 +64,7 @@ class Slot:
         try:
             if self.usable:
                 _ = (self.run.env, self.run.timings, self.run.record)
-                _ = self.measured if self.spec.stage == "train" else self.run.timings["cold"]
+                _ = self.measured or self.run.timings["cold"]
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
             self.damage = f"its files can't be read: {type(error).__name__}"
 
@@ -91,8 +91,8 @@ class Slot:
 
     @cached_property
     def measured(self) -> Measured | None:
-        """Its scores; None unless usable."""
-        return Measured(self.run) if self.run is not None and self.usable else None
+        """Its scores; None unless it is a finished training run."""
+        return Measured(self.run) if self.usable and self.spec.stage == "train" else None
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def collect(store: Store, plan: list[RunSpec]) -> Collected:
     editions = _editions(slots)
     groups: dict[tuple[Setting, str], Group] = {}
     latency: dict[Setting, dict[tuple[str, str], Slot]] = defaultdict(dict)
-    for slot in slots:
+    for slot in (s for s in slots if _known(s.spec)):
         spec = slot.spec
         setting = setting_of(spec, slot.planned, editions.get(spec.id, 0))
         key = (spec.framework, spec.variant)
@@ -282,11 +282,16 @@ def collect(store: Store, plan: list[RunSpec]) -> Collected:
     return Collected(ordered, dict(latency), slots)
 
 
+def _known(spec: RunSpec) -> bool:
+    """Whether today's tables can place it; others stand in the list of all runs only."""
+    return spec.variant in load_variants() and spec.protocol in PROTOCOLS
+
+
 def _editions(slots: list[Slot]) -> dict[str, int]:
     """Run id -> 0, 1, ... so that no cell outside the plan mixes runs of unlike signatures."""
     cells: dict[tuple[object, ...], list[RunSpec]] = defaultdict(list)
     for slot in slots:
-        if not slot.planned:
+        if not slot.planned and _known(slot.spec):
             s = slot.spec
             protocol = "" if s.stage == "latency" else s.protocol
             key = (setting_of(s, False), protocol, s.stage, s.framework, s.variant)

@@ -7,6 +7,7 @@ reads on a light page, a dark page and on paper.
 import io
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -27,7 +28,9 @@ _VARIABLES = {
 MARKERS = {"keras": "o", "torch": "s"}
 STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2))}
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
-MOST_POINTS = 150  # of a curve; longer ones are thinned evenly
+WIDTH = 7.2  # inches, of every figure
+MOST_POINTS = 150  # of a curve; longer ones are thinned evenly, and thin ones more
+THIN_POINTS = 60
 _RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
@@ -74,24 +77,51 @@ class Panel:
     points: tuple[tuple[float, float], ...] = ()  # claimed (epoch, value)
 
 
-def _draw(width: float, height: float, columns: int) -> tuple["Figure", list["Axes"]]:
+def _draw(
+    height: float, columns: int, left: float = 0.62, top: float = 0.28
+) -> tuple["Figure", list["Axes"]]:
+    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again)."""
     import matplotlib  # noqa: PLC0415 (slow import)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     matplotlib.rcParams.update(_RC)
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(WIDTH, height))
     axes = figure.subplots(1, columns, squeeze=False)[0]
+    figure.subplots_adjust(
+        left=left / WIDTH, right=1 - 0.1 / WIDTH, top=1 - top / height, bottom=0.72 / height,
+        wspace=0.24,
+    )  # fmt: skip
     for ax in axes:
         ax.patch.set_visible(False)
     figure.patch.set_visible(False)
     return figure, list(axes)
 
 
+@cache
+def _kept(columns: int) -> tuple["Figure", list["Axes"]]:
+    return _draw(2.6, columns)
+
+
+def _panels(columns: int) -> tuple["Figure", list["Axes"]]:
+    """Empty panels for curves, used again and again: making axes costs as much as drawing."""
+    figure, axes = _kept(columns)
+    for legend in list(figure.legends):
+        legend.remove()
+    for ax in axes:
+        for artist in [*ax.lines, *ax.texts]:
+            artist.remove()
+        ax.relim()
+        ax.autoscale(True)
+    return figure, axes
+
+
 def _svg(figure: "Figure", name: str, description: str) -> Markup:
     """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
+
     buffer = io.StringIO()
     empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    figure.savefig(buffer, format="svg", metadata=empty)
+    FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
@@ -115,8 +145,9 @@ def _svg(figure: "Figure", name: str, description: str) -> Markup:
 
 
 def _plot(ax: "Axes", curve: Curve) -> None:
-    step = -(-len(curve.values) // MOST_POINTS)
-    keep = sorted({*range(0, len(curve.values), step), len(curve.values) - 1})
+    step = -(-len(curve.values) // (THIN_POINTS if curve.thin else MOST_POINTS))
+    last = len(curve.values) - 1
+    keep = sorted({*range(0, last, step), last, last if curve.mark is None else curve.mark})
     style = (0, (1, 1.5)) if curve.training else STYLES[curve.framework]
     ax.plot(
         [i + 1 for i in keep],
@@ -142,21 +173,23 @@ def _plot(ax: "Axes", curve: Curve) -> None:
         )
 
 
-def curves(name: str, description: str, panels: list[Panel], width: float = 7.2) -> Markup:
+def curves(name: str, description: str, panels: list[Panel]) -> Markup:
     """Panels of curves over the epochs, side by side; one legend for all."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow import)
 
-    figure, axes = _draw(width, 2.5, len(panels))
+    figure, axes = _panels(len(panels))
     for ax, panel in zip(axes, panels, strict=True):
         for curve in panel.curves:
             _plot(ax, curve)
         if panel.boundary:
             ax.axvline(panel.boundary + 0.5, color=AXIS, linewidth=0.8, linestyle=":")
-            for text, side in (("phase 1 ", "right"), (" phase 2", "left")):
+            for text, side, shift in (("phase 1", "right", -4), ("phase 2", "left", 4)):
                 ax.annotate(
                     text,
                     (panel.boundary + 0.5, 1),
+                    (shift, 2),
                     xycoords=("data", "axes fraction"),
+                    textcoords="offset points",
                     ha=side,
                     va="bottom",
                     fontsize=7.5,
@@ -168,7 +201,8 @@ def curves(name: str, description: str, panels: list[Panel], width: float = 7.2)
         ax.set_title(panel.title, loc="left", pad=14 if panel.boundary else 6)
         ax.set_xlabel("epoch")
         ax.set_ylabel(panel.ylabel)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
     _legend(figure, axes)
     return _svg(figure, name, description)
 
@@ -180,8 +214,9 @@ def _legend(figure: "Figure", axes: list["Axes"]) -> None:
             entries.setdefault(text, handle)
     if entries:
         figure.legend(
-            entries.values(), entries.keys(), loc="outside lower center", ncols=4, handlelength=3
-        )
+            entries.values(), entries.keys(), loc="lower center", ncols=5,
+            handlelength=2.4, columnspacing=1.4,
+        )  # fmt: skip
 
 
 def dots(
@@ -198,25 +233,31 @@ def dots(
 
     series: {"framework" or None, "label", "points": [(row, value, low, high)], "hollow"}.
     """
-    figure, (ax,) = _draw(7.2, 0.75 + 0.34 * len(rows), 1)
+    figure, (ax,) = _draw(0.95 + 0.32 * len(rows), 1, 1.85, 0.1)
     shift = {"keras": -0.14, "torch": 0.14}
     for entry in series:
         framework = entry["framework"]
         colour = COLOURS.get(framework, INK)
-        for index, (row, value, low, high) in enumerate(entry["points"]):
-            ax.errorbar(
-                value,
-                row + shift.get(framework, 0),
-                xerr=[[max(value - low, 0)], [max(high - value, 0)]],
-                marker=MARKERS.get(framework, "D"),
-                color=colour,
-                markerfacecolor=PAPER if entry.get("hollow") else colour,
-                elinewidth=1.2,
-                linestyle="none",
-                label=entry["label"] if index == 0 else None,
-            )
+        if not entry["points"]:
+            continue
+        row, value, low, high = (list(column) for column in zip(*entry["points"], strict=True))
+        ax.errorbar(
+            value,
+            [r + shift.get(framework, 0) for r in row],
+            xerr=[
+                [max(v - x, 0) for v, x in zip(value, low, strict=True)],
+                [max(x - v, 0) for v, x in zip(value, high, strict=True)],
+            ],
+            marker=MARKERS.get(framework, "D"),
+            color=colour,
+            markerfacecolor=PAPER if entry.get("hollow") else colour,
+            elinewidth=1.2,
+            linestyle="none",
+            label=entry["label"],
+        )
     if log:
         ax.set_xscale("log")
+        ax.xaxis.set_major_formatter("{x:g}")
     if line:
         ax.axvline(line[0], color=INK, linewidth=0.9, linestyle="--", label=line[1])
     ax.set_yticks(range(len(rows)), rows)
@@ -235,7 +276,7 @@ def bars(
 
     A missing number leaves its place empty, with an X.
     """
-    figure, axes = _draw(7.2, 2.5, len(panels))
+    figure, axes = _draw(2.4, len(panels), 0.4)
     hatches = {"torch": "////"}
     for ax, heading, panel in zip(axes, titles, panels, strict=True):
         for offset, (key, values) in enumerate(panel.items()):

@@ -17,6 +17,7 @@ SHORTENED = {
     "images_per_class": "cv_per_class",
     "folds": "cv_folds_run",
 }
+WEIGHTS = {"imagenet": "ImageNet"}  # as written on the pages
 _PATH = re.compile(
     r"(?<![\w.:/~])(?:~|[A-Za-z]:[\\/]|/)[^\s'\":,;()\[\]<>]*[\\/]([^\s'\":,;()\[\]<>/\\]*)"
 )
@@ -40,11 +41,12 @@ class Setting:
         words = [
             f"profile {self.profile}",
             "phantom images (drawn)" if self.data == "phantom" else f"{self.data} images",
-            f"{self.weights} weights",
+            f"{WEIGHTS.get(self.weights, self.weights)} weights",
             f"device {self.device}",
             self.precision,
         ]
-        return ", ".join(words + ([self.extra] if self.extra else []))
+        words += [self.extra] if self.extra else []
+        return ", ".join(words + ([] if self.planned else ["outside the current request"]))
 
     @property
     def slug(self) -> str:

@@ -86,13 +86,16 @@ def failures(collected: Collected) -> Table | None:
     return Table("failures", "Runs that failed, and why.", heads, [("", rows)])
 
 
-def verdict_table(collected: Collected, setting: Setting) -> Table:
-    """Every claim of both papers: address, printed, measured and verdict in both twins."""
+def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) -> Table:
+    """Every claim of both papers: address, printed, measured and verdict in both twins.
+
+    `anchors`: whether a claim's row can be linked to by the claim's id; once a page.
+    """
     table = Table(
         f"verdicts-{setting.slug}",
         f"Every claim of the two papers, by the runs of one setting: {setting.title}; Liang's "
-        "networks under protocol fixed, Jane's under cv10. X: planned, or part of the set, and "
-        "not there.",
+        "networks under protocol fixed, Jane's under cv10. Measured for an order: the smallest "
+        "margin. X: planned, or part of the set, and not there.",
         [
             [head("Claim", rows=2, kind="headtext"), head("Printed", rows=2)]
             + [head("Measured", span=2), head("Verdict", span=2, kind="headtext")],
@@ -104,7 +107,7 @@ def verdict_table(collected: Collected, setting: Setting) -> Table:
     for claim in load_claims().values():
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
         stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
-        row = [label(_claim_name(claim), anchor=claim.id), Td(claim_text(claim))]
+        row = [label(_claim_name(claim), anchor=claim.id if anchors else ""), Td(claim_text(claim))]
         row += [Td(_value(claim, v) + m) for v, m in zip(verdicts, stale, strict=True)]
         row += [verdict_cell(table, claim, v) for v in verdicts]
         where = f"{PAPERS[claim.paper]}, {claim.where}"

@@ -62,7 +62,8 @@ def claim_row(
 def claim_heads(first: str, unit: str) -> list[list[Td]]:
     """The two rows of headings over `claim_row`."""
     above = [head(first, rows=2, kind="headtext"), head("Claimed", rows=2)]
-    below = [head("measured"), head(f"difference, {unit}"), head("verdict", kind="headtext")]
+    difference = Td("difference", unit, kind="head")
+    below = [head("measured"), difference, head("verdict", kind="headtext")]
     return [above + framework_heads(span=3), below + below]
 
 

@@ -188,7 +188,7 @@ def _run_rows(run: dict[str, Any], setting: dict[str, Any] | None) -> list[dict[
         for metric, value in scores.items()
     ]
     for key, value in _flat(run.get("timings", {})):
-        rows.append(common | {"scope": "timing", "at": key, "metric": "seconds", "value": value})
+        rows.append(common | {"scope": "timing", "at": key, "metric": "timing", "value": value})
     return rows or [common]
 
 

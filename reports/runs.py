@@ -108,7 +108,7 @@ def _caption(cell: Cell, there: list[Slot]) -> str:
     if len(there) > 1:
         text += " Thin: single folds; thick: their mean"
         text += "." if not cell.lack else ", drawn only where no fold is missing."
-    if len(there[0].run.history) > curves.figures.MOST_POINTS:
+    if len(there[0].run.history) > curves.figures.THIN_POINTS:
         text += " Long curves are thinned evenly."
     return text
 

@@ -10,6 +10,7 @@ from reports.verdicts import Verdict
 
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
 THIN = "\u202f"  # no-break space between a number and its unit
+FIRM = "\u00a0"  # no-break space
 MISSING = "X"
 STALE = "†"
 STALE_NOTE = f"{STALE} stale: made by other sources than today's; shown, never judged."
@@ -122,21 +123,20 @@ def difference_text(claim: Claim, value: float | None) -> str:
     return text.replace("-", "−")
 
 
-def behind(cell: Cell, brief: bool = False) -> str:
+def behind(cell: Cell) -> str:
     """What a cell's numbers rest on: seeds, folds, images; or what is missing."""
     if cell.lack:
         return cell.lack
-    parts = [] if len(cell.seeds) == 1 and brief else [plural(len(cell.seeds), "seed")]
+    parts = [plural(len(cell.seeds), "seed")]
     if cell.slots[0].spec.fold is not None:
         parts.append(plural(cell.folds, "fold"))
-    if not brief:
-        parts.append(f"n = {cell.n:,}")
+    parts.append(f"n{FIRM}={FIRM}{cell.n:,}")
     return ", ".join(parts)
 
 
 def plural(count: int, noun: str) -> str:
     """ "1 seed", "2 seeds"."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
+    return f"{count}{FIRM}{noun}" + ("" if count == 1 else "s")
 
 
 def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "") -> Td:

@@ -1,0 +1,31 @@
+# make run: the whole suite, cut down to minutes.   make test: the tests.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.PHONY: run test test-all lint clean
+
+# `make run ARGS="--out DIR"` passes more to runner.py
+run: $(VENV)/installed
+	$(BIN)/python runner.py --suite all --profile smoke --gpu none $(ARGS)
+
+test: $(VENV)/installed lint
+	$(BIN)/python -m pytest -m "not slow" --timeout 600
+
+test-all: $(VENV)/installed
+	$(BIN)/python -m pytest --timeout 1200
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+$(VENV)/installed: requirements.txt
+	@echo "Making the environment $(VENV): 3 GB to fetch, some minutes"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) reports/out

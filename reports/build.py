@@ -1,0 +1,39 @@
+"""Writes the pages: build(store, plan, out). Slow imports wait until it is called."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from benchmarks.store import Store
+    from protocols.spec import RunSpec
+
+
+def build(store: Store, plan: list[RunSpec], out: Path) -> Path:
+    """Writes index.html, the other pages, results.json and results.csv into `out`.
+
+    `plan`: every run that is wanted now; what of it is not in the store shows as X. Each file is
+    written to a temporary name and renamed. Returns the path of index.html.
+    """
+    from reports import pages, results  # noqa: PLC0415 (slow imports)
+    from reports.collect import collect  # noqa: PLC0415
+
+    collected = collect(store, plan)
+    content = results.document(collected)
+    files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
+    files |= pages.render(collected)
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        _write(out / name, text)
+    for old in out.glob("runs-*.html"):  # pages of settings that are no longer shown so
+        if old.name not in files:
+            old.unlink()
+    return out / "index.html"
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8")
+    part.rename(path)

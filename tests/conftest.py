@@ -1,0 +1,51 @@
+"""Shared pieces: a cache with the phantom, and runs that train on it."""
+
+import os
+
+import numpy as np
+import pytest
+
+from benchmarks.plan import Device, Selection, make_plan, set_request
+from protocols import dataset
+from protocols.images import image_set
+from protocols.serve import Job
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+CPU = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory):
+    """A cache folder that all tests of a session share."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def phantom(cache):
+    return dataset.locate("phantom", True, cache)
+
+
+@pytest.fixture(scope="session")
+def plan_of():
+    """The smoke plan of one variant on the phantom; words change the selection."""
+
+    def plan(*variants, **words):
+        return make_plan(Selection(variants=variants, **words), "phantom", CPU, cores=2)
+
+    return plan
+
+
+@pytest.fixture
+def job_of(phantom, cache, tmp_path):
+    """The job of a spec: its decoded phantom set and an empty folder."""
+
+    def job(spec):
+        images = image_set(phantom, set_request(spec.protocol, spec.fold, spec.data), cache)
+        return Job(images.folder, tmp_path, images.files[0])
+
+    return job
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

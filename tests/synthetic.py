@@ -1,0 +1,204 @@
+"""A store of made-up runs, without a framework: what the twins would hand back, by the contract."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.store import Run, Store
+from protocols.contract import Recorder, write_common
+from protocols.recipes import load_profiles, load_recipe
+from protocols.spec import RunSpec
+from protocols.variants import load_variants
+
+BACKENDS = {"keras": "tensorflow", "torch": "torch"}
+REAL_TEST = (623, 620, 620, 624)
+
+
+def spec(
+    framework: str = "keras",
+    variant: str = "xception",
+    *,
+    stage: str = "train",
+    protocol: str | None = None,
+    fold: int | None = None,
+    seed: int = 0,
+    profile: str = "smoke",
+    kind: str = "phantom",
+    weights: str = "random",
+    recipe: dict[str, Any] | None = None,
+    **rest: Any,
+) -> RunSpec:
+    """A RunSpec as the planner would make it; `recipe` changes values of the paper's own."""
+    found, numbers = load_variants()[variant], load_profiles()[profile]
+    values = {key: entry.value for key, entry in load_recipe(found.paper).items()}
+    if found.paper == "liang":
+        values |= {f"phase{i}_epochs": getattr(numbers, f"phase{i}_epochs") for i in (1, 2)}
+    else:
+        values |= {"epochs": numbers.cv_epochs, "images_per_class": numbers.cv_per_class}
+    data = {
+        "kind": kind,
+        "digest": "d" * 64,
+        "height": numbers.height,
+        "width": numbers.width,
+        "train_per_class": numbers.train_per_class,
+        "test_per_class": numbers.test_per_class,
+        "n_folds": 10,
+    }
+    made = {
+        "stage": stage,
+        "framework": framework,
+        "backend": BACKENDS[framework],
+        "variant": variant,
+        "protocol": protocol or found.published_protocol,
+        "fold": fold,
+        "seed": seed,
+        "profile": profile,
+        "recipe": json.loads(json.dumps(values | (recipe or {}))),
+        "data": data,
+        "weights": {"source": weights, "digest": None if weights == "random" else "e" * 64},
+        "init": "own",
+        "device": "cpu",
+        "precision": "float32",
+        "threads": 2,
+        "deterministic": True,
+    }
+    return RunSpec(**(made | rest))
+
+
+def log_probabilities(
+    labels: np.ndarray, accuracy: float, generator: np.random.Generator, sure: float = 0.8
+) -> np.ndarray:
+    """float32 (n, 4): exactly round(accuracy n) images are right, with probability about `sure`."""
+    n = len(labels)
+    right = np.zeros(n, bool)
+    right[generator.permutation(n)[: round(accuracy * n)]] = True
+    predicted = np.where(right, labels, (labels + generator.integers(1, 4, n)) % 4)
+    top = np.clip(sure + 0.05 * generator.standard_normal(n), 0.5, 0.97)
+    p = np.repeat(((1 - top) / 3)[:, None], 4, axis=1)
+    p[np.arange(n), predicted] = top
+    return np.log(p).astype(np.float32)
+
+
+def labels_of(run: RunSpec) -> np.ndarray:
+    """True classes of the test part, int64."""
+    numbers = load_profiles()[run.profile]
+    if run.protocol != "fixed":
+        return np.repeat(np.arange(4), max(1, numbers.cv_per_class // 10))
+    if numbers.test_per_class:
+        return np.repeat(np.arange(4), numbers.test_per_class)
+    return np.repeat(np.arange(4), REAL_TEST)
+
+
+def env(run: RunSpec) -> dict[str, Any]:
+    """env.json."""
+    return {
+        "framework": run.framework,
+        "backend": run.backend,
+        "versions": {run.framework: "3.0", "numpy": "2.0"},
+        "device": run.device,
+        "device_detail": "A made-up processor",
+        "threads": run.threads,
+        "engine": "eager",
+        "python": "3.11",
+        "platform": "Linux",
+    }
+
+
+def recorded(run: RunSpec, accuracy: float = 0.8, epochs: int | None = None) -> Recorder:
+    """A Recorder whose selected epoch has exactly the accuracy (rounded to whole images).
+
+    `epochs`: fewer than the schedule's, to save time; for Jane's networks leave it out.
+    """
+    labels = labels_of(run)
+    generator = np.random.default_rng(int(run.id[-12:], 16))
+    recorder = Recorder(run, [f"image-{i}" for i in range(len(labels))], labels)
+    for phase in run.phases:
+        count = min(epochs or phase["epochs"], phase["epochs"])
+        for epoch in range(1, count + 1):
+            best = phase["phase"] == len(run.phases) and epoch == max(1, count - 1)
+            share = accuracy if best else accuracy * (0.6 + 0.3 * epoch / count)
+            recorder.epoch(
+                phase["phase"],
+                epoch,
+                log_probabilities(labels, share, generator, 0.9 if best else 0.7),
+                train_loss=1.4 * 0.9 ** (10 * epoch / count) * (1.6 - accuracy),
+                penalty=0.0,
+                train_accuracy=min(1.0, share + 0.05),
+                train_seconds=3.0,
+                eval_seconds=0.5,
+            )
+    return recorder
+
+
+def timings(run: RunSpec, cold: float = 4.2) -> dict[str, Any]:
+    """timings.json of either stage."""
+    if run.stage == "latency":
+
+        def summary(seconds: float) -> dict[str, float]:
+            return {"repeats": 10, "median": seconds, "p5": 0.9 * seconds, "p95": 1.3 * seconds}
+
+        scale = (1 + len(run.variant) / 10) * (1.0 if run.framework == "keras" else 0.7)
+        parts = {"single": 0.03, "batch32": 0.5, "jpeg": 0.035}
+        found = {name: summary(seconds * scale) for name, seconds in parts.items()}
+        return found | {"engine": "eager", "cold": summary(cold)}
+    phases = [
+        {
+            "phase": p["phase"],
+            "epochs": p["epochs"],
+            "frozen": p["frozen"],
+            "train_seconds": 3.0 * p["epochs"],
+            "eval_seconds": 0.5 * p["epochs"],
+            "images": 64 * p["epochs"],
+            "images_per_second": 64 / 3.0,
+        }
+        for p in run.phases
+    ]
+    parts = {"build_seconds": 2.0, "calibration_seconds": 1.0, "features_seconds": 4.0}
+    return {"total_seconds": 20.0, **parts, "phases": phases}
+
+
+def add(
+    store: Store, run: RunSpec, accuracy: float = 0.8, epochs: int | None = None, **more: Any
+) -> Run:
+    """Stores a finished run of either stage."""
+    folder = store.begin(run)
+    if run.stage == "latency":
+        write_common(folder, run, env(run), timings(run, **more))
+    else:
+        recorded(run, accuracy, epochs).write(folder, env(run), timings(run))
+    (folder / "log.txt").write_text("made up\n")
+    return store.finish(run, folder)
+
+
+def add_failed(store: Store, run: RunSpec, reason: str) -> Run:
+    """Stores a failed run."""
+    return store.fail(run, store.begin(run), reason)
+
+
+def suite(profile: str = "smoke", seeds: tuple[int, ...] = (0,), **rest: Any) -> list[RunSpec]:
+    """The plan of `--suite all`: both twins, nine networks, and a latency run of each."""
+    plan = []
+    for framework in BACKENDS:
+        for name, variant in load_variants().items():
+            folds = range(load_profiles()[profile].cv_folds_run)
+            for seed in seeds:
+                for fold in folds if variant.paper == "jane" else (None,):
+                    words = {"fold": fold, "seed": seed, "profile": profile}
+                    plan.append(spec(framework, name, **words, **rest))
+            plan.append(spec(framework, name, stage="latency", profile=profile, **rest))
+    return plan
+
+
+def fill(store: Store, plan: list[RunSpec], accuracy: float = 0.8) -> Store:
+    """Stores every run of the plan."""
+    for index, run in enumerate(plan):
+        add(store, run, accuracy - 0.01 * (index % 7))
+    return store
+
+
+def make(out: Path) -> tuple[Store, list[RunSpec]]:
+    """A full smoke store under `out`, and its plan."""
+    plan = suite()
+    return fill(Store(out), plan), plan

@@ -1,0 +1,169 @@
+"""Claims, recipes, specs, seeds, splits: the tables are whole and mean what the papers print."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from benchmarks.plan import Device, Selection, chosen_profile, make_plan
+from protocols import splits, tables
+from protocols.claims import load_claims
+from protocols.errors import RequestError
+from protocols.recipes import Value, load_profiles, load_recipe
+from protocols.seeds import derive, epoch_order
+from protocols.spec import RunSpec
+from protocols.variants import load_variants
+from tests.synthetic import spec
+
+
+def test_every_claim_of_the_tables():
+    claims = load_claims()
+    table1 = [c.printed for c in claims.values() if c.where == "Table 1"]
+    assert table1 == ["84.08", "87.62", "88.70", "87.45", "89.38", "90.79", "88.58"]
+    assert sum(c.where == "Table II" for c in claims.values()) == 8
+    assert sum(c.where == "Table III" for c in claims.values()) == 20
+    assert claims["jane.t3.cnn_gru.log_loss.300"].printed == "0.7423"
+    assert claims["jane.t2.cnn_lstm.accuracy"].value == pytest.approx(0.921)
+    assert claims["liang.speed.test"].value == 3.8
+
+
+def test_each_metric_claim_names_a_variant_under_its_published_protocol():
+    variants = load_variants()
+    for claim in load_claims().values():
+        if claim.kind == "metric":
+            assert claim.protocol == variants[claim.variant].published_protocol
+            assert claim.value is not None
+
+
+def test_unknown_and_missing_keys_are_errors():
+    with pytest.raises(ValueError, match=r"unknown keys \['surprise'\]"):
+        tables.record("here", Value, {"value": 1, "source": "paper", "reason": "x", "surprise": 1})
+    with pytest.raises(ValueError, match=r"missing keys \['reason'\]"):
+        tables.record("here", Value, {"value": 1, "source": "paper"})
+
+
+@pytest.mark.parametrize("paper", ["liang", "jane"])
+def test_every_value_has_a_source_and_a_reason(paper):
+    recipe = load_recipe(paper)
+    assert {entry.source for entry in recipe.values()} == {"paper", "assumed"}
+    assert all(entry.reason for entry in recipe.values())
+
+
+def test_the_paper_profile_is_the_published_schedule():
+    paper, liang, jane = load_profiles()["paper"], load_recipe("liang"), load_recipe("jane")
+    assert (paper.phase1_epochs, paper.phase2_epochs) == (
+        liang["phase1_epochs"].value,
+        liang["phase2_epochs"].value,
+    )
+    assert (paper.cv_epochs, paper.cv_per_class, paper.cv_folds_run) == (
+        jane["epochs"].value,
+        jane["images_per_class"].value,
+        jane["folds"].value,
+    )
+    assert (paper.height, paper.width, paper.train_per_class) == (240, 320, 0)
+
+
+def plan(device="cpu", **words):
+    devices = {"keras": Device("jax", device, 0), "torch": Device("torch", device, 0)}
+    return make_plan(Selection(weights="random", **words), "real", devices, cores=2)
+
+
+def test_all_is_the_published_matrix_in_both_twins():
+    runs = [s for s in plan(profile="paper") if s.stage == "train"]
+    assert len(runs) == 2 * (7 * 3 + 2 * 10 * 3)
+    assert {s.protocol for s in runs if s.recipe.get("epochs") is None} == {"fixed"}
+    assert sum(s.stage == "latency" for s in plan(profile="paper")) == 2 * 9
+
+
+def test_ids_are_content():
+    smoke = plan()
+    assert len({s.id for s in smoke}) == len(smoke)
+    assert [s.id for s in plan()] == [s.id for s in smoke]
+    assert not {s.id for s in plan("NVIDIA H100")} & {s.id for s in smoke}
+    assert RunSpec.from_json(smoke[0].to_json()) == smoke[0]
+
+
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(RunSpec)])
+def test_every_field_is_in_the_id(field):
+    run = spec()
+    changed = {"recipe": {}, "data": {}, "weights": {}}.get(field, "other")
+    assert dataclasses.replace(run, **{field: changed}).id != run.id
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ({"suite": "lyang"}, "unknown suite 'lyang'"),
+        ({"variants": ("vgg",)}, "unknown variant 'vgg'"),
+        ({"profile": "quick"}, "unknown profile 'quick'"),
+        ({"protocol": "cv5"}, "unknown protocol 'cv5'"),
+        ({"folds": (10,)}, "there is no fold 10"),
+        ({"suite": "jane", "variants": ("xception",)}, "none of the named variants"),
+    ],
+)
+def test_wrong_selections_are_named(words, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        plan(**words)
+
+
+def test_weights_that_cannot_be_had_are_refused():
+    with pytest.raises(RequestError, match="--weights random"):
+        make_plan(Selection(profile="paper"), "real", {}, cores=2)
+
+
+def test_the_paper_profile_refuses_the_phantom():
+    with pytest.raises(RequestError, match="real images only"):
+        make_plan(Selection(profile="paper", weights="random"), "phantom", {}, cores=2)
+
+
+def test_jane_trains_the_cnn_only_from_random_weights():
+    run = spec(variant="cnn_lstm", fold=0)
+    assert [p["frozen"] for p in run.phases] == [False]
+    assert [p["frozen"] for p in spec(variant="cnn_lstm", weights="imagenet").phases] == [True]
+    assert [p["frozen"] for p in spec().phases] == [True, False]
+
+
+def test_seeds_are_hashed_from_seed_and_purpose():
+    assert derive(0, "weights") == derive(0, "weights")
+    assert len({derive(0, "weights"), derive(1, "weights"), derive(0, "dropout")}) == 3
+    first, second = epoch_order(0, 1, 1, 50), epoch_order(0, 1, 2, 50)
+    assert sorted(first) == list(range(50))
+    assert (first != second).any()
+
+
+def test_folds_are_stratified_disjoint_and_complete():
+    labels = np.repeat(np.arange(4), 50)
+    folds = splits.stratified_folds(labels, 10)
+    assert sorted(np.unique(folds)) == list(range(10))
+    for fold in range(10):
+        assert np.bincount(labels[folds == fold]).tolist() == [5] * 4
+
+
+def test_grouped_folds_keep_groups_whole(rng):
+    labels = np.repeat(np.arange(4), 40)
+    groups = np.array([f"{label}-{i // 4}" for i, label in enumerate(labels)])
+    folds = splits.grouped_folds(labels, groups, 10)
+    for group in np.unique(groups):
+        assert len(set(folds[groups == group])) == 1
+
+
+def test_a_draw_is_seeded_and_balanced():
+    labels = np.repeat(np.arange(4), [9, 30, 12, 20])
+    drawn = splits.draw_per_class(labels, 8, "train")
+    assert np.bincount(labels[drawn]).tolist() == [8] * 4
+    assert (drawn == splits.draw_per_class(labels, 8, "train")).all()
+    assert (drawn != splits.draw_per_class(labels, 8, "test")).any()
+    with pytest.raises(ValueError, match="9 images of EOSINOPHIL, 10 wanted"):
+        splits.draw_per_class(labels, 10)
+
+
+def test_calibration_takes_full_batches_of_mixed_rows():
+    batches = splits.calibration_rows(1000, 256, 32)
+    assert [len(b) for b in batches] == [32] * 8
+    assert len(np.unique(np.concatenate(batches))) == 256
+    assert [len(b) for b in splits.calibration_rows(70, 256, 32)] == [32, 32]
+
+
+def test_profiles_by_name():
+    assert chosen_profile("smoke").phantom_allowed
+    assert not chosen_profile("paper").phantom_allowed

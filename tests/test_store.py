@@ -1,0 +1,132 @@
+"""Done is written last and believed; failures stay visible; other sources make a run stale."""
+
+import dataclasses
+import json
+
+import pytest
+
+from benchmarks import store as store_module
+from benchmarks.launch import todo_of
+from benchmarks.store import Store
+from protocols.errors import RequestError
+from tests.synthetic import add, add_failed, spec
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+def test_a_finished_run_is_found_again(store):
+    run = spec()
+    assert store.find(run) is None
+    add(store, run, 0.75)
+    found = Store(store.out).find(run)
+    assert found.status == "done"
+    assert found.spec == run
+    assert len(found.history) == 4
+    assert found.predictions["selected"].shape == (32, 4)
+    assert todo_of([run], store, fresh=False) == []
+    assert todo_of([run], store, fresh=True) == [run]
+
+
+def test_after_a_cpu_run_nothing_counts_as_done_for_a_gpu(store):
+    run = spec()
+    add(store, run)
+    on_gpu = dataclasses.replace(run, device="NVIDIA H100 80GB HBM3")
+    assert store.find(on_gpu) is None
+    assert todo_of([run, on_gpu], store, fresh=False) == [on_gpu]
+
+
+def test_a_folder_without_run_json_is_unfinished(store):
+    run = spec()
+    stored = add(store, run)
+    (stored.folder / "run.json").unlink()
+    assert store.find(run) is None
+    assert store.runs() == []
+
+
+def test_hidden_folders_are_not_runs(store):
+    folder = store.begin(spec())
+    (folder / "spec.json").write_text(spec().to_json())
+    assert store.runs() == []
+    store.discard(folder)
+    assert not folder.exists()
+
+
+def test_a_failure_stays_visible_and_is_tried_again(store):
+    run = spec()
+    add_failed(store, run, "MemoryError: too big")
+    found = store.find(run)
+    assert (found.status, found.reason) == ("failed", "MemoryError: too big")
+    assert todo_of([run], store, fresh=False) == [run]
+    add(store, run)
+    assert store.find(run).status == "done"
+
+
+def test_running_again_keeps_the_old_folder_aside(store):
+    run = spec()
+    add(store, run)
+    add(store, run)
+    kept = [f.name for f in store.runs_folder.iterdir() if f.name.startswith(".")]
+    assert kept == [f".{run.id}.old1"]
+    assert len(store.runs()) == 1
+
+
+@pytest.mark.parametrize("missing", ["env.json", "predictions.npz", "spec.json"])
+def test_an_incomplete_answer_is_refused(store, missing):
+    run = spec()
+    stored = add(store, run)
+    folder = store.begin(run)
+    for file in stored.folder.iterdir():
+        if file.name not in (missing, "run.json"):
+            (folder / file.name).write_bytes(file.read_bytes())
+    with pytest.raises((ValueError, FileNotFoundError)):
+        store.finish(run, folder)
+
+
+def test_another_spec_is_refused(store):
+    folder = add(store, spec()).folder
+    with pytest.raises(ValueError, match="another spec"):
+        store.finish(spec(seed=1), folder)
+
+
+def test_validate_names_what_was_altered(store):
+    stored = add(store, spec())
+    assert store.validate() == []
+    (stored.folder / "history.csv").write_text("phase\n")
+    (stored.folder / "env.json").unlink()
+    assert [line.rsplit("/", 1)[1] for line in store.validate()] == [
+        "env.json: missing",
+        "history.csv: altered since the run was finished",
+    ]
+
+
+def test_runs_of_other_sources_are_stale_not_current(store, monkeypatch):
+    add(store, spec())
+    monkeypatch.setattr(store_module, "source_digests", lambda framework: {"protocols": "new"})
+    found = Store(store.out).find(spec())
+    assert (found.status, found.done) == ("stale", True)
+
+
+def test_source_digests_tell_the_twins_apart():
+    keras, torch = (store_module.source_digests(f) for f in ("keras", "torch"))
+    assert keras["protocols"] == torch["protocols"]
+    assert keras["impl_keras"] != torch["impl_torch"]
+
+
+def test_the_last_plan_is_kept(store):
+    with pytest.raises(RequestError, match="nothing has been run"):
+        store.plan()
+    store.remember([spec(), spec(seed=1)])
+    assert store.plan() == [spec(), spec(seed=1)]
+    (store.out / "plan.json").write_text(json.dumps({"runs": [{"old": 1}]}))
+    with pytest.raises(RequestError, match="another version"):
+        store.plan()
+
+
+def test_an_output_folder_under_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RequestError, match="can't be written"):
+        Store(tmp_path / "file" / "out").check_writable()
+    assert [f.name for f in tmp_path.iterdir()] == ["file"]
