@@ -137,11 +137,14 @@ def run(args: argparse.Namespace) -> int:
     for line in heading(profile, gpu, source):
         console.say(line)
     console.say(f"{len(runs)} runs, {len(runs) - len(todo)} of them done")
-    store.remember(runs)
+    index, known = args.out / "index.html", store.remember(runs)
     jobs = args.jobs or (1 if gpu else 2)
     launcher = launch.Launcher(store, source, devices, cache, console, jobs)
     failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
-    report(args)
+    if todo or not known or not index.exists():
+        report(args)
+    else:
+        console.say(f"report: {index}")
     return 1 if failed else 0
 
 

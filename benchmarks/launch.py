@@ -95,7 +95,7 @@ class Launcher:
         self.console.begin(sum(map(work, todo)), len(todo))
         stages = [[s for s in todo if s.stage == stage] for stage in ("train", "latency")]
         try:
-            self._stage(stages[0], self.jobs)
+            self._stage(sorted(stages[0], key=work, reverse=True), self.jobs)
             self._stage(stages[1], 1)  # alone on the machine
         finally:
             self._stopping = True

@@ -127,10 +127,15 @@ class Store:
             )
         return None
 
-    def remember(self, plan: list[RunSpec]) -> None:
-        """Keeps the last request's plan, which --report and --status speak of."""
+    def remember(self, plan: list[RunSpec]) -> bool:
+        """Keeps the request's plan, which --report and --status speak of; whether it was known."""
+        content = {"runs": [dataclasses.asdict(spec) for spec in plan]}
+        path = self.out / "plan.json"
+        if path.is_file() and path.read_text() == _pretty(content):
+            return True
         self.out.mkdir(parents=True, exist_ok=True)
-        _write(self.out / "plan.json", {"runs": [dataclasses.asdict(spec) for spec in plan]})
+        _write(path, content)
+        return False
 
     def plan(self) -> list[RunSpec]:
         """The last request's plan. Raises RequestError if there is none."""
@@ -214,7 +219,11 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+def _pretty(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=1, sort_keys=True)
+
+
 def _write(path: Path, content: dict[str, Any]) -> None:
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(content, indent=1, sort_keys=True))
+    part.write_text(_pretty(content))
     part.rename(path)

@@ -1,6 +1,7 @@
 """Each twin imports only its own framework; the door and the reports import none."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -16,14 +17,12 @@ ALLOWED = {
     "protocols.training": set(),
     "protocols.serve": set(),
     "impl_torch.worker": {"torch", "timm", "torchvision"},
-    "impl_keras.worker": {"keras", "tensorflow"},
+    "impl_keras.worker": {"keras", "tensorflow", "jax"},  # TensorFlow imports jax where it is
 }
 
 
 def imported(module, **env):
     code = f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))"
-    import os
-
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | env
     )

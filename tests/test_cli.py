@@ -1,0 +1,122 @@
+"""The command line's promises, as a user meets them: subprocesses."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from protocols.hardware import gpus
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def runner(*words, **env):
+    clean = {k: v for k, v in os.environ.items() if k not in ("WBC_DATA", "KERAS_BACKEND")}
+    return subprocess.run(
+        [sys.executable, str(ROOT / "runner.py"), *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=clean | env,
+        timeout=120,
+    )
+
+
+def files(folder):
+    return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+BAD = {
+    "unknown suite": (["--suite", "lyang"], "unknown suite 'lyang'"),
+    "unknown variant": (["--variant", "vgg16"], "unknown variant 'vgg16'"),
+    "unknown profile": (["--profile", "quick"], "unknown profile 'quick'"),
+    "unknown protocol": (["--protocol", "cv5"], "unknown protocol 'cv5'"),
+    "empty selection": (["--suite", "jane", "--variant", "xception"], "none of the named"),
+    "no such fold": (["--suite", "jane", "--folds", "12"], "there is no fold 12"),
+    "not the data": (["--data", str(ROOT / "tests")], "tests"),
+    "no folder at all": (["--data", "/no/such/folder"], "/no/such/folder"),
+    "not a gpu": (["--gpu", "first"], "--gpu takes a number"),
+    "no such gpu": (["--gpu", "97"], "requirements-gpu.txt"),
+    "no such flag": (["--sweet"], "--sweet"),
+    "not a number": (["--jobs", "two"], "--jobs"),
+    "weights": (["--weights", "imagenet"], "--weights random"),
+    "phantom at paper": (
+        ["--profile", "paper", "--data", "phantom", "--weights", "random"],
+        "smoke",
+    ),
+}
+
+
+@pytest.mark.parametrize("words", BAD.values(), ids=BAD.keys())
+def test_a_bad_request_gets_one_sentence_and_changes_nothing(words, tmp_path):
+    arguments, sentence = words
+    gpu = [] if "--gpu" in arguments else ["--gpu", "none"]
+    answer = runner(*arguments, *gpu, "--out", tmp_path / "out", "--cache", tmp_path / "cache")
+    assert answer.returncode == 2, answer.stdout + answer.stderr
+    assert sentence in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
+    assert "Traceback" not in answer.stderr
+    assert answer.stdout == ""
+    assert files(tmp_path) == []
+
+
+def test_an_output_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "out"
+    words = ["--gpu", "none", "--data", "phantom", "--cache", tmp_path / "cache"]
+    answer = runner(*words, "--out", out)
+    assert answer.returncode == 2
+    assert "can't be written" in answer.stderr
+    assert files(tmp_path) == ["file"]
+
+
+@pytest.mark.skipif(bool(gpus()), reason="this machine has a GPU")
+def test_gpu_0_without_a_gpu_says_what_was_looked_for_and_what_to_type():
+    answer = runner("--suite", "all", "--gpu", "0")
+    assert answer.returncode == 2
+    assert "nvidia-smi" in answer.stderr
+    assert "requirements-gpu.txt" in answer.stderr
+    assert "--gpu none" in answer.stderr
+
+
+@pytest.mark.parametrize("flag", ["--report", "--status"])
+def test_nothing_to_speak_of_yet(flag, tmp_path):
+    answer = runner(flag, "--out", tmp_path / "out")
+    assert answer.returncode == 2
+    assert "nothing has been run" in answer.stderr
+    assert files(tmp_path) == []
+
+
+def test_plan_changes_nothing_and_shows_the_matrix(tmp_path):
+    words = ["--gpu", "none", "--out", tmp_path / "out", "--cache", tmp_path / "cache"]
+    answer = runner("--plan", *words)
+    assert answer.returncode == 0, answer.stderr
+    lines = answer.stdout.splitlines()
+    assert lines[0].startswith("profile smoke")
+    assert "phase2_epochs 2" in answer.stdout
+    assert sum(line.startswith("to run") for line in lines) == 2 * (7 + 2 * 2) + 2 * 9
+    assert files(tmp_path) == []
+
+
+def test_list_names_everything():
+    answer = runner("--list")
+    assert answer.returncode == 0
+    for word in ("xception_resnet50_lstm", "cnn_gru", "cv10-grouped", "smoke", "paper", "liang"):
+        assert word in answer.stdout
+
+
+@pytest.mark.parametrize(("flag", "limit"), [("--help", 0.3), ("--plan", 1.0)])
+def test_the_quick_ones_are_quick(flag, limit, tmp_path):
+    """The best of five: these machines are shared."""
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        assert runner(flag, "--gpu", "none", "--cache", tmp_path).returncode == 0
+        seconds.append(time.perf_counter() - start)
+    assert min(seconds) < limit
+
+
+def test_the_door_is_small():
+    assert len((ROOT / "runner.py").read_text().splitlines()) < 200

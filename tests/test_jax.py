@@ -1,0 +1,31 @@
+"""The Keras twin on its other backend: the same tests, in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+QUICK = "plain_fit or optimiser_steps or data_loss or seed_decides or frozen_phase"
+
+
+def on_jax(select):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", select]
+    return subprocess.run(
+        [*command, "tests/test_keras_twin.py"],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+    )
+
+
+def test_quick_part():
+    answer = on_jax(QUICK)
+    assert answer.returncode == 0, answer.stdout[-3000:]
+    assert "7 passed" in answer.stdout
+
+
+@pytest.mark.slow
+def test_all_of_it():
+    answer = on_jax("test")
+    assert answer.returncode == 0, answer.stdout[-3000:]

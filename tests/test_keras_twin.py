@@ -1,0 +1,138 @@
+"""The Keras networks: counts, statistics, optimiser, and the compiled step against plain fit.
+
+Runs on the backend that KERAS_BACKEND names (TensorFlow by default); test_jax.py runs a part of
+it again on JAX.
+"""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from impl_keras.models import BACKBONES as MAKERS
+from impl_keras.models import Network, data_loss, make_optimizer, penalty, preprocess
+from impl_keras.step import backend
+from tests.synthetic import spec
+from tests.twins import BACKBONES, HEADS, IMAGES, TRAINED, keras_adam, rmsprop_2018
+
+RECIPE = {"adam_beta1": 0.9, "adam_beta2": 0.999, "epsilon": 1e-7, "rmsprop_rho": 0.9}
+
+
+def small(variant, **words):
+    return Network(spec("keras", variant, fold=0 if variant.startswith("cnn") else None, **words))
+
+
+def count(variables):
+    return sum(int(np.prod(v.shape)) for v in variables)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_backbones_have_their_parameter_counts(name):
+    model = MAKERS[name](include_top=False, weights=None, input_shape=(84, 112, 3))
+    assert model.count_params() == BACKBONES[name]
+
+
+@pytest.mark.parametrize("variant", HEADS)
+def test_networks_answer_and_heads_have_their_counts(variant):
+    network = small(variant)
+    assert count(network.head.trainable_variables) == HEADS[variant]
+    trained = [v for part in network.parts for v in part.trainable_variables]
+    assert count(trained) == TRAINED[variant]
+    assert network.logits(IMAGES, None).shape == (2, 4)
+
+
+@pytest.mark.parametrize("name", BACKBONES)
+def test_preprocessing_is_that_of_keras_applications(name):
+    theirs = getattr(keras.applications, name.replace("resnet50", "resnet"))
+    expected = theirs.preprocess_input(IMAGES.astype(np.float32).copy())
+    ours = ops.convert_to_numpy(preprocess(name, IMAGES))
+    np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-5)
+
+
+def test_the_seed_decides_the_weights():
+    first, again, other = (small("resnet50", seed=s).head.get_weights()[0] for s in (0, 0, 1))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_l2_is_on_the_kernels_we_add():
+    network = small("cnn_gru")
+    kernels = network.penalised()
+    assert len(kernels) == 2 + 2 * 2 + 4 + 1  # dense, 1x1; two small; both directions; softmax
+    by_hand = 1e-4 * sum(float(np.square(k.numpy()).sum()) for k in kernels)
+    assert float(penalty(kernels, 1e-4)) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_data_loss_is_keras_categorical_crossentropy_with_label_smoothing(rng):
+    logits = rng.normal(size=(5, 4)).astype(np.float32)
+    labels = np.array([0, 1, 2, 3, 1], np.int32)
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)
+    expected = float(theirs(np.eye(4, dtype=np.float32)[labels], logits))
+    assert float(ops.mean(data_loss(logits, labels, 0.1))) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_optimiser_steps(name, rng):
+    weight = keras.Variable(np.zeros(6), dtype="float64")
+    optimizer = make_optimizer({"optimizer": name, "rate": 0.01}, RECIPE)
+    gradients = rng.normal(size=(10, 6)) * np.array([1, 1e-2, 1e-4, 1e-6, 1e-7, 1e-8])
+    expected = (keras_adam if name == "adam" else rmsprop_2018)(gradients, 0.01)
+    precision = 1e-5 if backend.NAME == "jax" else 1e-6  # JAX computes in float32 by default
+    for gradient, wanted in zip(gradients, expected, strict=True):
+        optimizer.apply([ops.convert_to_tensor(gradient, "float64")], [weight])
+        np.testing.assert_allclose(ops.convert_to_numpy(weight), wanted, rtol=precision)
+
+
+@pytest.mark.parametrize("name", ["adam", "rmsprop"])
+def test_the_compiled_step_is_what_plain_fit_does(name, rng):
+    """Eight steps over two epochs, batch normalisation included, last batch smaller."""
+    x = rng.normal(size=(26, 12)).astype(np.float32)
+    y = rng.integers(0, 4, 26).astype(np.int32)
+
+    def network():
+        keras.utils.set_random_seed(7)
+        layers = [keras.layers.Dense(8), keras.layers.BatchNormalization(), keras.layers.Dense(4)]
+        return keras.Sequential([keras.Input((12,)), *layers])
+
+    reference = network()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    phase = {"optimizer": name, "rate": 0.01}
+    reference.compile(make_optimizer(phase, RECIPE), loss)
+    reference.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0)
+    ours = network()
+
+    def objective(labels, inputs):
+        losses = data_loss(ours(inputs, training=True), labels, 0.0)
+        return ops.mean(losses), ops.sum(losses)
+
+    step = backend.TrainStep(objective, [ours], [ours], make_optimizer(phase, RECIPE))
+    start = ours.get_weights()
+    for _ in range(2):
+        for i in range(0, 26, 8):
+            step(y[i : i + 8], x[i : i + 8])
+        step.sync()
+    for mine, theirs, before in zip(
+        ours.get_weights(), reference.get_weights(), start, strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-6)
+        assert (mine != before).any()
+
+
+def test_a_frozen_phase_moves_only_the_head(rng):
+    network = small("resnet50")
+    features = rng.normal(size=(8, 2048)).astype(np.float32)
+    images = np.zeros((8, 84, 112, 3), np.uint8)
+    labels = np.arange(8, dtype=np.int32) % 4
+
+    def objective(labels, images, features):
+        losses = data_loss(network.logits(images, [features], training=True), labels, 0.1)
+        return ops.mean(losses), ops.sum(losses)
+
+    before = [part.get_weights() for part in network.parts]
+    optimizer = make_optimizer({"optimizer": "rmsprop", "rate": 0.001}, RECIPE)
+    step = backend.TrainStep(objective, network.parts, [network.head], optimizer)
+    step(labels, images, features)
+    step.sync()
+    for old, new in zip(before[0], network.parts[0].get_weights(), strict=True):
+        assert (old == new).all()
+    assert (before[1][0] != network.head.get_weights()[0]).any()

@@ -1,0 +1,171 @@
+"""Workers: reused, lost with one run only, never half-written; the GPU is really asked for."""
+
+import dataclasses
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks import launch
+from benchmarks.console import Console, duration
+from benchmarks.launch import Launcher, expected_devices, real_devices
+from benchmarks.plan import Device
+from benchmarks.store import Store
+from benchmarks.worker import RunFailed, Worker, WorkerDied
+from protocols.errors import RequestError
+from tests.conftest import CPU
+from tests.synthetic import add
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class FakeWorker:
+    """Answers as a worker does, without a framework; its runs do what `acts` says."""
+
+    made: list["FakeWorker"] = []
+    acts: dict[str, object] = {}
+
+    def __init__(self, framework, device, threads):
+        self.key = (framework, device, threads)
+        self.open = True
+        self.ran = []
+        FakeWorker.made.append(self)
+
+    def run(self, spec, job, progress):
+        self.ran.append(spec)
+        act = FakeWorker.acts.get(spec.variant)
+        if isinstance(act, Exception):
+            raise act
+        progress("images trained", 1, 1)
+        made = add(Store(job.folder / "elsewhere"), spec)
+        for file in made.folder.iterdir():
+            if file.name != "run.json":
+                file.rename(job.folder / file.name)
+        subprocess.run(["rm", "-r", job.folder / "elsewhere"], check=True)
+
+    def close(self):
+        self.open = False
+
+
+@pytest.fixture
+def launched(tmp_path, phantom, cache, monkeypatch):
+    """Launches runs with fake workers; gives the results by variant."""
+    monkeypatch.setattr(launch, "Worker", FakeWorker)
+    monkeypatch.setattr(launch, "cold_seconds", lambda *a: 4.0)
+    FakeWorker.made, FakeWorker.acts = [], {}
+    store = Store(tmp_path / "out")
+
+    def go(todo, jobs=1):
+        return Launcher(store, phantom, CPU, cache, Console(), jobs).run(todo), store
+
+    return go
+
+
+def test_one_worker_serves_many_runs(launched, plan_of):
+    todo = [s for s in plan_of("xception", "resnet50") if s.stage == "train"]
+    results, store = launched(todo)
+    assert [r.status for r in results] == ["done"] * 4
+    assert [len(w.ran) for w in FakeWorker.made] == [2, 2]
+    assert not any(w.open for w in FakeWorker.made)
+    assert {r.spec.id for r in store.runs()} == {s.id for s in todo}
+
+
+def test_latency_comes_after_the_training_and_gets_its_cold_figure(launched, plan_of):
+    results, _ = launched(plan_of("xception", frameworks=("torch",)), jobs=2)
+    assert [r.spec.stage for r in results] == ["train", "latency"]
+    assert results[1].timings["cold"]["median"] == 4.0
+
+
+def test_a_failed_run_keeps_its_reason_and_its_worker(launched, plan_of):
+    FakeWorker.acts["xception"] = RunFailed("MemoryError: too big")
+    todo = [s for s in plan_of("xception", "resnet50", frameworks=("torch",))][:2]
+    results, _ = launched(todo)
+    assert [(r.status, r.reason) for r in results] == [
+        ("done", ""),
+        ("failed", "MemoryError: too big"),
+    ]
+    assert len(FakeWorker.made) == 1
+
+
+def test_a_worker_that_dies_loses_one_run(launched, plan_of):
+    FakeWorker.acts["resnet50"] = WorkerDied("the worker was killed by signal 9")
+    todo = [s for s in plan_of("xception", "resnet50", frameworks=("torch",))][:2]
+    results, store = launched(todo)
+    assert [(r.spec.variant, r.status) for r in results] == [
+        ("resnet50", "failed"),
+        ("xception", "done"),
+    ]
+    assert len(FakeWorker.made) == 2
+    assert store.find(todo[0]).reason == "the worker was killed by signal 9"
+
+
+def test_an_interrupt_leaves_nothing_half_written(launched, plan_of, tmp_path):
+    FakeWorker.acts["xception"] = KeyboardInterrupt()
+    todo = [s for s in plan_of("xception", frameworks=("torch",))][:1]
+    with pytest.raises(BaseException):  # noqa: B017
+        launched(todo)[0][0]
+    assert [p.name for p in (tmp_path / "out" / "runs").iterdir()] == []
+
+
+def test_a_real_worker_that_is_killed_is_noticed(plan_of, job_of):
+    (run,) = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
+    worker = Worker("torch", CPU["torch"], 1)
+    assert worker.hello == {"event": "hello", "backend": "torch", "gpu": None}
+
+    def kill(what, done, total):
+        worker.process.kill()
+
+    with pytest.raises(WorkerDied, match="killed by signal 9"):
+        worker.run(run, job_of(run), kill)
+    worker.close()
+
+
+def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):
+    (run,) = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
+    worker = Worker("torch", CPU["torch"], 1)
+    for _ in range(2):
+        with pytest.raises(RunFailed, match="the run is for NVIDIA X, PyTorch sees cpu"):
+            job = job_of(run)
+            worker.run(dataclasses.replace(run, device="NVIDIA X"), job, lambda *a: None)
+    assert "RuntimeError" in (job.folder / "log.txt").read_text()
+    worker.close()
+
+
+def test_without_a_gpu_a_gpu_run_ends_before_training():
+    pretended = {"torch": Device("torch", "NVIDIA X", 0)}
+    with pytest.raises(RequestError, match=r"torch .* doesn't see GPU 0 .*requirements-gpu"):
+        real_devices(pretended, "", 1)
+
+
+def test_on_a_cpu_keras_takes_tensorflow_unless_told():
+    assert expected_devices(("keras",), None, None, "")["keras"].backend == "tensorflow"
+    assert expected_devices(("keras",), None, None, "jax")["keras"].backend == "jax"
+
+
+def test_a_worker_ends_with_its_launcher():
+    code = (
+        "import time; from benchmarks.plan import Device; from benchmarks.worker import Worker;"
+        "w = Worker('torch', Device('torch', 'cpu'), 1); print(w.process.pid, flush=True);"
+        "time.sleep(60)"
+    )
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    worker = int(launcher.stdout.readline())
+    launcher.send_signal(signal.SIGKILL)
+    launcher.wait()
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
+        state = Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        if state == "Z":
+            break
+        time.sleep(0.1)
+    else:
+        assert not Path(f"/proc/{worker}").exists()
+
+
+def test_durations_in_words():
+    assert [duration(s) for s in (42, 420, 12600)] == ["42 s", "7 min", "3.5 h"]
