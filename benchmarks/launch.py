@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.console import Console
 from benchmarks.plan import Device, set_request, work
 from benchmarks.store import Run, Store
-from benchmarks.worker import RunFailed, Worker, WorkerDied, cold_seconds
+from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from protocols.contract import write_json
 from protocols.dataset import Source
 from protocols.errors import RequestError
@@ -86,7 +86,7 @@ class Launcher:
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._workers: list[Worker] = []
+        self._workers: list[Worker | LatencyProcess] = []
         self._stopping = False
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
@@ -154,28 +154,30 @@ class Launcher:
             framework = spec.framework
             worker = self._one_run(spec, worker)
 
+    def _keep(self, process: Worker | LatencyProcess) -> None:
+        """Makes the process end with the launch. Raises WorkerDied if that is over."""
+        with self._lock:
+            self._workers.append(process)
+        if self._stopping:
+            self._retire(process)
+            raise WorkerDied("interrupted")
+
     def _worker_for(self, spec: RunSpec, worker: Worker | None) -> Worker:
         device = self.devices[spec.framework]
         if worker and worker.key == (spec.framework, device, spec.threads):
             return worker
         self._retire(worker)
         worker = Worker(spec.framework, device, spec.threads)
-        with self._lock:
-            self._workers.append(worker)
-        if self._stopping:
-            self._retire(worker)
-            raise WorkerDied("interrupted")
+        self._keep(worker)
         return worker
 
-    def _retire(self, worker: Worker | None) -> None:
-        if worker is None:
-            return
+    def _retire(self, process: Worker | LatencyProcess | None) -> None:
         with self._lock:
-            mine = worker in self._workers
+            mine = process in self._workers
             if mine:
-                self._workers.remove(worker)
+                self._workers.remove(process)
         if mine:
-            worker.close()
+            process.close()
 
     def _one_run(self, spec: RunSpec, worker: Worker | None) -> Worker | None:
         """One run from its empty folder to its stored end; the worker for the next one."""
@@ -184,10 +186,11 @@ class Launcher:
         job = Job(images.folder, folder, Path(images.files[0]))
         result = None
         try:
-            worker = self._worker_for(spec, worker)
-            worker.run(spec, job, self.console.run_progress(spec, work(spec)))
             if spec.stage == "latency":
-                self._add_cold(spec, images.folder, folder)
+                self._latency(spec, job)
+            else:
+                worker = self._worker_for(spec, worker)
+                worker.run(spec, job, self.console.run_progress(spec, work(spec)))
             result = self.store.finish(spec, folder)
         except (RunFailed, ValueError) as error:
             result = self._failed(spec, folder, str(error))
@@ -204,18 +207,25 @@ class Launcher:
             self.console.finished(result, work(spec))
         return worker
 
+    def _latency(self, spec: RunSpec, job: Job) -> None:
+        """Cold starts in new processes; the last of them goes on to the warm figures."""
+        self.console.run_progress(spec, work(spec))("latencies", 0, 4)
+        seconds = []
+        repeats = spec.recipe["cold_repeats"]
+        for number in range(1, repeats + 1):
+            stage = "all" if number == repeats else "cold"
+            process = LatencyProcess(spec, self.devices[spec.framework], job, stage)
+            self._keep(process)
+            try:
+                seconds.append(process.cold_seconds())
+                process.finish()
+            finally:
+                self._retire(process)
+        write_json(job.folder / "timings.json", {"cold": summary(seconds)}, add=True)
+
     def _failed(self, spec: RunSpec, folder: Path, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""
         return None if self._stopping else self.store.fail(spec, folder, reason)
-
-    def _add_cold(self, spec: RunSpec, images: Path, folder: Path) -> None:
-        """Measures the cold start in new processes and adds it to timings.json."""
-        device = self.devices[spec.framework]
-        seconds = [
-            cold_seconds(spec, device, images, folder / "spec.json")
-            for _ in range(spec.recipe["cold_repeats"])
-        ]
-        write_json(folder / "timings.json", {"cold": summary(seconds)}, add=True)
 
 
 def todo_of(plan: list[RunSpec], store: Store, fresh: bool) -> list[RunSpec]:

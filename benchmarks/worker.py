@@ -7,7 +7,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 from benchmarks.plan import Device
@@ -15,6 +14,7 @@ from benchmarks.store import ROOT
 from protocols.files import Progress
 from protocols.serve import Job
 from protocols.spec import RunSpec
+from protocols.timing import FIRST_ANSWER
 
 
 class WorkerDied(RuntimeError):
@@ -45,6 +45,14 @@ def environment(device: Device, threads: int) -> dict[str, str]:
     }
 
 
+def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
+    """Exit code or signal, and the last line of what it wrote to stderr."""
+    code = process.wait()
+    last = errors.decode(errors="replace").strip().splitlines()[-1:]
+    how = f": killed by signal {-code}" if code < 0 else f": ended with code {code}"
+    return f"{how}, {last[0]}" if last else how
+
+
 class Worker:
     """A started process; `hello` tells what it sees. Closing it kills it."""
 
@@ -67,11 +75,8 @@ class Worker:
         line = self.process.stdout.readline()
         if line:
             return json.loads(line)
-        code = self.process.wait()
         self._stderr.seek(0)
-        last = self._stderr.read().decode(errors="replace").strip().splitlines()[-1:]
-        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        raise WorkerDied(f"the worker {how}{': ' + last[0] if last else ''}")
+        raise WorkerDied(f"the worker failed{_how_it_ended(self.process, self._stderr.read())}")
 
     def run(self, spec: RunSpec, job: Job, progress: Progress) -> None:
         """Has one run computed. Raises RunFailed or WorkerDied."""
@@ -99,26 +104,43 @@ class Worker:
         self._stderr.close()
 
 
-def cold_seconds(spec: RunSpec, device: Device, images: Path, spec_file: Path) -> float:
-    """Seconds from the start of a new process to its first probabilities of one image.
+class LatencyProcess:
+    """A new process that measures one variant, from its start on. Closing it kills it."""
 
-    Raises WorkerDied if there are none.
-    """
-    command = [sys.executable, "-m", f"impl_{spec.framework}.latency", str(spec_file), str(images)]
-    start = time.perf_counter()
-    with subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=ROOT,
-        env=environment(device, spec.threads),
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            for line in process.stdout:
-                if line.startswith("probabilities"):
-                    return time.perf_counter() - start
-        finally:
-            process.kill()
-    raise WorkerDied("the cold start gave no probabilities")
+    def __init__(self, spec: RunSpec, device: Device, job: Job, stage: str) -> None:
+        """`stage`: "cold" ends after the first answer, "all" goes on to the warm figures."""
+        self._log = (job.folder / "log.txt").open("ab")
+        (job.folder / "spec.json").write_text(spec.to_json())
+        paths = [str(path) for path in (job.folder, job.images, job.jpeg)]
+        self._start = time.perf_counter()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", f"impl_{spec.framework}.latency", stage, *paths],
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            cwd=ROOT,
+            env=environment(device, spec.threads),
+            text=True,
+            start_new_session=True,
+        )
+
+    def cold_seconds(self) -> float:
+        """Seconds from the start of the process to its first probabilities of one image."""
+        for line in self.process.stdout:
+            if line.startswith(FIRST_ANSWER):
+                return time.perf_counter() - self._start
+        raise WorkerDied(f"the latency process gave no answer{self._end()}")
+
+    def finish(self) -> None:
+        """Waits for its end. Raises WorkerDied if that is not a good one."""
+        if self.process.wait():
+            raise WorkerDied(f"the latency process failed{self._end()}")
+
+    def _end(self) -> str:
+        return _how_it_ended(self.process, Path(self._log.name).read_bytes())
+
+    def close(self) -> None:
+        """Ends the process, whatever it does."""
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+        self._log.close()

@@ -1,11 +1,9 @@
-"""Latency of one variant in Keras: warm from an array and from a JPEG; cold start.
+"""Latency of one variant in Keras: a process of its own, timed from its start.
 
-Cold, as the launcher runs it: python -m impl_keras.latency SPEC.json IMAGES_FOLDER
+python -m impl_keras.latency all|cold FOLDER IMAGES JPEG (protocols.timing.latency_main)
 """
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 from keras import ops
@@ -13,37 +11,38 @@ from keras import ops
 from impl_keras.device import environment, prepare
 from impl_keras.models import Network
 from impl_keras.step import backend
-from protocols.contract import write_common
-from protocols.files import Progress
-from protocols.images import open_set
-from protocols.serve import Job
 from protocols.spec import RunSpec
-from protocols.timing import latencies
-
-Predict = Callable[[np.ndarray], np.ndarray]
+from protocols.timing import latency_main
 
 
-def predictor(spec: RunSpec, graph: bool) -> Predict:
-    """A fresh network of the run's variant: uint8 (n, h, w, 3) -> probabilities (n, 4), host.
+class KerasLatency:
+    """protocols.timing.LatencyTwin in Keras."""
 
-    Without `graph` TensorFlow traces nothing: the shortest way to one first answer.
-    """
-    prepare(spec)
-    network = Network(spec)
-    call = backend.compiled(
-        lambda images: ops.softmax(network.logits(images, None)), network.parts, graph
-    )
-    return lambda images: ops.convert_to_numpy(call(images))
+    engine = backend.ENGINE
 
+    def __init__(self, spec: RunSpec) -> None:
+        prepare(spec)
+        self.spec, self.network = spec, Network(spec)
+        self._eager, self._traced = (
+            backend.compiled(self._probabilities, self.network.parts, graph)
+            for graph in (False, True)
+        )
 
-def latency(spec: RunSpec, job: Job, progress: Progress) -> None:
-    """Measures the warm figures and writes the folder; the launcher adds the cold one."""
-    predict = predictor(spec, graph=True)
-    timings = latencies(spec, predict, open_set(job.images), job.jpeg, progress)
-    write_common(job.folder, spec, environment(spec), {"engine": backend.ENGINE, **timings})
+    def _probabilities(self, images: Any) -> Any:
+        return ops.softmax(self.network.logits(images, None))
+
+    def first(self, images: np.ndarray) -> np.ndarray:
+        """See LatencyTwin. TensorFlow traces nothing for one answer."""
+        return ops.convert_to_numpy(self._eager(images))
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """See LatencyTwin."""
+        return ops.convert_to_numpy(self._traced(images))
+
+    def environment(self) -> dict[str, Any]:
+        """See LatencyTwin."""
+        return environment(self.spec)
 
 
 if __name__ == "__main__":
-    run_spec = RunSpec.from_json(Path(sys.argv[1]).read_text())
-    one = np.array(open_set(Path(sys.argv[2])).pixels[:1])
-    print("probabilities", *predictor(run_spec, graph=False)(one)[0], flush=True)
+    latency_main(KerasLatency)

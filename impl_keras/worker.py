@@ -1,9 +1,8 @@
 """The Keras worker process: python -m impl_keras.worker (protocols.serve has the messages)."""
 
 from impl_keras.device import seen
-from impl_keras.latency import latency
 from impl_keras.train import train
 from protocols.serve import serve
 
 if __name__ == "__main__":
-    serve(seen(), {"train": train, "latency": latency})
+    serve(seen(), train)

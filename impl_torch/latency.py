@@ -1,49 +1,42 @@
-"""Latency of one variant in PyTorch: warm from an array and from a JPEG; cold start.
+"""Latency of one variant in PyTorch: a process of its own, timed from its start.
 
-Cold, as the launcher runs it: python -m impl_torch.latency SPEC.json IMAGES_FOLDER
+python -m impl_torch.latency all|cold FOLDER IMAGES JPEG (protocols.timing.latency_main)
 """
 
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from impl_torch.device import device_of, environment, prepare
 from impl_torch.models import Network
-from protocols.contract import write_common
-from protocols.files import Progress
-from protocols.images import open_set
 from protocols.seeds import derive
-from protocols.serve import Job
 from protocols.spec import RunSpec
-from protocols.timing import latencies
-
-Predict = Callable[[np.ndarray], np.ndarray]
+from protocols.timing import latency_main
 
 
-def predictor(spec: RunSpec) -> Predict:
-    """A fresh network of the run's variant: uint8 (n, h, w, 3) -> probabilities (n, 4), host."""
-    device = device_of(spec)
-    prepare(spec)
-    torch.manual_seed(derive(spec.seed, "weights"))
-    network = Network(spec).to(device).eval()
+class TorchLatency:
+    """protocols.timing.LatencyTwin in PyTorch, eager."""
+
+    engine = "eager"
+
+    def __init__(self, spec: RunSpec) -> None:
+        self.spec, self.device = spec, device_of(spec)
+        prepare(spec)
+        torch.manual_seed(derive(spec.seed, "weights"))
+        self.network = Network(spec).to(self.device).eval()
 
     @torch.inference_mode()
-    def predict(images: np.ndarray) -> np.ndarray:
-        return network(torch.from_numpy(images).to(device)).softmax(1).cpu().numpy()
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """See LatencyTwin."""
+        return self.network(torch.from_numpy(images).to(self.device)).softmax(1).cpu().numpy()
 
-    return predict
+    first = predict
 
-
-def latency(spec: RunSpec, job: Job, progress: Progress) -> None:
-    """Measures the warm figures and writes the folder; the launcher adds the cold one."""
-    timings = latencies(spec, predictor(spec), open_set(job.images), job.jpeg, progress)
-    write_common(job.folder, spec, environment(spec), {"engine": "eager", **timings})
+    def environment(self) -> dict[str, Any]:
+        """See LatencyTwin."""
+        return environment(self.spec)
 
 
 if __name__ == "__main__":
-    run_spec = RunSpec.from_json(Path(sys.argv[1]).read_text())
-    one = np.array(open_set(Path(sys.argv[2])).pixels[:1])
-    print("probabilities", *predictor(run_spec)(one)[0], flush=True)
+    latency_main(TorchLatency)

@@ -1,9 +1,8 @@
 """The PyTorch worker process: python -m impl_torch.worker (protocols.serve has the messages)."""
 
 from impl_torch.device import seen
-from impl_torch.latency import latency
 from impl_torch.train import train
 from protocols.serve import serve
 
 if __name__ == "__main__":
-    serve(seen(), {"train": train, "latency": latency})
+    serve(seen(), train)

@@ -1,7 +1,7 @@
 """The worker's side of the pipe: jobs in by stdin, events out by stdout, a JSON line each.
 
 In:   {"spec": ..., "images": folder of the decoded set, "folder": where to write,
-       "jpeg": an image file for the latency stage}
+       "jpeg": an image file}
 Out:  {"event": "hello", ...}, {"event": "progress", "done": i, "total": n, "what": ...},
       {"event": "done"}, {"event": "failed", "reason": ...}
 Ends when stdin closes, even in the middle of a job: a worker never outlives its launcher.
@@ -32,7 +32,7 @@ class Job:
     jpeg: Path
 
 
-Stage = Callable[[RunSpec, Job, Progress], None]
+Train = Callable[[RunSpec, Job, Progress], None]
 
 
 def _read_jobs(jobs: "queue.Queue[str]") -> None:
@@ -41,8 +41,8 @@ def _read_jobs(jobs: "queue.Queue[str]") -> None:
     os._exit(0)
 
 
-def serve(hello: dict[str, Any], stages: dict[str, Stage]) -> None:
-    """Answers with `hello`, then runs each job by the function of its stage, until stdin closes.
+def serve(hello: dict[str, Any], train: Train) -> None:
+    """Answers with `hello`, then has each job trained, until stdin closes.
 
     What the frameworks print goes to the job's log.txt. A job that raises is reported with its
     reason and the traceback in the log; the worker goes on.
@@ -65,7 +65,7 @@ def serve(hello: dict[str, Any], stages: dict[str, Stage]) -> None:
         job = Job(**{name: Path(path) for name, path in message.items()})
         with _log_to(job.folder / "log.txt"):
             try:
-                stages[spec.stage](spec, job, throttled(progress, 0.2))
+                train(spec, job, throttled(progress, 0.2))
             except Exception as error:
                 traceback.print_exc()
                 first_line = (str(error).strip().splitlines() or [""])[0]

@@ -1,18 +1,20 @@
-"""Repeated timing of one call, alike in both twins."""
+"""The latency stage, alike in both twins: cold start, then repeated calls."""
 
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
 
-from protocols.files import Progress
-from protocols.images import ImageSet
+from protocols.contract import write_common
+from protocols.images import ImageSet, open_set
 from protocols.spec import RunSpec
 
 BATCH = 32
+FIRST_ANSWER = "probabilities"  # begins the line that ends the cold start
 
 
 def measure(call: Callable[[], Any], repeats: int, warmup: int) -> dict[str, float]:
@@ -41,7 +43,6 @@ def latencies(
     predict: Callable[[np.ndarray], np.ndarray],
     images: ImageSet,
     jpeg: Path,
-    progress: Progress,
 ) -> dict[str, dict[str, float]]:
     """The three warm figures: one image, a batch of 32, one JPEG file. Seconds a call.
 
@@ -63,8 +64,31 @@ def latencies(
         "jpeg": from_jpeg,
     }
     repeats, warmup = spec.recipe["latency_repeats"], spec.recipe["latency_warmup"]
-    result = {}
-    for done, (name, call) in enumerate(calls.items()):
-        progress("latencies", done, len(calls))
-        result[name] = measure(call, repeats, warmup)
-    return result
+    return {name: measure(call, repeats, warmup) for name, call in calls.items()}
+
+
+class LatencyTwin(Protocol):
+    """What a twin brings to the latency stage: a fresh network of the run's variant."""
+
+    engine: str
+
+    def first(self, images: np.ndarray) -> np.ndarray:
+        """The shortest way to one first answer: probabilities (n, 4)."""
+
+    def predict(self, images: np.ndarray) -> np.ndarray:
+        """The fastest repeated way: uint8 (n, h, w, 3) -> probabilities (n, 4), on the host."""
+
+    def environment(self) -> dict[str, Any]:
+        """env.json."""
+
+
+def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
+    """A latency process: STAGE FOLDER IMAGES JPEG. Says FIRST_ANSWER, then measures on."""
+    stage, folder, images_folder, jpeg = sys.argv[1], *map(Path, sys.argv[2:])
+    spec = RunSpec.from_json((folder / "spec.json").read_text())
+    images = open_set(images_folder)
+    twin = make(spec)
+    print(FIRST_ANSWER, *twin.first(np.array(images.pixels[:1]))[0], flush=True)
+    if stage == "all":
+        timings = latencies(spec, twin.predict, images, jpeg)
+        write_common(folder, spec, twin.environment(), {"engine": twin.engine, **timings})

@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+import timm  # noqa: F401 (before TensorFlow: imported after it, their two LLVMs end the process)
 
 from benchmarks.plan import Device, Selection, make_plan, set_request
 from protocols import dataset

@@ -15,9 +15,10 @@ from benchmarks.launch import Launcher, expected_devices, real_devices
 from benchmarks.plan import Device
 from benchmarks.store import Store
 from benchmarks.worker import RunFailed, Worker, WorkerDied
+from protocols.contract import write_common
 from protocols.errors import RequestError
 from tests.conftest import CPU
-from tests.synthetic import add
+from tests.synthetic import add, env, timings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,11 +51,27 @@ class FakeWorker:
         self.open = False
 
 
+class FakeLatency:
+    """Answers after four seconds that nobody waited for."""
+
+    def __init__(self, spec, device, job, stage):
+        write_common(job.folder, spec, env(spec), timings(spec))
+
+    def cold_seconds(self):
+        return 4.0
+
+    def finish(self):
+        pass
+
+    def close(self):
+        pass
+
+
 @pytest.fixture
 def launched(tmp_path, phantom, cache, monkeypatch):
     """Launches runs with fake workers; gives the results by variant."""
     monkeypatch.setattr(launch, "Worker", FakeWorker)
-    monkeypatch.setattr(launch, "cold_seconds", lambda *a: 4.0)
+    monkeypatch.setattr(launch, "LatencyProcess", FakeLatency)
     FakeWorker.made, FakeWorker.acts = [], {}
     store = Store(tmp_path / "out")
 
