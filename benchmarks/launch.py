@@ -1,7 +1,10 @@
 """Runs a plan: decoded sets first, training by worker processes, then latency, alone."""
 
 import contextlib
+import signal
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
@@ -71,6 +74,16 @@ def real_devices(
     return found
 
 
+@contextlib.contextmanager
+def _no_second_interrupt() -> Iterator[None]:
+    """Cleaning up takes a moment and must not be cut short by an impatient Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @dataclass
 class Launcher:
     """One launch. `run` gives the stored runs of everything it had to do."""
@@ -113,26 +126,21 @@ class Launcher:
                 )
 
     def _stage(self, queue: list[RunSpec], jobs: int) -> None:
-        queue = list(queue)
-        frameworks = list(self.devices)
-        threads = [
-            threading.Thread(
-                target=self._serve, args=(queue, frameworks[i % len(frameworks)]), daemon=True
-            )
-            for i in range(min(jobs, len(queue)))
-        ]
-        for thread in threads:
-            thread.start()
-        try:
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(0.2)
-        except BaseException:
-            self._stopping = True
-            self._close_workers()
-            for thread in threads:
-                thread.join()
-            raise
+        queue, frameworks = list(queue), list(self.devices)
+        with ThreadPoolExecutor(jobs) as pool:
+            threads = [
+                pool.submit(self._serve, queue, frameworks[i % len(frameworks)])
+                for i in range(min(jobs, len(queue)))
+            ]
+            try:
+                for thread in as_completed(threads):
+                    thread.result()
+            except BaseException:  # an interrupt, or a fault of ours: end every worker
+                with _no_second_interrupt():
+                    self._stopping = True
+                    self._close_workers()
+                    wait(threads)
+                raise
         self._close_workers()
 
     def _close_workers(self) -> None:

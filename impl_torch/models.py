@@ -125,14 +125,18 @@ class Network(nn.Module):
 def initialise_as_keras(network: nn.Module) -> None:
     """Keras's defaults, drawn from torch's global generator.
 
-    Glorot uniform kernels, orthogonal recurrent kernels, zero biases, forget bias 1. Keras's LSTM
-    has one bias vector: torch's second one is zero and stays so.
+    Glorot uniform kernels, orthogonal recurrent kernels, zero biases, forget bias 1, batch
+    normalisation at gamma 1 and beta 0. Keras's LSTM has one bias vector: torch's second one is
+    zero and stays so.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d):  # timm's ResNet starts some gammas at 0
+            nn.init.ones_(module.weight)
+            nn.init.zeros_(module.bias)
         elif isinstance(module, nn.LSTM | nn.GRU):
             _initialise_rnn(module)
 

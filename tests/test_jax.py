@@ -15,7 +15,7 @@ def on_jax(select):
         [*command, "tests/test_keras_twin.py"],
         capture_output=True,
         text=True,
-        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"},
     )
 
 

@@ -28,6 +28,15 @@ def test_backbones_have_keras_parameter_counts(name):
     assert counts(make_backbone(name))[1] == BACKBONES[name]
 
 
+@pytest.mark.parametrize("name", BACKBONES)
+def test_batch_normalisation_starts_as_in_keras(name):
+    """timm starts the last gamma of each residual block of ResNet50 at 0."""
+    norms = [m for m in small(name).modules() if isinstance(m, nn.BatchNorm2d)]
+    assert all((m.weight == 1).all() and (m.bias == 0).all() for m in norms)
+    assert {m.momentum for m in norms} == {0.01}
+    assert {m.eps for m in norms} == {1.001e-5 if name == "resnet50" else 1e-3}
+
+
 @pytest.mark.parametrize("variant", HEADS)
 def test_networks_answer_and_heads_have_their_counts(variant):
     network = small(variant).eval()
