@@ -152,9 +152,11 @@ class Store:
             ) from None
 
     def begin(self, spec: RunSpec) -> Path:
-        """A fresh hidden folder to write the run into."""
+        """A fresh hidden folder to write the run into; what a killed launch left is removed."""
         folder = self.runs_folder / f".{spec.id}.{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
+        for old in self.runs_folder.glob(f".{spec.id}.[0-9]*"):
+            if old == folder or not _alive(int(old.name.rsplit(".", 1)[1])):
+                shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
 
@@ -217,6 +219,16 @@ class Store:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _pretty(content: dict[str, Any]) -> str:

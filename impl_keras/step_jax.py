@@ -35,13 +35,14 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
     def pure(values: list[Any], *arrays: Any) -> Any:
         with keras.StatelessScope(_pairs(variables, values)) as scope:
             result = function(*arrays)
-            return result, [scope.get_current_value(v) for v in variables]
+            after = [scope.get_current_value(v) for v in variables]
+        assigned = {i: new for i, new in enumerate(after) if new is not values[i]}
+        return result, assigned
 
     def call(*arrays: np.ndarray) -> Any:
-        result, values = pure([v.value for v in variables], *arrays)
-        for variable, value, old in zip(variables, values, variables, strict=True):
-            if value is not old.value:
-                variable.assign(value)
+        result, assigned = pure([v.value for v in variables], *arrays)
+        for number, value in assigned.items():
+            variables[number].assign(value)
         return result
 
     return call

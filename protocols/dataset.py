@@ -54,6 +54,14 @@ class Entry(NamedTuple):
     sha256: str
 
 
+def class_counts(part: str) -> list[int]:
+    """Images of each class, E L M N, in the public data's "train" or "test" part."""
+    paths = [entry.path for entry in Source("real", None).entries()]
+    return [
+        sum(path.startswith(f"images/{part.upper()}/{name}/") for path in paths) for name in CLASSES
+    ]
+
+
 @dataclass(frozen=True)
 class Source:
     """A folder of images. `root` is None in a plan, before they are downloaded or drawn.

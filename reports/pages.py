@@ -26,7 +26,7 @@ PAGES = (
 )
 PHANTOM = "Drawn, not real cells: tests the machinery, judges no claim."
 LEADS = {
-    "liang": "Exploring convolutional and recurrent networks for sorting blood cells: seven "
+    "liang": "Combining convolutional with recurrent networks for blood cell images: seven "
     "networks on 2,487 test images. The epoch is selected on the test images, as the paper's own "
     "numbers imply; the last epoch's accuracy stands beside the selected one's.",
     "jane": "CNN-LSTM and CNN-GRU by ten-fold cross-validation on 500 images a class. The epoch "
@@ -86,12 +86,13 @@ def render(collected: Collected) -> dict[str, str]:
 
     shown = collected.settings
     files = {"index.html": page("index.html.j2", "index.html", shown, **_index(collected))}
-    for paper in ("liang", "jane"):
+    fixed = {"liang": paper_tables.counts_table, "jane": paper_tables.jane_table1}
+    for paper in fixed:
         sections, used = _paper(collected, paper)
         files[f"{paper}.html"] = page(
             "paper.html.j2", f"{paper}.html", used, title=f"{overview.PAPERS[paper]}",
             lead=LEADS[paper], sections=sections,
-            fixed_tables=[paper_tables.jane_table1()] if paper == "jane" else [],
+            fixed_tables=[fixed[paper]()],
         )  # fmt: skip
     files["runs.html"] = page("runs.html.j2", "runs.html", shown, sections=_run_tables(collected))
     for group in collected.groups:
@@ -190,7 +191,6 @@ def _liang(collected: Collected, group: Group) -> list[Table | Drawn]:
         paper_tables.liang_fig6(collected, group),
         Drawn(curves.liang_fig6(group, f"curve-{slug}"), f"{curve} {group.caption}"),
         paper_tables.ordering_table(collected, group, "liang"),
-        paper_tables.counts_table(collected, group),
     ]
 
 

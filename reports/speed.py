@@ -78,6 +78,8 @@ def _latency_cells(slot: Slot) -> list[Td]:
 
 
 def _range(times: dict[str, float]) -> str:
+    if times["repeats"] == 1:
+        return "once"
     return f"{seconds_text(times['p5'])} – {seconds_text(times['p95'])}"
 
 

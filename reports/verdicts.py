@@ -8,6 +8,7 @@ Orderings: the same interval over the differences seed by seed (both sides share
 import math
 from dataclasses import dataclass
 
+from protocols import dataset
 from protocols.claims import Claim
 from protocols.classes import LETTERS
 from protocols.variants import load_variants
@@ -141,34 +142,17 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
     return Verdict(word, reason, least, None, k)
 
 
-def counted(claim: Claim, group: Group | None, framework: str) -> int | None:
-    """Images of the claim's class (or all) that whole `fixed` runs tested on; None if unknown.
-
-    No run records how many images of a class it trained on.
-    """
-    if claim.row != "test" or group is None:
-        return None
-    cells = [c for (f, _), c in group.cells.items() if f == framework]
-    measured = [s.measured for c in cells for s in c.slots if s.measured]
-    counts = {tuple((m.labels == i).sum() for i in range(len(LETTERS))) for m in measured}
-    if len(counts) != 1:
-        return None
-    count = counts.pop()
-    return int(sum(count) if claim.column == "sum" else count[LETTERS.index(claim.column)])
+def counted(claim: Claim) -> int:
+    """Images of the claim's part and class (or of all) in the manifest of the public data."""
+    counts = dataset.class_counts(claim.row)
+    return sum(counts) if claim.column == "sum" else counts[LETTERS.index(claim.column)]
 
 
-def judge_count(claim: Claim, setting: Setting, group: Group | None, framework: str) -> Verdict:
-    """compatible only where the numbers are equal."""
-    count = counted(claim, group, framework)
-    if setting.objections:
-        return Verdict("not tested", "; ".join(setting.objections), count)
-    if count is None:
-        reason = "no run records it" if claim.row == "train" else NOT_ASKED
-        return Verdict("not tested", reason)
-    if any(s.state == "stale" for s in group.slots if s.spec.framework == framework):
-        return Verdict("not tested", "stale: made by other sources than today's", count)
-    word = "compatible" if count == claim.value else "above" if count > claim.value else "below"
-    return Verdict(word, "counted in the images the runs tested on", count)
+def judge_count(claim: Claim, setting: Setting) -> Verdict:
+    """Never judged by runs: a count of files, shown beside the claim."""
+    if setting.data != "real":
+        return Verdict("not tested", "; ".join(setting.objections))
+    return Verdict("not tested", "counted in the data's manifest, not by runs", counted(claim))
 
 
 def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
@@ -206,7 +190,7 @@ def judge(claim: Claim, collected: Collected, setting: Setting, framework: str) 
     if claim.kind == "ordering":
         return judge_ordering(claim, setting, group, framework)
     if claim.kind == "count":
-        return judge_count(claim, setting, group, framework)
+        return judge_count(claim, setting)
     if claim.kind == "timing":
         return judge_timing(claim, collected, setting, framework)
     reason = claim.reason or "a sentence of the text, nothing to measure"

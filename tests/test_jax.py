@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-QUICK = "plain_fit or optimiser_steps or data_loss or seed_decides or frozen_phase"
+QUICK = (
+    "assign_variables or plain_fit or optimiser_steps or data_loss or seed_decides or frozen_phase"
+)
 
 
 def on_jax(select):
@@ -22,7 +24,7 @@ def on_jax(select):
 def test_quick_part():
     answer = on_jax(QUICK)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "7 passed" in answer.stdout
+    assert "8 passed" in answer.stdout
 
 
 @pytest.mark.slow

@@ -151,3 +151,16 @@ def test_a_frozen_phase_moves_only_the_head(rng):
     for old, new in zip(before[0], network.parts[0].get_weights(), strict=True):
         assert (old == new).all()
     assert (before[1][0] != network.head.get_weights()[0]).any()
+
+
+def test_a_compiled_function_may_assign_variables(rng):
+    """Calibration reads the moving statistics that a forward pass in training mode sets."""
+    norm = keras.layers.BatchNormalization(momentum=0.0)
+    norm.build((None, 3))
+    x = rng.normal(2, 3, size=(50, 3)).astype(np.float32)
+    call = backend.compiled(lambda inputs: norm(inputs, training=True), [norm], graph=True)
+    for part in (x[:20], x[20:]):
+        call(part)
+        mean, variance = (ops.convert_to_numpy(norm.moving_mean), norm.moving_variance)
+        np.testing.assert_allclose(mean, part.mean(0), rtol=1e-4)
+        np.testing.assert_allclose(ops.convert_to_numpy(variance), part.var(0), rtol=1e-4)

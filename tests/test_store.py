@@ -25,7 +25,7 @@ def test_a_finished_run_is_found_again(store):
     assert found.status == "done"
     assert found.spec == run
     assert len(found.history) == 4
-    assert found.predictions["selected"].shape == (32, 4)
+    assert found.predictions["selected"].shape == (16, 4)
     assert todo_of([run], store, fresh=False) == []
     assert todo_of([run], store, fresh=True) == [run]
 
@@ -52,6 +52,16 @@ def test_hidden_folders_are_not_runs(store):
     assert store.runs() == []
     store.discard(folder)
     assert not folder.exists()
+
+
+def test_what_a_killed_launch_left_is_removed(store):
+    dead = store.runs_folder / f".{spec().id}.99999999"
+    living = store.runs_folder / f".{spec().id}.1"
+    for folder in (dead, living):
+        folder.mkdir(parents=True)
+    store.begin(spec())
+    assert not dead.exists()
+    assert living.exists()
 
 
 def test_a_failure_stays_visible_and_is_tried_again(store):

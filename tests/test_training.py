@@ -1,5 +1,7 @@
 """Training on the phantom: calibrated random backbones let the head learn; bare ones don't."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ EPOCHS = 200  # of two steps each
 def twin_of(framework, backbone, plan_of, phantom, cache):
     """A twin with 64 phantom images to train on, and its phase 1."""
     (run,) = [s for s in plan_of(backbone, frameworks=(framework,)) if s.stage == "train"]
+    run = replace(run, data=run.data | {"train_per_class": 16})
     images = image_set(phantom, set_request(run.protocol, run.fold, run.data), cache)
     train_rows, test_rows = splits.split(images, run)
     assert len(train_rows) == 64
