@@ -19,13 +19,12 @@ class Parser(argparse.ArgumentParser):
     """Errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Says it and exits with 2."""
         self.exit(2, f"runner.py: {message}; see runner.py --help\n")
 
 
 def numbers(text: str) -> tuple[int, ...]:
     """Reads "0,1,2"."""
-    return tuple(int(part) for part in text.split(","))
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
 
 
 def parser() -> Parser:
@@ -110,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks import launch, plan
     from benchmarks.console import Console
     from benchmarks.store import Store
-    from benchmarks.words import heading, listing
+    from benchmarks.words import done_line, heading, listing
     from protocols import dataset, hardware
     from protocols.errors import RequestError
     from protocols.files import default_cache
@@ -136,15 +135,16 @@ def run(args: argparse.Namespace) -> int:
     todo = launch.todo_of(runs, store, args.fresh)
     for line in heading(profile, gpu, source):
         console.say(line)
-    console.say(f"{len(runs)} runs, {len(runs) - len(todo)} of them done")
-    index, known = args.out / "index.html", store.remember(runs)
+    console.say(done_line(runs, todo, store))
     jobs = args.jobs or (1 if gpu else 2)
     launcher = launch.Launcher(store, source, devices, cache, console, jobs)
+    launcher.prepare(todo)  # wrong data ends here, before anything is written
+    store.remember(runs)
     failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
-    if todo or not known or not index.exists():
+    if not store.page_is_current(args.out / "index.html"):
         report(args)
     else:
-        console.say(f"report: {index}")
+        console.say(f"report: {args.out / 'index.html'}")
     return 1 if failed else 0
 
 

@@ -4,14 +4,14 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
 from pathlib import Path
 
 from benchmarks.console import Console
 from benchmarks.plan import Device, set_request, work
-from benchmarks.store import Run, Store
+from benchmarks.store import Run, Store, source_digests
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from protocols.contract import write_json
 from protocols.dataset import Source
@@ -21,6 +21,7 @@ from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.timing import summary
 
+KERAS_BACKENDS = ("tensorflow", "jax")
 GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run with --gpu none"
 
 
@@ -29,8 +30,13 @@ def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | 
     """What each framework will compute on, without starting it. `keras_backend` "" chooses.
 
     On a GPU, Keras is expected on JAX where a JAX CUDA plugin is installed without TensorFlow's
-    CUDA libraries; `real_devices` finds out.
+    CUDA libraries; `real_devices` finds out. Raises RequestError on another backend.
     """
+    if keras_backend not in ("", *KERAS_BACKENDS):
+        raise RequestError(
+            f"KERAS_BACKEND is {keras_backend!r}; the Keras twin runs on "
+            f"{' or '.join(KERAS_BACKENDS)}: set one of them, or unset it"
+        )
     if gpu is None:
         keras = Device(keras_backend or "tensorflow", "cpu")
         return {f: keras if f == "keras" else Device("torch", "cpu") for f in frameworks}
@@ -58,26 +64,36 @@ def real_devices(
         options = ["tensorflow", "jax"] if framework == "keras" else ["torch"]
         if framework == "keras" and keras_backend:
             options = [keras_backend]
+        reasons = []
         for backend in options:
-            with contextlib.suppress(WorkerDied):
+            try:
                 worker = Worker(framework, Device(backend, device.name, device.index), threads)
-                seen = worker.hello["gpu"]
-                worker.close()
-                if seen:
-                    found[framework] = Device(backend, seen, device.index)
-                    break
+            except WorkerDied as error:
+                reasons.append(f"{backend}: {error}")
+                continue
+            seen = worker.hello["gpu"]
+            worker.close()
+            if seen:
+                found[framework] = Device(backend, seen, device.index)
+                break
+            reasons.append(f"{backend} sees no GPU")
         else:
             raise RequestError(
-                f"{framework} ({' and '.join(options)}) doesn't see GPU {device.index} "
-                f"({device.name}); {GPU_HELP}"
+                f"{framework} doesn't see GPU {device.index} ({device.name}; "
+                f"{'; '.join(reasons)}); {GPU_HELP}"
             )
     return found
 
 
 @contextlib.contextmanager
-def _no_second_interrupt() -> Iterator[None]:
-    """Cleaning up takes a moment and must not be cut short by an impatient Ctrl-C."""
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _one_interrupt() -> Iterator[None]:
+    """Cleaning up takes a moment; a second, impatient Ctrl-C must not cut it short."""
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, first)
     try:
         yield
     finally:
@@ -101,10 +117,14 @@ class Launcher:
         self._lock = threading.Lock()
         self._workers: list[Worker | LatencyProcess] = []
         self._stopping = False
+        self.sources = {framework: source_digests(framework) for framework in self.devices}
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
-        """Runs everything of `todo`. On an interrupt nothing half-written stays."""
-        self._prepare(todo)
+        """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
+        with _one_interrupt():
+            return self._run(todo)
+
+    def _run(self, todo: list[RunSpec]) -> list[Run]:
         self.console.begin(sum(map(work, todo)), len(todo))
         stages = [[s for s in todo if s.stage == stage] for stage in ("train", "latency")]
         try:
@@ -116,7 +136,7 @@ class Launcher:
             self.console.end()
         return self.results
 
-    def _prepare(self, todo: list[RunSpec]) -> None:
+    def prepare(self, todo: list[RunSpec]) -> None:
         """Checks the data and builds every decoded set before anything is trained."""
         for spec in todo:
             if spec.data["digest"] not in self.sets:
@@ -136,10 +156,8 @@ class Launcher:
                 for thread in as_completed(threads):
                     thread.result()
             except BaseException:  # an interrupt, or a fault of ours: end every worker
-                with _no_second_interrupt():
-                    self._stopping = True
-                    self._close_workers()
-                    wait(threads)
+                self._stopping = True
+                self._close_workers()
                 raise
         self._close_workers()
 
@@ -199,13 +217,12 @@ class Launcher:
             else:
                 worker = self._worker_for(spec, worker)
                 worker.run(spec, job, self.console.run_progress(spec, work(spec)))
-            result = self.store.finish(spec, folder)
-        except (RunFailed, ValueError) as error:
+            result = self.store.finish(spec, folder, self.sources[spec.framework])
+        except (RunFailed, WorkerDied, ValueError) as error:
             result = self._failed(spec, folder, str(error))
-        except WorkerDied as error:
-            self._retire(worker)
-            worker = None
-            result = self._failed(spec, folder, str(error))
+            if isinstance(error, WorkerDied) or spec.device != "cpu":  # a GPU fault may linger
+                self._retire(worker)
+                worker = None
         finally:
             if result is None:
                 self.store.discard(folder)

@@ -13,7 +13,6 @@ from protocols.splits import FOLD_SEED
 from protocols.variants import Variant, load_variants
 
 SUITES = ("liang", "jane", "all")
-COLD_REPEATS = {"paper": 5}  # processes started for the cold latency; 1 elsewhere
 
 
 @dataclass(frozen=True)
@@ -127,6 +126,7 @@ def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
         recipe["phase2_epochs"] = profile.phase2_epochs
     else:
         recipe["epochs"] = profile.cv_epochs
+        recipe["images_per_class"] = profile.cv_per_class
     return recipe
 
 
@@ -181,7 +181,7 @@ def make_plan(
             repeats = {
                 "latency_repeats": profile.latency_repeats,
                 "latency_warmup": profile.latency_warmup,
-                "cold_repeats": COLD_REPEATS.get(profile.name, 1),
+                "cold_repeats": profile.cold_repeats,
             }
             latency.append(
                 RunSpec(

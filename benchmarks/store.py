@@ -91,9 +91,9 @@ class Store:
     def check_writable(self) -> None:
         """Raises RequestError unless `out` can be written; creates nothing."""
         folder = self.out
-        while not folder.exists():
+        while not os.path.lexists(folder) and folder != folder.parent:
             folder = folder.parent
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
+        if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
             raise RequestError(
                 f"the output folder {self.out} can't be written; give another with --out DIR"
             )
@@ -142,7 +142,7 @@ class Store:
         try:
             content = json.loads((self.out / "plan.json").read_text())
             return [RunSpec(**spec) for spec in content["runs"]]
-        except FileNotFoundError:
+        except OSError:
             raise RequestError(
                 f"nothing has been run into {self.out}; run a suite first, or give --out DIR"
             ) from None
@@ -150,6 +150,13 @@ class Store:
             raise RequestError(
                 f"{self.out / 'plan.json'} is of another version; run the suite again"
             ) from None
+
+    def page_is_current(self, page: Path) -> bool:
+        """Whether `page` was written after the last request and the last run."""
+        if not page.is_file():
+            return False
+        others = [self.out / "plan.json", *self.runs_folder.glob("*/*.json")]
+        return all(o.stat().st_mtime_ns <= page.stat().st_mtime_ns for o in others)
 
     def begin(self, spec: RunSpec) -> Path:
         """A fresh hidden folder to write the run into; what a killed launch left is removed."""
@@ -160,8 +167,11 @@ class Store:
         folder.mkdir(parents=True)
         return folder
 
-    def finish(self, spec: RunSpec, folder: Path) -> Run:
-        """Checks what the twin wrote, adds run.json, renames. ValueError if it's not whole."""
+    def finish(self, spec: RunSpec, folder: Path, sources: dict[str, str] | None = None) -> Run:
+        """Checks what the twin wrote, adds run.json, renames. ValueError if it's not whole.
+
+        `sources`: the digests when its worker was started, if that was earlier.
+        """
         if RunSpec.from_json((folder / "spec.json").read_text()) != spec:
             raise ValueError("the worker answered with another spec")
         needed = TRAIN_FILES if spec.stage == "train" else LATENCY_FILES
@@ -171,7 +181,7 @@ class Store:
         record = {
             "id": spec.id,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "sources": source_digests(spec.framework),
+            "sources": sources or source_digests(spec.framework),
             "files": {
                 path.name: {"size": path.stat().st_size, "sha256": _sha256(path)}
                 for path in sorted(folder.iterdir())
@@ -182,11 +192,15 @@ class Store:
         return Run(spec, self.runs_folder / spec.id, "done")
 
     def fail(self, spec: RunSpec, folder: Path, reason: str) -> Run:
-        """Keeps a failed run visible: spec, log and reason."""
+        """Keeps a failed run visible: spec, log and reason. A done run stays where it is."""
+        failed = Run(spec, self.runs_folder / spec.id, "failed", reason)
+        if (failed.folder / "run.json").exists():
+            self.discard(folder)
+            return failed
         (folder / "spec.json").write_text(spec.to_json())
         _write(folder / "failed.json", {"id": spec.id, "reason": reason})
         self._publish(spec, folder)
-        return Run(spec, self.runs_folder / spec.id, "failed", reason)
+        return failed
 
     def _publish(self, spec: RunSpec, folder: Path) -> None:
         """Renames into place. A done run that stands there is kept aside, a failed one is not."""

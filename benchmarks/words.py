@@ -39,8 +39,21 @@ def heading(profile: Profile, gpu: str | None, source: Source) -> list[str]:
     return [
         f"profile {profile.name}: {profile.about} ({why})",
         f"  {shown}",
+        *(
+            ["weights: random, not the papers' ImageNet ones, so no claim is judged"]
+            if profile.name == "paper"
+            else []
+        ),
         f"data: {source.kind}, from {source.how} ({data}) {source.note}".rstrip(),
     ]
+
+
+def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
+    """How many of the runs need not be made; stale ones are named."""
+    kept = [spec for spec in runs if spec not in todo]
+    stale = sum(_state(spec, store)[0] == "stale" for spec in kept)
+    line = f"{len(runs)} runs, {len(kept)} of them done"
+    return f"{line} ({stale} stale: made by other sources; --fresh runs them)" if stale else line
 
 
 def _state(spec: RunSpec, store: Store) -> tuple[str, str]:

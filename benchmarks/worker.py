@@ -12,7 +12,8 @@ from typing import Any
 
 from benchmarks.plan import Device
 from benchmarks.store import ROOT
-from protocols.files import Progress
+from protocols.files import Progress, default_cache
+from protocols.hardware import gpu_token
 from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.timing import FIRST_ANSWER
@@ -34,9 +35,10 @@ def environment(device: Device, threads: int) -> dict[str, str]:
     count = str(threads)
     return os.environ | {
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "CUDA_VISIBLE_DEVICES": "" if device.index is None else str(device.index),
+        "CUDA_VISIBLE_DEVICES": "" if device.index is None else gpu_token(device.index),
         "JAX_PLATFORMS": "cpu" if device.index is None else "cuda,cpu",
         "KERAS_BACKEND": device.backend,
+        "KERAS_HOME": str(default_cache() / "keras"),  # not the user's keras.json
         "NPROC": count,  # XLA's thread pool on a CPU
         "OMP_NUM_THREADS": count,
         "PYTHONPATH": str(ROOT),
@@ -116,6 +118,7 @@ class LatencyProcess:
         self._start = time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"impl_{spec.framework}.latency", stage, *paths],
+            stdin=subprocess.PIPE,  # never written to: closes when the launcher ends
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=ROOT,
@@ -143,5 +146,6 @@ class LatencyProcess:
         """Ends the process, whatever it does."""
         self.process.kill()
         self.process.wait()
+        self.process.stdin.close()
         self.process.stdout.close()
         self._log.close()

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from impl_keras.step import backend
-from protocols.hardware import cpu_name
+from protocols.hardware import common_versions, cpu_name
 from protocols.spec import RunSpec
 
 
@@ -32,7 +32,11 @@ def environment(spec: RunSpec) -> dict[str, Any]:
     return {
         "framework": "keras",
         "backend": backend.NAME,
-        "versions": {"keras": keras.__version__, backend.NAME: backend.VERSION},
+        "versions": {
+            "keras": keras.__version__,
+            backend.NAME: backend.VERSION,
+            **common_versions(),
+        },
         "device": spec.device,
         "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": spec.threads,

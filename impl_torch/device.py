@@ -7,7 +7,7 @@ import timm
 import torch
 import torchvision
 
-from protocols.hardware import cpu_name
+from protocols.hardware import common_versions, cpu_name
 from protocols.spec import RunSpec
 
 
@@ -41,6 +41,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
             "torch": torch.__version__,
             "torchvision": torchvision.__version__,
             "timm": timm.__version__,
+            **common_versions(),
         },
         "device": spec.device,
         "device_detail": cpu_name() if spec.device == "cpu" else spec.device,

@@ -78,6 +78,12 @@ class TorchTwin:
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin."""
         calibrate(self.network, [self.train_part.fetch(rows) for rows in batches])
+        self._wait()
+
+    def _wait(self) -> None:
+        """Ends queued work of a GPU, so that its seconds stand where they belong."""
+        if self.train_part.resident is not None:
+            torch.cuda.synchronize()
 
     def begin_phase(self, phase: dict[str, Any]) -> None:
         """See Twin. Frozen backbones' features are computed once, inference mode, float32."""
@@ -87,6 +93,7 @@ class TorchTwin:
         self.optimizer = make_optimizer(parameters, phase, self.recipe)
         for part in (self.train_part, self.test_part):
             part.features = self._features(part) if phase["frozen"] else None
+        self._wait()
 
     @torch.no_grad()
     def _features(self, part: Part) -> tuple[torch.Tensor, ...]:

@@ -5,6 +5,14 @@ import platform
 import subprocess
 from pathlib import Path
 
+import numpy as np
+import PIL
+
+
+def common_versions() -> dict[str, str]:
+    """Versions of what both twins read images and numbers with."""
+    return {"numpy": np.__version__, "pillow": PIL.__version__}
+
 
 def cpu_name() -> str:
     """The processor's name as the system gives it."""
@@ -21,11 +29,27 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def gpu_token(number: int) -> str:
+    """What number `number` of --gpu means to CUDA: counted among those allotted, if any are."""
+    return _allotted()[number] if "CUDA_VISIBLE_DEVICES" in os.environ else str(number)
+
+
+def _allotted() -> list[str]:
+    tokens = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
+    return [token.strip() for token in tokens if token.strip()]
+
+
 def gpus() -> list[str]:
-    """Names of the NVIDIA GPUs, by number, as the driver lists them; [] without a driver."""
+    """Names of the NVIDIA GPUs this process may use, by number; [] without a driver."""
+    if "CUDA_VISIBLE_DEVICES" not in os.environ:
+        return _query([])
+    return [name for token in _allotted() for name in _query(["-i", token])]
+
+
+def _query(which: list[str]) -> list[str]:
     try:
         answer = subprocess.run(
-            ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"],
+            ["nvidia-smi", *which, "--query-gpu=name", "--format=csv,noheader"],
             capture_output=True, text=True, timeout=20, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):

@@ -36,6 +36,7 @@ class Profile:
     phantom_allowed: bool
     latency_repeats: int
     latency_warmup: int
+    cold_repeats: int  # processes started for the cold latency
 
 
 def load_recipe(paper: str) -> dict[str, Value]:

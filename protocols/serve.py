@@ -8,6 +8,7 @@ Ends when stdin closes, even in the middle of a job: a worker never outlives its
 """
 
 import contextlib
+import gc
 import json
 import os
 import queue
@@ -41,6 +42,11 @@ def _read_jobs(jobs: "queue.Queue[str]") -> None:
     os._exit(0)
 
 
+def end_with_launcher(jobs: "queue.Queue[str] | None" = None) -> None:
+    """From now on the process ends when its stdin closes; lines that come go to `jobs`."""
+    threading.Thread(target=_read_jobs, args=(jobs or queue.Queue(),), daemon=True).start()
+
+
 def serve(hello: dict[str, Any], train: Train) -> None:
     """Answers with `hello`, then has each job trained, until stdin closes.
 
@@ -57,7 +63,7 @@ def serve(hello: dict[str, Any], train: Train) -> None:
         send(event="progress", what=what, done=done, total=total)
 
     jobs: queue.Queue[str] = queue.Queue()
-    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+    end_with_launcher(jobs)
     send(event="hello", **hello)
     while True:
         message = json.loads(jobs.get())
@@ -72,6 +78,7 @@ def serve(hello: dict[str, Any], train: Train) -> None:
                 event = {"event": "failed", "reason": f"{type(error).__name__}: {first_line}"}
             else:
                 event = {"event": "done"}
+        gc.collect()  # a network's reference cycles hold its memory
         send(**event)
 
 

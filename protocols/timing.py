@@ -11,6 +11,7 @@ from PIL import Image
 
 from protocols.contract import write_common
 from protocols.images import ImageSet, open_set
+from protocols.serve import end_with_launcher
 from protocols.spec import RunSpec
 
 BATCH = 32
@@ -84,6 +85,7 @@ class LatencyTwin(Protocol):
 
 def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
     """A latency process: STAGE FOLDER IMAGES JPEG. Says FIRST_ANSWER, then measures on."""
+    end_with_launcher()
     stage, folder, images_folder, jpeg = sys.argv[1], *map(Path, sys.argv[2:])
     spec = RunSpec.from_json((folder / "spec.json").read_text())
     images = open_set(images_folder)

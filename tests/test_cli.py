@@ -24,6 +24,18 @@ def runner(*words, **env):
     )
 
 
+def test_another_keras_backend_is_refused(tmp_path):
+    answer = runner("--plan", "--gpu", "none", "--cache", tmp_path, KERAS_BACKEND="torch")
+    assert answer.returncode == 2
+    assert "tensorflow or jax" in answer.stderr
+
+
+def test_a_fold_named_twice_runs_once(tmp_path):
+    words = ["--plan", "--suite", "jane", "--gpu", "none", "--cache", tmp_path]
+    once, twice = (runner(*words, "--folds", f).stdout for f in ("1", "1,1"))
+    assert once == twice
+
+
 def files(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
 
@@ -83,6 +95,7 @@ def test_gpu_0_without_a_gpu_says_what_was_looked_for_and_what_to_type():
 
 @pytest.mark.parametrize("flag", ["--report", "--status"])
 def test_nothing_to_speak_of_yet(flag, tmp_path):
+    assert runner(flag, "--out", ROOT / "README.md").returncode == 2
     answer = runner(flag, "--out", tmp_path / "out")
     assert answer.returncode == 2
     assert "nothing has been run" in answer.stderr

@@ -15,7 +15,7 @@ from benchmarks.console import Console, duration
 from benchmarks.launch import Launcher, expected_devices, real_devices
 from benchmarks.plan import Device
 from benchmarks.store import Store
-from benchmarks.worker import RunFailed, Worker, WorkerDied
+from benchmarks.worker import RunFailed, Worker, WorkerDied, environment
 from protocols.contract import write_common
 from protocols.errors import RequestError
 from tests.conftest import CPU
@@ -84,7 +84,9 @@ def launched(tmp_path, phantom, cache, monkeypatch):
     store = Store(tmp_path / "out")
 
     def go(todo, jobs=1):
-        return Launcher(store, phantom, CPU, cache, Console(), jobs).run(todo), store
+        launcher = Launcher(store, phantom, CPU, cache, Console(), jobs)
+        launcher.prepare(todo)
+        return launcher.run(todo), store
 
     return go
 
@@ -161,8 +163,17 @@ def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):
 
 def test_without_a_gpu_a_gpu_run_ends_before_training():
     pretended = {"torch": Device("torch", "NVIDIA X", 0)}
-    with pytest.raises(RequestError, match=r"torch .* doesn't see GPU 0 .*requirements-gpu"):
+    with pytest.raises(RequestError, match=r"torch doesn't see GPU 0 .*requirements-gpu"):
         real_devices(pretended, "", 1)
+
+
+def test_a_scheduler_s_allotment_is_kept(monkeypatch):
+    on_gpu = Device("torch", "NVIDIA X", 1)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert environment(on_gpu, 1)["CUDA_VISIBLE_DEVICES"] == "1"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-5e1")
+    assert environment(on_gpu, 1)["CUDA_VISIBLE_DEVICES"] == "GPU-5e1"
+    assert environment(CPU["torch"], 1)["CUDA_VISIBLE_DEVICES"] == ""
 
 
 def test_on_a_cpu_keras_takes_tensorflow_unless_told():

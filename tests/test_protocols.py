@@ -108,7 +108,7 @@ def test_wrong_selections_are_named(words, sentence):
 
 def test_weights_that_cannot_be_had_are_refused():
     with pytest.raises(RequestError, match="--weights random"):
-        make_plan(Selection(profile="paper"), "real", {}, cores=2)
+        make_plan(Selection(profile="paper", weights="imagenet"), "real", {}, cores=2)
 
 
 def test_the_paper_profile_refuses_the_phantom():
