@@ -22,7 +22,7 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 
 $(VENV)/installed: requirements.txt
-	@echo "Making the environment $(VENV): 3 GB to fetch, some minutes"
+	@echo "Making the environment $(VENV): about 8 GB on disk, some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt
 	@touch $@

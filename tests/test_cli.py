@@ -13,14 +13,14 @@ from protocols.hardware import gpus
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def runner(*words, **env):
+def runner(*words, limit=300, **env):
     clean = {k: v for k, v in os.environ.items() if k not in ("WBC_DATA", "KERAS_BACKEND")}
     return subprocess.run(
         [sys.executable, str(ROOT / "runner.py"), *map(str, words)],
         capture_output=True,
         text=True,
         env=clean | env,
-        timeout=120,
+        timeout=limit,
     )
 
 
