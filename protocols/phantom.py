@@ -318,7 +318,7 @@ def _draw_all(
                 Image.fromarray(image).save(where / name, "JPEG", quality=quality)
                 done += 1
                 if progress is not None:
-                    progress(split, done, total)
+                    progress(f"drawing the phantom: {split}", done, total)
     (folder / "labels.csv").write_bytes(_labels(originals).encode())
     about = {
         "version": PHANTOM_VERSION,
@@ -346,7 +346,7 @@ def write_phantom(
     and a monocyte. PHANTOM (JSON) holds the version, the seed and the counts. An image depends on
     the seed, its split, class and index, and not on the counts.
 
-    `progress(what, done, total)` is called after each image; what is TRAIN, TEST or ORIGINAL. The
+    `progress(what, done, total)` is called after each image; what names the part. The
     set is drawn in a hidden folder beside `root` and renamed at the end, so `root` is whole or
     not there. A `root` that exists and is not an empty folder, or a negative count, is a
     RequestError.

@@ -30,7 +30,7 @@ def test_it_ends_well_and_says_where_the_report_is(phantom_run):
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert f"report: {out / 'index.html'}" in answer.stdout
     assert answer.stdout.count("accuracy") == 4
-    assert answer.stdout.count("cold") == 4
+    assert answer.stdout.count(", cold ") == 4
     assert {run.status for run in Store(out).runs()} == {"done"}
 
 

@@ -144,7 +144,8 @@ def test_images_do_not_depend_on_the_counts(phantom, tmp_path):
     images = [name for name in fewer if "/" in name]
     assert len(images) == 8
     assert all(fewer[name] == all_of_them[name] for name in images)
-    assert calls == [(what, k, 4) for what in ("TRAIN", "ORIGINAL") for k in (1, 2, 3, 4)]
+    parts = ("TRAIN", "ORIGINAL")
+    assert calls == [(f"drawing the phantom: {p}", k, 4) for p in parts for k in (1, 2, 3, 4)]
     write_phantom(tmp_path / "other", 1, 0, 0, seed=5)
     other = set(files(tmp_path / "other").values())
     assert not other & {fewer[name] for name in images}
