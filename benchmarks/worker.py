@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from benchmarks.plan import Device
 from benchmarks.store import ROOT
@@ -56,6 +56,13 @@ def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
     return f"{how}, {last[0]}" if last else how
 
 
+def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
+    process.kill()
+    process.wait()
+    for stream in (process.stdin, process.stdout, errors):
+        stream.close()
+
+
 class Worker:
     """A started process; `hello` tells what it sees. Closing it kills it."""
 
@@ -100,11 +107,7 @@ class Worker:
 
     def close(self) -> None:
         """Ends the process, whatever it does."""
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self._stderr.close()
+        _end(self.process, self._stderr)
 
 
 class LatencyProcess:
@@ -132,20 +135,16 @@ class LatencyProcess:
         for line in self.process.stdout:
             if line.startswith(FIRST_ANSWER):
                 return time.perf_counter() - self._start
-        raise WorkerDied(f"the latency process gave no answer{self._end()}")
+        raise WorkerDied(f"the latency process gave no answer{self._how()}")
 
     def finish(self) -> None:
         """Waits for its end. Raises WorkerDied if that is not a good one."""
         if self.process.wait():
-            raise WorkerDied(f"the latency process failed{self._end()}")
+            raise WorkerDied(f"the latency process failed{self._how()}")
 
-    def _end(self) -> str:
+    def _how(self) -> str:
         return _how_it_ended(self.process, Path(self._log.name).read_bytes())
 
     def close(self) -> None:
         """Ends the process, whatever it does."""
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self._log.close()
+        _end(self.process, self._log)

@@ -20,9 +20,9 @@ from protocols import arrays, augment, dataset
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.files import Progress, aside, write_whole
+from protocols.spec import PROTOCOLS
 
 ARRAY_VERSION = 1  # raised whenever the same request would give other pixels, ids or order
-PROTOCOLS = ("fixed", "cv10", "cv10-grouped")
 PIXELS, INDEX = "pixels.npy", "index.json"
 
 

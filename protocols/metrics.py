@@ -1,7 +1,5 @@
 """Scores from stored probabilities, by scikit-learn: the only place where metrics are made."""
 
-from typing import Any
-
 import numpy as np
 
 from protocols.classes import CLASSES, LETTERS
@@ -51,8 +49,3 @@ def confusion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 
     order = list(range(len(CLASSES)))
     return metrics.confusion_matrix(labels, probabilities.argmax(axis=1), labels=order)
-
-
-def mean_over_folds(scores: list[dict[str, Any]]) -> dict[str, float]:
-    """The plain mean of each metric over complete folds (Jane's Tables II and III)."""
-    return {name: float(np.mean([s[name] for s in scores])) for name in METRICS}

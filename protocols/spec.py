@@ -9,7 +9,6 @@ from typing import Any
 CONTRACT_VERSION = 1
 PROTOCOLS = ("fixed", "cv10", "cv10-grouped")
 FRAMEWORKS = ("keras", "torch")
-STAGES = ("train", "latency")
 
 
 @dataclass(frozen=True)
