@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: run test test-all lint clean
+.PHONY: run test test-all bench lint clean
 
 # `make run ARGS="--out DIR"` passes more to runner.py
 run: $(VENV)/installed
@@ -15,6 +15,13 @@ test: $(VENV)/installed lint
 
 test-all: $(VENV)/installed
 	$(BIN)/python -m pytest --timeout 1200
+
+# Alone on the machine. `make bench ARGS="--bench-size 240x320"`; pytest --help lists --bench-...
+BENCH := reports/out/.benchmarks.json
+bench: $(VENV)/installed
+	mkdir -p reports/out
+	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-json=$(BENCH) $(ARGS); status=$$?; \
+	if [ -s $(BENCH) ]; then mv $(BENCH) reports/out/benchmarks.json; fi; exit $$status
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

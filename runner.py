@@ -9,67 +9,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent
+from benchmarks.cli import parser
 
-
-class Parser(argparse.ArgumentParser):
-    """Errors are one sentence."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"runner.py: {message}; see runner.py --help\n")
-
-
-def numbers(text: str) -> tuple[int, ...]:
-    """Reads "0,1,2"."""
-    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
-
-
-def parser() -> Parser:
-    """The command line."""
-    p = Parser(
-        prog="runner.py",
-        description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
-        "PyTorch and reports claimed beside measured.",
-        epilog="Exit codes: 0 all done, 1 a run failed, 2 the request is wrong.",
-    )
-    choose = p.add_argument_group("what to run")
-    choose.add_argument("--suite", default="all", help="liang, jane or all (default)")
-    choose.add_argument("--framework", default="both", choices=["keras", "torch", "both"])
-    choose.add_argument("--variant", nargs="+", default=[], metavar="NAME", help="see --list")
-    choose.add_argument("--protocol", default="", metavar="NAME",
-                        help="instead of the published one: fixed, cv10, cv10-grouped")  # fmt: skip
-    choose.add_argument("--profile", default="", metavar="NAME",
-                        help="paper (default on a GPU) or smoke (default on a CPU)")  # fmt: skip
-    choose.add_argument("--seeds", type=numbers, default=(), metavar="0,1,2")
-    choose.add_argument("--folds", type=numbers, default=(), metavar="0,1", help="of 0 to 9")
-    choose.add_argument("--weights", default="", metavar="SOURCE", help="random")
-    where = p.add_argument_group("with what, and where to")
-    where.add_argument("--data", default="auto", metavar="DIR|phantom|auto",
-                       help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
-    where.add_argument("--gpu", default="auto", metavar="N|auto|none")
-    where.add_argument("--jobs", type=int, default=0, metavar="N",
-                       help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
-    where.add_argument("--out", type=Path, default=ROOT / "reports" / "out", metavar="DIR")
-    where.add_argument("--cache", type=Path, metavar="DIR", help="default: the user's cache")
-    where.add_argument("--fresh", action="store_true", help="run again what is done")
-    instead = p.add_argument_group("instead of running").add_mutually_exclusive_group()
-    for name, text in (
-        ("list", "suites, variants, protocols, profiles"),
-        ("plan", "the runs this request means; changes nothing"),
-        ("status", "how far the last request into --out is"),
-        ("report", "write the report of the last request again"),
-        ("validate", "check protocols, every image, every stored run"),
-    ):
-        instead.add_argument(f"--{name}", action="store_true", help=text)
-    return p
+if TYPE_CHECKING:
+    from benchmarks.launch import Launcher
 
 
 def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
     """Name and number of the GPU to use, or None. Raises RequestError if it isn't there."""
-    from benchmarks.launch import GPU_HELP
+    from benchmarks.devices import GPU_HELP
     from protocols.errors import RequestError
     from protocols.hardware import gpus
 
@@ -101,13 +51,18 @@ def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
         seeds=args.seeds,
         folds=args.folds,
         weights=args.weights,
+        precision=args.precision,
+        deterministic=args.deterministic,
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Plans, and unless --plan, runs and reports."""
+    """Plans, and unless --plan or --calibrate, runs and reports."""
     from benchmarks import launch, plan
+    from benchmarks.calibrate import calibrate
     from benchmarks.console import Console
+    from benchmarks.devices import expected_devices, real_devices
+    from benchmarks.estimates import Estimates
     from benchmarks.store import Store
     from benchmarks.words import done_line, heading, listing
     from protocols import dataset, hardware
@@ -120,31 +75,42 @@ def run(args: argparse.Namespace) -> int:
     wish, store, cores = selection(args, gpu), Store(args.out), hardware.cores()
     profile = plan.chosen_profile(wish.profile)
     backend = os.environ.get("KERAS_BACKEND", "")
-    devices = launch.expected_devices(wish.frameworks, gpu, index, backend)
+    devices = expected_devices(wish.frameworks, gpu, index, backend)
     cache = args.cache or default_cache()
     source = dataset.locate(args.data, profile.phantom_allowed, cache, dry=True)
     runs = plan.make_plan(wish, source.kind, devices, cores)  # a wrong request ends here
-    if args.plan:
-        print("\n".join([*heading(profile, gpu, source), *listing(runs, store)]))
-        return 0
-    store.check_writable()
+    jobs = args.jobs or (1 if gpu else 2)
     console = Console()
-    devices = launch.real_devices(devices, backend, max(1, cores // 2))
+    estimates = Estimates(cache, jobs, console.say)
+    if args.plan:
+        todo = launch.todo_of(runs, store, args.fresh)
+        print(*heading(profile, gpu, source, wish), sep="\n")
+        print(*listing(runs, todo, store, estimates), sep="\n")
+        return 0
+    if not args.calibrate:
+        store.check_writable()
+    devices = real_devices(devices, backend, max(1, cores // 2))
     source = dataset.locate(args.data, profile.phantom_allowed, cache, progress=console.progress)
+    if args.calibrate:
+        return calibrate(wish, source, devices, cores, console, estimates)
     runs = plan.make_plan(wish, source.kind, devices, cores)
     todo = launch.todo_of(runs, store, args.fresh)
-    for line in heading(profile, gpu, source):
+    for line in heading(profile, gpu, source, wish):
         console.say(line)
     console.say(done_line(runs, todo, store))
-    jobs = args.jobs or (1 if gpu else 2)
-    launcher = launch.Launcher(store, source, devices, cache, console, jobs)
+    launcher = launch.Launcher(store, source, devices, cache, console, jobs, args.fresh, estimates)
+    return compute(args, launcher, runs, todo)
+
+
+def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
+    """Runs what is to do of the plan, and reports."""
     launcher.prepare(todo)  # wrong data ends here, before anything is written
-    store.remember(runs)
+    launcher.store.remember(runs)
     failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
-    if not store.page_is_current(args.out / "index.html"):
-        report(args)
+    if launcher.store.page_is_current(args.out / "index.html"):
+        launcher.console.say(f"report: {args.out / 'index.html'}")
     else:
-        console.say(f"report: {args.out / 'index.html'}")
+        report(args)
     return 1 if failed else 0
 
 

@@ -1,88 +1,29 @@
 """Runs a plan: decoded sets first, training by worker processes, then latency, alone."""
 
 import contextlib
+import hashlib
+import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from importlib.metadata import distributions
+from itertools import zip_longest
 from pathlib import Path
 
 from benchmarks.console import Console
-from benchmarks.plan import Device, set_request, work
+from benchmarks.estimates import Estimates
+from benchmarks.plan import Device, set_request, together, work
 from benchmarks.store import Run, Store, source_digests
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
+from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.contract import write_json
 from protocols.dataset import Source
-from protocols.errors import RequestError
 from protocols.images import ImageSet, image_set
 from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.timing import summary
-
-KERAS_BACKENDS = ("tensorflow", "jax")
-GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run with --gpu none"
-
-
-def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | None,
-                     keras_backend: str) -> dict[str, Device]:  # fmt: skip
-    """What each framework will compute on, without starting it. `keras_backend` "" chooses.
-
-    On a GPU, Keras is expected on JAX where a JAX CUDA plugin is installed without TensorFlow's
-    CUDA libraries; `real_devices` finds out. Raises RequestError on another backend.
-    """
-    if keras_backend not in ("", *KERAS_BACKENDS):
-        raise RequestError(
-            f"KERAS_BACKEND is {keras_backend!r}; the Keras twin runs on "
-            f"{' or '.join(KERAS_BACKENDS)}: set one of them, or unset it"
-        )
-    if gpu is None:
-        keras = Device(keras_backend or "tensorflow", "cpu")
-        return {f: keras if f == "keras" else Device("torch", "cpu") for f in frameworks}
-    if not keras_backend:
-        names = {(d.metadata["Name"] or "").lower() for d in distributions()}
-        plugin = any(name.startswith("jax-cuda") for name in names)
-        keras_backend = "jax" if plugin and "nvidia-cudnn-cu12" not in names else "tensorflow"
-    backends = {"keras": keras_backend, "torch": "torch"}
-    return {f: Device(backends[f], gpu, index) for f in frameworks}
-
-
-def real_devices(
-    expected: dict[str, Device], keras_backend: str, threads: int
-) -> dict[str, Device]:
-    """The devices on which the twins really run, asked of a worker of each.
-
-    On a GPU Keras takes TensorFlow if that sees it, else JAX. Raises RequestError where a
-    framework doesn't see the GPU: a CPU number never stands in a GPU column.
-    """
-    found = {}
-    for framework, device in expected.items():
-        if device.index is None:
-            found[framework] = device
-            continue
-        options = ["tensorflow", "jax"] if framework == "keras" else ["torch"]
-        if framework == "keras" and keras_backend:
-            options = [keras_backend]
-        reasons = []
-        for backend in options:
-            try:
-                worker = Worker(framework, Device(backend, device.name, device.index), threads)
-            except WorkerDied as error:
-                reasons.append(f"{backend}: {error}")
-                continue
-            seen = worker.hello["gpu"]
-            worker.close()
-            if seen:
-                found[framework] = Device(backend, seen, device.index)
-                break
-            reasons.append(f"{backend} sees no GPU")
-        else:
-            raise RequestError(
-                f"{framework} doesn't see GPU {device.index} ({device.name}; "
-                f"{'; '.join(reasons)}); {GPU_HELP}"
-            )
-    return found
 
 
 @contextlib.contextmanager
@@ -110,6 +51,9 @@ class Launcher:
     cache: Path
     console: Console
     jobs: int
+    fresh: bool = False
+    estimates: Estimates | None = None
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # of checkpoints
     sets: dict[str, ImageSet] = field(default_factory=dict)
     results: list[Run] = field(default_factory=list)
 
@@ -126,10 +70,12 @@ class Launcher:
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
         self.console.begin(sum(map(work, todo)), len(todo))
+        self.store.drop_checkpoints(todo if self.fresh else [])
         stages = [[s for s in todo if s.stage == stage] for stage in ("train", "latency")]
         try:
-            self._stage(sorted(stages[0], key=work, reverse=True), self.jobs)
-            self._stage(stages[1], 1)  # alone on the machine
+            training = sorted(together(stages[0]), key=_work, reverse=True)
+            self._stage(training, self.jobs)
+            self._stage([[spec] for spec in stages[1]], 1)  # alone on the machine
         finally:
             self._stopping = True
             self._close_workers()
@@ -145,18 +91,26 @@ class Launcher:
                     self.source, request, self.cache, self.console.progress
                 )
 
-    def _stage(self, queue: list[RunSpec], jobs: int) -> None:
+    def _stage(self, queue: list[list[RunSpec]], jobs: int) -> None:
         queue, frameworks = list(queue), list(self.devices)
+        begin = threading.Event()  # nothing starts before all threads are known
+
+        def serve(framework: str) -> None:
+            begin.wait()
+            self._serve(queue, framework)
+
         with ThreadPoolExecutor(jobs) as pool:
-            threads = [
-                pool.submit(self._serve, queue, frameworks[i % len(frameworks)])
-                for i in range(min(jobs, len(queue)))
-            ]
             try:
+                threads = [
+                    pool.submit(serve, frameworks[i % len(frameworks)])
+                    for i in range(min(jobs, len(queue)))
+                ]
+                begin.set()
                 for thread in as_completed(threads):
                     thread.result()
             except BaseException:  # an interrupt, or a fault of ours: end every worker
                 self._stopping = True
+                begin.set()
                 self._close_workers()
                 raise
         self._close_workers()
@@ -167,18 +121,18 @@ class Launcher:
         for worker in workers:
             worker.close()
 
-    def _serve(self, queue: list[RunSpec], framework: str) -> None:
+    def _serve(self, queue: list[list[RunSpec]], framework: str) -> None:
         """Takes runs from the queue, those of its own framework first, with one worker."""
         worker = None
         while not self._stopping:
             with self._lock:
                 if not queue:
                     break
-                own = [s for s in queue if s.framework == framework]
-                spec = own[0] if own else queue[0]
-                queue.remove(spec)
-            framework = spec.framework
-            worker = self._one_run(spec, worker)
+                own = [specs for specs in queue if specs[0].framework == framework]
+                specs = own[0] if own else queue[0]
+                queue.remove(specs)
+            framework = specs[0].framework
+            worker = self._one_job(specs, worker)
 
     def _keep(self, process: Worker | LatencyProcess) -> None:
         """Makes the process end with the launch. Raises WorkerDied if that is over."""
@@ -190,10 +144,11 @@ class Launcher:
 
     def _worker_for(self, spec: RunSpec, worker: Worker | None) -> Worker:
         device = self.devices[spec.framework]
-        if worker and worker.key == (spec.framework, device, spec.threads):
+        key = (spec.framework, device, spec.threads, spec.deterministic)
+        if worker and worker.key == key:
             return worker
         self._retire(worker)
-        worker = Worker(spec.framework, device, spec.threads)
+        worker = Worker(*key)
         self._keep(worker)
         return worker
 
@@ -205,37 +160,65 @@ class Launcher:
         if mine:
             process.close()
 
-    def _one_run(self, spec: RunSpec, worker: Worker | None) -> Worker | None:
-        """One run from its empty folder to its stored end; the worker for the next one."""
-        images = self.sets[spec.data["digest"]]
-        folder = self.store.begin(spec)
-        job = Job(images.folder, folder, Path(images.files[0]))
-        result = None
+    def _one_job(self, specs: list[RunSpec], worker: Worker | None) -> Worker | None:
+        """A run, or several together, from empty folders to their stored end; the worker for
+        the next one."""
+        jobs = self._jobs(specs)
+        first, of_all = specs[0], sum(map(work, specs))
+        results: list[Run | None] = []
         try:
-            if spec.stage == "latency":
-                self._latency(spec, job)
+            if first.stage == "latency":
+                self._latency(first, jobs[0])
             else:
-                worker = self._worker_for(spec, worker)
-                worker.run(spec, job, self.console.run_progress(spec, work(spec)))
-            result = self.store.finish(spec, folder, self.sources[spec.framework])
+                worker = self._worker_for(first, worker)
+                progress = self.console.run_progress(first, of_all)
+                worker.run(specs, jobs, progress, self.console.say)
+            for job in jobs[1:]:
+                (job.folder / "log.txt").write_text(f"trained together with {first.id}\n")
+            results = [self._finish(spec, job) for spec, job in zip(specs, jobs, strict=True)]
+            self.store.checkpoint(specs).unlink(missing_ok=True)
         except (RunFailed, WorkerDied, ValueError) as error:
-            result = self._failed(spec, folder, str(error))
-            if isinstance(error, WorkerDied) or spec.device != "cpu":  # a GPU fault may linger
+            pairs = list(zip(specs, jobs, strict=True))[len(results) :]
+            results += [self._failed(spec, job.folder, str(error)) for spec, job in pairs]
+            if isinstance(error, WorkerDied) or first.device != "cpu":  # a GPU fault may linger
                 self._retire(worker)
                 worker = None
         finally:
-            if result is None:
-                self.store.discard(folder)
-        if result:
-            with self._lock:
-                self.results.append(result)
-            self.console.finished(result, work(spec))
+            for job, result in zip_longest(jobs, results):
+                if result is None:
+                    self.store.discard(job.folder)
+        for spec, result in zip(specs, results, strict=True):
+            if result:
+                with self._lock:
+                    self.results.append(result)
+                    if self.estimates and result.done:
+                        self.estimates.learn(result)
+                self.console.finished(result, work(spec))
         return worker
+
+    def _jobs(self, specs: list[RunSpec]) -> list[Job]:
+        images = self.sets[specs[0].data["digest"]]
+        sources = json.dumps(self.sources[specs[0].framework], sort_keys=True)
+        return [
+            Job(
+                images=images.folder,
+                folder=self.store.begin(spec),
+                jpeg=Path(images.files[0]),
+                cache=self.cache,
+                checkpoint=self.store.checkpoint(specs),
+                sources=hashlib.sha256(sources.encode()).hexdigest(),
+                pauses=self.pauses,
+            )
+            for spec in specs
+        ]
+
+    def _finish(self, spec: RunSpec, job: Job) -> Run:
+        return self.store.finish(spec, job.folder, self.sources[spec.framework])
 
     def _latency(self, spec: RunSpec, job: Job) -> None:
         """Cold starts in new processes; the last of them goes on to the warm figures."""
         self.console.run_progress(spec, work(spec))("latencies", 0, 4)
-        seconds = []
+        begin, seconds = time.perf_counter(), []
         repeats = spec.recipe["cold_repeats"]
         for number in range(1, repeats + 1):
             stage = "all" if number == repeats else "cold"
@@ -246,11 +229,16 @@ class Launcher:
                 process.finish()
             finally:
                 self._retire(process)
-        write_json(job.folder / "timings.json", {"cold": summary(seconds)}, add=True)
+        found = {"cold": summary(seconds), "total_seconds": time.perf_counter() - begin}
+        write_json(job.folder / "timings.json", found, add=True)
 
     def _failed(self, spec: RunSpec, folder: Path, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""
         return None if self._stopping else self.store.fail(spec, folder, reason)
+
+
+def _work(specs: list[RunSpec]) -> float:
+    return sum(map(work, specs))
 
 
 def todo_of(plan: list[RunSpec], store: Store, fresh: bool) -> list[RunSpec]:

@@ -1,7 +1,8 @@
 """From a request to the complete list of runs."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from protocols import images
@@ -13,6 +14,8 @@ from protocols.splits import FOLD_SEED
 from protocols.variants import Variant, load_variants
 
 SUITES = ("liang", "jane", "all")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+set_digest = cache(images.set_digest)  # many runs of a plan draw from one set
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Selection:
     seeds: tuple[int, ...] = ()
     folds: tuple[int, ...] = ()
     weights: str = ""
+    precision: str = "float32"
+    deterministic: bool = False
 
 
 def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
@@ -80,6 +85,17 @@ def chosen_weights(selection: Selection, profile: Profile) -> dict[str, Any]:
     return {"source": "random", "digest": None}
 
 
+def chosen_precision(selection: Selection, devices: dict[str, Device]) -> str:
+    """The arithmetic of both twins. Raises RequestError on an unknown one, or tf32 on a CPU."""
+    name = _one_of(selection.precision, PRECISIONS, "precision", "--precision")
+    if name == "tf32" and any(devices[f].name == "cpu" for f in selection.frameworks):
+        raise RequestError(
+            "tf32 is a mode of NVIDIA GPUs, and this request runs on the CPU; give --gpu N, or "
+            "--precision float32"
+        )
+    return name
+
+
 def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | None]:
     if protocol == "fixed":
         return [None]
@@ -102,7 +118,7 @@ def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[
         wanted = profile.cv_grouped_train_per_class if grouped else profile.cv_per_class
         data["per_class"] = wanted
         data["n_folds"] = load_recipe("jane")["folds"].value
-    data["digest"] = images.set_digest(kind, set_request(protocol, fold, data))
+    data["digest"] = set_digest(kind, set_request(protocol, fold, data))
     return data
 
 
@@ -149,8 +165,8 @@ def make_plan(
         "profile": profile.name,
         "weights": weights,
         "init": "own",
-        "precision": "float32",
-        "deterministic": False,
+        "precision": chosen_precision(selection, devices),
+        "deterministic": selection.deterministic,
     }
     training, latency = [], []
     for variant in variants:
@@ -181,6 +197,7 @@ def make_plan(
             repeats = {
                 "latency_repeats": profile.latency_repeats,
                 "latency_warmup": profile.latency_warmup,
+                "latency_engines": profile.latency_engines,
                 "cold_repeats": profile.cold_repeats,
             }
             latency.append(
@@ -196,6 +213,18 @@ def make_plan(
                 )
             )
     return training + latency
+
+
+def together(specs: list[RunSpec]) -> list[list[RunSpec]]:
+    """What is trained as one computation: runs that differ in fold and seed only, where every
+    phase runs on stored features and the backend can. All others alone."""
+    groups: dict[str, list[RunSpec]] = {}
+    for spec in specs:
+        can = spec.protocol == "cv10" and spec.backend in ("torch", "jax")
+        can = can and all(phase["frozen"] for phase in spec.phases)
+        key = replace(spec, fold=None, seed=0).id if can else spec.id
+        groups.setdefault(key, []).append(spec)
+    return list(groups.values())
 
 
 def work(spec: RunSpec) -> float:

@@ -20,6 +20,7 @@ from protocols.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = (".py", ".toml", ".gz")
+CHECKPOINT = ".checkpoint.npz"
 
 
 def source_digests(framework: str) -> dict[str, str]:
@@ -213,6 +214,19 @@ class Store:
         else:
             shutil.rmtree(final, ignore_errors=True)
         folder.rename(final)
+
+    def checkpoint(self, specs: list[RunSpec]) -> Path:
+        """Where the checkpoint of a run, or of several trained together, lies until it is done."""
+        together = f".with-{len(specs) - 1}-more" if len(specs) > 1 else ""
+        return self.runs_folder / f".{specs[0].id}{together}{CHECKPOINT}"
+
+    def drop_checkpoints(self, fresh: list[RunSpec]) -> None:
+        """Removes those of runs that are done, and of those that begin afresh."""
+        ids = {spec.id for spec in fresh}
+        for path in self.runs_folder.glob(f".*{CHECKPOINT}*"):
+            run = path.name[1:].split(".")[0]
+            if run in ids or (self.runs_folder / run / "run.json").exists():
+                path.unlink(missing_ok=True)
 
     def discard(self, folder: Path) -> None:
         """Removes what an interrupted run wrote."""

@@ -3,8 +3,10 @@
 import dataclasses
 from pathlib import Path
 
+from benchmarks import disk
 from benchmarks.console import Console, duration
-from benchmarks.plan import SUITES
+from benchmarks.estimates import Estimate, Estimates
+from benchmarks.plan import SUITES, Selection, together
 from benchmarks.store import Store
 from protocols import dataset
 from protocols.claims import load_claims
@@ -14,6 +16,8 @@ from protocols.files import default_cache
 from protocols.recipes import Profile, load_profiles, load_recipe
 from protocols.spec import PROTOCOLS, RunSpec
 from protocols.variants import load_variants
+
+NO_ESTIMATE = "no estimate for this device"
 
 
 def known_names() -> list[str]:
@@ -30,8 +34,8 @@ def known_names() -> list[str]:
     ]
 
 
-def heading(profile: Profile, gpu: str | None, source: Source) -> list[str]:
-    """What a request means: profile and its numbers, device, data."""
+def heading(profile: Profile, gpu: str | None, source: Source, wish: Selection) -> list[str]:
+    """What a request means: profile and its numbers, device, data, arithmetic."""
     why = f"on {gpu}" if gpu else "on the CPU; --gpu N takes a GPU"
     numbers = dataclasses.asdict(profile)
     shown = ", ".join(f"{k} {v}" for k, v in numbers.items() if k not in ("name", "about"))
@@ -45,6 +49,7 @@ def heading(profile: Profile, gpu: str | None, source: Source) -> list[str]:
             else []
         ),
         f"data: {source.kind}, from {source.how} ({data}) {source.note}".rstrip(),
+        f"arithmetic: {wish.precision}{', deterministic' if wish.deterministic else ''}",
     ]
 
 
@@ -61,14 +66,55 @@ def _state(spec: RunSpec, store: Store) -> tuple[str, str]:
     return (run.status, run.reason) if run else ("to run", "")
 
 
-def listing(runs: list[RunSpec], store: Store) -> list[str]:
-    """One line a run of --plan, and their sum."""
+def size(count: int) -> str:
+    """Bytes in words: "270 MB", "3.4 GB"."""
+    return f"{max(1, round(count / 1e6))} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
+def listing(
+    runs: list[RunSpec], todo: list[RunSpec], store: Store, estimates: Estimates
+) -> list[str]:
+    """One line a run of --plan, with what those of `todo` will take, and their sum."""
+    groups = together(todo)
+    expected = {spec.id: (spec, estimates.estimate(spec, len(g))) for g in groups for spec in g}
     lines = []
     for spec in runs:
-        state, reason = _state(spec, store)
-        where = f"{spec.backend} on {spec.device}"
-        lines.append(f"{state:8}{spec.id}  {where}{'  ' + reason if reason else ''}")
-    return [*lines, f"{len(runs)} runs"]
+        (state, reason), name = _state(spec, store), spec.id
+        words = [f"{state:8}{name}", f"{spec.backend} on {spec.device}"]
+        if name in expected:
+            words.append(_cost(expected[name][1]))
+        lines.append("  ".join([*words, reason] if reason else words))
+    return [*lines, f"{len(runs)} runs, {_sum(list(expected.values()), estimates)}"]
+
+
+def _cost(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return NO_ESTIMATE
+    return f"about {duration(estimate.seconds)}, {size(estimate.disk_bytes)}"
+
+
+def _sum(todo: list[tuple[RunSpec, Estimate | None]], estimates: Estimates) -> str:
+    """Time of computing, time by the number of jobs, and the most disk that is held at once."""
+    if not todo:
+        return "all of them done"
+    train, latency = (
+        [e for spec, e in todo if spec.stage == stage and e] for stage in ("train", "latency")
+    )
+    lacking = len(todo) - len(train) - len(latency)
+    if lacking == len(todo):
+        return f"{len(todo)} to make; {NO_ESTIMATE}, --calibrate makes one"
+    more = f" ({lacking} of them, with {NO_ESTIMATE}, not counted)" if lacking else ""
+    jobs, alone = estimates.jobs, sum(e.seconds for e in latency)
+    seconds = [e.seconds for e in train]
+    beside = max([sum(seconds) / jobs, *seconds])  # no shorter than the longest run
+    checkpoints = sorted((e.checkpoint_bytes for e in train), reverse=True)[:jobs]
+    held = sum(e.stored_bytes for e in train + latency) + sum(checkpoints)
+    held += sum(disk.shared([spec for spec, _ in todo], estimates.cache).values())
+    return (
+        f"{len(todo)} to make{more}: about "
+        f"{duration(sum(seconds) + alone)} of computing, {duration(beside + alone)} with {jobs} at "
+        f"a time, {size(held)} of disk"
+    )
 
 
 def status(store: Store) -> list[str]:
@@ -86,7 +132,7 @@ def status(store: Store) -> list[str]:
     )
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
     return [
-        f"{len(runs)} runs: {first}; {duration(spent)} of training stored",
+        f"{len(runs)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: made by other sources" for spec, s, _ in states if s == "stale"),
     ]

@@ -7,13 +7,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from benchmarks.plan import Device
 from benchmarks.store import ROOT
 from protocols.files import Progress, default_cache
-from protocols.hardware import gpu_token
+from protocols.hardware import DETERMINISTIC, gpu_token
 from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.timing import FIRST_ANSWER
@@ -27,25 +28,35 @@ class RunFailed(RuntimeError):
     """The worker reported that a run failed; it is ready for the next one."""
 
 
-def environment(device: Device, threads: int) -> dict[str, str]:
+def environment(device: Device, threads: int, deterministic: bool = False) -> dict[str, str]:
     """The environment of a worker: its device, threads and backend, and no chatter.
 
-    No framework may take the whole GPU memory in advance.
+    No framework may take the whole GPU memory in advance. What XLA compiled for a GPU is kept.
     """
     count = str(threads)
-    return os.environ | {
-        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-        "CUDA_VISIBLE_DEVICES": "" if device.index is None else gpu_token(device.index),
-        "JAX_PLATFORMS": "cpu" if device.index is None else "cuda,cpu",
-        "KERAS_BACKEND": device.backend,
-        "KERAS_HOME": str(default_cache() / "keras"),  # not the user's keras.json
-        "NPROC": count,  # XLA's thread pool on a CPU
-        "OMP_NUM_THREADS": count,
-        "PYTHONPATH": str(ROOT),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",
-        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-    }
+    more = {}
+    if device.index is not None:
+        more["JAX_COMPILATION_CACHE_DIR"] = str(default_cache() / "jax")
+    if deterministic and device.index is not None:
+        more["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        more["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
+    return (
+        os.environ
+        | more
+        | {
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+            "CUDA_VISIBLE_DEVICES": "" if device.index is None else gpu_token(device.index),
+            "JAX_PLATFORMS": "cpu" if device.index is None else "cuda,cpu",
+            "KERAS_BACKEND": device.backend,
+            "KERAS_HOME": str(default_cache() / "keras"),  # not the user's keras.json
+            "NPROC": count,  # XLA's thread pool on a CPU
+            "OMP_NUM_THREADS": count,
+            "PYTHONPATH": str(ROOT),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        }
+    )
 
 
 def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
@@ -66,8 +77,10 @@ def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
 class Worker:
     """A started process; `hello` tells what it sees. Closing it kills it."""
 
-    def __init__(self, framework: str, device: Device, threads: int) -> None:
-        self.key = (framework, device, threads)
+    def __init__(
+        self, framework: str, device: Device, threads: int, deterministic: bool = False
+    ) -> None:
+        self.key = (framework, device, threads, deterministic)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"impl_{framework}.worker"],
@@ -75,7 +88,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             cwd=ROOT,
-            env=environment(device, threads),
+            env=environment(device, threads, deterministic),
             text=True,
             start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
         )
@@ -88,11 +101,20 @@ class Worker:
         self._stderr.seek(0)
         raise WorkerDied(f"the worker failed{_how_it_ended(self.process, self._stderr.read())}")
 
-    def run(self, spec: RunSpec, job: Job, progress: Progress) -> None:
-        """Has one run computed. Raises RunFailed or WorkerDied."""
-        paths = {name: str(path) for name, path in dataclasses.asdict(job).items()}
+    def run(
+        self,
+        specs: list[RunSpec],
+        jobs: list[Job],
+        progress: Progress,
+        note: Callable[[str], None],
+    ) -> None:
+        """Has one run computed, or several together. Raises RunFailed or WorkerDied."""
+        runs = [
+            {"spec": dataclasses.asdict(spec), "job": job.to_dict()}
+            for spec, job in zip(specs, jobs, strict=True)
+        ]
         try:
-            self.process.stdin.write(json.dumps({"spec": dataclasses.asdict(spec), **paths}) + "\n")
+            self.process.stdin.write(json.dumps({"runs": runs}) + "\n")
             self.process.stdin.flush()
         except OSError as error:
             raise WorkerDied("the worker had ended before the run") from error
@@ -100,6 +122,8 @@ class Worker:
             event = self._answer()
             if event["event"] == "progress":
                 progress(event["what"], event["done"], event["total"])
+            elif event["event"] == "note":
+                note(event["text"])
             elif event["event"] == "failed":
                 raise RunFailed(event["reason"])
             else:
@@ -125,7 +149,7 @@ class LatencyProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=ROOT,
-            env=environment(device, spec.threads),
+            env=environment(device, spec.threads, spec.deterministic),
             text=True,
             start_new_session=True,
         )

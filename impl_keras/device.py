@@ -6,7 +6,8 @@ from typing import Any
 import keras
 
 from impl_keras.step import backend
-from protocols.hardware import common_versions, cpu_name
+from protocols.hardware import common_versions, cpu_name, repeatable
+from protocols.pool import Pool
 from protocols.spec import RunSpec
 
 
@@ -24,7 +25,12 @@ def prepare(spec: RunSpec) -> None:
             f"the run is for {spec.backend} on {spec.device}, "
             f"this worker has {here['backend']} on {name}"
         )
-    backend.prepare(spec.threads)
+    backend.prepare(spec)
+
+
+def fits(spec: RunSpec, pool: Pool) -> bool:
+    """Whether the images may lie on the device: a GPU, and half of its free memory is enough."""
+    return spec.device != "cpu" and 2 * len(pool) * pool.pixels[0].nbytes < backend.free_memory()
 
 
 def environment(spec: RunSpec) -> dict[str, Any]:
@@ -41,6 +47,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
         "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": spec.threads,
         "engine": backend.ENGINE,
+        "repeatable": repeatable(spec.deterministic, spec.device),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }

@@ -3,6 +3,7 @@
 python -m impl_keras.latency all|cold FOLDER IMAGES JPEG (protocols.timing.latency_main)
 """
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,32 +13,38 @@ from impl_keras.device import environment, prepare
 from impl_keras.models import Network
 from impl_keras.step import backend
 from protocols.spec import RunSpec
-from protocols.timing import latency_main
+from protocols.timing import Predict, latency_main
+
+
+def engines(network: Network, spec: RunSpec, compile_too: bool) -> dict[str, Predict]:
+    """Every way to the same probabilities, by name: uint8 (n, h, w, 3) -> (n, 4), on the host."""
+
+    def answer(images: Any) -> Any:
+        return ops.softmax(ops.cast(network.logits(images), "float32"))
+
+    def on_host(way: backend.Function, images: np.ndarray) -> np.ndarray:
+        return ops.convert_to_numpy(way(images))
+
+    shape = (None, spec.data["height"], spec.data["width"], 3)
+    ways = backend.engines(answer, network.parts, shape, compile_too)
+    return {name: partial(on_host, way) for name, way in ways.items()}
 
 
 class KerasLatency:
     """protocols.timing.LatencyTwin in Keras."""
 
-    engine = backend.ENGINE
+    default = backend.ENGINE
+    first = (
+        "eager" if backend.ENGINE == "graph" else backend.ENGINE
+    )  # nothing traced for one answer
 
     def __init__(self, spec: RunSpec) -> None:
         prepare(spec)
         self.spec, self.network = spec, Network(spec)
-        self._traced = backend.compiled(self._probabilities, self.network.parts, graph=True)
-        self._first = self._traced
-        if backend.ENGINE == "graph":
-            self._first = backend.compiled(self._probabilities, self.network.parts, graph=False)
 
-    def _probabilities(self, images: Any) -> Any:
-        return ops.softmax(self.network.logits(images, None))
-
-    def first(self, images: np.ndarray) -> np.ndarray:
-        """See LatencyTwin. TensorFlow traces nothing for one answer."""
-        return ops.convert_to_numpy(self._first(images))
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """See LatencyTwin."""
-        return ops.convert_to_numpy(self._traced(images))
+    def engines(self, everything: bool) -> dict[str, Predict]:
+        """See LatencyTwin. Compilers only on a GPU: on a CPU they take minutes a network."""
+        return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:
         """See LatencyTwin."""

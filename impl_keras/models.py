@@ -1,5 +1,7 @@
 """The nine networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -28,22 +30,21 @@ def preprocess(backbone: str, images: Any) -> Any:
     return x / 127.5 - 1
 
 
-def _liang_head(variant: Variant, spec: RunSpec) -> keras.Model:
-    """Pooled CNN features -> Dense 512 ReLU; times the rows' BiLSTM states, if any; Dense 4."""
+def _liang_body(variant: Variant, spec: RunSpec) -> keras.Model:
+    """Pooled CNN features -> Dense 512 ReLU; times the rows' BiLSTM states, if any."""
     recipe = spec.recipe
-    shape = (spec.data["height"], spec.data["width"], 3)
-    images = keras.Input(shape, dtype="uint8", name="images")
-    features = [keras.Input((CHANNELS,), name=name) for name in variant.backbones]
+    inputs = [keras.Input((CHANNELS,), name=name) for name in variant.backbones]
     branches = [
         layers.Dense(recipe["projection_units"], activation="relu", name=f"project_{name}")(x)
-        for name, x in zip(variant.backbones, features, strict=True)
+        for name, x in zip(variant.backbones, inputs, strict=True)
     ]
     if variant.sequence == "rows":
+        shape = (spec.data["height"], spec.data["width"], 3)
+        inputs.append(keras.Input(shape, dtype="uint8", name="images"))
         rnn = layers.LSTM(recipe["lstm_units"])
-        branches.append(layers.Bidirectional(rnn, name="rows")(Grey(recipe["grey"])(images)))
+        branches.append(layers.Bidirectional(rnn, name="rows")(Grey(recipe["grey"])(inputs[-1])))
     product = branches[0] if len(branches) == 1 else layers.Multiply(name="product")(branches)
-    logits = layers.Dense(len(CLASSES), name="classify")(product)
-    return keras.Model([*features, images], logits, name="head")
+    return keras.Model(inputs, product, name="body")
 
 
 class Grey(layers.Layer):
@@ -59,11 +60,9 @@ class Grey(layers.Layer):
         return ops.sum(x * ops.convert_to_tensor(self.rgb, x.dtype), axis=-1) / 255
 
 
-def _jane_head(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
-    """The CNN's last map read twice: pooled, and as a sequence; product, dropout, Dense 4."""
+def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
+    """The CNN's last map read twice, pooled and as a sequence, and their product."""
     recipe, rnn = spec.recipe, RNN[variant.cell]
-    shape = (spec.data["height"], spec.data["width"], 3)
-    images = keras.Input(shape, dtype="uint8", name="images")  # not read; both heads alike
     feature_map = keras.Input(map_shape, name="xception")
     pooled = layers.GlobalAveragePooling2D()(feature_map)
     pooled = layers.Dense(recipe["projection_units"], activation="relu", name="project")(pooled)
@@ -77,55 +76,99 @@ def _jane_head(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> k
         sequence = layer(sequence)
     states = layers.Bidirectional(rnn(recipe["rnn_units"]), name="states")(sequence)
     product = layers.Multiply(name="product")([pooled, states])
-    dropout = layers.Dropout(recipe["dropout"], seed=derive(spec.seed, "dropout"))
-    logits = layers.Dense(len(CLASSES), name="classify")(dropout(product))
-    return keras.Model([feature_map, images], logits, name="head")
+    return keras.Model([feature_map], product, name="body")
+
+
+@contextlib.contextmanager
+def _policy(spec: RunSpec) -> Iterator[None]:
+    """Layers made inside compute in the run's precision (float64: for tests)."""
+    before = keras.config.dtype_policy()
+    names = {"bfloat16": "mixed_bfloat16", "float64": "float64"}
+    keras.config.set_dtype_policy(names.get(spec.precision, "float32"))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 class Network:
-    """uint8 RGB (n, h, w, 3) -> logits (n, 4), with its backbones and its head apart.
+    """uint8 RGB (n, h, w, 3) -> logits (n, 4), in parts: backbones, body, classifier.
 
-    Random weights come from Keras's own initialisers, seeded by the run.
+    Random weights come from Keras's own initialisers, seeded part by part, so that a backbone is
+    the same in every variant that has it.
     """
 
     def __init__(self, spec: RunSpec) -> None:
         self.variant = load_variants()[spec.variant]
-        keras.utils.set_random_seed(derive(spec.seed, "weights"))
-        shape = (spec.data["height"], spec.data["width"], 3)
-        self.backbones = [
-            BACKBONES[name](include_top=False, weights=None, input_shape=shape)
-            for name in self.variant.backbones
-        ]
         self.pooled = self.variant.paper == "liang"
-        self.head = (
-            _liang_head(self.variant, spec)
-            if self.pooled
-            else _jane_head(self.variant, spec, self.backbones[0].output_shape[1:])
-        )
+        self.reads_images = self.variant.sequence == "rows"  # the body, beside the features
+        self.kept = 1 - spec.recipe["dropout"]
+        shape = (spec.data["height"], spec.data["width"], 3)
+        self.backbones = []
+        with _policy(spec):
+            for name in self.variant.backbones:
+                keras.utils.set_random_seed(derive(spec.seed, "weights", name))
+                model = BACKBONES[name](include_top=False, weights=None, input_shape=shape)
+                self.backbones.append(model)
+        self.map_shape = self.backbones[0].output_shape[1:]
+        self.body, self.classify = self.make_head(spec)
+
+    def make_head(self, spec: RunSpec) -> tuple[keras.Model, layers.Dense]:
+        """Body and classifier with the random weights of a run's seed."""
+        keras.utils.set_random_seed(derive(spec.seed, "weights", "head"))
+        with _policy(spec):
+            if self.pooled:
+                body = _liang_body(self.variant, spec)
+            else:
+                body = _jane_body(self.variant, spec, self.map_shape)
+            classify = layers.Dense(len(CLASSES), name="classify")
+            classify.build(body.output_shape)
+        return body, classify
+
+    def backbone(self, number: int, images: Any, training: bool = False) -> Any:
+        """What the head reads of one backbone: pooled (n, 2048), or Jane's map."""
+        x = preprocess(self.variant.backbones[number], images)
+        found = self.backbones[number](x, training=training)
+        return ops.mean(found, axis=(1, 2)) if self.pooled else found
 
     def features(self, images: Any, training: bool = False) -> list[Any]:
-        """What the head reads of the backbones: pooled (n, 2048) each, or Jane's map."""
-        maps = [
-            model(preprocess(name, images), training=training)
-            for name, model in zip(self.variant.backbones, self.backbones, strict=True)
-        ]
-        return [ops.mean(m, axis=(1, 2)) for m in maps] if self.pooled else maps
+        """What the head reads of the backbones."""
+        return [self.backbone(i, images, training) for i in range(len(self.backbones))]
 
-    def logits(self, images: Any, features: list[Any] | None, training: bool = False) -> Any:
-        """(n, 4), through `features` of frozen backbones where they are given."""
-        if features is None:
-            features = self.features(images, training)
-        return self.head([*features, images], training=training)
+    def head(
+        self, features: list[Any], images: Any, keep: Any = None, training: bool = False
+    ) -> Any:
+        """Logits (n, 4). keep: bool (n, units), the units that dropout keeps, if it is on."""
+        inputs = [*features, images] if self.reads_images else features
+        product = self.body(inputs, training=training)
+        if keep is not None:
+            product = product * ops.cast(keep, product.dtype) / self.kept
+        return self.classify(product)
+
+    def logits(self, images: Any) -> Any:
+        """(n, 4), inference mode."""
+        return self.head(self.features(images), images)
 
     @property
-    def parts(self) -> list[keras.Model]:
+    def head_parts(self) -> list[keras.Layer]:
+        """Body and classifier."""
+        return [self.body, self.classify]
+
+    @property
+    def parts(self) -> list[keras.Layer]:
         """Every part of the network."""
-        return [*self.backbones, self.head]
+        return [*self.backbones, *self.head_parts]
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Weights and moving statistics, part by part."""
+        return [v for part in self.parts for v in part.variables]
 
     def penalised(self) -> list[keras.Variable]:
         """The tensors under Jane's L2: kernels and recurrent kernels of the layers we add."""
         names = ("kernel", "recurrent_kernel")
-        return [v for v in self.head.trainable_variables if v.name in names]
+        found = [v for part in self.head_parts for v in part.trainable_variables]
+        return [v for v in found if v.name in names]
 
     def batch_norms(self) -> list[layers.BatchNormalization]:
         """The backbones' batch normalisations."""

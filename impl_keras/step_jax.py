@@ -1,11 +1,16 @@
 """JAX's side of Keras: the device, and compiled functions. Twin: step_tensorflow.py."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import keras
 import numpy as np
+
+from protocols.hardware import DETERMINISTIC, gpu_memory
+from protocols.spec import RunSpec
 
 NAME = "jax"
 VERSION = jax.__version__
@@ -19,9 +24,28 @@ def gpu_name() -> str | None:
     return device.device_kind if device.platform == "gpu" else None
 
 
-def prepare(threads: int) -> None:
-    """float32 proper (no TF32); the launcher limits XLA's threads at start."""
-    jax.config.update("jax_default_matmul_precision", "highest")
+def prepare(spec: RunSpec) -> None:
+    """float32 proper unless the run says TF32. The launcher limits XLA's threads, and on a GPU
+    asks it for determinism, at the start of the process."""
+    wanted = "tensorfloat32" if spec.precision == "tf32" else "highest"
+    jax.config.update("jax_default_matmul_precision", wanted)
+    if spec.deterministic and gpu_name() and DETERMINISTIC not in _flags():
+        raise RuntimeError(f"XLA_FLAGS lacks {DETERMINISTIC}, which --deterministic needs")
+
+
+def _flags() -> str:
+    return os.environ.get("XLA_FLAGS", "")
+
+
+def free_memory() -> int:
+    """Bytes free on the GPU, as its driver says; what this process holds is not free."""
+    return gpu_memory()[0]
+
+
+def peak_memory() -> int | None:
+    """The most GPU memory held at once since the process began, in bytes; None on a CPU."""
+    stats = jax.devices()[0].memory_stats() if gpu_name() else None
+    return stats["peak_bytes_in_use"] if stats else None
 
 
 def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Function:
@@ -80,7 +104,10 @@ class TrainStep:
             values, slots = optimizer.stateless_apply(state[2], gradients, state[0])
             return figures, [values, rest, slots]
 
-        self._step = jax.jit(step, donate_argnums=0)
+        self._step = jax.jit(self._mapped(step), donate_argnums=0)
+
+    def _mapped(self, step: Function) -> Function:
+        return step
 
     def __call__(self, *arrays: np.ndarray) -> Any:
         if self._state is None:
@@ -95,6 +122,62 @@ class TrainStep:
                 for variable, value in zip(group, values, strict=True):
                     variable.assign(value)
             self._state = None
+
+
+class TogetherStep(TrainStep):
+    """TrainStep of several members at once (jax.vmap): each array has a first axis of members.
+
+    The state stays here: `values` by variable, a first axis of members each.
+    """
+
+    def __init__(
+        self,
+        loss: Function,
+        layers: list[keras.Layer],
+        trained: list[keras.Layer],
+        optimizer: keras.optimizers.Optimizer,
+        members: list[list[np.ndarray]],
+    ) -> None:
+        """`members`: for each the values of all variables of `layers`, in their order."""
+        super().__init__(loss, layers, trained, optimizer)
+        stacked = [jnp.stack(values) for values in zip(*members, strict=True)]
+        by_variable = {id(v): x for v, x in zip(_variables(layers), stacked, strict=True)}
+        self._state = [[by_variable[id(v)] for v in group] for group in self._variables[:2]]
+        self._state.append([jnp.stack([v.value] * len(members)) for v in optimizer.variables])
+
+    def _mapped(self, step: Function) -> Function:
+        return jax.vmap(step)
+
+    def sync(self) -> None:
+        """Nothing to do: the variables hold no member."""
+
+    @property
+    def values(self) -> list[np.ndarray]:
+        """Weights, other variables, optimiser state."""
+        return [np.asarray(value) for group in self._state for value in group]
+
+    @values.setter
+    def values(self, found: list[np.ndarray]) -> None:
+        given = iter(found)
+        self._state = [[jnp.asarray(next(given)) for _ in group] for group in self._state]
+
+    def mapped(self, function: Function) -> Function:
+        """`function(*arrays)` of every member, with its variables."""
+        variables = self._variables[0] + self._variables[1]
+
+        def one(values: list[Any], *arrays: Any) -> Any:
+            with keras.StatelessScope(_pairs(variables, values)):
+                return function(*arrays)
+
+        pure = jax.jit(jax.vmap(one))
+        return lambda *arrays: pure(self._state[0] + self._state[1], *arrays)
+
+
+def engines(
+    function: Function, layers: list[keras.Layer], shape: tuple[int | None, ...], compile_too: bool
+) -> dict[str, Function]:
+    """Ways to compute `function(images)` by name. See step_tensorflow."""
+    return {"eager": function, "jit": compiled(function, layers, graph=True)}
 
 
 def _variables(layers: list[keras.Layer]) -> list[keras.Variable]:

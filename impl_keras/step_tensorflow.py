@@ -6,6 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+from protocols.hardware import gpu_memory
+from protocols.spec import RunSpec
 
 NAME = "tensorflow"
 VERSION = tf.__version__
@@ -19,20 +23,38 @@ def gpu_name() -> str | None:
     return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None
 
 
-def prepare(threads: int) -> None:
-    """Threads, memory on demand, float32 proper (no TF32); before anything is computed.
+def prepare(spec: RunSpec) -> None:
+    """Threads, memory on demand, precision, determinism; before anything is computed.
 
-    Raises RuntimeError if another number of threads is in force already.
+    float32 proper unless the run says TF32. On a CPU operations are always deterministic: it
+    costs nothing measurable there. Raises RuntimeError if another number of threads is in force.
     """
+    threads = spec.threads
     if tf.config.threading.get_intra_op_parallelism_threads() != threads:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(1)
-    tf.config.experimental.enable_tensor_float_32_execution(False)
+    tf.config.experimental.enable_tensor_float_32_execution(spec.precision == "tf32")
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         tf.config.experimental.set_memory_growth(gpu, True)
-    if not gpus:  # measured on a CPU: seconds a graph saved, no slower a step
+    if spec.deterministic or not gpus:
+        tf.config.experimental.enable_op_determinism()
+    if gpus:
+        tf.config.experimental.reset_memory_stats("GPU:0")
+    else:  # measured on a CPU: seconds a graph saved, no slower a step
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+
+
+def free_memory() -> int:
+    """Bytes free on the GPU, as its driver says; what this process holds is not free."""
+    return gpu_memory()[0]
+
+
+def peak_memory() -> int | None:
+    """The most GPU memory held at once since `prepare`, in bytes; None on a CPU."""
+    if not tf.config.list_physical_devices("GPU"):
+        return None
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
 
 
 def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Function:
@@ -82,3 +104,30 @@ class TrainStep:
 
     def sync(self) -> None:
         """Nothing to do: the variables were assigned in place."""
+
+
+def engines(
+    function: Function, layers: list[keras.Layer], shape: tuple[int | None, ...], compile_too: bool
+) -> dict[str, Function]:
+    """Ways to compute `function(images)`, uint8 `shape`, by name.
+
+    "folded": a graph whose weights are constants, batch normalisation folded into convolutions.
+    """
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})  # it folds
+    signature = [tf.TensorSpec(shape, tf.uint8)]
+    graph = tf.function(function, input_signature=signature)
+    ways = {"eager": function, "graph": graph}
+    folded: list[Function] = []
+
+    def constants(images: Any) -> Any:
+        if not folded:
+            folded.append(convert_variables_to_constants_v2(graph.get_concrete_function()))
+        return folded[0](images)[0]
+
+    ways["folded"] = constants
+    if compile_too:
+        ways["XLA"] = tf.function(function, jit_compile=True)
+    return {
+        name: lambda images, way=way: way(tf.convert_to_tensor(images))
+        for name, way in ways.items()
+    }

@@ -1,70 +1,61 @@
-"""Training in Keras: compiled functions of a network, the step, the epoch."""
+"""Training in Keras: compiled functions of a network, the step, the state."""
 
+from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
-from impl_keras.device import environment, prepare
+from impl_keras.batches import Batches
+from impl_keras.device import environment, fits, prepare
 from impl_keras.models import Network, data_loss, make_optimizer, penalty
 from impl_keras.step import backend
 from protocols import training
 from protocols.files import Progress
-from protocols.images import ImageSet
+from protocols.pool import Pool, in_batches
 from protocols.serve import Job
 from protocols.spec import RunSpec
-from protocols.training import in_batches
+from protocols.twin import Twin
 
 TRACING_PAYS_AFTER = 12  # calls of a backbone on TensorFlow; a recurrent layer is always traced
 MANY = TRACING_PAYS_AFTER + 1
 
 
-class Part:
-    """The training or the test part of a run."""
-
-    def __init__(self, images: ImageSet, indices: np.ndarray) -> None:
-        self.indices = indices
-        self.labels = images.labels[indices].astype(np.int32)
-        self.pixels = images.pixels
-        self.features: list[np.ndarray] = []
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def inputs(self, rows: np.ndarray) -> list[np.ndarray]:
-        """What the network reads: uint8 images (n, h, w, 3), then stored features, if any."""
-        return [self.pixels[self.indices[rows]], *(f[rows] for f in self.features)]
-
-
 class KerasTwin:
-    """protocols.training.Twin in Keras."""
+    """protocols.training.Twin in Keras: one member, or on JAX several."""
 
-    def __init__(
-        self, spec: RunSpec, images: ImageSet, train_rows: np.ndarray, test_rows: np.ndarray
-    ) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+        spec = specs[0]
         prepare(spec)
-        self.spec, self.recipe = spec, spec.recipe
-        self.train_part, self.test_part = Part(images, train_rows), Part(images, test_rows)
+        self.specs, self.spec, self.recipe, self.pool = specs, spec, spec.recipe, pool
+        self.batches = Batches(pool, fits(spec, pool))
         self.network = Network(spec)
+        self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
-        self._features = self._compiled(self.network.features, self._feature_calls())
-        self._answers = self._compiled(self._log_probabilities, MANY)
+        self._compile()
 
-    def _feature_calls(self) -> int:
-        """How often backbones will run in inference mode."""
-        test_batches = len(in_batches(len(self.test_part), self.recipe["batch_size"]))
-        train_batches = len(in_batches(len(self.train_part), self.recipe["batch_size"]))
-        return sum(
-            train_batches + test_batches if phase["frozen"] else test_batches * phase["epochs"]
-            for phase in self.spec.phases
-        )
+    def _compile(self) -> None:
+        """Functions of the network, traced only where they are called so often that it pays."""
+        size = self.recipe["batch_size"]
+        test, whole = (-(-n // size) for n in (len(self.pool.test[0]), len(self.pool)))
+        phases = self.spec.phases
+        evaluations = sum(p["epochs"] * test for p in phases if not p["frozen"])
+        computed = whole if phases[0]["frozen"] else 0
+        count, network = len(self.network.backbones), self.network
+        self._backbone = [
+            self._compiled(lambda images, i=i: network.backbone(i, images), computed + evaluations)
+            for i in range(count)
+        ]
+        self._head = self._compiled(self._log_probabilities, MANY)
 
     def _compiled(self, function: Any, calls: int) -> Any:
-        """Traced only where it will be called so often that tracing pays."""
         return backend.compiled(function, self.network.parts, calls > TRACING_PAYS_AFTER)
 
-    def _log_probabilities(self, images: Any, *features: Any) -> Any:
-        return ops.log_softmax(self.network.logits(images, list(features)))
+    @property
+    def waited(self) -> float:
+        """See Twin."""
+        return self.batches.waited
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin. The mean over the batches' own (biased) statistics; each batch runs through
@@ -77,8 +68,8 @@ class KerasTwin:
             lambda images: self.network.features(images, training=True), len(batches)
         )
         sums = [[0.0, 0.0] for _ in norms]
-        for rows in batches:
-            forward(*self.train_part.inputs(rows))
+        for positions in batches:
+            forward(*self.batches.inputs(positions, True))
             for total, norm in zip(sums, norms, strict=True):
                 total[0] += ops.convert_to_numpy(norm.moving_mean) / len(batches)
                 total[1] += ops.convert_to_numpy(norm.moving_variance) / len(batches)
@@ -87,62 +78,132 @@ class KerasTwin:
             norm.moving_mean.assign(mean)
             norm.moving_variance.assign(variance)
 
-    def begin_phase(self, phase: dict[str, Any]) -> None:
-        """See Twin. Frozen backbones' features are computed once, inference mode, float32."""
-        for part in (self.train_part, self.test_part):
-            part.features = []
-            if phase["frozen"]:
-                part.features = self._keep_features(part)
-        self.step = backend.TrainStep(
+    def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
+        """See Twin."""
+        found = self._backbone[number](*self.batches.inputs(positions, True))
+        return ops.convert_to_numpy(ops.cast(found, "float32"))
+
+    def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
+        """See Twin."""
+        self.phase = phase
+        self.batches.keep_features(stored)
+        self.reads_images = stored is None or self.network.reads_images
+        self.dropout = bool(self.recipe["dropout"])
+        frozen = phase["frozen"]
+        self.optimizer = make_optimizer(phase, self.recipe)
+        self.step_function = backend.TrainStep(
             self.loss,
             self.network.parts,
-            [self.network.head] if phase["frozen"] else self.network.parts,
-            make_optimizer(phase, self.recipe),
+            self.network.head_parts if frozen else self.network.parts,
+            self.optimizer,
         )
 
-    def _keep_features(self, part: Part) -> list[np.ndarray]:
-        batches = in_batches(len(part), self.recipe["batch_size"])
-        parts = [self._features(*part.inputs(rows)) for rows in batches]
-        return [
-            np.concatenate([ops.convert_to_numpy(p) for p in column])
-            for column in zip(*parts, strict=True)
-        ]
+    def loss(self, labels: Any, *inputs: Any) -> tuple[Any, list[Any]]:
+        """What a step minimises (data loss and penalty); the batch's summed loss, number right.
 
-    def loss(self, labels: Any, images: Any, *features: Any) -> tuple[Any, list[Any]]:
-        """What a step minimises (data loss and penalty); the batch's summed loss, number right."""
-        logits = self.network.logits(images, list(features) or None, training=True)
-        losses = data_loss(logits, labels, self.recipe["label_smoothing"])
+        inputs: images if they are read, stored features if there are any, dropout's units.
+        """
+        rest = list(inputs)
+        images = rest.pop(0) if self.reads_images else None
+        keep = rest.pop() if self.dropout else None
+        thawed = not self.phase["frozen"]
+        features = rest or self.network.features(images, training=thawed)
+        logits = self.network.head(features, images, keep, training=True)
+        losses = data_loss(_at_least_float32(logits), labels, self.recipe["label_smoothing"])
         right = ops.cast(ops.equal(ops.argmax(logits, axis=1), labels), losses.dtype)
         total = ops.mean(losses) + penalty(self.kernels, self.recipe["l2"])
         return total, [ops.sum(losses), ops.sum(right)]
 
-    def epoch(self, batches: list[np.ndarray], tick: training.Tick) -> dict[str, float]:
+    def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
         """See Twin."""
-        sums = []
-        for rows in batches:
-            sums.append(self.step(self.train_part.labels[rows], *self.train_part.inputs(rows)))
-            tick(len(rows))
-        self.step.sync()
-        n = sum(map(len, batches))
-        return {
-            "train_loss": sum(float(loss) for loss, _ in sums) / n,
-            "train_accuracy": sum(float(right) for _, right in sums) / n,
-            "penalty": float(penalty(self.kernels, self.recipe["l2"])),
-        }
+        (self.order,) = orders
+        self.keep = None if keep is None else keep[0]
 
-    def log_probabilities(self) -> np.ndarray:
+    def step(self, start: int, stop: int) -> Any:
         """See Twin."""
-        part, answers = self.test_part, []
-        for rows in in_batches(len(part), self.recipe["batch_size"]):
-            images, *features = part.inputs(rows)
-            answers.append(self._answers(images, *(features or self._features(images))))
-        return np.concatenate([ops.convert_to_numpy(a) for a in answers])
+        positions = self.order[start:stop]
+        inputs = self.batches.inputs(positions, self.reads_images)
+        if self.keep is not None:
+            inputs.append(self.keep[start:stop])
+        return self.step_function(self.batches.labels[positions], *inputs)
+
+    def read(self, figures: list[Any]) -> np.ndarray:
+        """See Twin."""
+        rows = [[ops.convert_to_numpy(value) for value in pair] for pair in figures]
+        return np.array(rows)[:, None]
+
+    def penalty(self) -> list[float]:
+        """See Twin."""
+        self.step_function.sync()
+        return [float(penalty(self.kernels, self.recipe["l2"]))]
+
+    def _log_probabilities(self, *inputs: Any) -> Any:
+        rest = list(inputs)
+        images = rest.pop(0) if self.network.reads_images else None
+        return ops.log_softmax(_at_least_float32(self.network.head(rest, images)))
+
+    def log_probabilities(self) -> list[np.ndarray]:
+        """See Twin."""
+        self.step_function.sync()
+        answers = []
+        for positions in in_batches(self.pool.test[0], self.recipe["batch_size"]):
+            inputs = self.batches.inputs(positions, self.reads_images)
+            if self.batches.features is None:
+                features = [backbone(inputs[0]) for backbone in self._backbone]
+                inputs = [*inputs, *features] if self.network.reads_images else features
+            answers.append(ops.convert_to_numpy(self._head(*inputs)))
+        return [np.concatenate(answers)]
+
+    def _stateful(self) -> dict[str, keras.Variable]:
+        found = {f"network/{i}": v for i, v in enumerate(self.network.variables)}
+        if hasattr(self, "optimizer"):
+            found |= {f"optimizer/{i}": v for i, v in enumerate(self.optimizer.variables)}
+        return found
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See Twin."""
+        if hasattr(self, "step_function"):
+            self.step_function.sync()
+        return {name: np.array(v) for name, v in self._stateful().items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """See Twin."""
+        if hasattr(self, "step_function"):
+            self.step_function.sync()
+        variables = self._stateful()
+        for name, value in state.items():
+            variables[name].assign(value)
+
+    def spare_memory(self) -> bool:
+        """See Twin."""
+        there = self.batches.pixels is not None
+        self.batches.evict()
+        return there
+
+    def device_peak(self) -> int | None:
+        """See Twin."""
+        return backend.peak_memory()
 
     def environment(self) -> dict[str, Any]:
         """See Twin."""
         return environment(self.spec)
 
 
-def train(spec: RunSpec, job: Job, progress: Progress) -> None:
-    """Trains `spec` and writes the run's folder."""
-    training.run(spec, job, progress, KerasTwin)
+def _at_least_float32(x: Any) -> Any:
+    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "bfloat16" else x
+
+
+def make_twin(specs: list[RunSpec], pool: Pool) -> Twin:
+    """The twin of one run, or on JAX of several that train together."""
+    if len(specs) == 1:
+        return KerasTwin(specs, pool)
+    from impl_keras.together import KerasFolds  # noqa: PLC0415
+
+    return KerasFolds(specs, pool)
+
+
+def train(
+    specs: list[RunSpec], jobs: list[Job], progress: Progress, note: Callable[[str], None]
+) -> None:
+    """Trains `specs` and writes their folders."""
+    training.run(specs, jobs, progress, make_twin, note)

@@ -7,7 +7,7 @@ import timm
 import torch
 import torchvision
 
-from protocols.hardware import common_versions, cpu_name
+from protocols.hardware import common_versions, cpu_name, repeatable
 from protocols.spec import RunSpec
 
 
@@ -25,11 +25,34 @@ def device_of(spec: RunSpec) -> torch.device:
     return torch.device("cpu" if name == "cpu" else "cuda:0")
 
 
+DTYPE = {"float64": torch.float64}  # of weights; all else has float32 (float64: for tests)
+
+
 def prepare(spec: RunSpec) -> None:
-    """Precision (float32 proper, no TF32), threads."""
+    """Precision (float32 proper unless the run says TF32), threads, determinism."""
     torch.set_num_threads(spec.threads)
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = spec.precision == "tf32"
+    torch.backends.cudnn.allow_tf32 = spec.precision == "tf32"
+    torch.use_deterministic_algorithms(spec.deterministic)
+    torch.backends.cudnn.deterministic = spec.deterministic
+    if spec.device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+
+
+def dtype_of(spec: RunSpec) -> torch.dtype:
+    """The type of weights and stored features."""
+    return DTYPE.get(spec.precision, torch.float32)
+
+
+def autocast(spec: RunSpec) -> torch.autocast:
+    """The context of a forward pass: bfloat16 where it is allowed and the run says so."""
+    device = "cpu" if spec.device == "cpu" else "cuda"
+    return torch.autocast(device, torch.bfloat16, enabled=spec.precision == "bfloat16")
+
+
+def free_memory() -> int:
+    """Bytes free on the GPU."""
+    return torch.cuda.mem_get_info()[0]
 
 
 def environment(spec: RunSpec) -> dict[str, Any]:
@@ -47,6 +70,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
         "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": torch.get_num_threads(),
         "engine": "eager",
+        "repeatable": repeatable(spec.deterministic, spec.device),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
     }

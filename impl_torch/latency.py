@@ -5,33 +5,26 @@ python -m impl_torch.latency all|cold FOLDER IMAGES JPEG (protocols.timing.laten
 
 from typing import Any
 
-import numpy as np
-import torch
-
-from impl_torch.device import device_of, environment, prepare
+from impl_torch.device import device_of, dtype_of, environment, prepare
+from impl_torch.engines import engines
 from impl_torch.models import Network
-from protocols.seeds import derive
 from protocols.spec import RunSpec
-from protocols.timing import latency_main
+from protocols.timing import Predict, latency_main
 
 
 class TorchLatency:
-    """protocols.timing.LatencyTwin in PyTorch, eager."""
+    """protocols.timing.LatencyTwin in PyTorch."""
 
-    engine = "eager"
+    default = first = "eager"
 
     def __init__(self, spec: RunSpec) -> None:
-        self.spec, self.device = spec, device_of(spec)
+        self.spec, device = spec, device_of(spec)
         prepare(spec)
-        torch.manual_seed(derive(spec.seed, "weights"))
-        self.network = Network(spec).to(self.device).eval()
+        self.network = Network(spec).to(device, dtype_of(spec))
 
-    @torch.inference_mode()
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """See LatencyTwin."""
-        return self.network(torch.from_numpy(images).to(self.device)).softmax(1).cpu().numpy()
-
-    first = predict
+    def engines(self, everything: bool) -> dict[str, Predict]:
+        """See LatencyTwin. Compilers only on a GPU: on a CPU they take minutes a network."""
+        return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:
         """See LatencyTwin."""

@@ -9,6 +9,7 @@ from torch import nn
 
 from impl_torch.backbones import CHANNELS, make_backbone
 from protocols.classes import CLASSES
+from protocols.seeds import derive
 from protocols.spec import RunSpec
 from protocols.variants import Variant, load_variants
 
@@ -49,11 +50,18 @@ class LiangHead(nn.Module):
         self.classify = nn.Linear(units, len(CLASSES))
         self.register_buffer("grey", torch.tensor(recipe["grey"]), persistent=False)
 
+    @property
+    def reads_images(self) -> bool:
+        """Whether `forward` needs the images beside the features."""
+        return self.rows is not None
+
     def reduce(self, feature_map: torch.Tensor) -> torch.Tensor:
         """What of a feature map (n, c, h, w) the head needs: its mean (n, c)."""
         return feature_map.mean(dim=(2, 3))
 
-    def forward(self, features: Features, images: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, features: Features, images: torch.Tensor | None, keep: torch.Tensor | None = None
+    ) -> torch.Tensor:
         """features: (n, 2048) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4)."""
         product = None
         for project, feature in zip(self.project, features, strict=True):
@@ -78,56 +86,76 @@ class JaneHead(nn.Module):
         self.small1 = rnn(channels, small, batch_first=True)
         self.small2 = rnn(small, small, batch_first=True)
         self.states = LastStates(variant.cell, small, recipe["rnn_units"])
-        self.dropout = nn.Dropout(recipe["dropout"])
+        self.kept = 1 - recipe["dropout"]
         self.classify = nn.Linear(recipe["projection_units"], len(CLASSES))
+
+    reads_images = False
 
     def reduce(self, feature_map: torch.Tensor) -> torch.Tensor:
         """What of a feature map the head needs: all of it."""
         return feature_map
 
-    def forward(self, features: Features, images: torch.Tensor) -> torch.Tensor:
-        """features: one map (n, 2048, h, w) -> logits (n, 4); images are not read."""
+    def forward(
+        self, features: Features, images: torch.Tensor | None, keep: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """features: one map (n, 2048, h, w) -> logits (n, 4); images are not read.
+
+        keep: bool (n, units), the units that dropout keeps; None in inference mode.
+        """
         (feature_map,) = features
         pooled = F.relu(self.project(feature_map.mean(dim=(2, 3))))
         x = F.max_pool2d(F.relu(self.norm(self.reduce_map(feature_map))), 2)
         sequence = x.flatten(2).transpose(1, 2)  # raster order, (n, positions, channels)
         sequence = self.small2(self.small1(sequence)[0])[0]
-        return self.classify(self.dropout(pooled * self.states(sequence)))
+        product = pooled * self.states(sequence)
+        return self.classify(product if keep is None else product * keep / self.kept)
+
+
+def make_head(spec: RunSpec) -> LiangHead | JaneHead:
+    """A variant's head with the run's random weights."""
+    variant = load_variants()[spec.variant]
+    torch.manual_seed(derive(spec.seed, "weights", "head"))
+    if variant.paper == "liang":
+        head = LiangHead(variant, spec.recipe, spec.data["width"])
+    else:
+        head = JaneHead(variant, spec.recipe)
+    initialise_as_keras(head)
+    return head
+
+
+def _random_backbone(name: str, seed: int) -> nn.Module:
+    """The same in every variant that has it."""
+    torch.manual_seed(derive(seed, "weights", name))
+    backbone = make_backbone(name)
+    initialise_as_keras(backbone)
+    return backbone
 
 
 class Network(nn.Module):
-    """uint8 RGB (n, h, w, 3) -> logits (n, 4)."""
+    """uint8 RGB (n, h, w, 3) -> logits (n, 4). Random weights are drawn part by part."""
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__()
-        variant = load_variants()[spec.variant]
-        self.backbones = nn.ModuleList(make_backbone(name) for name in variant.backbones)
-        self.head = (
-            LiangHead(variant, spec.recipe, spec.data["width"])
-            if variant.paper == "liang"
-            else JaneHead(variant, spec.recipe)
-        )
-        for module in self.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.momentum = BATCH_NORM_MOMENTUM
-        initialise_as_keras(self)
+        names = load_variants()[spec.variant].backbones
+        self.backbones = nn.ModuleList(_random_backbone(name, spec.seed) for name in names)
+        self.head = make_head(spec)
         self.to(memory_format=torch.channels_last)
 
     def features(self, images: torch.Tensor) -> Features:
         """What the head reads of the backbones: one tensor a backbone."""
         return tuple(self.head.reduce(backbone(images)) for backbone in self.backbones)
 
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
+    def forward(self, images: torch.Tensor, keep: torch.Tensor | None = None) -> torch.Tensor:
         """See the class."""
-        return self.head(self.features(images), images)
+        return self.head(self.features(images), images, keep)
 
 
 def initialise_as_keras(network: nn.Module) -> None:
     """Keras's defaults, drawn from torch's global generator.
 
     Glorot uniform kernels, orthogonal recurrent kernels, zero biases, forget bias 1, batch
-    normalisation at gamma 1 and beta 0. Keras's LSTM has one bias vector: torch's second one is
-    zero and stays so.
+    normalisation at gamma 1 and beta 0, with Keras's momentum. Keras's LSTM has one bias vector:
+    torch's second one is zero and stays so.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -135,6 +163,7 @@ def initialise_as_keras(network: nn.Module) -> None:
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.BatchNorm2d):  # timm's ResNet starts some gammas at 0
+            module.momentum = BATCH_NORM_MOMENTUM
             nn.init.ones_(module.weight)
             nn.init.zeros_(module.bias)
         elif isinstance(module, nn.LSTM | nn.GRU):
@@ -156,10 +185,10 @@ def _initialise_rnn(rnn: nn.LSTM | nn.GRU) -> None:
                     parameter[rnn.hidden_size : 2 * rnn.hidden_size] = 1  # forget gate
 
 
-def penalised(network: Network) -> list[nn.Parameter]:
+def penalised(head: nn.Module) -> list[nn.Parameter]:
     """The tensors under Jane's L2: kernels and recurrent kernels of the layers we add."""
     kernels = []
-    for module in network.head.modules():
+    for module in head.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             kernels.append(module.weight)
         elif isinstance(module, nn.LSTM | nn.GRU):

@@ -1,54 +1,26 @@
-"""Training in PyTorch: parts on the device, optimisers, the step."""
+"""Training in PyTorch: optimisers, the step, the state."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from impl_torch.device import device_of, environment, prepare
+from impl_torch.batches import Batches
+from impl_torch.device import autocast, device_of, dtype_of, environment, free_memory, prepare
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
 from protocols import training
 from protocols.files import Progress
-from protocols.images import ImageSet
-from protocols.seeds import derive
+from protocols.pool import Pool, in_batches
 from protocols.serve import Job
 from protocols.spec import RunSpec
-from protocols.training import in_batches
-
-
-class Part:
-    """The training or the test part of a run: images as the device reads them, and labels."""
-
-    def __init__(self, images: ImageSet, indices: np.ndarray, device: torch.device) -> None:
-        self.indices = indices
-        self.labels = torch.from_numpy(images.labels[indices]).to(device)
-        self.pixels = images.pixels
-        self.resident = None
-        if device.type == "cuda":  # uint8, once
-            self.resident = torch.from_numpy(images.pixels[indices]).to(device)
-        self.features: tuple[torch.Tensor, ...] | None = None
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def fetch(self, rows: np.ndarray) -> torch.Tensor:
-        """uint8 images (len(rows), h, w, 3) on the device."""
-        if self.resident is not None:
-            return self.resident[torch.from_numpy(rows).to(self.resident.device)]
-        return torch.from_numpy(self.pixels[self.indices[rows]])
-
-    def logits(self, network: Network, rows: np.ndarray) -> torch.Tensor:
-        """The network's answer, through stored features where there are any."""
-        images = self.fetch(rows)
-        if self.features is None:
-            return network(images)
-        chosen = torch.from_numpy(rows).to(images.device)
-        return network.head(tuple(f[chosen] for f in self.features), images)
+from protocols.twin import Twin
 
 
 def make_optimizer(
-    parameters: list[torch.nn.Parameter], phase: dict[str, Any], recipe: dict[str, Any]
+    parameters: list[nn.Parameter], phase: dict[str, Any], recipe: dict[str, Any]
 ) -> torch.optim.Optimizer:
     """The phase's optimiser; RMSProp as Keras of 2018 (epsilon outside the root)."""
     if phase["optimizer"] == "rmsprop":
@@ -56,103 +28,186 @@ def make_optimizer(
             parameters, phase["rate"], alpha=recipe["rmsprop_rho"], eps=recipe["epsilon"]
         )
     betas = (recipe["adam_beta1"], recipe["adam_beta2"])
-    return torch.optim.Adam(parameters, phase["rate"], betas=betas, eps=recipe["epsilon"])
+    return torch.optim.Adam(parameters, phase["rate"], betas, recipe["epsilon"], fused=True)
+
+
+def fits(pool: Pool, device: torch.device) -> bool:
+    """Whether the images may lie on the device: a GPU, and half of its free memory is enough."""
+    return device.type == "cuda" and 2 * len(pool) * pool.pixels[0].nbytes < free_memory()
 
 
 class TorchTwin:
-    """protocols.training.Twin in PyTorch."""
+    """protocols.training.Twin in PyTorch, one member."""
 
-    def __init__(
-        self, spec: RunSpec, images: ImageSet, train_rows: np.ndarray, test_rows: np.ndarray
-    ) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+        (spec,) = specs
+        self.device = device_of(spec)
         prepare(spec)
-        device = device_of(spec)
-        self.spec, self.recipe = spec, spec.recipe
-        self.train_part = Part(images, train_rows, device)
-        self.test_part = Part(images, test_rows, device)
-        torch.manual_seed(derive(spec.seed, "weights"))
-        self.network = Network(spec).to(device)
-        self.kernels = penalised(self.network) if self.recipe["l2"] else []
-        torch.manual_seed(derive(spec.seed, "dropout"))
+        self.spec, self.recipe, self.pool = spec, spec.recipe, pool
+        self.batches = Batches(pool, self.device, fits(pool, self.device))
+        self.network = Network(spec).to(self.device, dtype_of(spec))
+        self.parameters = sum(v.numel() for v in self.network.state_dict().values())
+        self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
+
+    @property
+    def waited(self) -> float:
+        """See Twin."""
+        return self.batches.waited
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin."""
-        calibrate(self.network, [self.train_part.fetch(rows) for rows in batches])
-        self._wait()
+        with autocast(self.spec):
+            calibrate(self.network, [self.batches.images(positions) for positions in batches])
 
-    def _wait(self) -> None:
-        """Ends queued work of a GPU, so that its seconds stand where they belong."""
-        if self.train_part.resident is not None:
-            torch.cuda.synchronize()
+    @torch.no_grad()
+    def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
+        """See Twin."""
+        self.network.eval()
+        with autocast(self.spec):
+            found = self.network.backbones[number](self.batches.images(positions))
+        return self.network.head.reduce(found.float()).cpu().numpy()
 
-    def begin_phase(self, phase: dict[str, Any]) -> None:
-        """See Twin. Frozen backbones' features are computed once, inference mode, float32."""
+    def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
+        """See Twin."""
         self.phase, self.steps = phase, 0
+        self.batches.keep_features(stored, dtype_of(self.spec))
         trained = self.network.head if phase["frozen"] else self.network
         parameters = [p for p in trained.parameters() if p.requires_grad]
         self.optimizer = make_optimizer(parameters, phase, self.recipe)
-        for part in (self.train_part, self.test_part):
-            part.features = self._features(part) if phase["frozen"] else None
-        self._wait()
 
-    @torch.no_grad()
-    def _features(self, part: Part) -> tuple[torch.Tensor, ...]:
-        self.network.eval()
-        batches = in_batches(len(part), self.recipe["batch_size"])
-        parts = [self.network.features(part.fetch(rows)) for rows in batches]
-        return tuple(torch.cat(column) for column in zip(*parts, strict=True))
-
-    def penalty(self) -> torch.Tensor | float:
+    def penalty_term(self) -> torch.Tensor | float:
         """The L2 term: rate times the sum of squares, as keras.regularizers.l2."""
         return self.recipe["l2"] * sum(k.square().sum() for k in self.kernels)
 
-    def step(self, rows: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
-        """One update; the batch's summed data loss and number right, on the device."""
-        chosen = torch.from_numpy(rows).to(self.train_part.labels.device)
-        labels = self.train_part.labels[chosen]
-        logits = self.train_part.logits(self.network, rows)
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe["label_smoothing"])
+    @torch.no_grad()
+    def penalty(self) -> list[float]:
+        """See Twin."""
+        return [float(self.penalty_term())]
+
+    def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
+        """See Twin."""
+        self.network.train()
+        if self.phase["frozen"]:
+            self.network.backbones.eval()
+        (self.order,) = orders
+        self.there = self.batches.to_device(self.order)
+        self.keep = None if keep is None else torch.from_numpy(keep[0]).to(self.device)
+
+    def logits(
+        self, positions: np.ndarray, there: torch.Tensor, keep: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """(n, 4), through stored features where there are any."""
+        stored, head = self.batches.features, self.network.head
+        images = None
+        if stored is None or head.reads_images:
+            images = self.batches.images(positions, there)
+        with autocast(self.spec):
+            if stored is not None:
+                return head(self.batches.chosen_features(there), images, keep)
+            if not self.phase["frozen"]:
+                return self.network(images, keep)
+            with torch.no_grad():
+                features = self.network.features(images)
+            return head(features, images, keep)
+
+    def step(self, start: int, stop: int) -> torch.Tensor:
+        """See Twin."""
+        there = self.there[start:stop]
+        labels = self.batches.labels[there]
+        keep = None if self.keep is None else self.keep[start:stop]
+        logits = self.logits(self.order[start:stop], there, keep)
+        smoothing = self.recipe["label_smoothing"]
+        loss = F.cross_entropy(_at_least_float32(logits), labels, label_smoothing=smoothing)
         self.optimizer.zero_grad(set_to_none=True)
-        (loss + self.penalty()).backward()
+        (loss + self.penalty_term()).backward()
         self.steps += 1
         if self.phase["optimizer"] == "adam":
             epsilon = keras_epsilon(self.recipe["epsilon"], self.recipe["adam_beta2"], self.steps)
             self.optimizer.param_groups[0]["eps"] = epsilon
         self.optimizer.step()
-        return loss.detach() * len(rows), (logits.argmax(1) == labels).sum()
+        right = (logits.argmax(1) == labels).sum()
+        return torch.stack([loss.detach() * (stop - start), right])
 
-    def epoch(self, batches: list[np.ndarray], tick: training.Tick) -> dict[str, float]:
+    def read(self, figures: list[torch.Tensor]) -> np.ndarray:
         """See Twin."""
-        self.network.train()
-        if self.phase["frozen"]:
-            self.network.backbones.eval()
-        loss = right = 0
-        for rows in batches:
-            batch_loss, batch_right = self.step(rows)
-            loss, right = loss + batch_loss, right + batch_right
-            tick(len(rows))
-        n = sum(map(len, batches))
-        with torch.no_grad():
-            penalty = float(self.penalty())
-        return {
-            "train_loss": float(loss) / n,
-            "train_accuracy": float(right) / n,
-            "penalty": penalty,
-        }
+        return torch.stack(figures).cpu().numpy()[:, None]
 
     @torch.no_grad()
-    def log_probabilities(self) -> np.ndarray:
+    def log_probabilities(self) -> list[np.ndarray]:
         """See Twin."""
         self.network.eval()
-        batches = in_batches(len(self.test_part), self.recipe["batch_size"])
-        answers = [self.test_part.logits(self.network, rows).log_softmax(1) for rows in batches]
-        return torch.cat(answers).float().cpu().numpy()
+        answers = [
+            _at_least_float32(self.logits(positions, self.batches.to_device(positions)))
+            for positions in in_batches(self.pool.test[0], self.recipe["batch_size"])
+        ]
+        return [torch.cat(answers).log_softmax(1).cpu().numpy()]
+
+    def _network_state(self) -> dict[str, torch.Tensor]:
+        return self.network.state_dict()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See Twin."""
+        found = {f"network/{name}": value for name, value in self._network_state().items()}
+        if hasattr(self, "optimizer"):
+            found["optimizer/steps"] = torch.tensor(self.steps)
+            for i, slots in self.optimizer.state_dict()["state"].items():
+                found |= {f"optimizer/{i}/{name}": value for name, value in slots.items()}
+        return {name: value.detach().cpu().numpy().copy() for name, value in found.items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """See Twin."""
+        tensors = {name: torch.from_numpy(value) for name, value in state.items()}
+        with torch.no_grad():
+            for name, variable in self._network_state().items():
+                if f"network/{name}" in tensors:
+                    variable.copy_(tensors[f"network/{name}"])
+        if "optimizer/steps" not in tensors:
+            return
+        self.steps = int(tensors.pop("optimizer/steps"))
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        parameters = self.optimizer.param_groups[0]["params"]
+        for name, value in tensors.items():
+            if name.startswith("optimizer/"):
+                _, index, slot = name.split("/")
+                parameter = parameters[int(index)]
+                if value.shape == parameter.shape:  # in its memory format, as fused steps need it
+                    value = torch.empty_like(parameter, device="cpu").copy_(value)
+                slots.setdefault(int(index), {})[slot] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+    def spare_memory(self) -> bool:
+        """See Twin."""
+        if self.batches.pixels is None:
+            return False
+        self.batches.pixels = None
+        torch.cuda.empty_cache()
+        return True
+
+    def device_peak(self) -> int | None:
+        """See Twin."""
+        return None if self.device.type == "cpu" else torch.cuda.max_memory_allocated()
 
     def environment(self) -> dict[str, Any]:
         """See Twin."""
         return environment(self.spec)
 
 
-def train(spec: RunSpec, job: Job, progress: Progress) -> None:
-    """Trains `spec` and writes the run's folder."""
-    training.run(spec, job, progress, TorchTwin)
+def _at_least_float32(x: torch.Tensor) -> torch.Tensor:
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
+def make_twin(specs: list[RunSpec], pool: Pool) -> Twin:
+    """The twin of one run, or of several that train together."""
+    if len(specs) == 1:
+        return TorchTwin(specs, pool)
+    from impl_torch.together import TorchFolds  # noqa: PLC0415
+
+    return TorchFolds(specs, pool)
+
+
+def train(
+    specs: list[RunSpec], jobs: list[Job], progress: Progress, note: Callable[[str], None]
+) -> None:
+    """Trains `specs` and writes their folders."""
+    training.run(specs, jobs, progress, make_twin, note)

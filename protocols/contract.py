@@ -4,7 +4,7 @@ spec.json         the RunSpec
 env.json          versions, device, threads, engine
 history.csv       one row an epoch: see HISTORY
 predictions.npz   see Recorder.write
-timings.json      seconds by part (training), or latencies (stage "latency")
+timings.json      seconds by part and memory (training), or latencies (stage "latency")
 log.txt           what the worker printed
 run.json          written last, by benchmarks.store: sizes, SHA-256 of each file, source digests
 """
@@ -137,8 +137,13 @@ class Recorder:
         write_common(folder, self.spec, env, timings)
 
 
-def phase_timing(phase: dict[str, Any], recorder: Recorder, images: int) -> dict[str, Any]:
-    """The entry of timings.json for one finished phase; `images` trained an epoch."""
+def phase_timing(
+    phase: dict[str, Any], recorder: Recorder, images: int, waited: float
+) -> dict[str, Any]:
+    """The entry of timings.json for one finished phase; `images` trained an epoch.
+
+    `waited`: seconds its steps spent fetching their batches.
+    """
     rows = [r for r in recorder.rows if r["phase"] == phase["phase"]]
     seconds = sum(r["train_seconds"] for r in rows)
     return {
@@ -149,6 +154,7 @@ def phase_timing(phase: dict[str, Any], recorder: Recorder, images: int) -> dict
         "eval_seconds": sum(r["eval_seconds"] for r in rows),
         "images": images * phase["epochs"],
         "images_per_second": images * phase["epochs"] / seconds,
+        "waiting_seconds": waited,
     }
 
 

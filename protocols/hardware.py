@@ -2,11 +2,14 @@
 
 import os
 import platform
+import resource
 import subprocess
 from pathlib import Path
 
 import numpy as np
 import PIL
+
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # in XLA_FLAGS, for JAX on a GPU
 
 
 def common_versions() -> dict[str, str]:
@@ -46,12 +49,46 @@ def gpus() -> list[str]:
     return [name for token in _allotted() for name in _query(["-i", token])]
 
 
-def _query(which: list[str]) -> list[str]:
+def gpu_memory() -> tuple[int, int]:
+    """Bytes free and in all on the GPU that this process may use; (0, 0) without a driver."""
+    allotted = _allotted() if "CUDA_VISIBLE_DEVICES" in os.environ else ["0"]
+    found = _query(["-i", allotted[0]], "memory.free,memory.total") if allotted else []
+    free, total = found[0].split(",") if found else ("0 MiB", "0 MiB")
+    return int(free.split()[0]) << 20, int(total.split()[0]) << 20
+
+
+def _query(which: list[str], what: str = "name") -> list[str]:
     try:
         answer = subprocess.run(
-            ["nvidia-smi", *which, "--query-gpu=name", "--format=csv,noheader"],
+            ["nvidia-smi", *which, f"--query-gpu={what}", "--format=csv,noheader"],
             capture_output=True, text=True, timeout=20, check=True,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return []
     return [line.strip() for line in answer.stdout.splitlines() if line.strip()]
+
+
+def repeatable(deterministic: bool, device: str) -> str:
+    """What env.json says of bits: whether the same run gives the same ones again."""
+    if deterministic:
+        return "bit for bit, enforced (--deterministic)"
+    if device == "cpu":
+        return "bit for bit, as measured on this number of threads"
+    return "not bit for bit: convolutions and sums on the GPU may take another order each time"
+
+
+def reset_peak_memory() -> None:
+    """Starts the host's peak memory anew (Linux; elsewhere it stays that of the process)."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def peak_memory() -> int:
+    """The most host memory that this process held at once since the reset, in bytes."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

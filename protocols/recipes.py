@@ -36,6 +36,7 @@ class Profile:
     phantom_allowed: bool
     latency_repeats: int
     latency_warmup: int
+    latency_engines: str  # "all": measured, the fastest quoted; "default": each twin's usual one
     cold_repeats: int  # processes started for the cold latency
 
 

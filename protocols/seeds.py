@@ -19,3 +19,14 @@ def generator(seed: int, *purpose: str | int) -> np.random.Generator:
 def epoch_order(seed: int, phase: int, epoch: int, n: int) -> np.ndarray:
     """The order in which an epoch reads its n training images, int64 (n,); both twins use it."""
     return generator(seed, "order", phase, epoch).permutation(n)
+
+
+def dropout_keep(
+    seed: int, fold: int | None, phase: int, epoch: int, shape: tuple[int, int], rate: float
+) -> np.ndarray:
+    """Which units stay in an epoch, bool `shape` (images in the epoch's order, units).
+
+    Drawn for each fold apart, the same in both twins, whatever ran before.
+    """
+    draws = generator(seed, "dropout", str(fold), phase, epoch)
+    return draws.random(shape, dtype=np.float32) >= rate

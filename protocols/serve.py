@@ -1,13 +1,13 @@
 """The worker's side of the pipe: jobs in by stdin, events out by stdout, a JSON line each.
 
-In:   {"spec": ..., "images": folder of the decoded set, "folder": where to write,
-       "jpeg": an image file}
+In:   {"runs": [{"spec": ..., "job": fields of Job}, ...]}, several if trained together
 Out:  {"event": "hello", ...}, {"event": "progress", "done": i, "total": n, "what": ...},
-      {"event": "done"}, {"event": "failed", "reason": ...}
+      {"event": "note", "text": ...}, {"event": "done"}, {"event": "failed", "reason": ...}
 Ends when stdin closes, even in the middle of a job: a worker never outlives its launcher.
 """
 
 import contextlib
+import dataclasses
 import gc
 import json
 import os
@@ -20,20 +20,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.files import Progress, throttled
 from protocols.spec import RunSpec
 
 
 @dataclass(frozen=True)
 class Job:
-    """Where a run reads and writes."""
+    """Where a run reads and writes; nothing here decides what it computes."""
 
-    images: Path
-    folder: Path
-    jpeg: Path
+    images: Path  # the folder of the decoded set
+    folder: Path  # of the run
+    jpeg: Path  # an image file
+    cache: Path  # of the user
+    checkpoint: Path  # one file, for all that are trained together
+    sources: str  # SHA-256 of the sources that the worker was started with
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # see Checkpoints
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        found = dataclasses.asdict(self)
+        return {k: str(v) if isinstance(v, Path) else v for k, v in found.items()}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> "Job":
+        """Reads `to_dict`."""
+        paths = ("images", "folder", "jpeg", "cache", "checkpoint")
+        return cls(**{k: Path(v) if k in paths else v for k, v in found.items()})
 
 
-Train = Callable[[RunSpec, Job, Progress], None]
+Train = Callable[[list[RunSpec], list[Job], Progress, Callable[[str], None]], None]
 
 
 def _read_jobs(jobs: "queue.Queue[str]") -> None:
@@ -62,16 +78,20 @@ def serve(hello: dict[str, Any], train: Train) -> None:
     def progress(what: str, done: int, total: int) -> None:
         send(event="progress", what=what, done=done, total=total)
 
+    def note(text: str) -> None:
+        print(text, flush=True)
+        send(event="note", text=text)
+
     jobs: queue.Queue[str] = queue.Queue()
     end_with_launcher(jobs)
     send(event="hello", **hello)
     while True:
-        message = json.loads(jobs.get())
-        spec = RunSpec(**message.pop("spec"))
-        job = Job(**{name: Path(path) for name, path in message.items()})
-        with _log_to(job.folder / "log.txt"):
+        runs = json.loads(jobs.get())["runs"]
+        specs = [RunSpec(**run["spec"]) for run in runs]
+        all_jobs = [Job.from_dict(run["job"]) for run in runs]
+        with _log_to(all_jobs[0].folder / "log.txt"):
             try:
-                train(spec, job, throttled(progress, 0.2))
+                train(specs, all_jobs, throttled(progress, 0.2), note)
             except Exception as error:
                 traceback.print_exc()
                 first_line = (str(error).strip().splitlines() or [""])[0]

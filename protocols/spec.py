@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 CONTRACT_VERSION = 1
@@ -42,7 +43,7 @@ class RunSpec:
         """Reads `to_json`. Raises TypeError on unknown or missing keys."""
         return cls(**json.loads(text))
 
-    @property
+    @cached_property
     def id(self) -> str:
         """A readable prefix and the SHA-256 of the canonical spec."""
         fold = "" if self.fold is None else f"-fold{self.fold}"

@@ -14,7 +14,9 @@ from protocols.images import ImageSet, open_set
 from protocols.serve import end_with_launcher
 from protocols.spec import RunSpec
 
+Predict = Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, 3) -> probabilities (n, 4), host
 BATCH = 32
+TRIAL = 5  # calls that choose among the engines
 FIRST_ANSWER = "probabilities"  # begins the line that ends the cold start
 
 
@@ -41,14 +43,11 @@ def summary(seconds: list[float]) -> dict[str, float]:
 
 def latencies(
     spec: RunSpec,
-    predict: Callable[[np.ndarray], np.ndarray],
+    predict: Predict,
     images: ImageSet,
     jpeg: Path,
 ) -> dict[str, dict[str, float]]:
-    """The three warm figures: one image, a batch of 32, one JPEG file. Seconds a call.
-
-    `predict` takes uint8 (n, h, w, 3) in host memory and gives probabilities there.
-    """
+    """The three warm figures: one image, a batch of 32, one JPEG file. Seconds a call."""
     size = spec.data["width"], spec.data["height"]
     rows = np.arange(BATCH) % len(images.pixels)
     batch = np.ascontiguousarray(images.pixels[rows])
@@ -71,13 +70,11 @@ def latencies(
 class LatencyTwin(Protocol):
     """What a twin brings to the latency stage: a fresh network of the run's variant."""
 
-    engine: str
+    first: str  # the engine that is soonest at one answer
+    default: str  # the usual engine for many
 
-    def first(self, images: np.ndarray) -> np.ndarray:
-        """The shortest way to one first answer: probabilities (n, 4)."""
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """The fastest repeated way: uint8 (n, h, w, 3) -> probabilities (n, 4), on the host."""
+    def engines(self, everything: bool) -> dict[str, Predict]:
+        """Ways to the same probabilities, by name; not `everything`: none slow to prepare."""
 
     def environment(self) -> dict[str, Any]:
         """env.json."""
@@ -90,7 +87,25 @@ def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
     spec = RunSpec.from_json((folder / "spec.json").read_text())
     images = open_set(images_folder)
     twin = make(spec)
-    print(FIRST_ANSWER, *twin.first(np.array(images.pixels[:1]))[0], flush=True)
+    one, ways = np.array(images.pixels[:1]), twin.engines(everything=False)
+    print(FIRST_ANSWER, *ways[twin.first](one)[0], flush=True)
     if stage == "all":
-        timings = latencies(spec, twin.predict, images, jpeg)
-        write_common(folder, spec, twin.environment(), {"engine": twin.engine, **timings})
+        compared = {}
+        if spec.recipe["latency_engines"] == "all":
+            ways = twin.engines(everything=True)
+            compared = fastest(ways, one)
+        engine = min(compared, key=compared.get) if compared else twin.default
+        timings = latencies(spec, ways[engine], images, jpeg)
+        timings = {"engine": engine, "engines": compared, **timings}
+        write_common(folder, spec, twin.environment() | {"engine": engine}, timings)
+
+
+def fastest(ways: dict[str, Predict], one: np.ndarray) -> dict[str, float]:
+    """Median seconds of one image by engine. An engine that can't run here is left out, said."""
+    seconds = {}
+    for name, predict in ways.items():
+        try:
+            seconds[name] = measure(lambda predict=predict: predict(one), TRIAL, 2)["median"]
+        except Exception as error:
+            print(f"engine {name} can't run here: {error}", file=sys.stderr)
+    return seconds

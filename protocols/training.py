@@ -1,111 +1,228 @@
 """The course of a training run, stated once: phases, epochs, evaluation, what is recorded.
 
-A twin brings the network, the loss, the optimisers and the step (class Twin).
+A twin brings the network, the loss, the optimisers and the step (class Twin). Runs that differ
+only in fold and seed may be trained together: one twin, a member each.
 """
 
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from protocols import features
+from protocols.checkpoint import CheckpointRefused, Checkpoints
 from protocols.contract import Recorder, phase_timing
 from protocols.files import Progress
-from protocols.images import ImageSet, open_set
-from protocols.seeds import epoch_order
+from protocols.hardware import peak_memory, reset_peak_memory
+from protocols.images import open_set
+from protocols.pool import Pool, in_batches, make_pool
 from protocols.serve import Job
 from protocols.spec import RunSpec
-from protocols.splits import calibration_rows, split
+from protocols.splits import calibration_rows
+from protocols.twin import Phase, Twin, begin_epoch, check_memory
+from protocols.variants import load_variants
 
-Tick = Callable[[int], None]
-
-
-class Twin(Protocol):
-    """One network on its device, with the training and the test part of a run."""
-
-    def calibrate(self, batches: list[np.ndarray]) -> None:
-        """Sets the moving statistics of random backbones from batches of training rows."""
-
-    def begin_phase(self, phase: dict[str, Any]) -> None:
-        """Freezes or thaws the backbones, makes the phase's optimiser."""
-
-    def epoch(self, batches: list[np.ndarray], tick: Tick) -> dict[str, float]:
-        """Trains on batches of training rows: train_loss, train_accuracy, penalty."""
-
-    def log_probabilities(self) -> np.ndarray:
-        """Of the test part, float32 (n, 4), inference mode."""
-
-    def environment(self) -> dict[str, Any]:
-        """env.json."""
+Note = Callable[[str], None]
+Make = Callable[[list[RunSpec], Pool], Twin]
 
 
-def run(
-    spec: RunSpec,
-    job: Job,
-    progress: Progress,
-    make: Callable[[RunSpec, ImageSet, np.ndarray, np.ndarray], Twin],
-) -> None:
-    """Trains `spec` and writes the run's folder.
+def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, note: Note) -> None:
+    """Trains `specs`, one or several that differ in fold and seed only, and writes their folders.
 
-    `make` gets the spec, the images, and the indices of the training and the test part. Raises
-    TrainingDiverged, and whatever a framework raises.
+    Goes on from the job's checkpoint; `note` gets a sentence where that can't be. Raises
+    TrainingDiverged, OutOfMemory, and whatever a framework raises.
     """
     begin = time.perf_counter()
-    images = open_set(job.images)
-    train_rows, test_rows = split(images, spec)
-    twin = make(spec, images, train_rows, test_rows)
-    timings = {"build_seconds": time.perf_counter() - begin, "phases": []}
-    start = time.perf_counter()
-    if spec.weights["source"] == "random" and spec.phases[0]["frozen"]:
-        wanted = spec.recipe["calibration_images"]
-        twin.calibrate(calibration_rows(len(train_rows), wanted, spec.recipe["batch_size"]))
-    timings["calibration_seconds"] = time.perf_counter() - start
-    timings["features_seconds"] = 0.0
-    recorder = Recorder(spec, [images.ids[i] for i in test_rows], images.labels[test_rows])
-    tick = _ticker(progress, len(train_rows) * sum(p["epochs"] for p in spec.phases))
-    for phase in spec.phases:
-        start = time.perf_counter()
-        twin.begin_phase(phase)
-        if phase["frozen"]:
-            timings["features_seconds"] += time.perf_counter() - start
-        _run_phase(spec, phase, twin, len(train_rows), recorder, tick)
-        timings["phases"].append(phase_timing(phase, recorder, len(train_rows)))
-    timings["total_seconds"] = time.perf_counter() - begin
-    recorder.write(job.folder, twin.environment(), timings)
+    reset_peak_memory()
+    images = open_set(jobs[0].images)
+    pool = make_pool(images, specs)
+    twin = make(specs, pool)
+    identity = {
+        "runs": [spec.id for spec in specs],
+        "pixels": images.pixels_sha256,
+        "sources": jobs[0].sources,
+        "versions": twin.environment()["versions"],
+    }
+    checkpoints = Checkpoints(jobs[0].checkpoint, identity, tuple(jobs[0].pauses))
+    course = Course(specs, pool, twin, checkpoints, jobs[0], progress)
+    course.timings["build_seconds"] += time.perf_counter() - begin
+    if not course.go_on(note):
+        course.prepare()
+    for phase in specs[0].phases[course.at["phase"] - 1 :]:
+        course.run_phase(phase)
+    timings = course.finished(time.perf_counter() - begin)
+    for recorder, job in zip(course.recorders, jobs, strict=True):
+        recorder.write(job.folder, twin.environment(), timings)
 
 
-def _run_phase(
-    spec: RunSpec, phase: dict[str, Any], twin: Twin, n: int, recorder: Recorder, tick: Tick
-) -> None:
-    size = spec.recipe["batch_size"]
-    for epoch in range(1, phase["epochs"] + 1):
+@dataclass
+class Course:
+    """Where the runs of a job are, and what they have recorded."""
+
+    specs: list[RunSpec]
+    pool: Pool
+    twin: Twin
+    checkpoints: Checkpoints
+    job: Job
+    progress: Progress
+    # the next step: phase and epoch from 1, step from 0; seconds and figures of its epoch so far
+    at: dict[str, Any] = field(default_factory=lambda: {"phase": 1, "epoch": 1, "step": 0})
+    figures: np.ndarray | None = None
+    optimizer: dict[str, np.ndarray] = field(default_factory=dict)
+    timings: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.spec = self.specs[0]
+        self.size = self.spec.recipe["batch_size"]
+        self.recorders = [
+            Recorder(spec, [self.pool.ids[p] for p in test], self.pool.labels[test])
+            for spec, test in zip(self.specs, self.pool.test, strict=True)
+        ]
+        parts = ("build", "calibration", "features", "total")
+        self.timings |= {f"{part}_seconds": 0.0 for part in parts}
+        self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}
+        self.timings |= {"together": len(self.specs), "checkpoint_refused": ""}
+        self.began = time.perf_counter()
+
+    def prepare(self) -> None:
+        """Before the first step: does it fit, and the statistics of random backbones."""
+        if self.spec.device != "cpu":
+            check_memory(self.specs, self.pool, self.twin)
         start = time.perf_counter()
-        order = epoch_order(spec.seed, phase["phase"], epoch, n)
-        batches = [order[i : i + size] for i in range(0, n, size)]  # the last one smaller
-        figures = twin.epoch(batches, tick)
+        if self.spec.weights["source"] == "random" and self.spec.phases[0]["frozen"]:
+            train, wanted = self.pool.train[0], self.spec.recipe["calibration_images"]
+            rows = calibration_rows(len(train), wanted, self.size)
+            self.twin.calibrate([train[batch] for batch in rows])
+        self.timings["calibration_seconds"] = time.perf_counter() - start
+
+    def run_phase(self, phase: Phase) -> None:
+        """One phase, from `at` on."""
+        start = time.perf_counter()
+        stored = self.stored_features() if phase["frozen"] else None
+        self.twin.begin_phase(phase, stored)
+        if stored:
+            self.timings["features_seconds"] += time.perf_counter() - start
+        self.twin.restore(self.optimizer)
+        self.optimizer = {}
+        number, n = phase["phase"], len(self.pool.train[0])
+        waited = self.timings["waiting"].get(str(number), 0.0)
+        for epoch in range(self.at["epoch"], phase["epochs"] + 1):
+            self.at |= {"phase": number, "epoch": epoch}
+            self.timings["waiting"][str(number)] = waited + self.twin.waited
+            if self.checkpoints.due(inside=False):
+                self.save()
+            self.run_epoch(number, epoch)
+        waited += self.twin.waited
+        self.timings["waiting"][str(number)] = waited
+        self.timings["phases"].append(phase_timing(phase, self.recorders[0], n, waited))
+        self.at = {"phase": number + 1, "epoch": 1, "step": 0}
+
+    def stored_features(self) -> list[np.ndarray]:
+        """The frozen backbones' features of the whole pool, computed where they aren't stored."""
+        names = load_variants()[self.spec.variant].backbones
+        versions = self.twin.environment()["versions"]
+        state = {"sources": self.job.sources, "versions": versions}
+        train = self.pool.rows[self.pool.train[0]]
+        batches = in_batches(np.arange(len(self.pool)), self.size)
+        arrays, there = [], True
+        for number, name in enumerate(names):
+            subject = features.subject(self.spec, name, self.pool.rows, train)
+            compute = (self.twin.backbone_features(number, batch) for batch in batches)
+            array, found = features.stored(self.job.cache, subject, state, compute, len(self.pool))
+            arrays.append(array)
+            there = there and found
+        self.timings["features_stored"] = there
+        return arrays
+
+    def run_epoch(self, phase: int, epoch: int) -> None:
+        """Trains from step `at["step"]` on, evaluates, records."""
+        start = time.perf_counter() - self.at.get("seconds", 0.0)
+        n = begin_epoch(self.specs, self.pool, self.twin, phase, epoch)
+        before, figures = self.figures, []
+        for first in range(self.at["step"] * self.size, n, self.size):
+            last = min(first + self.size, n)
+            figures.append(self.twin.step(first, last))
+            self.at["step"] += 1
+            self._tick(phase, epoch, last, n)
+            if self.checkpoints.due(inside=True):
+                self.figures, figures = self._joined(before, figures), []
+                before = self.figures
+                self.at["seconds"] = time.perf_counter() - start
+                self.save()
+        sums = self._joined(before, figures).astype(np.float64).sum(axis=0)
         middle = time.perf_counter()
-        answers = twin.log_probabilities()
-        recorder.epoch(
-            phase["phase"],
-            epoch,
-            answers,
-            **figures,
-            train_seconds=middle - start,
-            eval_seconds=time.perf_counter() - middle,
-        )
+        answers, penalties = self.twin.log_probabilities(), self.twin.penalty()
+        end, count = time.perf_counter(), len(self.specs)
+        for i, recorder in enumerate(self.recorders):
+            recorder.epoch(
+                phase,
+                epoch,
+                answers[i],
+                train_loss=sums[i, 0] / n,
+                penalty=penalties[i],
+                train_accuracy=sums[i, 1] / n,
+                train_seconds=(middle - start) / count,
+                eval_seconds=(end - middle) / count,
+            )
+        self.figures, self.at = None, {"phase": phase, "epoch": epoch + 1, "step": 0}
 
+    def _joined(self, before: np.ndarray | None, figures: list[Any]) -> np.ndarray:
+        parts = [] if before is None else [before]
+        return np.concatenate([*parts, self.twin.read(figures)] if figures else parts)
 
-def _ticker(progress: Progress, total: int) -> Tick:
-    done = 0
+    def _tick(self, phase: int, epoch: int, done: int, n: int) -> None:
+        epochs = [p["epochs"] for p in self.spec.phases]
+        past = sum(epochs[: phase - 1]) + epoch - 1
+        self.progress("images trained", past * n + done, sum(epochs) * n)
 
-    def tick(n: int) -> None:
-        nonlocal done
-        done += n
-        progress("images trained", done, total)
+    def finished(self, seconds: float) -> dict[str, Any]:
+        """timings.json. Seconds of runs trained together are each one's share."""
+        timings, count = dict(self.timings), len(self.specs)
+        for part in ("build", "calibration", "features", "total"):
+            timings[f"{part}_seconds"] /= count
+        timings["total_seconds"] += seconds / count
+        del timings["waiting"]
+        memory = {"host_peak_bytes": peak_memory(), "device_peak_bytes": self.twin.device_peak()}
+        return timings | memory | {"parameters": self.twin.parameters}
 
-    return tick
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        arrays = self.twin.state()
+        if self.figures is not None:
+            arrays["figures"] = self.figures
+        for i, recorder in enumerate(self.recorders):
+            if recorder.epochs:
+                arrays[f"epochs/{i}"] = np.stack(recorder.epochs)
+        timings = self.timings | {"total_seconds": self._so_far()}
+        rows = [recorder.rows for recorder in self.recorders]
+        self.checkpoints.save(arrays, {"at": self.at, "timings": timings, "rows": rows})
 
+    def _so_far(self) -> float:
+        return self.timings["total_seconds"] + time.perf_counter() - self.began
 
-def in_batches(n: int, size: int) -> list[np.ndarray]:
-    """Row numbers 0..n-1 in order, `size` at a time; the last batch is kept, smaller."""
-    return [np.arange(i, min(i + size, n)) for i in range(0, n, size)]
+    def go_on(self, note: Note) -> bool:
+        """Takes up the checkpoint; False if there is none. A refused one is said, and counts
+        as none."""
+        try:
+            found = self.checkpoints.load()
+        except CheckpointRefused as refused:
+            sentence = f"{refused}: the run starts from the beginning"
+            self.timings["checkpoint_refused"] = sentence
+            note(sentence)
+            return False
+        if found is None:
+            return False
+        arrays, meta = found
+        self.at, self.figures = meta["at"], arrays.pop("figures", None)
+        build = self.timings["build_seconds"]
+        self.timings = meta["timings"]
+        self.timings["build_seconds"] += build
+        self.timings["resumed"] += 1
+        for i, (recorder, rows) in enumerate(zip(self.recorders, meta["rows"], strict=True)):
+            recorder.rows = rows
+            recorder.epochs = list(arrays.pop(f"epochs/{i}", []))
+        self.twin.restore({k: v for k, v in arrays.items() if k.startswith("network/")})
+        self.optimizer = {k: v for k, v in arrays.items() if k.startswith("optimizer/")}
+        return True

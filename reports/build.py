@@ -17,13 +17,13 @@ def build(store: Store, plan: list[RunSpec], out: Path) -> Path:
     `plan`: every run that is wanted now; what of it is not in the store shows as X. Each file is
     written to a temporary name and renamed. Returns the path of index.html.
     """
-    from reports import pages, results  # noqa: PLC0415 (slow imports)
+    from reports import benchmarks, pages, results  # noqa: PLC0415 (slow imports)
     from reports.collect import collect  # noqa: PLC0415
 
     collected = collect(store, plan)
     content = results.document(collected)
     files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
-    files |= pages.render(collected)
+    files |= pages.render(collected, benchmarks.read(out))
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         _write(out / name, text)

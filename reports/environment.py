@@ -29,6 +29,7 @@ def environments(collected: Collected) -> list[Table]:
             ("Device", lambda e: e.get("device")),
             ("Device, in detail", lambda e: e.get("device_detail")),
             ("CPU threads", lambda e: e.get("threads")),
+            ("The same run again", lambda e: e.get("repeatable")),
             ("Python", lambda e: e.get("python")),
             ("Platform", lambda e: e.get("platform")),
         )

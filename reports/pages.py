@@ -11,6 +11,7 @@ from protocols.recipes import load_profiles
 from protocols.spec import PROTOCOLS
 from protocols.variants import load_variants
 from reports import curves, environment, overview, paper_tables, results, runs, speed
+from reports.benchmarks import Benchmarks
 from reports.collect import Collected, Group
 from reports.groups import WEIGHTS, Setting
 from reports.tables import NAMES, Table
@@ -67,8 +68,8 @@ class Section:
     parts: list[Table | Drawn]
 
 
-def render(collected: Collected) -> dict[str, str]:
-    """File name -> text of every page."""
+def render(collected: Collected, measured: Benchmarks) -> dict[str, str]:
+    """File name -> text of every page; `measured` stands on the speed page."""
     folder = Path(__file__).parent / "templates"
     environment_ = Environment(
         loader=FileSystemLoader(folder),
@@ -102,7 +103,9 @@ def render(collected: Collected) -> dict[str, str]:
             "runset.html.j2", "runs.html", [group.setting], group=group, blocks=found,
             open=runs.OPEN if len(found) <= runs.OPEN else 0,
         )  # fmt: skip
-    files["speed.html"] = page("speed.html.j2", "speed.html", shown, sections=_speed(collected))
+    files["speed.html"] = page(
+        "speed.html.j2", "speed.html", shown, sections=_speed(collected), measured=measured
+    )
     files["environment.html"] = page(
         "tables.html.j2", "environment.html", shown, title="Environment",
         lead="What the runs ran on, by which sources, and every run's id.",

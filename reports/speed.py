@@ -121,7 +121,7 @@ def training_table(group: Group) -> Table:
             [head(t, kind="headtext") for t in ("Network", "Twin", "Phase")]
             + [head(t) for t in ("Epochs", "Training", "Evaluation", "Images/s", "Runs")]
             + [head("Whole run")]
-            + [head("Building, calibration, features")]
+            + [head("Building, calibration, features"), head("Peak memory")]
         ],
         [],
     )
@@ -141,7 +141,7 @@ def training_table(group: Group) -> Table:
 def _training_lines(cell: Cell) -> list[list[Td]]:
     twin = Td(NAMES[cell.framework], kind="text", colour=cell.framework)
     if cell.lack:
-        return [[twin, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), Td(MISSING), Td(MISSING)]]
+        return [[twin, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
     runs = [s.run.timings for s in cell.slots]
     count = len(runs)
     lines = []
@@ -154,7 +154,9 @@ def _training_lines(cell: Cell) -> list[list[Td]]:
         row.append(Td(seconds_text(seconds / count)))
         row.append(Td(seconds_text(sum(p["eval_seconds"] for p in same) / count)))
         speeds = [p["images_per_second"] or 0.0 for p in same]
-        row += [Td(_speed(speeds), ""), Td(str(count))] if images else [Td("–"), Td(str(count))]
+        waiting = sum(p.get("waiting_seconds", 0.0) for p in same) / seconds if seconds else 0.0
+        speed = Td(_speed(speeds), f"{waiting:.1%} waiting for images") if images else Td("–")
+        row += [speed, Td(str(count))]
         if index == 0:
             twin_cell = Td(twin.text, kind="text", colour=twin.colour, rows=len(runs[0]["phases"]))
             row.insert(0, twin_cell)
@@ -173,7 +175,18 @@ def _whole(runs: list[dict[str, float]], rows: int) -> list[Td]:
 
     parts = [mean(f"{k}_seconds") for k in ("build", "calibration", "features")]
     texts = " + ".join(seconds_text(p) if p else "0" for p in parts)
-    return [Td(seconds_text(mean("total_seconds")), rows=rows), Td(texts, rows=rows)]
+    cells = [seconds_text(mean("total_seconds")), texts, _memory(runs)]
+    return [Td(text, rows=rows) for text in cells]
+
+
+def _memory(runs: list[dict[str, float]]) -> str:
+    """The most that any of the runs held: the host's, and the device's where there is one."""
+    parts = []
+    for place in ("host", "device"):
+        peaks = [r.get(f"{place}_peak_bytes") for r in runs]
+        if any(peaks):
+            parts.append(f"{place} {max(p or 0 for p in peaks) / 2**30:.1f} GiB")
+    return ", ".join(parts) or "–"
 
 
 def claims_table(setting: Setting, group: Group | None, slots: Latency) -> Table:

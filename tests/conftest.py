@@ -42,7 +42,14 @@ def job_of(phantom, cache, tmp_path):
 
     def job(spec):
         images = image_set(phantom, set_request(spec.protocol, spec.fold, spec.data), cache)
-        return Job(images.folder, tmp_path, images.files[0])
+        return Job(
+            images=images.folder,
+            folder=tmp_path,
+            jpeg=images.files[0],
+            cache=cache,
+            checkpoint=tmp_path / "checkpoint.npz",
+            sources="those of the test",
+        )
 
     return job
 

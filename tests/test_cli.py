@@ -53,6 +53,10 @@ BAD = {
     "no such gpu": (["--gpu", "97"], "requirements-gpu.txt"),
     "no such flag": (["--sweet"], "--sweet"),
     "not a number": (["--jobs", "two"], "--jobs"),
+    "unknown precision": (["--precision", "float16"], "float32, tf32, bfloat16"),
+    "tf32 on a CPU": (["--precision", "tf32"], "tf32 is a mode of NVIDIA GPUs"),
+    "two instead of running": (["--plan", "--calibrate"], "--calibrate"),
+    "calibrating nothing": (["--calibrate", "--suite", "jane", "--variant", "xception"], "--suite"),
     "weights": (["--weights", "imagenet"], "--weights random"),
     "phantom at paper": (
         ["--profile", "paper", "--data", "phantom", "--weights", "random"],
@@ -110,7 +114,21 @@ def test_plan_changes_nothing_and_shows_the_matrix(tmp_path):
     assert lines[0].startswith("profile smoke")
     assert "phase2_epochs 2" in answer.stdout
     assert sum(line.startswith("to run") for line in lines) == 2 * (7 + 2 * 2) + 2 * 9
+    assert lines[-1] == "40 runs, 40 to make; no estimate for this device, --calibrate makes one"
     assert files(tmp_path) == []
+
+
+def test_the_plan_names_the_arithmetic_and_the_runs_differ_by_it(tmp_path):
+    plain, other = (
+        runner("--plan", "--gpu", "none", "--cache", tmp_path, *words).stdout
+        for words in ([], ["--precision", "bfloat16", "--deterministic"])
+    )
+    assert "arithmetic: float32\n" in plain
+    assert "arithmetic: bfloat16, deterministic\n" in other
+    ids = [{line.split()[2] for line in text.splitlines() if line.startswith("to run")}
+           for text in (plain, other)]  # fmt: skip
+    assert len(ids[0]) == len(ids[1]) == 40
+    assert not ids[0] & ids[1]
 
 
 def test_list_names_everything():

@@ -15,7 +15,8 @@ from impl_keras.step import backend
 from tests.synthetic import spec
 from tests.twins import BACKBONES, HEADS, IMAGES, TRAINED, keras_adam, rmsprop_2018
 
-backend.prepare(1)  # as many threads as the specs of other tests want: TensorFlow takes one number
+# as many threads as the specs of other tests want: TensorFlow takes one number
+backend.prepare(spec("keras", threads=1, deterministic=False))
 
 RECIPE = {"adam_beta1": 0.9, "adam_beta2": 0.999, "epsilon": 1e-7, "rmsprop_rho": 0.9}
 
@@ -37,10 +38,11 @@ def test_backbones_have_their_parameter_counts(name):
 @pytest.mark.parametrize("variant", HEADS)
 def test_networks_answer_and_heads_have_their_counts(variant):
     network = small(variant)
-    assert count(network.head.trainable_variables) == HEADS[variant]
+    head = [v for part in network.head_parts for v in part.trainable_variables]
+    assert count(head) == HEADS[variant]
     trained = [v for part in network.parts for v in part.trainable_variables]
     assert count(trained) == TRAINED[variant]
-    assert network.logits(ops.convert_to_tensor(IMAGES), None).shape == (2, 4)
+    assert network.logits(ops.convert_to_tensor(IMAGES)).shape == (2, 4)
 
 
 @pytest.mark.parametrize("name", BACKBONES)
@@ -52,7 +54,7 @@ def test_preprocessing_is_that_of_keras_applications(name):
 
 
 def test_the_seed_decides_the_weights():
-    first, again, other = (small("resnet50", seed=s).head.get_weights()[0] for s in (0, 0, 1))
+    first, again, other = (small("resnet50", seed=s).body.get_weights()[0] for s in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
 
@@ -141,22 +143,23 @@ def test_a_frozen_phase_moves_only_the_head(variant, shape, rng):
     """Jane's heads have dropout, batch normalisation and recurrent layers under the step."""
     network = small(variant)
     features = rng.normal(size=(8, *shape)).astype(np.float32)
-    images = np.zeros((8, 84, 112, 3), np.uint8)
+    keep = rng.random((8, 512)) < 0.7
     labels = np.arange(8, dtype=np.int32) % 4
 
-    def objective(labels, images, features):
-        losses = data_loss(network.logits(images, [features], training=True), labels, 0.1)
+    def objective(labels, features, keep):
+        logits = network.head([features], None, keep, training=True)
+        losses = data_loss(logits, labels, 0.1)
         return ops.mean(losses), ops.sum(losses)
 
     before = [part.get_weights() for part in network.parts]
     optimizer = make_optimizer({"optimizer": "rmsprop", "rate": 0.001}, RECIPE)
-    step = backend.TrainStep(objective, network.parts, [network.head], optimizer)
-    losses = [float(step(labels, images, features)) for _ in range(30)]
+    step = backend.TrainStep(objective, network.parts, network.head_parts, optimizer)
+    losses = [float(step(labels, features, keep)) for _ in range(30)]
     step.sync()
     assert losses[-1] < 0.8 * losses[0]
     for old, new in zip(before[0], network.parts[0].get_weights(), strict=True):
         assert (old == new).all()
-    assert (before[1][0] != network.head.get_weights()[0]).any()
+    assert (before[1][0] != network.body.get_weights()[0]).any()
 
 
 def test_a_compiled_function_may_assign_variables(rng):

@@ -12,7 +12,8 @@ import pytest
 
 from benchmarks import launch
 from benchmarks.console import Console, duration
-from benchmarks.launch import Launcher, expected_devices, real_devices
+from benchmarks.devices import expected_devices, real_devices
+from benchmarks.launch import Launcher
 from benchmarks.plan import Device
 from benchmarks.store import Store
 from benchmarks.worker import RunFailed, Worker, WorkerDied, environment
@@ -30,13 +31,14 @@ class FakeWorker:
     made: list["FakeWorker"] = []
     acts: dict[str, object] = {}
 
-    def __init__(self, framework, device, threads):
-        self.key = (framework, device, threads)
+    def __init__(self, framework, device, threads, deterministic):
+        self.key = (framework, device, threads, deterministic)
         self.open = True
         self.ran = []
         FakeWorker.made.append(self)
 
-    def run(self, spec, job, progress):
+    def run(self, specs, jobs, progress, note):
+        (spec,), (job,) = specs, jobs
         self.ran.append(spec)
         act = FakeWorker.acts.get(spec.variant)
         if isinstance(act, Exception):
@@ -146,7 +148,7 @@ def test_a_real_worker_that_is_killed_is_noticed(plan_of, job_of):
         worker.process.kill()
 
     with pytest.raises(WorkerDied, match="killed by signal 9"):
-        worker.run(run, job_of(run), kill)
+        worker.run([run], [job_of(run)], kill, print)
     worker.close()
 
 
@@ -156,7 +158,8 @@ def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):
     for _ in range(2):
         with pytest.raises(RunFailed, match="the run is for NVIDIA X, PyTorch sees cpu"):
             job = job_of(run)
-            worker.run(dataclasses.replace(run, device="NVIDIA X"), job, lambda *a: None)
+            other = dataclasses.replace(run, device="NVIDIA X")
+            worker.run([other], [job], lambda *a: None, print)
     assert "RuntimeError" in (job.folder / "log.txt").read_text()
     worker.close()
 

@@ -101,7 +101,7 @@ def test_kernels_are_glorot_uniform():
 
 def test_l2_is_on_the_kernels_we_add():
     network = small("cnn_gru")
-    kernels = penalised(network)
+    kernels = penalised(network.head)
     assert len(kernels) == 2 + 2 * 2 + 4 + 1  # dense, 1x1; two small; both directions; softmax
     assert all(k.ndim > 1 for k in kernels)
     backbone = {id(p) for p in network.backbones.parameters()}

@@ -1,0 +1,72 @@
+"""The flags of runner.py. Imports nothing slow: --help must not wait for anything."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+ROOT = Path(__file__).resolve().parent.parent
+INSTEAD = (
+    ("list", "suites, variants, protocols, profiles"),
+    ("plan", "the runs this request means, their time and disk; changes nothing"),
+    ("calibrate", "learn how long its runs take here, from short ones that are thrown away"),
+    ("status", "how far the last request into --out is"),
+    ("report", "write the report of the last request again"),
+    ("validate", "check protocols, every image, every stored run"),
+)
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"runner.py: {message}; see runner.py --help\n")
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Reads "0,1,2"."""
+    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+def parser() -> Parser:
+    """The command line."""
+    p = Parser(
+        prog="runner.py",
+        description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
+        "PyTorch and reports claimed beside measured.",
+        epilog="Exit codes: 0 all done, 1 a run failed, 2 the request is wrong.",
+    )
+    _what(p.add_argument_group("what to run"))
+    _where(p.add_argument_group("with what, and where to"))
+    instead = p.add_argument_group("instead of running").add_mutually_exclusive_group()
+    for name, text in INSTEAD:
+        instead.add_argument(f"--{name}", action="store_true", help=text)
+    return p
+
+
+def _what(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--suite", default="all", help="liang, jane or all (default)")
+    add("--framework", default="both", choices=["keras", "torch", "both"])
+    add("--variant", nargs="+", default=[], metavar="NAME", help="see --list")
+    add("--protocol", default="", metavar="NAME",
+        help="instead of the published one: fixed, cv10, cv10-grouped")  # fmt: skip
+    add("--profile", default="", metavar="NAME",
+        help="paper (default on a GPU) or smoke (default on a CPU)")  # fmt: skip
+    add("--seeds", type=numbers, default=(), metavar="0,1,2")
+    add("--folds", type=numbers, default=(), metavar="0,1", help="of 0 to 9")
+    add("--weights", default="", metavar="SOURCE", help="random")
+    add("--precision", default="float32", metavar="NAME",
+        help="float32 (default), tf32 (GPU only) or bfloat16, alike in both twins")  # fmt: skip
+    add("--deterministic", action="store_true", help="the same bits every time; slower")
+
+
+def _where(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--data", default="auto", metavar="DIR|phantom|auto",
+        help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
+    add("--gpu", default="auto", metavar="N|auto|none")
+    add("--jobs", type=int, default=0, metavar="N",
+        help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
+    add("--out", type=Path, default=ROOT / "reports" / "out", metavar="DIR")
+    add("--cache", type=Path, metavar="DIR", help="default: the user's cache")
+    add("--fresh", action="store_true", help="run again what is done")

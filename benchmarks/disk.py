@@ -1,0 +1,105 @@
+"""How many images a run reads, and how much disk it needs."""
+
+import contextlib
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from protocols import dataset, features
+from protocols.classes import CLASSES
+from protocols.spec import RunSpec
+from protocols.variants import load_variants
+
+SMALL = 50_000  # bytes of a run's specification, log, history and what else is short
+FEATURES = 2048  # of each backbone
+STRIDE = 32  # pixels of the image to one position of its last map
+PARTS = {"train": "images/TRAIN/", "test": "images/TEST/", "originals": dataset.ORIGINALS}
+NO_ROWS = np.array([], np.int64)
+
+
+@cache
+def _all_images(kind: str) -> dict[str, int]:
+    """Images of each part of the data: "train", "test", "originals"."""
+    if kind == "phantom":
+        counts = dataset.PHANTOM_TRAIN, dataset.PHANTOM_TEST, dataset.PHANTOM_ORIGINALS
+        return {name: len(CLASSES) * n for name, n in zip(PARTS, counts, strict=True)}
+    paths = [entry.path for entry in dataset.Source("real", None).entries()]
+    return {name: sum(p.startswith(start) for p in paths) for name, start in PARTS.items()}
+
+
+def counts(spec: RunSpec) -> tuple[int, int]:
+    """Images that the run trains on and tests on; of a grouped fold, the tenth of the originals."""
+    data = spec.data
+    if spec.protocol == "fixed":
+        train, test = (
+            len(CLASSES) * data[f"{part}_per_class"] or _all_images(data["kind"])[part]
+            for part in ("train", "test")
+        )
+        return train, test
+    images = len(CLASSES) * data["per_class"]
+    if spec.protocol == "cv10":
+        return images - round(images / data["n_folds"]), round(images / data["n_folds"])
+    return images, round(_all_images(data["kind"])["originals"] / data["n_folds"])
+
+
+def stored(spec: RunSpec) -> int:
+    """Bytes of the run's folder: float16 probabilities of every epoch, and what is short."""
+    if spec.stage == "latency":
+        return SMALL
+    epochs = sum(phase["epochs"] for phase in spec.phases)
+    return epochs * counts(spec)[1] * len(CLASSES) * 2 + SMALL
+
+
+def checkpoint(parameters: int) -> int:
+    """Bytes of a training run's checkpoint: float32 weights and Adam's two slots, and as much
+    again while a new one is written beside the old."""
+    return 2 * 3 * 4 * parameters
+
+
+def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
+    """Bytes of the decoded sets and stored features that `specs` need and cache `root` lacks.
+
+    Each is named, and counted once.
+    """
+    found, there = {}, _stored_features(root)
+    for spec in specs:
+        name = f"arrays/{spec.data['digest'][:16]}"
+        if not (root / name).is_dir():
+            found[name] = _set_images(spec) * spec.data["height"] * spec.data["width"] * 3
+        if spec.stage == "train" and any(phase["frozen"] for phase in spec.phases):
+            n = sum(counts(spec))
+            for backbone in load_variants()[spec.variant].backbones:
+                name = _named(features.subject(spec, backbone, NO_ROWS, NO_ROWS), n)
+                if name not in there:
+                    found[name] = n * FEATURES * 4 * _positions(spec)
+    return found
+
+
+def _set_images(spec: RunSpec) -> int:
+    if spec.protocol == "fixed":  # the whole set, whatever is drawn from it
+        return sum(_all_images(spec.data["kind"])[part] for part in ("train", "test"))
+    return sum(counts(spec))
+
+
+def _positions(spec: RunSpec) -> int:
+    """What is kept of a map: Liang's heads read its mean, Jane's all of it."""
+    if spec.phases[-1]["phase"] == 2:
+        return 1
+    return -(-spec.data["height"] // STRIDE) * -(-spec.data["width"] // STRIDE)
+
+
+def _named(subject: dict, n: int) -> str:
+    """A name for stored features, but for which images they are of: only how many."""
+    words = {k: v for k, v in subject.items() if k not in ("rows", "train")}
+    return json.dumps(words | {"n": n}, sort_keys=True)
+
+
+def _stored_features(root: Path) -> set[str]:
+    found = set()
+    for path in root.glob(f"features/*-*/{features.INDEX}"):
+        with contextlib.suppress(OSError, ValueError, KeyError):  # damaged ones are made again
+            index = json.loads(path.read_text())
+            found.add(_named(index["subject"], index["n"]))
+    return found

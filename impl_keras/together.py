@@ -1,0 +1,100 @@
+"""Several runs of a head over a frozen CNN as one batched computation: Keras on JAX, jax.vmap.
+
+Each member's losses are those of the run alone (a test holds it in float64).
+"""
+
+from functools import partial
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from impl_keras.models import make_optimizer, penalty
+from impl_keras.step import backend
+from impl_keras.train import KerasTwin
+from protocols.pool import Pool
+from protocols.spec import RunSpec
+
+
+def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
+    """A 1x1 convolution without bias as a matrix product."""
+    return ops.matmul(x, layer.kernel[0, 0])
+
+
+class KerasFolds(KerasTwin):
+    """protocols.training.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
+
+    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+        if backend.NAME != "jax":
+            raise ValueError("Keras trains runs together on JAX only")
+        if not all(phase["frozen"] for phase in specs[0].phases):
+            raise ValueError("only heads over a frozen CNN train together")
+        super().__init__(specs, pool)
+        for layer in self.network.body._flatten_layers():
+            if isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
+                layer.use_cudnn = False  # cuDNN's have no rule for vmap
+            elif isinstance(layer, keras.layers.Conv2D):  # 1x1; a convolution mapped is slow
+                layer.call = partial(_pointwise, layer)
+        heads = [self.network.make_head(spec) for spec in specs]
+        self.members = [[np.array(v) for part in head for v in part.variables] for head in heads]
+
+    def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
+        """See Twin."""
+        if stored is None:
+            raise ValueError("runs that train together read stored features")
+        self.phase, self.reads_images = phase, False
+        self.batches.keep_features(stored)
+        self.dropout = bool(self.recipe["dropout"])
+        parts = self.network.head_parts
+        optimizer = make_optimizer(phase, self.recipe)
+        self.together = backend.TogetherStep(self.loss, parts, parts, optimizer, self.members)
+        self._answers = self.together.mapped(self._log_probabilities)
+        self._penalties = self.together.mapped(lambda: penalty(self.kernels, self.recipe["l2"]))
+
+    def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
+        """See Twin."""
+        self.orders = np.stack(orders)
+        self.keep = None if keep is None else np.stack(keep)
+
+    def step(self, start: int, stop: int) -> Any:
+        """See Twin."""
+        positions = self.orders[:, start:stop]
+        inputs = self.batches.inputs(positions, False)
+        if self.keep is not None:
+            inputs.append(self.keep[:, start:stop])
+        return self.together(self.batches.labels[positions], *inputs)
+
+    def read(self, figures: list[Any]) -> np.ndarray:
+        """See Twin."""
+        rows = [np.stack([ops.convert_to_numpy(v) for v in pair], axis=1) for pair in figures]
+        return np.stack(rows)
+
+    def penalty(self) -> list[float]:
+        """See Twin."""
+        return [float(value) for value in self._penalties()]
+
+    def log_probabilities(self) -> list[np.ndarray]:
+        """See Twin."""
+        test, size = np.stack(self.pool.test), self.recipe["batch_size"]
+        parts = [
+            ops.convert_to_numpy(self._answers(*self.batches.inputs(test[:, i : i + size], False)))
+            for i in range(0, test.shape[1], size)
+        ]
+        return list(np.concatenate(parts, axis=1))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """See Twin."""
+        found = {f"network/{i}": np.array(v) for i, v in enumerate(self.network.variables)}
+        if hasattr(self, "together"):
+            found |= {f"optimizer/{i}": v for i, v in enumerate(self.together.values)}
+        return found
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """See Twin."""
+        for i, variable in enumerate(self.network.variables):
+            if f"network/{i}" in state:
+                variable.assign(state[f"network/{i}"])
+        if "optimizer/0" in state:
+            count = sum(name.startswith("optimizer/") for name in state)
+            self.together.values = [state[f"optimizer/{i}"] for i in range(count)]

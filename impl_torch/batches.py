@@ -1,0 +1,54 @@
+"""A pool's images, labels and stored features as the device reads them."""
+
+import time
+
+import numpy as np
+import torch
+
+from protocols.pool import Pool
+
+
+class Batches:
+    """Fetches batches; a position counts in the pool.
+
+    On a GPU the images lie there as uint8, if `resident`; else each batch is copied from the
+    memory map. Stored features lie in the device's memory.
+    """
+
+    def __init__(self, pool: Pool, device: torch.device, resident: bool) -> None:
+        self.pool, self.device = pool, device
+        self.labels = torch.from_numpy(pool.labels).to(device)
+        self.pixels: torch.Tensor | None = None
+        if resident:
+            self.pixels = torch.from_numpy(pool.images(np.arange(len(pool)))).to(device)
+        self.features: tuple[torch.Tensor, ...] | None = None
+        self.waited = 0.0
+
+    def keep_features(self, stored: list[np.ndarray] | None, dtype: torch.dtype) -> None:
+        """Takes the stored features of the phase, an array a backbone; None for none."""
+        self.features = None
+        if stored is not None:
+            arrays = [torch.from_numpy(np.array(array)) for array in stored]
+            self.features = tuple(array.to(self.device, dtype) for array in arrays)
+        self.waited = 0.0
+
+    def to_device(self, positions: np.ndarray) -> torch.Tensor:
+        """Positions, int64, on the device."""
+        return torch.from_numpy(positions).to(self.device)
+
+    def images(self, positions: np.ndarray, there: torch.Tensor | None = None) -> torch.Tensor:
+        """uint8 (n, h, w, 3) on the device; `there`: the same positions, on the device."""
+        start = time.perf_counter()
+        if self.pixels is None:
+            found = torch.from_numpy(self.pool.images(positions)).to(self.device)
+        else:
+            found = self.pixels[self.to_device(positions) if there is None else there]
+        self.waited += time.perf_counter() - start
+        return found
+
+    def chosen_features(self, there: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Stored features of positions on the device."""
+        start = time.perf_counter()
+        found = tuple(f[there] for f in self.features)
+        self.waited += time.perf_counter() - start
+        return found

@@ -1,0 +1,172 @@
+"""Several runs of a head over a frozen CNN as one batched computation: torch.func.vmap.
+
+The folds and seeds of a variant differ in images and random numbers only; one alone leaves a GPU
+idle. Each member's losses are those of the run alone (a test holds it in float64).
+"""
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+
+from impl_torch.batches import Batches
+from impl_torch.device import autocast, device_of, dtype_of, environment, prepare
+from impl_torch.models import Network, keras_epsilon, make_head, penalised
+from impl_torch.train import TorchTwin, make_optimizer
+from protocols.pool import Pool
+from protocols.spec import RunSpec
+
+
+def _steps(rnn: nn.Module, x: torch.Tensor, direction: str) -> tuple[list[torch.Tensor], Any]:
+    """One direction of a recurrent layer over x (n, t, c): the states by position, the last one.
+
+    nn.LSTM and nn.GRU have no rule for vmap; this is what they compute, with their weights.
+    """
+    w, u, b_w, b_u = (
+        getattr(rnn, f"{name}_l0{direction}")
+        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+    )
+    inputs, states = F.linear(x, w, b_w), []
+    h = c = x.new_zeros(x.shape[0], rnn.hidden_size)
+    positions = range(x.shape[1])
+    for t in reversed(positions) if direction else positions:
+        own, back = inputs[:, t], F.linear(h, u, b_u)
+        if isinstance(rnn, nn.LSTM):
+            i, f, g, o = (own + back).chunk(4, dim=1)
+            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
+            h = o.sigmoid() * c.tanh()
+        else:
+            (r, z, n), (r_back, z_back, n_back) = own.chunk(3, dim=1), back.chunk(3, dim=1)
+            z = (z + z_back).sigmoid()
+            h = (1 - z) * (n + (r + r_back).sigmoid() * n_back).tanh() + z * h
+        states.append(h)
+    return (states[::-1] if direction else states), h
+
+
+def _recurrent(rnn: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What nn.LSTM or nn.GRU (one layer) gives: all states, and the last ones of h."""
+    found = [_steps(rnn, x, d) for d in ("", "_reverse")[: 1 + rnn.bidirectional]]
+    states = torch.cat([torch.stack(s, dim=1) for s, _ in found], dim=2)
+    return states, torch.stack([h for _, h in found])
+
+
+def _pointwise(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
+    """A 1x1 convolution as a matrix product: batched weights make that fast, a convolution not."""
+    return torch.einsum("nchw,oc->nohw", x, conv.weight[:, :, 0, 0])
+
+
+def stackable(head: nn.Module) -> nn.Module:
+    """The head with every layer computed by operations that vmap knows; weights stay."""
+    for module in head.modules():
+        if isinstance(module, nn.LSTM | nn.GRU):
+            module.forward = partial(_recurrent, module)
+        elif isinstance(module, nn.Conv2d):
+            module.forward = partial(_pointwise, module)
+    return head
+
+
+class TorchFolds(TorchTwin):
+    """protocols.training.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
+
+    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+        spec = specs[0]
+        if not all(phase["frozen"] for phase in spec.phases):
+            raise ValueError("only heads over a frozen CNN train together")
+        self.device = device_of(spec)
+        prepare(spec)
+        self.spec, self.recipe, self.pool, self.size = spec, spec.recipe, pool, len(specs)
+        self.batches = Batches(pool, self.device, resident=False)
+        self.network = Network(spec).to(self.device, dtype_of(spec))  # its head is not used
+        self.parameters = sum(v.numel() for v in self.network.state_dict().values())
+        heads = [make_head(s).to(self.device, dtype_of(spec)) for s in specs]
+        self.weights, self.buffers = stack_module_state(heads)
+        self.head = stackable(heads[0])
+        kernels = {id(p) for p in penalised(self.head)}
+        self.kernels = [n for n, p in self.head.named_parameters() if id(p) in kernels]
+        self.labels = self.batches.labels
+
+    def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
+        """See Twin."""
+        if stored is None:
+            raise ValueError("runs that train together read stored features")
+        self.phase, self.steps = phase, 0
+        self.batches.keep_features(stored, dtype_of(self.spec))
+        parameters = [p for p in self.weights.values() if p.requires_grad]
+        self.optimizer = make_optimizer(parameters, phase, self.recipe)
+
+    def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
+        """See Twin."""
+        self.head.train()
+        self.there = self.batches.to_device(np.stack(orders))
+        self.keep = None if keep is None else torch.from_numpy(np.stack(keep)).to(self.device)
+
+    def _logits(self, weights: Any, buffers: Any, features: Any, keep: Any) -> torch.Tensor:
+        """Of one member."""
+        with autocast(self.spec):
+            found = functional_call(self.head, (weights, buffers), (features, None, keep))
+        return found.float() if found.dtype == torch.bfloat16 else found
+
+    def _term(self, weights: dict[str, torch.Tensor]) -> torch.Tensor:
+        """The L2 term of one member."""
+        return self.recipe["l2"] * sum(weights[name].square().sum() for name in self.kernels)
+
+    def _loss(self, weights: Any, buffers: Any, features: Any, labels: Any, keep: Any) -> Any:
+        """Of one member: what its step minimises, and its figures."""
+        logits = self._logits(weights, buffers, features, keep)
+        smoothing = self.recipe["label_smoothing"]
+        loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
+        right = (logits.argmax(1) == labels).sum()
+        figures = torch.stack([loss.detach() * len(labels), right])
+        return loss + self._term(weights), figures
+
+    def step(self, start: int, stop: int) -> torch.Tensor:
+        """See Twin."""
+        there = self.there[:, start:stop]
+        keep = None if self.keep is None else self.keep[:, start:stop]
+        loss = vmap(self._loss, in_dims=(0, 0, 0, 0, None if keep is None else 0))
+        features = self.batches.chosen_features(there)
+        losses, figures = loss(self.weights, self.buffers, features, self.labels[there], keep)
+        self.optimizer.zero_grad(set_to_none=True)
+        losses.sum().backward()
+        self.steps += 1
+        if self.phase["optimizer"] == "adam":
+            epsilon = keras_epsilon(self.recipe["epsilon"], self.recipe["adam_beta2"], self.steps)
+            self.optimizer.param_groups[0]["eps"] = epsilon
+        self.optimizer.step()
+        return figures
+
+    def read(self, figures: list[torch.Tensor]) -> np.ndarray:
+        """See Twin."""
+        return torch.stack(figures).cpu().numpy()
+
+    @torch.no_grad()
+    def penalty(self) -> list[float]:
+        """See Twin."""
+        if not self.recipe["l2"]:
+            return [0.0] * self.size
+        return vmap(self._term)(self.weights).tolist()
+
+    @torch.no_grad()
+    def log_probabilities(self) -> list[np.ndarray]:
+        """See Twin."""
+        self.head.eval()
+        there = self.batches.to_device(np.stack(self.pool.test))
+        answer = vmap(partial(self._logits, keep=None))
+        parts = [
+            answer(self.weights, self.buffers, self.batches.chosen_features(positions))
+            for positions in there.split(self.recipe["batch_size"], dim=1)
+        ]
+        return list(torch.cat(parts, dim=1).log_softmax(2).cpu().numpy())
+
+    def _network_state(self) -> dict[str, torch.Tensor]:
+        backbones = {f"backbones/{k}": v for k, v in self.network.backbones.state_dict().items()}
+        heads = {f"heads/{k}": v for k, v in (self.weights | self.buffers).items()}
+        return backbones | heads
+
+    def environment(self) -> dict[str, Any]:
+        """See Twin."""
+        return environment(self.spec) | {"engine": f"eager, {self.size} runs together (vmap)"}

@@ -1,0 +1,89 @@
+"""Checkpoints: a run that was killed goes on where it was, or says why it can't.
+
+One .npz a job, read without unpickling: every array of the twin's state, the history so far, and
+a JSON text. Written aside and renamed. A file cut short or altered is found by its checksums.
+"""
+
+import json
+import os
+import time
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+AT_EPOCH, INSIDE_EPOCH = 30.0, 300.0  # seconds since the last one
+META = "meta"
+WORDS = {
+    "format": "is of another format",
+    "runs": "is of another run",
+    "pixels": "was made from other images",
+    "sources": "was written by other sources of this suite",
+    "versions": "was written with other versions",
+}
+
+
+class CheckpointRefused(RuntimeError):
+    """It is not of this run, these images, these sources or versions, or it is damaged."""
+
+
+@dataclass
+class Checkpoints:
+    """The checkpoint file of one job.
+
+    `identity`: what must be equal to go on: the run's id (each of those trained together), the
+    SHA-256 of the pixels, the digest of the sources, the versions of the packages.
+    """
+
+    path: Path
+    identity: dict[str, Any]
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)
+    last: float = field(default_factory=time.monotonic)
+
+    def due(self, inside: bool) -> bool:
+        """Whether it is time for one: `inside` an epoch, or at its beginning."""
+        return time.monotonic() - self.last >= self.pauses[inside]
+
+    def save(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
+        """Writes `arrays` and the JSON `meta` whole, or leaves the file as it was."""
+        words = {"format": FORMAT, **self.identity}
+        text = json.dumps({"identity": words, "meta": meta})
+        part = self.path.with_name(self.path.name + ".part")
+        with part.open("wb") as file:
+            np.savez(file, **arrays, **{META: np.frombuffer(text.encode(), np.uint8)})
+        os.replace(part, self.path)
+        self.last = time.monotonic()
+
+    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Arrays and meta; None if there is no file. Raises CheckpointRefused."""
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                text = json.loads(file[META].tobytes())
+                self._check(text["identity"])
+                arrays = {name: file[name] for name in file.files if name != META}
+                return arrays, text["meta"]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+            raise self._refused(f"is damaged ({error})") from error
+
+    def _check(self, written: dict[str, Any]) -> None:
+        for key, expected in {"format": FORMAT, **self.identity}.items():
+            if written.get(key) != expected:
+                more = _difference(written.get(key), expected) if key == "versions" else ""
+                raise self._refused(WORDS[key] + more)
+
+    def _refused(self, why: str) -> CheckpointRefused:
+        return CheckpointRefused(f"the checkpoint {self.path.name} {why}")
+
+
+def _difference(written: dict[str, str], expected: dict[str, str]) -> str:
+    found = [
+        f"{name} {written.get(name, 'none')}, here {expected.get(name, 'none')}"
+        for name in sorted({*written, *expected})
+        if written.get(name) != expected.get(name)
+    ]
+    return f" ({'; '.join(found)})"

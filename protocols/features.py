@@ -1,0 +1,101 @@
+"""What frozen backbones say of the images: computed once, stored, shared by the runs that need it.
+
+float32, in `cache/features/<subject>-<state>/`: the subject is what the numbers mean, the state
+the versions and sources that computed them; another state of a subject replaces it.
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocols.files import aside
+from protocols.spec import RunSpec
+
+VALUES, INDEX = "features.npy", "index.json"
+
+
+def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -> dict[str, Any]:
+    """What one backbone's features of the set's images number `rows` depend on.
+
+    Random weights depend on the seed, and through their calibration on the training part.
+    """
+    words = {
+        "backbone": backbone,
+        "pooled": spec.phases[-1]["phase"] == 2,  # Liang's heads read the mean, Jane's the map
+        "data": spec.data["digest"],
+        "rows": _sha256(rows.astype(np.int64).tobytes()),
+        "weights": spec.weights,
+        "batch_size": spec.recipe["batch_size"],
+    }
+    for name in ("framework", "backend", "device", "precision", "threads", "deterministic"):
+        words[name] = getattr(spec, name)
+    if spec.weights["source"] == "random":
+        words["seed"] = spec.seed
+        words["train"] = _sha256(train.astype(np.int64).tobytes())
+        words["calibration_images"] = spec.recipe["calibration_images"]
+    return words
+
+
+def stored(
+    cache: Path,
+    subject: dict[str, Any],
+    state: dict[str, Any],
+    compute: Iterator[np.ndarray],
+    n: int,
+) -> tuple[np.ndarray, bool]:
+    """float32 (n, ...) memory-mapped, and whether it was there.
+
+    `compute` gives the features of the n images in order, batch by batch; it is read only if
+    they are not there, or if their SHA-256 is not the one written down with them.
+    """
+    name, root = _digest(subject), cache / "features"
+    folder = root / f"{name}-{_digest(state)}"
+    found = _whole(folder)
+    if not found:
+        for old in root.glob(f"{name}-*"):
+            if old.suffix == "":  # a folder that is being written has one
+                shutil.rmtree(old, ignore_errors=True)
+        with aside(folder, finished=partial(_whole, n=n)) as work:
+            _write(work, compute, n, {"subject": subject, "state": state})
+    return np.load(folder / VALUES, mmap_mode="r"), found
+
+
+def _whole(folder: Path, n: int | None = None) -> bool:
+    try:
+        index = json.loads((folder / INDEX).read_text())
+        with (folder / VALUES).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return False
+    return index["sha256"] == digest and n in (None, index["n"])
+
+
+def _write(folder: Path, compute: Iterator[np.ndarray], n: int, words: dict[str, Any]) -> None:
+    values, done = None, 0
+    for batch in compute:
+        if values is None:
+            shape = (n, *batch.shape[1:])
+            values = np.lib.format.open_memmap(folder / VALUES, "w+", np.float32, shape)
+        values[done : done + len(batch)] = batch
+        done += len(batch)
+    if values is None or done != n:
+        raise ValueError(f"features of {done} images, {n} wanted")
+    values.flush()
+    with (folder / VALUES).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    index = {"n": n, "sha256": digest, **words}
+    (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True))
+
+
+def _digest(words: dict[str, Any]) -> str:
+    return _sha256(json.dumps(words, sort_keys=True).encode())[:16]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

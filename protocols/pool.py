@@ -1,0 +1,54 @@
+"""The images that the runs of one job read, and who trains and tests on which."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.images import ImageSet
+from protocols.spec import RunSpec
+from protocols.splits import split
+
+
+@dataclass(frozen=True)
+class Pool:
+    """n images of a decoded set. A position counts within the pool, from 0.
+
+    `pixels` uint8 (all of the set, h, w, 3), memory-mapped; image p of the pool is
+    pixels[rows[p]]. `labels` int64 (n,). `train` and `test`: positions, one array a run.
+    """
+
+    pixels: np.ndarray
+    rows: np.ndarray
+    ids: list[str]
+    labels: np.ndarray
+    train: list[np.ndarray]
+    test: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def images(self, positions: np.ndarray) -> np.ndarray:
+        """uint8 (*positions.shape, h, w, 3)."""
+        return self.pixels[self.rows[positions]]
+
+
+def make_pool(images: ImageSet, specs: list[RunSpec]) -> Pool:
+    """The pool of runs over one decoded set. ValueError unless all train on equally many."""
+    parts = [split(images, spec) for spec in specs]
+    rows = np.unique(np.concatenate([part for pair in parts for part in pair]))
+    train = [np.searchsorted(rows, pair[0]) for pair in parts]
+    if len({len(part) for part in train}) != 1:
+        raise ValueError("runs that train together need training parts of one size")
+    return Pool(
+        pixels=images.pixels,
+        rows=rows,
+        ids=[images.ids[i] for i in rows],
+        labels=images.labels[rows],
+        train=train,
+        test=[np.searchsorted(rows, pair[1]) for pair in parts],
+    )
+
+
+def in_batches(positions: np.ndarray, size: int) -> list[np.ndarray]:
+    """`positions` in order, `size` at a time; the last batch is kept, smaller."""
+    return [positions[i : i + size] for i in range(0, len(positions), size)]

@@ -1,0 +1,110 @@
+"""What a twin brings to training, and what is asked of it before and in every epoch."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from protocols.pool import Pool
+from protocols.seeds import dropout_keep, epoch_order
+from protocols.spec import RunSpec
+
+Phase = dict[str, Any]
+
+
+class OutOfMemory(RuntimeError):
+    """The device can't hold the run at its batch size."""
+
+
+class Twin(Protocol):
+    """Networks on their device, one a member; positions count in the pool."""
+
+    waited: float  # seconds spent fetching batches since the phase began
+    parameters: int  # of one network, moving statistics counted
+
+    def calibrate(self, batches: list[np.ndarray]) -> None:
+        """Sets the moving statistics of random backbones from batches of positions."""
+
+    def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
+        """What the head reads of backbone `number`: float32 (len(positions), ...), frozen."""
+
+    def begin_phase(self, phase: Phase, stored: list[np.ndarray] | None) -> None:
+        """Freezes or thaws the backbones, makes the phase's optimiser.
+
+        `stored`: the features of the whole pool, an array a backbone; None trains through the
+        backbones, frozen or not.
+        """
+
+    def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
+        """Positions in the epoch's order, a member each, and the units that dropout keeps."""
+
+    def step(self, start: int, stop: int) -> Any:
+        """One update of each member on orders[start:stop]; figures that stay on the device."""
+
+    def read(self, figures: list[Any]) -> np.ndarray:
+        """Of steps: float32 (steps, members, 2), the batch's summed data loss and number right."""
+
+    def penalty(self) -> list[float]:
+        """The L2 term of each member."""
+
+    def log_probabilities(self) -> list[np.ndarray]:
+        """Of each member's test part, float32 (n, 4), inference mode."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """ "network/..." and "optimizer/...": all that a later step depends on."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Takes what `state` gave, or the network's part of it."""
+
+    def spare_memory(self) -> bool:
+        """Gives up what the device holds for speed only; whether there was anything."""
+
+    def device_peak(self) -> int | None:
+        """The most device memory held at once, in bytes; None on a CPU."""
+
+    def environment(self) -> dict[str, Any]:
+        """env.json."""
+
+
+def begin_epoch(specs: list[RunSpec], pool: Pool, twin: Twin, phase: int, epoch: int) -> int:
+    """Draws an epoch's order and dropout for every member; the number of images."""
+    orders, keep = [], []
+    for spec, train in zip(specs, pool.train, strict=True):
+        orders.append(train[epoch_order(spec.seed, phase, epoch, len(train))])
+        if rate := spec.recipe["dropout"]:
+            shape = len(train), spec.recipe["projection_units"]
+            keep.append(dropout_keep(spec.seed, spec.fold, phase, epoch, shape, rate))
+    twin.begin_epoch(orders, keep or None)
+    return len(orders[0])
+
+
+def check_memory(specs: list[RunSpec], pool: Pool, twin: Twin) -> None:
+    """Tries the first step of the last phase, if that is thawed, and takes it back.
+
+    Raises OutOfMemory. What the device holds for speed only is given up first.
+    """
+    phase = specs[0].phases[-1]
+    if phase["frozen"]:  # runs on stored features
+        return
+    before = twin.state()
+    size = specs[0].recipe["batch_size"]
+    while True:
+        try:
+            twin.begin_phase(phase, None)
+            n = begin_epoch(specs, pool, twin, phase["phase"], 1)
+            twin.read([twin.step(0, min(size, n))])
+            break
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            if not twin.spare_memory():
+                raise OutOfMemory(
+                    f"{specs[0].variant} at batch {size} needs more memory than {specs[0].device} "
+                    "has free; take a larger GPU, or end what else runs on it"
+                ) from error
+    twin.restore({name: v for name, v in before.items() if name.startswith("network/")})
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a framework's error says that the device's memory is full."""
+    text = f"{type(error).__name__}: {error}"
+    return any(w in text for w in ("OutOfMemory", "out of memory", "RESOURCE_EXHAUSTED", "OOM"))

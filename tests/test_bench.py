@@ -1,0 +1,297 @@
+"""The benchmarks: ratios, the report's section, and peers that really train."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import synthetic
+
+from benchmarks.paired import compared, paired, timed
+from benchmarks.peers.process import PeerProcess
+from benchmarks.store import ROOT, Store
+from benchmarks.trial import decoded, take_sample
+from protocols import dataset
+from protocols.classes import CLASSES
+from reports import benchmarks
+from reports.build import build
+
+
+class Fixture:
+    """pytest-benchmark's fixture with a clock of its own."""
+
+    def __init__(self, own, off=False):
+        self.own, self.off, self.extra_info, self.stats = iter(own), off, {}, None
+
+    def pedantic(self, target, setup, teardown, rounds, warmup_rounds):
+        data = []
+        for _ in range(warmup_rounds + rounds):
+            setup()
+            target()
+            teardown()
+            data.append(next(self.own))
+        if not self.off:
+            self.stats = SimpleNamespace(stats=SimpleNamespace(data=data[warmup_rounds:]))
+
+
+def test_ratios_are_those_of_each_round():
+    peer = iter([50.0, 1.0, 4.0, 2.0])  # the first is the warm-up
+    fixture = Fixture([100.0, 2.0, 2.0, 6.0])
+    paired(fixture, lambda: None, {"other": lambda: next(peer)}, 3, aims={"other": 1.5}, what="x")
+    (found,) = fixture.extra_info.pop("peers")
+    assert found["ratio"] == {"median": 2.0, "low": 0.5, "high": 3.0}  # 2/1, 2/4, 6/2
+    assert (found["name"], found["aim"], found["seconds"]) == ("other", 1.5, 2.0)
+    assert fixture.extra_info == {"what": "x", "rounds": 3, "ours": 2.0}
+
+
+def test_the_median_ratio_is_not_the_ratio_of_the_medians():
+    found = compared([1.0, 10.0, 100.0], [1.0, 1.0, 200.0])
+    assert found["ratio"]["median"] == 1.0
+    assert found["seconds"] == 1.0  # ours: 10
+
+
+def test_who_comes_first_changes_with_the_rounds():
+    played = []
+    peers = {name: lambda name=name: played.append(name) or 1.0 for name in "ab"}
+    paired(Fixture([1.0] * 4), lambda: played.append("ours"), peers, 3)
+    assert "".join(n[0] for n in played) == "abo" + "oab" + "abo" + "oab"
+
+
+def test_without_measuring_everything_runs_once():
+    fixture = Fixture([1.0] * 9, off=True)
+    paired(fixture, lambda: None, {"other": timed(lambda: None)}, 1)
+    assert fixture.extra_info == {}
+
+
+def test_a_peer_that_fails_says_why():
+    with pytest.raises(RuntimeError, match="no attribute 'missing'"):
+        PeerProcess("process", "missing")
+
+
+@pytest.fixture(scope="module")
+def sample(phantom, tmp_path_factory):
+    return take_sample(phantom, 8, tmp_path_factory.mktemp("sample"))
+
+
+def test_ours_and_the_peers_get_the_same_files(sample, tmp_path):
+    links = sorted(sample.folder.rglob("*.jpeg"))
+    assert sample.count == len(links) == 8
+    assert {path.parent.name for path in links} == set(CLASSES)
+    found = decoded(sample, synthetic.spec("torch"), tmp_path)
+    assert np.bincount(found.labels[found.part == "train"]).tolist() == [2, 2, 2, 2]
+    served = {
+        Path(p).name for p, part in zip(found.files, found.part, strict=True) if part == "train"
+    }
+    assert served == {path.name for path in links}
+
+
+def test_a_sample_is_never_larger_than_the_images(phantom, tmp_path):
+    assert take_sample(phantom, 10_000, tmp_path).count == 4 * dataset.PHANTOM_TRAIN
+
+
+LOSSES = """
+import json, sys
+from importlib import import_module
+module, function, words, epochs = sys.argv[1:]
+train = getattr(import_module(f"benchmarks.peers.{module}"), function)(**json.loads(words))
+print(json.dumps([float(train()) for _ in range(int(epochs))]))
+"""
+
+
+def losses(module, function, epochs=6, **words):
+    """In a process of its own, as the benchmarks have it."""
+    command = [sys.executable, "-c", LOSSES, module, function, json.dumps(words), str(epochs)]
+    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def tiny(framework, variant):
+    run = synthetic.spec(framework, variant, fold=0 if variant.startswith("cnn") else None)
+    values = json.loads(run.to_json())
+    values["data"] |= {"height": 80, "width": 80}
+    return json.dumps(values)
+
+
+@pytest.mark.parametrize(
+    "framework, variant, phase",
+    [
+        ("torch", "resnet50", 0),
+        pytest.param("torch", "resnet50", 1, marks=pytest.mark.slow),
+        pytest.param("torch", "xception_resnet50_lstm", 0, marks=pytest.mark.slow),
+        pytest.param("torch", "cnn_gru", 0, marks=pytest.mark.slow),
+        pytest.param("keras", "inception_v3", 1, marks=pytest.mark.slow),
+        pytest.param("keras", "xception_resnet50_lstm", 0, marks=pytest.mark.slow),
+        pytest.param("keras", "cnn_lstm", 0, marks=pytest.mark.slow),
+    ],
+)
+def test_plain_epochs_learn(framework, variant, phase, sample):
+    words = {"spec": tiny(framework, variant), "phase": phase, "folder": str(sample.folder)}
+    found = losses(f"plain_{framework}", "epoch", **words)
+    assert np.isfinite(found).all()
+    assert min(found[1:]) < found[0]
+
+
+@pytest.mark.parametrize(
+    "module, words",
+    [
+        ("plain_torch", {}),
+        pytest.param("plain_keras", {"by_fit": True}, marks=pytest.mark.slow),
+        pytest.param("plain_keras", {"by_fit": False}, marks=pytest.mark.slow),
+    ],
+)
+def test_heads_alone_learn_what_they_are_given(module, words):
+    framework = module.removeprefix("plain_")
+    found = losses(module, "head_alone", spec=tiny(framework, "resnet50_lstm"), images=8, **words)
+    assert min(found[1:]) < found[0]
+
+
+@pytest.mark.slow
+def test_timms_steps_train():
+    found = losses("timm_script", "train_steps", epochs=3, spec=tiny("torch", "resnet50"), steps=1)
+    assert np.isfinite(found).all()
+    assert len(set(found)) == 3
+
+
+def made_up():
+    """A JSON as `make bench` writes it."""
+    peer = {"name": "plain <Keras>", "aim": 0.02, "seconds": 6.5}
+    peer["ratio"] = {"median": 0.0123, "low": 0.011, "high": 0.02}
+    slow = {"name": "bare loop", "aim": 1.0, "seconds": 9.0}
+    slow["ratio"] = {"median": 1.25, "low": 1.1, "high": 12.4}
+    common = {"unit": "64 images", "size": "120×160", "data": "phantom", "rounds": 5}
+    first = {"what": "Phase-1 epoch", "framework": "keras", "ours": 0.08, "peers": [peer, slow]}
+    answer = {
+        "what": "Answer, X",
+        "framework": "torch",
+        "ours": 0.03,
+        "peers": [slow | {"aim": None}],
+    }
+    answer |= {"engine": "folded", "engines": {"eager": 0.04, "folded": 0.03}}
+    machine = {"device": "A made-up processor", "cores": 2, "keras_backend": "tensorflow"}
+    return {
+        "machine_info": machine | {"versions": {"torch": "2.0"}, "load_before": 0.2},
+        "datetime": "2026-01-02T03:04:05",
+        "benchmarks": [
+            {"fullname": "benchmarks/bench_phase1.py::test_cnn", "extra_info": common | first},
+            {"fullname": "benchmarks/bench_latency.py::test_answer", "extra_info": common | answer},
+        ],
+    }
+
+
+def speed_page(out, content=None):
+    if content is not None:
+        text = content if isinstance(content, str) else json.dumps(content)
+        (out / benchmarks.NAME).write_text(text)
+    build(Store(out), [], out)
+    page = (out / "speed.html").read_text()
+    return page[page.index('id="benchmarks"') :]
+
+
+@pytest.fixture
+def unpublished(monkeypatch, tmp_path):
+    monkeypatch.setattr(benchmarks, "PUBLISHED", tmp_path / "none.json")
+
+
+def test_the_speed_page_shows_the_benchmarks(tmp_path):
+    page = speed_page(tmp_path, made_up())
+    text = re.sub(r"<[^>]+>", " ", page)
+    for part in (
+        "Phase 1: frozen backbones", "A made-up processor, 2 CPU cores", "120×160 pixels",
+        "images: phantom", "torch 2.0", "2026-01-02", "0.2", "80\u202fms", "0.012", "0.011 – 0.02",
+        "reached", "1.25", "1.10 – 12", "missed", "Every number: benchmarks.json", "eager 40\u202fms",
+    ):  # fmt: skip
+        assert part in text, part
+    assert "plain &lt;Keras&gt;" in page
+    assert "<Keras>" not in page
+
+
+@pytest.mark.usefixtures("unpublished")
+def test_without_benchmarks_the_page_names_the_command(tmp_path):
+    assert "make bench" in speed_page(tmp_path)
+
+
+def test_published_benchmarks_stand_in(tmp_path, monkeypatch):
+    published = tmp_path / "published.json"
+    published.write_text(json.dumps(made_up()))
+    monkeypatch.setattr(benchmarks, "PUBLISHED", published)
+    page = speed_page(tmp_path)
+    assert "Phase-1 epoch" in page
+    assert 'href="benchmarks.json"' not in page  # the file is not beside the page
+
+
+def without(path, content):
+    *way, last = path
+    inner = content
+    for key in way:
+        inner = inner[key]
+    del inner[last]
+    return content
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[1, 2]",
+        "null",
+        '{"benchmarks": 3}',
+        '{"benchmarks": [], "machine_info": {"node": "x"}}',
+        {"benchmarks": [{"fullname": "a", "extra_info": {}, "stats": {}}], "machine_info": {}},
+        without(["benchmarks", 0, "extra_info", "ours"], made_up()),
+        without(["benchmarks", 0, "extra_info", "peers", 0, "ratio"], made_up()),
+        made_up() | {"machine_info": None},
+    ],
+)
+def test_a_damaged_or_foreign_file_becomes_a_sentence(tmp_path, content):
+    page = speed_page(tmp_path, content)
+    assert "make bench writes it anew" in page
+    assert "<table" not in page
+
+
+def test_no_page_names_a_folder(tmp_path):
+    content = made_up()
+    content["benchmarks"][0]["extra_info"]["note"] = "read from /home/somebody/images"
+    assert "somebody" not in speed_page(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "ratio, low, aim, word",
+    [(0.9, 0.8, 1.0, "reached"), (1.02, 0.97, 1.0, "within the range"), (1.2, 1.1, 1.0, "missed")],
+)
+def test_what_is_said_of_a_ratio(ratio, low, aim, word):
+    assert benchmarks.verdict(benchmarks.Peer("x", 1.0, ratio, low, 2.0, aim)) == word
+
+
+@pytest.mark.parametrize(
+    "ratio, text", [(0.01234, "0.012"), (0.5, "0.50"), (1.0, "1.00"), (12.3, "12"), (1234, "1,234")]
+)
+def test_ratios_as_written(ratio, text):
+    assert benchmarks.ratio_text(ratio) == text
+
+
+def test_every_benchmark_has_its_title_in_the_report():
+    files = {path.stem for path in (ROOT / "benchmarks").glob("bench_*.py")}
+    assert files == set(benchmarks.TITLES)
+
+
+@pytest.mark.slow
+def test_a_benchmark_runs_and_writes_its_json(tmp_path):
+    path = tmp_path / "found.json"
+    words = ["--bench-size", "64x64", "--bench-frozen-images", "8", "--bench-rounds", "2"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words,
+         "--bench-data", "phantom", "benchmarks/bench_data.py", f"--benchmark-json={path}"],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    (found,) = json.loads(path.read_text())["benchmarks"]
+    assert found["extra_info"]["data"] == "phantom"
+    assert found["extra_info"]["ours"] == found["stats"]["median"]
+    page = speed_page(tmp_path, path.read_text())
+    assert "Decode and build the cache" in page

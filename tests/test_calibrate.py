@@ -1,0 +1,137 @@
+"""--calibrate runs little, through the launcher, and keeps nothing; the flags reach the runs."""
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks import calibrate, disk, plan, words
+from benchmarks.console import Console
+from benchmarks.estimates import Estimates
+from benchmarks.plan import Selection, make_plan, set_request, together
+from benchmarks.store import Run
+from protocols.errors import RequestError
+from protocols.variants import load_variants
+from tests.conftest import CPU
+from tests.test_cli import runner
+
+NEEDED = {
+    ("xception",): ["xception"],
+    ("resnet50_lstm",): ["resnet50", "xception", "xception_lstm"],
+    ("xception_lstm",): ["xception_lstm"],
+    ("xception_resnet50_lstm",): ["resnet50", "xception", "xception_lstm"],
+    ("cnn_gru", "cnn_lstm"): ["cnn_lstm", "cnn_gru"],
+    tuple(load_variants()): [
+        "inception_v3", "resnet50", "xception", "xception_lstm", "cnn_lstm", "cnn_gru",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("names", NEEDED)
+def test_calibration_runs_only_what_is_needed(names):
+    variants = [load_variants()[name] for name in names]
+    assert calibrate.needed(variants) == NEEDED[names]
+
+
+@pytest.mark.parametrize("profile", ["smoke", "paper"])
+@pytest.mark.parametrize("protocol", ["", "cv10-grouped"])
+def test_calibration_is_short_alike_in_size_and_never_a_result(profile, protocol):
+    chosen = Selection(profile=profile, protocol=protocol, folds=(3,), precision="bfloat16")
+    kind = "phantom" if profile == "smoke" else "real"
+    planned = make_plan(chosen, kind, CPU, cores=2)
+    short = calibrate.short_specs(chosen, kind, CPU, cores=2)
+    assert not {s.id for s in short} & {s.id for s in planned}
+    assert len(short) == len({s.id for s in short}) == 2 * 6 * 2
+    by_name = {(s.framework, s.variant, s.stage): s for s in planned}
+    for spec in short:
+        like = by_name[spec.framework, spec.variant, spec.stage]
+        same = ("backend", "device", "precision", "threads", "deterministic", "weights", "protocol")
+        assert all(getattr(spec, name) == getattr(like, name) for name in same)
+        assert (spec.data["height"], spec.data["width"]) == (
+            like.data["height"],
+            like.data["width"],
+        )
+        digest = plan.set_digest(kind, set_request(spec.protocol, spec.fold, spec.data))
+        assert spec.data["digest"] == digest
+        if spec.stage == "latency":
+            assert (spec.recipe["latency_repeats"], spec.recipe["cold_repeats"]) == (3, 1)
+            continue
+        assert sum(disk.counts(spec)) <= 24 * 4 + 34
+        assert all(phase["epochs"] == 2 for phase in spec.phases)
+
+
+def test_what_trains_together_is_calibrated_together(monkeypatch):
+    imagenet = {"source": "imagenet", "digest": "e" * 64}
+    monkeypatch.setattr(plan, "chosen_weights", lambda *_: imagenet)
+    chosen = Selection(suite="jane", variants=("cnn_gru",), profile="paper", seeds=(0, 1))
+    short = calibrate.short_specs(chosen, "real", CPU, cores=2)
+    sizes = {(specs[0].framework, specs[0].stage): len(specs) for specs in together(short)}
+    assert sizes["torch", "train"] == 2 * 10
+    assert sizes["keras", "train"] == sizes["keras", "latency"] == 1
+    assert len(short) == 20 + 3
+
+
+class FakeLauncher:
+    """Notes what it is given; the first run fails if told so."""
+
+    made: list["FakeLauncher"] = []
+    fails = False
+
+    def __init__(self, store, source, devices, cache, console, jobs, *, estimates):
+        self.store, self.cache, self.jobs, self.estimates = store, cache, jobs, estimates
+        FakeLauncher.made.append(self)
+
+    def prepare(self, todo):
+        assert self.store.out.is_dir()
+
+    def run(self, todo):
+        self.todo = todo
+        states = ["failed" if self.fails and spec is todo[0] else "done" for spec in todo]
+        return [Run(s, self.store.out, state) for s, state in zip(todo, states, strict=True)]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_calibration_goes_through_the_launcher_and_keeps_no_run(
+    fails, phantom, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setattr(calibrate, "Launcher", FakeLauncher)
+    monkeypatch.setattr(FakeLauncher, "fails", fails)
+    chosen = Selection(variants=("resnet50_lstm",), frameworks=("torch",))
+    console, estimates = Console(), Estimates(tmp_path / "cache", 2)
+    code = calibrate.calibrate(chosen, phantom, CPU, 2, console, estimates)
+    assert code == int(fails)
+    launcher = FakeLauncher.made[-1]
+    assert not launcher.store.out.exists()
+    assert launcher.estimates is estimates
+    assert (launcher.jobs, launcher.cache) == (2, estimates.cache)
+    assert [s.variant for s in launcher.todo] == ["resnet50", "xception", "xception_lstm"] * 2
+    said = capsys.readouterr().out
+    assert "6 short runs of resnet50, xception, xception_lstm" in said
+    assert str(estimates.folder) in said
+
+
+def test_every_flag_of_precision_reaches_the_specs():
+    for precision in plan.PRECISIONS:
+        devices = {f: replace(d, name="NVIDIA X", index=0) for f, d in CPU.items()}
+        chosen = Selection(precision=precision, deterministic=True)
+        specs = make_plan(chosen, "phantom", devices, cores=2)
+        assert {(s.precision, s.deterministic) for s in specs} == {(precision, True)}
+
+
+@pytest.mark.parametrize(
+    ("precision", "sentence"),
+    [("tf32", "a mode of NVIDIA GPUs"), ("float16", "--precision one of")],
+)
+def test_a_precision_that_cannot_be_had_is_refused(precision, sentence):
+    with pytest.raises(RequestError, match=sentence):
+        make_plan(Selection(precision=precision), "phantom", CPU, cores=2)
+
+
+@pytest.mark.slow
+def test_calibration_for_real_lets_the_plan_tell(tmp_path, cache):
+    request = ["--suite", "liang", "--variant", "resnet50", "--framework", "torch"]
+    where = ["--gpu", "none", "--data", "phantom", "--cache", tmp_path, "--out", tmp_path / "out"]
+    assert runner("--plan", *request, *where).stdout.count(words.NO_ESTIMATE) == 3
+    answer = runner("--calibrate", *request, *where, limit=1000)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert not (tmp_path / "out").exists()
+    assert words.NO_ESTIMATE not in runner("--plan", *request, *where).stdout

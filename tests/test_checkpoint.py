@@ -1,0 +1,259 @@
+"""Checkpoints: written whole, refused with a sentence, and runs that go on from them."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+
+from protocols import training
+from protocols import twin as twin_of
+from protocols.checkpoint import CheckpointRefused, Checkpoints
+from protocols.contract import HISTORY
+from protocols.pool import Pool
+from tests.synthetic import spec
+
+IDENTITY = {
+    "runs": ["a-run"],
+    "pixels": "0" * 64,
+    "sources": "those",
+    "versions": {"torch": "2.15", "numpy": "2.4"},
+}
+ARRAYS = {"network/a": np.arange(6.0), "optimizer/steps": np.array(3)}
+
+
+@pytest.fixture
+def path(tmp_path):
+    Checkpoints(tmp_path / "run.npz", IDENTITY).save(ARRAYS, {"at": {"step": 2}})
+    return tmp_path / "run.npz"
+
+
+def test_what_was_saved_is_loaded(path):
+    arrays, meta = Checkpoints(path, IDENTITY).load()
+    assert {name: value.tolist() for name, value in arrays.items()} == {
+        "network/a": [0, 1, 2, 3, 4, 5],
+        "optimizer/steps": 3,
+    }
+    assert meta == {"at": {"step": 2}}
+
+
+def test_no_file_is_no_checkpoint(tmp_path):
+    assert Checkpoints(tmp_path / "none.npz", IDENTITY).load() is None
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"runs": ["another"]}, "is of another run"),
+        ({"pixels": "1" * 64}, "was made from other images"),
+        ({"sources": "new"}, "was written by other sources of this suite"),
+        (
+            {"versions": {"torch": "2.16", "numpy": "2.4"}},
+            r"was written with other versions \(torch 2.15, here 2.16\)",
+        ),
+    ],
+)
+def test_a_foreign_one_is_refused_with_a_sentence(path, changed, sentence):
+    with pytest.raises(CheckpointRefused, match=f"the checkpoint run.npz {sentence}"):
+        Checkpoints(path, IDENTITY | changed).load()
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "other"])
+def test_a_damaged_one_is_refused(path, damage):
+    data = bytearray(path.read_bytes())
+    if damage == "cut":
+        data = data[: len(data) // 2]
+    elif damage == "altered":
+        at = data.index(np.float64(5.0).tobytes())
+        data[at + 7] ^= 1
+    else:
+        data = b"no archive"
+    path.write_bytes(data)
+    with pytest.raises(CheckpointRefused, match="is damaged"):
+        Checkpoints(path, IDENTITY).load()
+
+
+def test_nothing_is_unpickled(tmp_path):
+    """An object array would run code of its own; it is refused."""
+    np.savez(tmp_path / "run.npz", meta=np.array([{"code": print}], dtype=object))
+    with pytest.raises(CheckpointRefused, match="is damaged"):
+        Checkpoints(tmp_path / "run.npz", IDENTITY).load()
+
+
+def test_a_save_that_breaks_off_leaves_the_old_one(path, monkeypatch):
+    def full(file, **arrays):
+        file.write(b"half")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match="no space"):
+        Checkpoints(path, IDENTITY).save(ARRAYS, {})
+    monkeypatch.undo()
+    assert Checkpoints(path, IDENTITY).load()[1] == {"at": {"step": 2}}
+
+
+def test_when_one_is_due(tmp_path):
+    checkpoints = Checkpoints(tmp_path / "x.npz", IDENTITY)
+    assert not checkpoints.due(inside=False)
+    checkpoints.last = time.monotonic() - 31
+    assert checkpoints.due(inside=False)
+    assert not checkpoints.due(inside=True)
+    checkpoints.last = time.monotonic() - 301
+    assert checkpoints.due(inside=True)
+
+
+class Line:
+    """A twin of one number, which a step moves by its images' positions and dropout's units."""
+
+    parameters = 1
+
+    def __init__(self, specs, pool):
+        self.pool, self.waited, self.network, self.optimizer = pool, 0.0, 1.0, 0.0
+        self.memory = []
+
+    def calibrate(self, batches):
+        self.network += sum(map(np.sum, batches)) % 7
+
+    def backbone_features(self, number, positions):
+        return np.stack([positions + self.network, positions], 1).astype(np.float32)
+
+    def begin_phase(self, phase, stored):
+        self.stored, self.optimizer = stored, 0.0
+
+    def begin_epoch(self, orders, keep):
+        (self.order,), self.keep = orders, keep
+
+    def step(self, start, stop):
+        if self.memory:
+            raise self.memory.pop()
+        self.optimizer = 0.9 * self.optimizer + float(np.sum(np.sin(self.order[start:stop])))
+        if self.stored:
+            self.optimizer += float(self.stored[0][self.order[start:stop]].sum()) / 1000
+        self.network += 0.01 * self.optimizer
+        return np.array([[self.network, 1.0]], np.float32)
+
+    def read(self, figures):
+        return np.stack(figures)
+
+    def penalty(self):
+        return [0.0]
+
+    def log_probabilities(self):
+        logits = np.outer(np.sin(self.pool.test[0] + self.network), np.arange(4.0))
+        return [(logits - np.log(np.exp(logits).sum(1, keepdims=True))).astype(np.float32)]
+
+    def state(self):
+        return {"network/x": np.array(self.network), "optimizer/x": np.array(self.optimizer)}
+
+    def restore(self, state):
+        self.network = float(state.get("network/x", self.network))
+        self.optimizer = float(state.get("optimizer/x", self.optimizer))
+
+    def spare_memory(self):
+        return False
+
+    def device_peak(self):
+        return None
+
+    def environment(self):
+        return {"versions": {"numpy": np.__version__}}
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL."""
+
+
+@pytest.fixture
+def trained(plan_of, job_of, tmp_path):
+    """Trains a Line; `kill_at`: progress calls after which it is killed, launch by launch."""
+    (run,) = [s for s in plan_of("xception", frameworks=("torch",)) if s.stage == "train"]
+
+    def train(kill_at=(), pauses=(0.0, 0.0), notes=None, finish=True):
+        job = dataclasses.replace(job_of(run), pauses=pauses)
+        for limit in (*kill_at, None) if finish else kill_at:
+            calls = 0
+
+            def progress(what, done, total, limit=limit):
+                nonlocal calls
+                calls += 1
+                if calls == limit:
+                    raise Killed
+
+            try:
+                training.run(
+                    [run], [job], progress, Line, [].append if notes is None else notes.append
+                )
+            except Killed:
+                assert limit is not None
+        if not finish:
+            return None
+        with np.load(tmp_path / "predictions.npz") as found:
+            arrays = dict(found)
+        job.checkpoint.unlink(missing_ok=True)
+        rows = (tmp_path / "history.csv").read_text().splitlines()
+        kept = [i for i, name in enumerate(HISTORY) if not name.endswith("seconds")]
+        return arrays, [[row.split(",")[i] for i in kept] for row in rows]
+
+    return train
+
+
+@pytest.mark.parametrize("pauses", [(0.0, 0.0), (0.0, 1e9), (1e9, 0.0), (1e9, 1e9)])
+@pytest.mark.parametrize("kill_at", [(1,), (2,), (3,), (4,), (1, 1, 1), (2, 1), (3, 2)])
+def test_a_killed_run_ends_as_one_never_killed(trained, kill_at, pauses):
+    arrays, history = trained()
+    again, history_again = trained(kill_at, pauses=pauses)
+    assert history == history_again
+    assert arrays.keys() == again.keys()
+    for name, value in arrays.items():
+        assert (value == again[name]).all(), name
+
+
+def test_a_refused_checkpoint_is_said_and_the_run_begins_anew(trained, monkeypatch):
+    notes = []
+    trained((3,), finish=False)
+    monkeypatch.setattr(Line, "environment", lambda self: {"versions": {"numpy": "9"}})
+    arrays, _ = trained(notes=notes)
+    (sentence,) = notes
+    assert sentence.endswith(
+        "numpy 2.4.6, here 9): the run starts from the beginning".replace("2.4.6", np.__version__)
+    )
+    assert len(arrays["epochs"]) == 4
+
+
+def pool_of_eight():
+    positions = np.arange(8)
+    pixels = np.zeros((8, 4, 4, 3), np.uint8)
+    return Pool(pixels, positions, list("abcdefgh"), positions % 4, [positions], [positions])
+
+
+def test_the_memory_check_takes_its_step_back():
+    run, pool = spec("torch", "xception"), pool_of_eight()
+    twin = Line([run], pool)
+    twin_of.check_memory([run], pool, twin)
+    assert twin.state()["network/x"] == 1.0
+
+
+def test_a_full_device_ends_the_run_before_training_with_a_sentence():
+    run, pool = spec("torch", "xception", device="NVIDIA X"), pool_of_eight()
+    twin = Line([run], pool)
+    twin.memory = [RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")]
+    with pytest.raises(twin_of.OutOfMemory, match="xception at batch 32 needs more memory than"):
+        twin_of.check_memory([run], pool, twin)
+
+
+def test_room_is_made_before_a_run_is_given_up(monkeypatch):
+    run, pool = spec("torch", "xception", device="NVIDIA X"), pool_of_eight()
+    twin = Line([run], pool)
+    twin.memory = [RuntimeError("RESOURCE_EXHAUSTED: out of memory")]
+    given = []
+    monkeypatch.setattr(twin, "spare_memory", lambda: given.append(1) is None)
+    twin_of.check_memory([run], pool, twin)
+    assert given == [1]
+
+
+def test_other_faults_are_not_taken_for_a_full_device():
+    run, pool = spec("torch", "xception"), pool_of_eight()
+    twin = Line([run], pool)
+    twin.memory = [ValueError("something else")]
+    with pytest.raises(ValueError, match="something else"):
+        twin_of.check_memory([run], pool, twin)

@@ -1,0 +1,125 @@
+"""Folds and seeds trained together: each one's losses are those of the run alone.
+
+PyTorch here; Keras on JAX when KERAS_BACKEND says so (test_jax.py starts that).
+"""
+
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from benchmarks.plan import together
+from protocols.pool import Pool
+from protocols.twin import begin_epoch
+from tests.synthetic import spec
+
+ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
+N, EPOCHS = 40, 3
+MEMBERS = [(0, 0), (1, 0), (0, 1)]  # (fold, seed)
+
+
+@pytest.fixture(scope="module")
+def make():
+    """make_twin of the framework under test, in double precision throughout."""
+    if not ON_JAX:
+        from impl_torch.train import make_twin
+
+        yield make_twin
+        return
+    from keras.src.backend.common import dtypes
+
+    from impl_keras.train import make_twin
+
+    # off TensorFlow, Keras's batch normalisation computes float64 inputs in float32
+    before = dtypes.BIT64_TO_BIT32_DTYPE["float64"]
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    yield make_twin
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = before
+
+
+@pytest.fixture(scope="module")
+def features():
+    maps = np.random.default_rng(0).random((N, 3, 4, 2048), dtype=np.float32)
+    return maps if ON_JAX else maps.transpose(0, 3, 1, 2).copy()
+
+
+def run_of(variant, fold, seed, precision="float64"):
+    words = {"framework": "keras", "backend": "jax"} if ON_JAX else {"framework": "torch"}
+    return spec(
+        words.pop("framework"),
+        variant,
+        fold=fold,
+        seed=seed,
+        weights="fixture",
+        precision=precision,
+        threads=1,
+        deterministic=False,
+        recipe={"epochs": EPOCHS},
+        **words,
+    )
+
+
+def pool_of(runs):
+    labels, folds = np.repeat(np.arange(4), N // 4), np.arange(N) % 10
+    return Pool(
+        pixels=np.zeros((N, 84, 112, 3), np.uint8),
+        rows=np.arange(N),
+        ids=[str(i) for i in range(N)],
+        labels=labels,
+        train=[np.flatnonzero(folds != run.fold) for run in runs],
+        test=[np.flatnonzero(folds == run.fold) for run in runs],
+    )
+
+
+def course(make, runs, features, restart_at=None):
+    """(epochs, figures, members): training loss by epoch, penalty, loss on the test part."""
+    pool, rows = pool_of(runs), []
+    twin = make(runs, pool)
+    twin.begin_phase(runs[0].phases[0], [features])
+    for epoch in range(1, EPOCHS + 1):
+        if epoch == restart_at:
+            state = twin.state()
+            twin = make(runs, pool)
+            twin.restore({k: v for k, v in state.items() if k.startswith("network/")})
+            twin.begin_phase(runs[0].phases[0], [features])
+            twin.restore({k: v for k, v in state.items() if k.startswith("optimizer/")})
+        n = begin_epoch(runs, pool, twin, 1, epoch)
+        figures = twin.read([twin.step(i, min(i + 32, n)) for i in range(0, n, 32)])
+        answers = zip(twin.log_probabilities(), pool.test, strict=True)
+        tested = [-logp[np.arange(len(t)), pool.labels[t]].mean() for logp, t in answers]
+        rows.append([figures[:, :, 0].sum(0), twin.penalty(), tested])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("variant", ["cnn_lstm", "cnn_gru"])
+def test_each_member_trains_as_it_does_alone(make, features, variant):
+    runs = [run_of(variant, *member) for member in MEMBERS]
+    found = course(make, runs, features)
+    for i, run in enumerate(runs):
+        np.testing.assert_allclose(found[:, :, [i]], course(make, [run], features), rtol=1e-9)
+    assert len(np.unique(found[-1, 0])) == len(MEMBERS)  # they are not one run thrice
+
+
+def test_members_go_on_from_their_state(make, features):
+    runs = [run_of("cnn_gru", *member, precision="float32") for member in MEMBERS]
+    never = course(make, runs, features)
+    assert (never == course(make, runs, features, restart_at=2)).all()
+
+
+def test_who_trains_together():
+    frozen = [run_of("cnn_lstm", fold, seed) for fold in (0, 1) for seed in (0, 1)]
+    other = [run_of("cnn_gru", 0, 0), replace(frozen[0], protocol="cv10-grouped")]
+    thawed = [replace(run, weights={"source": "random", "digest": None}) for run in frozen]
+    tensorflow = [replace(run, backend="tensorflow") for run in frozen]
+    assert together(frozen + other) == [frozen, [other[0]], [other[1]]]
+    assert together(thawed + tensorflow) == [[run] for run in thawed + tensorflow]
+
+
+def test_only_heads_over_a_frozen_cnn_train_together(make):
+    runs = [
+        replace(run_of("cnn_lstm", *m), weights={"source": "random", "digest": None})
+        for m in MEMBERS
+    ]
+    with pytest.raises(ValueError, match="only heads over a frozen CNN"):
+        make(runs, pool_of(runs))
