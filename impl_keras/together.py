@@ -23,7 +23,7 @@ def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
 
 
 class KerasFolds(KerasTwin):
-    """protocols.training.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
+    """protocols.twin.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
         if backend.NAME != "jax":

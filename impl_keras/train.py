@@ -23,7 +23,7 @@ MANY = TRACING_PAYS_AFTER + 1
 
 
 class KerasTwin:
-    """protocols.training.Twin in Keras: one member, or on JAX several."""
+    """protocols.twin.Twin in Keras: one member, or on JAX several."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
         spec = specs[0]

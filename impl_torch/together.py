@@ -70,7 +70,7 @@ def stackable(head: nn.Module) -> nn.Module:
 
 
 class TorchFolds(TorchTwin):
-    """protocols.training.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
+    """protocols.twin.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
         spec = specs[0]

@@ -37,7 +37,7 @@ def fits(pool: Pool, device: torch.device) -> bool:
 
 
 class TorchTwin:
-    """protocols.training.Twin in PyTorch, one member."""
+    """protocols.twin.Twin in PyTorch, one member."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
         (spec,) = specs

@@ -11,10 +11,10 @@ QUICK = (
 )
 
 
-def on_jax(select):
+def on_jax(select, file="tests/test_keras_twin.py"):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", select]
     return subprocess.run(
-        [*command, "tests/test_keras_twin.py"],
+        [*command, file],
         capture_output=True,
         text=True,
         env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"},
@@ -31,3 +31,10 @@ def test_quick_part():
 def test_all_of_it():
     answer = on_jax("test")
     assert answer.returncode == 0, answer.stdout[-3000:]
+
+
+@pytest.mark.slow
+def test_folds_together():
+    answer = on_jax("test", "tests/test_together.py")
+    assert answer.returncode == 0, answer.stdout[-3000:]
+    assert "5 passed" in answer.stdout

@@ -38,7 +38,10 @@ class FakeWorker:
         FakeWorker.made.append(self)
 
     def run(self, specs, jobs, progress, note):
-        (spec,), (job,) = specs, jobs
+        for spec, job in zip(specs, jobs, strict=True):
+            self.run_one(spec, job, progress)
+
+    def run_one(self, spec, job, progress):
         self.ran.append(spec)
         act = FakeWorker.acts.get(spec.variant)
         if isinstance(act, Exception):
@@ -137,6 +140,34 @@ def test_an_interrupt_leaves_nothing_half_written(launched, plan_of, tmp_path):
         launched(plan_of("xception", "resnet50"), jobs=2)
     runs = (tmp_path / "out" / "runs").iterdir()
     assert not [p.name for p in runs if p.name.startswith(".") or "xception" in p.name]
+
+
+def test_folds_that_train_together_are_stored_one_by_one(launched, plan_of, cache, phantom):
+    frozen = {"source": "fixture", "digest": None}
+    todo = [
+        dataclasses.replace(s, weights=frozen)
+        for s in plan_of("cnn_gru", frameworks=("torch",))
+        if s.stage == "train"
+    ]
+    results, store = launched(todo)
+    assert len(FakeWorker.made) == 1
+    assert sorted(r.spec.fold for r in results) == [0, 1]
+    assert all(store.find(spec).done for spec in todo)
+    assert f"trained together with {todo[0].id}" in (results[1].folder / "log.txt").read_text()
+
+
+def test_checkpoints_of_done_runs_are_removed(launched, plan_of, tmp_path):
+    done, other = (s for s in plan_of("xception", frameworks=("torch", "keras"))
+                   if s.stage == "train")  # fmt: skip
+    store = Store(tmp_path / "out")
+    store.runs_folder.mkdir(parents=True)
+    for spec in (done, other):
+        store.checkpoint([spec]).write_bytes(b"x")
+    launched([done])
+    assert not store.checkpoint([done]).exists()
+    assert store.checkpoint([other]).exists()
+    store.drop_checkpoints(fresh=[other])
+    assert not store.checkpoint([other]).exists()
 
 
 def test_a_real_worker_that_is_killed_is_noticed(plan_of, job_of):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from benchmarks.plan import Device, Selection, chosen_profile, make_plan
-from protocols import splits, tables
+from protocols import hardware, splits, tables
 from protocols.claims import load_claims
 from protocols.errors import RequestError
 from protocols.recipes import Value, load_profiles, load_recipe
-from protocols.seeds import derive, epoch_order
+from protocols.seeds import derive, dropout_keep, epoch_order
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
 from tests.synthetic import spec
@@ -167,3 +167,25 @@ def test_calibration_takes_full_batches_of_mixed_rows():
 def test_profiles_by_name():
     assert chosen_profile("smoke").phantom_allowed
     assert not chosen_profile("paper").phantom_allowed
+
+
+def test_dropout_is_drawn_by_seed_fold_and_epoch():
+    drawn = {
+        key: dropout_keep(*key, (90, 512), 0.3)
+        for key in [(0, 0, 1, 1), (1, 0, 1, 1), (0, 1, 1, 1), (0, 0, 1, 2), (0, None, 1, 1)]
+    }
+    again = dropout_keep(0, 0, 1, 1, (90, 512), 0.3)
+    assert (again == drawn[0, 0, 1, 1]).all()
+    assert len({keep.tobytes() for keep in drawn.values()}) == len(drawn)
+    assert again.mean() == pytest.approx(0.7, abs=0.01)
+
+
+def test_peak_memory_begins_anew():
+    """Linux gives the peak back; what is held stays."""
+    big = np.ones(50_000_000)  # 400 MB
+    high = hardware.peak_memory()
+    del big
+    hardware.reset_peak_memory()
+    low = hardware.peak_memory()
+    assert high - low > 300e6
+    assert low > 10e6

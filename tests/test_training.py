@@ -15,13 +15,15 @@ from tests.twins import BACKBONES
 EPOCHS = 200  # of two steps each
 
 
-def twin_of(framework, backbone, plan_of, phantom, cache):
-    """A twin with 64 phantom images to train on, and its phase 1."""
-    (run,) = [s for s in plan_of(backbone, frameworks=(framework,)) if s.stage == "train"]
-    run = replace(run, data=run.data | {"train_per_class": 16})
+def twin_of(framework, variant, plan_of, phantom, cache, precision="float32"):
+    """A twin with 64 phantom images to train on, its run and its pool."""
+    words = {"frameworks": (framework,), "folds": (0,), "precision": precision}
+    (run,) = [s for s in plan_of(variant, **words) if s.stage == "train"]
+    if run.protocol == "fixed":
+        run = replace(run, data=run.data | {"train_per_class": 16})
     images = image_set(phantom, set_request(run.protocol, run.fold, run.data), cache)
     pool = make_pool(images, [run])
-    assert len(pool.train[0]) == 64
+    assert run.protocol != "fixed" or len(pool.train[0]) == 64
     if framework == "keras":
         from impl_keras.train import make_twin
     else:
@@ -86,3 +88,22 @@ def test_stored_features_train_as_the_frozen_network_does(
         answers.append(twin.log_probabilities()[0])
     np.testing.assert_allclose(figures[0][:, 0], figures[1][:, 0], rtol=1e-5)
     np.testing.assert_allclose(answers[0], answers[1], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+@pytest.mark.parametrize("variant", ["xception_lstm", "cnn_gru"])
+def test_bfloat16_is_another_arithmetic_of_the_same_step(
+    framework, variant, plan_of, phantom, cache
+):
+    """The first loss, every layer trained: near that of float32, and not the same."""
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        twin, run, pool = twin_of(framework, variant, plan_of, phantom, cache, precision)
+        phase = run.phases[-1]
+        twin.begin_phase(phase, None)
+        begin_epoch([run], pool, twin, phase["phase"], 1)
+        losses.append(twin.read([twin.step(0, 8)])[0, 0, 0])
+        weights = [v for k, v in twin.state().items() if k.startswith("network/")]
+        assert {v.dtype for v in weights if v.dtype.kind == "f"} == {np.dtype("float32")}
+    assert losses[0] != losses[1]
+    assert losses[0] == pytest.approx(losses[1], rel=0.02)
