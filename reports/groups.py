@@ -70,6 +70,8 @@ class Setting:
             found.append(f"{self.data} images, not the real ones")
         if self.weights != "imagenet":
             found.append(f"{self.weights} weights, not ImageNet's")
+        if self.precision != "float32":
+            found.append(f"{self.precision}, not float32")
         if not self.as_published:
             found.append(f"not as published: {self.extra}")
         return found

@@ -201,6 +201,6 @@ def _flat(timings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
         elif isinstance(value, list):
             for entry in value:
                 found += _flat(entry, f"phase {entry.get('phase', '')}.")
-        elif not isinstance(value, str):
+        elif not isinstance(value, str | bool | None):
             found.append((name, value))
     return found

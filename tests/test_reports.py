@@ -17,7 +17,7 @@ from benchmarks.store import Store
 from protocols import metrics
 from protocols.claims import load_claims
 from reports.build import build
-from reports.groups import scrub
+from reports.groups import scrub, setting_of
 from reports.verdicts import interval
 
 SOURCES = {"keras": {"protocols": "a" * 64}, "torch": {"protocols": "a" * 64}}
@@ -483,3 +483,10 @@ def test_importing_build_is_light():
     root = Path(benchmarks.store.ROOT)
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_verdicts_need_float32():
+    words = {"profile": "paper", "kind": "real", "weights": "imagenet"}
+    assert setting_of(synthetic.spec(**words), True).objections == []
+    found = setting_of(synthetic.spec(**words, precision="bfloat16"), True).objections
+    assert found == ["bfloat16, not float32"]
