@@ -175,11 +175,12 @@ class Launcher:
                 worker.run(specs, jobs, progress, self.console.say)
             for job in jobs[1:]:
                 (job.folder / "log.txt").write_text(f"trained together with {first.id}\n")
-            results = [self._finish(spec, job) for spec, job in zip(specs, jobs, strict=True)]
+            for spec, job in zip(specs, jobs, strict=True):
+                results.append(self._finish(spec, job))
             self.store.checkpoint(specs).unlink(missing_ok=True)
         except (RunFailed, WorkerDied, ValueError) as error:
             pairs = list(zip(specs, jobs, strict=True))[len(results) :]
-            results += [self._failed(spec, job.folder, str(error)) for spec, job in pairs]
+            results += [self._rest(spec, job, error) for spec, job in pairs]
             if isinstance(error, WorkerDied) or first.device != "cpu":  # a GPU fault may linger
                 self._retire(worker)
                 worker = None
@@ -187,6 +188,9 @@ class Launcher:
             for job, result in zip_longest(jobs, results):
                 if result is None:
                     self.store.discard(job.folder)
+        if worker and first.backend == "jax" and first.device != "cpu":
+            self._retire(worker)  # JAX's peak memory is that of its process
+            worker = None
         for spec, result in zip(specs, results, strict=True):
             if result:
                 with self._lock:
@@ -195,6 +199,13 @@ class Launcher:
                         self.estimates.learn(result)
                 self.console.finished(result, work(spec))
         return worker
+
+    def _rest(self, spec: RunSpec, job: Job, error: Exception) -> Run | None:
+        """A member of a job that failed: done if it is whole (another one diverged)."""
+        if isinstance(error, RunFailed):
+            with contextlib.suppress(OSError, ValueError):
+                return self._finish(spec, job)
+        return self._failed(spec, job.folder, str(error))
 
     def _jobs(self, specs: list[RunSpec]) -> list[Job]:
         images = self.sets[specs[0].data["digest"]]

@@ -28,15 +28,21 @@ class RunFailed(RuntimeError):
     """The worker reported that a run failed; it is ready for the next one."""
 
 
-def environment(device: Device, threads: int, deterministic: bool = False) -> dict[str, str]:
+def environment(
+    device: Device, threads: int, deterministic: bool = False, keep_compiled: bool = True
+) -> dict[str, str]:
     """The environment of a worker: its device, threads and backend, and no chatter.
 
-    No framework may take the whole GPU memory in advance. What XLA compiled for a GPU is kept.
+    No framework may take the whole GPU memory in advance. `keep_compiled`: what XLA compiled for
+    a GPU serves later workers (not where a cold start is timed).
     """
     count = str(threads)
     more = {}
-    if device.index is not None:
-        more["JAX_COMPILATION_CACHE_DIR"] = str(default_cache() / "jax")
+    if device.index is not None and keep_compiled:
+        kept = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(default_cache() / "jax"))
+        more["JAX_COMPILATION_CACHE_DIR"] = kept
+    if not any(name.endswith("CLIENT_MEM_FRACTION") for name in os.environ):
+        more["XLA_CLIENT_MEM_FRACTION"] = "0.95"  # JAX's own limit is three quarters
     if deterministic and device.index is not None:
         more["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         more["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
@@ -149,7 +155,7 @@ class LatencyProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=ROOT,
-            env=environment(device, spec.threads, spec.deterministic),
+            env=environment(device, spec.threads, spec.deterministic, keep_compiled=False),
             text=True,
             start_new_session=True,
         )

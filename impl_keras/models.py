@@ -41,7 +41,7 @@ def _liang_body(variant: Variant, spec: RunSpec) -> keras.Model:
     if variant.sequence == "rows":
         shape = (spec.data["height"], spec.data["width"], 3)
         inputs.append(keras.Input(shape, dtype="uint8", name="images"))
-        rnn = layers.LSTM(recipe["lstm_units"])
+        rnn = layers.LSTM(recipe["lstm_units"], use_cudnn=_cudnn(spec))
         branches.append(layers.Bidirectional(rnn, name="rows")(Grey(recipe["grey"])(inputs[-1])))
     product = branches[0] if len(branches) == 1 else layers.Multiply(name="product")(branches)
     return keras.Model(inputs, product, name="body")
@@ -72,11 +72,17 @@ def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> k
     x = layers.MaxPooling2D(2)(x)
     sequence = layers.Reshape((-1, channels))(x)  # raster order
     for number in (1, 2):
-        layer = rnn(recipe["small_rnn_units"], return_sequences=True, name=f"small{number}")
-        sequence = layer(sequence)
-    states = layers.Bidirectional(rnn(recipe["rnn_units"]), name="states")(sequence)
+        words = {"return_sequences": True, "name": f"small{number}", "use_cudnn": _cudnn(spec)}
+        sequence = rnn(recipe["small_rnn_units"], **words)(sequence)
+    last = rnn(recipe["rnn_units"], use_cudnn=_cudnn(spec))
+    states = layers.Bidirectional(last, name="states")(sequence)
     product = layers.Multiply(name="product")([pooled, states])
     return keras.Model([feature_map], product, name="body")
+
+
+def _cudnn(spec: RunSpec) -> bool | str:
+    """Keras's choice, but for bfloat16, which cuDNN's layers don't take under JAX."""
+    return False if spec.precision == "bfloat16" else "auto"
 
 
 @contextlib.contextmanager

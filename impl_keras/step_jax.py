@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from protocols.hardware import DETERMINISTIC, gpu_memory
+from protocols.hardware import DETERMINISTIC
 from protocols.spec import RunSpec
 
 NAME = "jax"
@@ -38,8 +38,9 @@ def _flags() -> str:
 
 
 def free_memory() -> int:
-    """Bytes free on the GPU, as its driver says; what this process holds is not free."""
-    return gpu_memory()[0]
+    """Bytes that JAX may still use on the GPU."""
+    stats = jax.devices()[0].memory_stats()
+    return stats["bytes_limit"] - stats["bytes_in_use"]
 
 
 def peak_memory() -> int | None:

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from protocols.hardware import gpu_memory
+from protocols.hardware import free_gpu_memory
 from protocols.spec import RunSpec
 
 NAME = "tensorflow"
@@ -47,7 +47,7 @@ def prepare(spec: RunSpec) -> None:
 
 def free_memory() -> int:
     """Bytes free on the GPU, as its driver says; what this process holds is not free."""
-    return gpu_memory()[0]
+    return free_gpu_memory()
 
 
 def peak_memory() -> int | None:

@@ -44,7 +44,10 @@ class KerasTwin:
         computed = whole if phases[0]["frozen"] else 0
         count, network = len(self.network.backbones), self.network
         self._backbone = [
-            self._compiled(lambda images, i=i: network.backbone(i, images), computed + evaluations)
+            self._compiled(
+                lambda images, i=i: _at_least_float32(network.backbone(i, images)),
+                computed + evaluations,
+            )
             for i in range(count)
         ]
         self._head = self._compiled(self._log_probabilities, MANY)
@@ -81,7 +84,7 @@ class KerasTwin:
     def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
         """See Twin."""
         found = self._backbone[number](*self.batches.inputs(positions, True))
-        return ops.convert_to_numpy(ops.cast(found, "float32"))
+        return ops.convert_to_numpy(ops.cast(found, "float32"))  # from float64 too
 
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
         """See Twin."""
@@ -89,12 +92,12 @@ class KerasTwin:
         self.batches.keep_features(stored)
         self.reads_images = stored is None or self.network.reads_images
         self.dropout = bool(self.recipe["dropout"])
-        frozen = phase["frozen"]
         self.optimizer = make_optimizer(phase, self.recipe)
+        head, whole = self.network.head_parts, self.network.parts
         self.step_function = backend.TrainStep(
             self.loss,
-            self.network.parts,
-            self.network.head_parts if frozen else self.network.parts,
+            whole if stored is None else head,  # what it reads
+            head if phase["frozen"] else whole,  # what it moves
             self.optimizer,
         )
 
@@ -145,13 +148,14 @@ class KerasTwin:
     def log_probabilities(self) -> list[np.ndarray]:
         """See Twin."""
         self.step_function.sync()
-        answers = []
+        answers, waited = [], self.batches.waited
         for positions in in_batches(self.pool.test[0], self.recipe["batch_size"]):
             inputs = self.batches.inputs(positions, self.reads_images)
             if self.batches.features is None:
                 features = [backbone(inputs[0]) for backbone in self._backbone]
                 inputs = [*inputs, *features] if self.network.reads_images else features
             answers.append(ops.convert_to_numpy(self._head(*inputs)))
+        self.batches.waited = waited  # for training alone
         return [np.concatenate(answers)]
 
     def _stateful(self) -> dict[str, keras.Variable]:

@@ -36,6 +36,7 @@ def prepare(spec: RunSpec) -> None:
     torch.use_deterministic_algorithms(spec.deterministic)
     torch.backends.cudnn.deterministic = spec.deterministic
     if spec.device != "cpu":
+        torch.cuda.empty_cache()  # of the worker's earlier runs
         torch.cuda.reset_peak_memory_stats()
 
 

@@ -136,10 +136,12 @@ class TorchTwin:
     def log_probabilities(self) -> list[np.ndarray]:
         """See Twin."""
         self.network.eval()
+        waited = self.batches.waited
         answers = [
             _at_least_float32(self.logits(positions, self.batches.to_device(positions)))
             for positions in in_batches(self.pool.test[0], self.recipe["batch_size"])
         ]
+        self.batches.waited = waited  # for training alone
         return [torch.cat(answers).log_softmax(1).cpu().numpy()]
 
     def _network_state(self) -> dict[str, torch.Tensor]:

@@ -7,7 +7,6 @@ a JSON text. Written aside and renamed. A file cut short or altered is found by 
 import json
 import os
 import time
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ WORDS = {
     "pixels": "was made from other images",
     "sources": "was written by other sources of this suite",
     "versions": "was written with other versions",
+    "processor": "was written on another processor",
 }
 
 
@@ -35,7 +35,7 @@ class Checkpoints:
     """The checkpoint file of one job.
 
     `identity`: what must be equal to go on: the run's id (each of those trained together), the
-    SHA-256 of the pixels, the digest of the sources, the versions of the packages.
+    SHA-256 of the pixels, the digest of the sources, the versions of the packages, the processor.
     """
 
     path: Path
@@ -52,9 +52,12 @@ class Checkpoints:
         words = {"format": FORMAT, **self.identity}
         text = json.dumps({"identity": words, "meta": meta})
         part = self.path.with_name(self.path.name + ".part")
-        with part.open("wb") as file:
-            np.savez(file, **arrays, **{META: np.frombuffer(text.encode(), np.uint8)})
-        os.replace(part, self.path)
+        try:
+            with part.open("wb") as file:
+                np.savez(file, **arrays, **{META: np.frombuffer(text.encode(), np.uint8)})
+            os.replace(part, self.path)
+        finally:
+            part.unlink(missing_ok=True)
         self.last = time.monotonic()
 
     def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
@@ -67,7 +70,9 @@ class Checkpoints:
                 return arrays, text["meta"]
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        except CheckpointRefused:
+            raise
+        except Exception as error:  # zipfile and numpy raise many kinds for broken files
             raise self._refused(f"is damaged ({error})") from error
 
     def _check(self, written: dict[str, Any]) -> None:

@@ -59,7 +59,7 @@ def stored(
     found = _whole(folder)
     if not found:
         for old in root.glob(f"{name}-*"):
-            if old.suffix == "":  # a folder that is being written has one
+            if old != folder and old.suffix == "":  # a folder that is being written has one
                 shutil.rmtree(old, ignore_errors=True)
         with aside(folder, finished=partial(_whole, n=n)) as work:
             _write(work, compute, n, {"subject": subject, "state": state})
@@ -73,20 +73,21 @@ def _whole(folder: Path, n: int | None = None) -> bool:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except (OSError, ValueError):
         return False
-    return index["sha256"] == digest and n in (None, index["n"])
+    return index.get("sha256") == digest and n in (None, index.get("n"))
 
 
 def _write(folder: Path, compute: Iterator[np.ndarray], n: int, words: dict[str, Any]) -> None:
-    values, done = None, 0
-    for batch in compute:
-        if values is None:
-            shape = (n, *batch.shape[1:])
-            values = np.lib.format.open_memmap(folder / VALUES, "w+", np.float32, shape)
-        values[done : done + len(batch)] = batch
-        done += len(batch)
-    if values is None or done != n:
+    done = 0
+    with (folder / VALUES).open("wb") as file:
+        for batch in compute:
+            if done == 0:
+                shape = (n, *batch.shape[1:])
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(np.ascontiguousarray(batch, dtype="<f4"))
+            done += len(batch)
+    if done != n:
         raise ValueError(f"features of {done} images, {n} wanted")
-    values.flush()
     with (folder / VALUES).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     index = {"n": n, "sha256": digest, **words}

@@ -49,12 +49,12 @@ def gpus() -> list[str]:
     return [name for token in _allotted() for name in _query(["-i", token])]
 
 
-def gpu_memory() -> tuple[int, int]:
-    """Bytes free and in all on the GPU that this process may use; (0, 0) without a driver."""
+def free_gpu_memory() -> int:
+    """Bytes free on the GPU that this process may use, as its driver says; 0 if it can't."""
     allotted = _allotted() if "CUDA_VISIBLE_DEVICES" in os.environ else ["0"]
-    found = _query(["-i", allotted[0]], "memory.free,memory.total") if allotted else []
-    free, total = found[0].split(",") if found else ("0 MiB", "0 MiB")
-    return int(free.split()[0]) << 20, int(total.split()[0]) << 20
+    found = _query(["-i", allotted[0]], "memory.free") if allotted else []
+    words = found[0].split() if found else []  # "1234 MiB", or "[N/A]"
+    return int(words[0]) << 20 if words and words[0].isdigit() else 0
 
 
 def _query(which: list[str], what: str = "name") -> list[str]:

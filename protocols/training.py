@@ -13,7 +13,7 @@ import numpy as np
 
 from protocols import features
 from protocols.checkpoint import CheckpointRefused, Checkpoints
-from protocols.contract import Recorder, phase_timing
+from protocols.contract import Recorder, TrainingDiverged, phase_timing
 from protocols.files import Progress
 from protocols.hardware import peak_memory, reset_peak_memory
 from protocols.images import open_set
@@ -39,22 +39,32 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
     images = open_set(jobs[0].images)
     pool = make_pool(images, specs)
     twin = make(specs, pool)
+    here = twin.environment()
     identity = {
         "runs": [spec.id for spec in specs],
         "pixels": images.pixels_sha256,
         "sources": jobs[0].sources,
-        "versions": twin.environment()["versions"],
+        "versions": here["versions"],
+        "processor": here["device_detail"],
     }
     checkpoints = Checkpoints(jobs[0].checkpoint, identity, tuple(jobs[0].pauses))
     course = Course(specs, pool, twin, checkpoints, jobs[0], progress)
+    if specs[0].device != "cpu":
+        check_memory(specs, pool, twin)
     course.timings["build_seconds"] += time.perf_counter() - begin
     if not course.go_on(note):
         course.prepare()
     for phase in specs[0].phases[course.at["phase"] - 1 :]:
         course.run_phase(phase)
     timings = course.finished(time.perf_counter() - begin)
+    diverged = None
     for recorder, job in zip(course.recorders, jobs, strict=True):
-        recorder.write(job.folder, twin.environment(), timings)
+        try:
+            recorder.write(job.folder, twin.environment(), timings)
+        except TrainingDiverged as error:  # of one member: the others are whole
+            diverged = error
+    if diverged:
+        raise diverged
 
 
 @dataclass
@@ -87,9 +97,7 @@ class Course:
         self.began = time.perf_counter()
 
     def prepare(self) -> None:
-        """Before the first step: does it fit, and the statistics of random backbones."""
-        if self.spec.device != "cpu":
-            check_memory(self.specs, self.pool, self.twin)
+        """Before the first step: the statistics of random backbones."""
         start = time.perf_counter()
         if self.spec.weights["source"] == "random" and self.spec.phases[0]["frozen"]:
             train, wanted = self.pool.train[0], self.spec.recipe["calibration_images"]
@@ -107,23 +115,22 @@ class Course:
         self.twin.restore(self.optimizer)
         self.optimizer = {}
         number, n = phase["phase"], len(self.pool.train[0])
-        waited = self.timings["waiting"].get(str(number), 0.0)
+        self.waited = self.timings["waiting"].get(str(number), 0.0)
         for epoch in range(self.at["epoch"], phase["epochs"] + 1):
             self.at |= {"phase": number, "epoch": epoch}
-            self.timings["waiting"][str(number)] = waited + self.twin.waited
             if self.checkpoints.due(inside=False):
                 self.save()
             self.run_epoch(number, epoch)
-        waited += self.twin.waited
-        self.timings["waiting"][str(number)] = waited
+        waited = self.waited + self.twin.waited
         self.timings["phases"].append(phase_timing(phase, self.recorders[0], n, waited))
         self.at = {"phase": number + 1, "epoch": 1, "step": 0}
 
     def stored_features(self) -> list[np.ndarray]:
         """The frozen backbones' features of the whole pool, computed where they aren't stored."""
         names = load_variants()[self.spec.variant].backbones
-        versions = self.twin.environment()["versions"]
-        state = {"sources": self.job.sources, "versions": versions}
+        here = self.twin.environment()
+        state = {"sources": self.job.sources, "versions": here["versions"]}
+        state["processor"] = here["device_detail"]
         train = self.pool.rows[self.pool.train[0]]
         batches = in_batches(np.arange(len(self.pool)), self.size)
         arrays, there = [], True
@@ -189,6 +196,7 @@ class Course:
 
     def save(self) -> None:
         """Writes a checkpoint."""
+        self.timings["waiting"][str(self.at["phase"])] = self.waited + self.twin.waited
         arrays = self.twin.state()
         if self.figures is not None:
             arrays["figures"] = self.figures

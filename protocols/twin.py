@@ -87,24 +87,31 @@ def check_memory(specs: list[RunSpec], pool: Pool, twin: Twin) -> None:
         return
     before = twin.state()
     size = specs[0].recipe["batch_size"]
-    while True:
-        try:
-            twin.begin_phase(phase, None)
-            n = begin_epoch(specs, pool, twin, phase["phase"], 1)
-            twin.read([twin.step(0, min(size, n))])
-            break
-        except Exception as error:
-            if not is_out_of_memory(error):
-                raise
-            if not twin.spare_memory():
-                raise OutOfMemory(
-                    f"{specs[0].variant} at batch {size} needs more memory than {specs[0].device} "
-                    "has free; take a larger GPU, or end what else runs on it"
-                ) from error
+    while not _fits(specs, pool, twin, phase, size):
+        if not twin.spare_memory():
+            raise OutOfMemory(
+                f"{specs[0].variant} at batch {size} needs more memory than {specs[0].device} "
+                "has free; take a larger GPU, or end what else runs on it"
+            )
     twin.restore({name: v for name, v in before.items() if name.startswith("network/")})
+
+
+def _fits(specs: list[RunSpec], pool: Pool, twin: Twin, phase: Phase, size: int) -> bool:
+    try:
+        twin.begin_phase(phase, None)
+        n = begin_epoch(specs, pool, twin, phase["phase"], 1)
+        twin.read([twin.step(0, min(size, n))])
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether a framework's error says that the device's memory is full."""
     text = f"{type(error).__name__}: {error}"
-    return any(w in text for w in ("OutOfMemory", "out of memory", "RESOURCE_EXHAUSTED", "OOM"))
+    return any(
+        w in text
+        for w in ("OutOfMemory", "out of memory", "RESOURCE_EXHAUSTED", "OOM", "ALLOC_FAILED")
+    )

@@ -18,6 +18,7 @@ IDENTITY = {
     "pixels": "0" * 64,
     "sources": "those",
     "versions": {"torch": "2.15", "numpy": "2.4"},
+    "processor": "One",
 }
 ARRAYS = {"network/a": np.arange(6.0), "optimizer/steps": np.array(3)}
 
@@ -46,6 +47,7 @@ def test_no_file_is_no_checkpoint(tmp_path):
     [
         ({"runs": ["another"]}, "is of another run"),
         ({"pixels": "1" * 64}, "was made from other images"),
+        ({"processor": "Another"}, "was written on another processor"),
         ({"sources": "new"}, "was written by other sources of this suite"),
         (
             {"versions": {"torch": "2.16", "numpy": "2.4"}},
@@ -58,7 +60,7 @@ def test_a_foreign_one_is_refused_with_a_sentence(path, changed, sentence):
         Checkpoints(path, IDENTITY | changed).load()
 
 
-@pytest.mark.parametrize("damage", ["cut", "altered", "other"])
+@pytest.mark.parametrize("damage", ["cut", "altered", "other", "empty"])
 def test_a_damaged_one_is_refused(path, damage):
     data = bytearray(path.read_bytes())
     if damage == "cut":
@@ -67,7 +69,7 @@ def test_a_damaged_one_is_refused(path, damage):
         at = data.index(np.float64(5.0).tobytes())
         data[at + 7] ^= 1
     else:
-        data = b"no archive"
+        data = b"no archive" if damage == "other" else b""
     path.write_bytes(data)
     with pytest.raises(CheckpointRefused, match="is damaged"):
         Checkpoints(path, IDENTITY).load()
@@ -89,6 +91,7 @@ def test_a_save_that_breaks_off_leaves_the_old_one(path, monkeypatch):
     with pytest.raises(OSError, match="no space"):
         Checkpoints(path, IDENTITY).save(ARRAYS, {})
     monkeypatch.undo()
+    assert list(path.parent.iterdir()) == [path]
     assert Checkpoints(path, IDENTITY).load()[1] == {"at": {"step": 2}}
 
 
@@ -156,7 +159,10 @@ class Line:
         return None
 
     def environment(self):
-        return {"versions": {"numpy": np.__version__}}
+        return {"versions": {"numpy": np.__version__}, "device_detail": "A processor"}
+
+
+HERE = {"device_detail": "A processor"}
 
 
 class Killed(BaseException):
@@ -211,7 +217,7 @@ def test_a_killed_run_ends_as_one_never_killed(trained, kill_at, pauses):
 def test_a_refused_checkpoint_is_said_and_the_run_begins_anew(trained, monkeypatch):
     notes = []
     trained((3,), finish=False)
-    monkeypatch.setattr(Line, "environment", lambda self: {"versions": {"numpy": "9"}})
+    monkeypatch.setattr(Line, "environment", lambda self: HERE | {"versions": {"numpy": "9"}})
     arrays, _ = trained(notes=notes)
     (sentence,) = notes
     assert sentence.endswith(

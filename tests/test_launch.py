@@ -38,8 +38,12 @@ class FakeWorker:
         FakeWorker.made.append(self)
 
     def run(self, specs, jobs, progress, note):
-        for spec, job in zip(specs, jobs, strict=True):
+        for number, (spec, job) in enumerate(zip(specs, jobs, strict=True)):
+            if number == FakeWorker.acts.get("diverges"):
+                continue
             self.run_one(spec, job, progress)
+        if "diverges" in FakeWorker.acts:
+            raise RunFailed("TrainingDiverged: no epoch has a finite loss")
 
     def run_one(self, spec, job, progress):
         self.ran.append(spec)
@@ -154,6 +158,20 @@ def test_folds_that_train_together_are_stored_one_by_one(launched, plan_of, cach
     assert sorted(r.spec.fold for r in results) == [0, 1]
     assert all(store.find(spec).done for spec in todo)
     assert f"trained together with {todo[0].id}" in (results[1].folder / "log.txt").read_text()
+
+
+def test_a_fold_that_diverges_does_not_take_the_others_with_it(launched, plan_of):
+    FakeWorker.acts["diverges"] = 0
+    frozen = {"source": "fixture", "digest": None}
+    todo = [
+        dataclasses.replace(s, weights=frozen)
+        for s in plan_of("cnn_gru", frameworks=("torch",))
+        if s.stage == "train"
+    ]
+    results, store = launched(todo)
+    assert [r.status for r in results] == ["failed", "done"]
+    assert "TrainingDiverged" in store.find(todo[0]).reason
+    assert store.find(todo[1]).done
 
 
 def test_checkpoints_of_done_runs_are_removed(launched, plan_of, tmp_path):
