@@ -203,9 +203,10 @@ def test_the_speed_page_shows_the_benchmarks(tmp_path):
     for part in (
         "Phase 1: frozen backbones", "A made-up processor, 2 CPU cores", "120×160 pixels",
         "images: phantom", "torch 2.0", "2026-01-02", "0.2", "80\u202fms", "0.012", "0.011 – 0.02",
-        "reached", "1.25", "1.10 – 12", "missed", "Every number: benchmarks.json", "eager 40\u202fms",
+        "reached", "1.25", "1.10 – 12", "missed", "eager 40\u202fms",
     ):  # fmt: skip
         assert part in text, part
+    assert 'href="benchmarks.json"' in page
     assert "plain &lt;Keras&gt;" in page
     assert "<Keras>" not in page
 
@@ -222,6 +223,11 @@ def test_published_benchmarks_stand_in(tmp_path, monkeypatch):
     page = speed_page(tmp_path)
     assert "Phase-1 epoch" in page
     assert 'href="benchmarks.json"' not in page  # the file is not beside the page
+
+
+def with_engines(engines, content):
+    content["benchmarks"][1]["extra_info"]["engines"] = engines
+    return content
 
 
 def without(path, content):
@@ -243,6 +249,9 @@ def without(path, content):
         '{"benchmarks": 3}',
         '{"benchmarks": [], "machine_info": {"node": "x"}}',
         {"benchmarks": [{"fullname": "a", "extra_info": {}, "stats": {}}], "machine_info": {}},
+        made_up() | {"benchmarks": [{"fullname": "a", "extra_info": {}, "stats": {}}]},
+        made_up() | {"benchmarks": []},
+        with_engines(["eager"], made_up()),
         without(["benchmarks", 0, "extra_info", "ours"], made_up()),
         without(["benchmarks", 0, "extra_info", "peers", 0, "ratio"], made_up()),
         made_up() | {"machine_info": None},

@@ -1,0 +1,90 @@
+"""A peer in a process of its own, run round by round. `python -m benchmarks.peers.process`.
+
+Its framework keeps its own settings and threads, whatever ours set in theirs; between rounds it
+waits for a line and uses no processor.
+"""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.store import ROOT
+from protocols.files import default_cache
+from protocols.spec import RunSpec
+
+QUIET = {
+    "KERAS_HOME": str(default_cache() / "keras"),  # not the user's keras.json
+    "PYTHONPATH": str(ROOT),
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+
+
+class PeerProcess:
+    """Makes `module.function(**words)` in a new process; each call runs what that gave, once."""
+
+    def __init__(self, module: str, function: str, **words: Any) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.peers.process", module, function, json.dumps(words)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            cwd=ROOT,
+            env=os.environ | QUIET,
+            text=True,
+        )
+        self._answer()
+
+    def __call__(self, *words: Any) -> float:
+        """Seconds of one run with these words, measured inside."""
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> float:
+        line = self.process.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            raise RuntimeError(self._errors.read().decode(errors="replace")[-2000:])
+        return float(line)
+
+    def close(self) -> None:
+        """Ends the process."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self._errors.close()
+
+
+def normal_images(spec: RunSpec, count: int) -> np.ndarray:
+    """Made-up images as a backbone reads them: float32 (count, h, w, 3)."""
+    shape = count, spec.data["height"], spec.data["width"], 3
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def main() -> None:
+    """MODULE FUNCTION WORDS: makes the peer, runs it once for each line, until stdin closes."""
+    module, function, words = sys.argv[1:]
+    out = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # what frameworks print is no answer
+    make = getattr(importlib.import_module(f"benchmarks.peers.{module}"), function)
+    call = make(**json.loads(words))
+    out.write("0\n")
+    for line in sys.stdin:
+        more = json.loads(line)
+        start = time.perf_counter()
+        call(*more)
+        out.write(f"{time.perf_counter() - start!r}\n")
+
+
+if __name__ == "__main__":
+    main()
