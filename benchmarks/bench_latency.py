@@ -44,9 +44,12 @@ class Contenders:
         self.raw = PeerProcess(f"plain_{framework}", "answers", spec=spec)
         alone = framework == "torch" and self.variant.sequence == "none"
         self.timm = PeerProcess("timm_script", "answers", spec=spec) if alone else None
+        self.processes = [process for process in (self.raw, self.timm) if process]
         latency = importlib.import_module(f"impl_{framework}.latency")
         twin = getattr(latency, f"{framework.title()}Latency")(self.run)
         self.engines = latency.engines(twin.network, self.run, scale.compile)
+        for process in self.processes:
+            process.ready()
 
     def peers(self, batch: int) -> dict[str, Any]:
         """What answers for `batch` images are held against."""
@@ -58,9 +61,8 @@ class Contenders:
 
     def close(self) -> None:
         """Ends the processes."""
-        for process in (self.raw, self.timm):
-            if process:
-                process.close()
+        for process in self.processes:
+            process.close()
 
 
 @pytest.fixture(

@@ -19,7 +19,7 @@ from protocols.serve import Job
 from protocols.spec import FRAMEWORKS
 
 OVERHEAD = 0.03
-EPOCHS = {"phase1_epochs": 1, "phase2_epochs": 3}
+EPOCHS = {"phase1_epochs": 1, "phase2_epochs": 2}
 VARIANT = "inception_v3"  # the fastest to train, so that the rest weighs most
 
 
@@ -57,7 +57,7 @@ def test_whole_run(
             {"bare loop": peer("bare", "run", spec=run.to_json(), images=str(images.folder))},
             scale.rounds,
             aims={"bare loop": 1 + OVERHEAD},
-            what="A whole run, InceptionV3, 4 epochs",
+            what=f"A whole run, InceptionV3, {sum(EPOCHS.values())} epochs",
             framework=framework,
             unit=f"{files.count} images",
             size=scale.size,

@@ -29,9 +29,9 @@ class Scale:
     height: int = 120
     width: int = 160
     images: int = 64  # through a network that is trained
-    frozen_images: int = 256  # through a frozen one
-    rounds: int = 4  # of whole epochs
-    calls: int = 20  # rounds of single answers
+    frozen_images: int = 128  # through a frozen one
+    rounds: int = 3  # of whole epochs
+    calls: int = 15  # rounds of single answers
     compile: bool = False  # also by torch.compile and XLA on a CPU, which takes minutes a network
 
     @property

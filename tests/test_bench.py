@@ -68,8 +68,10 @@ def test_without_measuring_everything_runs_once():
 
 
 def test_a_peer_that_fails_says_why():
+    peer = PeerProcess("process", "missing")
     with pytest.raises(RuntimeError, match="no attribute 'missing'"):
-        PeerProcess("process", "missing")
+        peer()
+    peer.close()
 
 
 @pytest.fixture(scope="module")

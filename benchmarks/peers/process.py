@@ -29,7 +29,10 @@ QUIET = {
 
 
 class PeerProcess:
-    """Makes `module.function(**words)` in a new process; each call runs what that gave, once."""
+    """Makes `module.function(**words)` in a new process; each call runs what that gave, once.
+
+    The first call, or `ready`, waits until it is made.
+    """
 
     def __init__(self, module: str, function: str, **words: Any) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
@@ -42,10 +45,17 @@ class PeerProcess:
             env=os.environ | QUIET,
             text=True,
         )
-        self._answer()
+        self._made = False
+
+    def ready(self) -> None:
+        """Waits until it is made. RuntimeError with what the process said if it can't be."""
+        if not self._made:
+            self._answer()
+            self._made = True
 
     def __call__(self, *words: Any) -> float:
         """Seconds of one run with these words, measured inside."""
+        self.ready()
         self.process.stdin.write(json.dumps(words) + "\n")
         self.process.stdin.flush()
         return self._answer()
