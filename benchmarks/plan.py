@@ -220,7 +220,8 @@ def together(specs: list[RunSpec]) -> list[list[RunSpec]]:
     phase runs on stored features and the backend can. All others alone."""
     groups: dict[str, list[RunSpec]] = {}
     for spec in specs:
-        can = spec.protocol == "cv10" and spec.backend in ("torch", "jax")
+        faster = spec.backend == "torch" or (spec.backend == "jax" and spec.device != "cpu")
+        can = spec.protocol == "cv10" and faster
         can = can and not spec.deterministic  # a sum's order depends on how many are summed
         can = can and all(phase["frozen"] for phase in spec.phases)
         key = replace(spec, fold=None, seed=0).id if can else spec.id

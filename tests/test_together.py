@@ -108,12 +108,19 @@ def test_members_go_on_from_their_state(make, features):
 
 
 def test_who_trains_together():
-    frozen = [run_of("cnn_lstm", fold, seed) for fold in (0, 1) for seed in (0, 1)]
+    frozen = [
+        replace(run_of("cnn_lstm", fold, seed), device="NVIDIA X")
+        for fold in (0, 1)
+        for seed in (0, 1)
+    ]
     other = [run_of("cnn_gru", 0, 0), replace(frozen[0], protocol="cv10-grouped")]
+    exact = [replace(run, deterministic=True) for run in frozen]
+    slower = [replace(run, backend="jax", device="cpu") for run in frozen]
     thawed = [replace(run, weights={"source": "random", "digest": None}) for run in frozen]
     tensorflow = [replace(run, backend="tensorflow") for run in frozen]
     assert together(frozen + other) == [frozen, [other[0]], [other[1]]]
-    assert together(thawed + tensorflow) == [[run] for run in thawed + tensorflow]
+    alone = thawed + tensorflow + exact + slower
+    assert together(alone) == [[run] for run in alone]
 
 
 def test_only_heads_over_a_frozen_cnn_train_together(make):
