@@ -105,10 +105,13 @@ class Trained:
         self.size = specs[0].recipe["batch_size"]
         self.twin: Twin = twin_of(specs[0].framework).make_twin(specs, pool)
 
-    def calibrated(self) -> "Trained":
-        """With statistics for random backbones, without which they give hardly any signal."""
+    def calibrated(self, images: int = 0) -> "Trained":
+        """With statistics for random backbones, without which they give hardly any signal.
+
+        `images`: how many they are from; 0: one batch, enough where only time counts.
+        """
         train = self.pool.train[0]
-        rows = calibration_rows(len(train), self.size, self.size)
+        rows = calibration_rows(len(train), images or self.size, self.size)
         self.twin.calibrate([train[batch] for batch in rows])
         return self
 

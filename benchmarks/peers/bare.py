@@ -14,7 +14,8 @@ def run(spec: str, images: str) -> Callable[[], None]:
     what, found = RunSpec.from_json(spec), open_set(Path(images))
 
     def train() -> None:
-        ours = Trained([what], make_pool(found, [what])).calibrated()
+        ours = Trained([what], make_pool(found, [what]))
+        ours.calibrated(what.recipe["calibration_images"])
         for number, phase in enumerate(what.phases):
             ours.begin(number, ours.features() if phase["frozen"] else None)
             for _ in range(phase["epochs"]):
