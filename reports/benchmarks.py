@@ -143,7 +143,7 @@ def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table
     table = Table(
         name,
         "Ours and others, measured in turn: medians, and the ratio ours / other of each round as "
-        f"median and range. Seconds are this machine's, ratios less so. {machine}",
+        f"median and range. Seconds are those of the machine named here, ratios less so. {machine}",
         [
             [head("What", kind="headtext"), head("Twin", kind="headtext"), head("Ours")]
             + [head("Beside", kind="headtext"), head("Its time"), head("Ours / its")]

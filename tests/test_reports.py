@@ -188,6 +188,9 @@ def test_every_table_names_profile_protocol_device_data_and_weights(smoke):
         for caption in Tables(pages(out)[name]).tables:
             if "III.A" in caption:
                 continue  # of the data, not of runs
+            if "measured in turn" in caption:  # benchmarks, perhaps the recorded ones
+                assert "CPU cores" in caption
+                continue
             assert setting in caption.replace("Profile", "profile") or "Table I:" in caption
             assert "rotocol" in caption or "Table I:" in caption or "Time to an answer" in caption
 
