@@ -154,6 +154,9 @@ def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table
     for title, benchmarks in groups.items():
         rows = [row for b in benchmarks for row in _rows(b)]
         table.bodies.append((title, rows))
+        table.notes += [
+            f"{b.what}, {b.framework or 'both'}: {b.note}" for b in benchmarks if b.note
+        ]
     return table
 
 
@@ -163,7 +166,7 @@ def _rows(b: Benchmark) -> list[list[Td]]:
     if b.framework:
         twin = Td(NAMES[b.framework], kind="text", colour=b.framework, rows=height)
     first = [label(b.what, b.unit, rows=height), twin]
-    first.append(Td(seconds_text(b.seconds), b.note, rows=height))
+    first.append(Td(seconds_text(b.seconds), rows=height))
     lines = [_peer_cells(p) for p in b.peers] or [[words("–"), Td("–"), Td("–"), Td("–")]]
     lines[0] = [*first, *lines[0], Td(str(b.rounds), rows=height)]
     return lines
