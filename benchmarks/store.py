@@ -16,6 +16,7 @@ import numpy as np
 
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
+from protocols.files import sha256_of
 from protocols.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -184,7 +185,7 @@ class Store:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
             "sources": sources or source_digests(spec.framework),
             "files": {
-                path.name: {"size": path.stat().st_size, "sha256": _sha256(path)}
+                path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
                 for path in sorted(folder.iterdir())
             },
         }
@@ -240,13 +241,9 @@ class Store:
                 path = run.folder / name
                 if not path.is_file():
                     wrong.append(f"{path}: missing")
-                elif _sha256(path) != entry["sha256"]:
+                elif sha256_of(path) != entry["sha256"]:
                     wrong.append(f"{path}: altered since the run was finished")
         return wrong
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _alive(pid: int) -> bool:

@@ -31,7 +31,6 @@ class Batches:
         self.features = None
         if stored is not None:
             self.features = [self._there(np.array(array)) for array in stored]
-        self.waited = 0.0
 
     def evict(self) -> None:
         """Gives the device's memory back."""

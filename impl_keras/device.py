@@ -7,7 +7,6 @@ import keras
 
 from impl_keras.step import backend
 from protocols.hardware import common_versions, cpu_name, repeatable
-from protocols.pool import Pool
 from protocols.spec import RunSpec
 
 
@@ -26,11 +25,6 @@ def prepare(spec: RunSpec) -> None:
             f"this worker has {here['backend']} on {name}"
         )
     backend.prepare(spec)
-
-
-def fits(spec: RunSpec, pool: Pool) -> bool:
-    """Whether the images may lie on the device: a GPU, and half of its free memory is enough."""
-    return spec.device != "cpu" and 2 * len(pool) * pool.pixels[0].nbytes < backend.free_memory()
 
 
 def environment(spec: RunSpec) -> dict[str, Any]:

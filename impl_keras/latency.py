@@ -34,9 +34,7 @@ class KerasLatency:
     """protocols.timing.LatencyTwin in Keras."""
 
     default = backend.ENGINE
-    first = (
-        "eager" if backend.ENGINE == "graph" else backend.ENGINE
-    )  # nothing traced for one answer
+    first = "eager" if default == "graph" else default  # nothing is traced for one answer
 
     def __init__(self, spec: RunSpec) -> None:
         prepare(spec)

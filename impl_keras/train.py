@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from impl_keras.batches import Batches
-from impl_keras.device import environment, fits, prepare
+from impl_keras.device import environment, prepare
 from impl_keras.models import Network, data_loss, make_optimizer, penalty
 from impl_keras.step import backend
 from protocols import training
@@ -29,7 +29,8 @@ class KerasTwin:
         spec = specs[0]
         prepare(spec)
         self.specs, self.spec, self.recipe, self.pool = specs, spec, spec.recipe, pool
-        self.batches = Batches(pool, fits(spec, pool))
+        resident = spec.device != "cpu" and pool.fits(backend.free_memory())
+        self.batches = Batches(pool, resident)
         self.network = Network(spec)
         self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
@@ -148,14 +149,13 @@ class KerasTwin:
     def log_probabilities(self) -> list[np.ndarray]:
         """See Twin."""
         self.step_function.sync()
-        answers, waited = [], self.batches.waited
+        answers = []
         for positions in in_batches(self.pool.test[0], self.recipe["batch_size"]):
             inputs = self.batches.inputs(positions, self.reads_images)
             if self.batches.features is None:
                 features = [backbone(inputs[0]) for backbone in self._backbone]
                 inputs = [*inputs, *features] if self.network.reads_images else features
             answers.append(ops.convert_to_numpy(self._head(*inputs)))
-        self.batches.waited = waited  # for training alone
         return [np.concatenate(answers)]
 
     def _stateful(self) -> dict[str, keras.Variable]:

@@ -30,7 +30,6 @@ class Batches:
         if stored is not None:
             arrays = [torch.from_numpy(np.array(array)) for array in stored]
             self.features = tuple(array.to(self.device, dtype) for array in arrays)
-        self.waited = 0.0
 
     def to_device(self, positions: np.ndarray) -> torch.Tensor:
         """Positions, int64, on the device."""

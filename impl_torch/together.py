@@ -15,7 +15,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from impl_torch.batches import Batches
 from impl_torch.device import autocast, device_of, dtype_of, environment, prepare
-from impl_torch.models import Network, keras_epsilon, make_head, penalised
+from impl_torch.models import Network, make_head, penalised
 from impl_torch.train import TorchTwin, make_optimizer
 from protocols.pool import Pool
 from protocols.spec import RunSpec
@@ -130,13 +130,7 @@ class TorchFolds(TorchTwin):
         loss = vmap(self._loss, in_dims=(0, 0, 0, 0, None if keep is None else 0))
         features = self.batches.chosen_features(there)
         losses, figures = loss(self.weights, self.buffers, features, self.labels[there], keep)
-        self.optimizer.zero_grad(set_to_none=True)
-        losses.sum().backward()
-        self.steps += 1
-        if self.phase["optimizer"] == "adam":
-            epsilon = keras_epsilon(self.recipe["epsilon"], self.recipe["adam_beta2"], self.steps)
-            self.optimizer.param_groups[0]["eps"] = epsilon
-        self.optimizer.step()
+        self.update(losses.sum())
         return figures
 
     def read(self, figures: list[torch.Tensor]) -> np.ndarray:

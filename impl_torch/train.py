@@ -31,11 +31,6 @@ def make_optimizer(
     return torch.optim.Adam(parameters, phase["rate"], betas, recipe["epsilon"], fused=True)
 
 
-def fits(pool: Pool, device: torch.device) -> bool:
-    """Whether the images may lie on the device: a GPU, and half of its free memory is enough."""
-    return device.type == "cuda" and 2 * len(pool) * pool.pixels[0].nbytes < free_memory()
-
-
 class TorchTwin:
     """protocols.twin.Twin in PyTorch, one member."""
 
@@ -44,7 +39,8 @@ class TorchTwin:
         self.device = device_of(spec)
         prepare(spec)
         self.spec, self.recipe, self.pool = spec, spec.recipe, pool
-        self.batches = Batches(pool, self.device, fits(pool, self.device))
+        resident = spec.device != "cpu" and pool.fits(free_memory())
+        self.batches = Batches(pool, self.device, resident)
         self.network = Network(spec).to(self.device, dtype_of(spec))
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
         self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
@@ -118,15 +114,19 @@ class TorchTwin:
         logits = self.logits(self.order[start:stop], there, keep)
         smoothing = self.recipe["label_smoothing"]
         loss = F.cross_entropy(_at_least_float32(logits), labels, label_smoothing=smoothing)
+        self.update(loss + self.penalty_term())
+        right = (logits.argmax(1) == labels).sum()
+        return torch.stack([loss.detach() * (stop - start), right])
+
+    def update(self, objective: torch.Tensor) -> None:
+        """One step of the optimiser down the gradient of `objective`."""
         self.optimizer.zero_grad(set_to_none=True)
-        (loss + self.penalty_term()).backward()
+        objective.backward()
         self.steps += 1
         if self.phase["optimizer"] == "adam":
             epsilon = keras_epsilon(self.recipe["epsilon"], self.recipe["adam_beta2"], self.steps)
             self.optimizer.param_groups[0]["eps"] = epsilon
         self.optimizer.step()
-        right = (logits.argmax(1) == labels).sum()
-        return torch.stack([loss.detach() * (stop - start), right])
 
     def read(self, figures: list[torch.Tensor]) -> np.ndarray:
         """See Twin."""
@@ -136,12 +136,10 @@ class TorchTwin:
     def log_probabilities(self) -> list[np.ndarray]:
         """See Twin."""
         self.network.eval()
-        waited = self.batches.waited
         answers = [
             _at_least_float32(self.logits(positions, self.batches.to_device(positions)))
             for positions in in_batches(self.pool.test[0], self.recipe["batch_size"])
         ]
-        self.batches.waited = waited  # for training alone
         return [torch.cat(answers).log_softmax(1).cpu().numpy()]
 
     def _network_state(self) -> dict[str, torch.Tensor]:

@@ -8,13 +8,12 @@ import hashlib
 import json
 import shutil
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from protocols.files import aside
+from protocols.files import aside, sha256_of
 from protocols.spec import RunSpec
 
 VALUES, INDEX = "features.npy", "index.json"
@@ -61,19 +60,17 @@ def stored(
         for old in root.glob(f"{name}-*"):
             if old != folder and old.suffix == "":  # a folder that is being written has one
                 shutil.rmtree(old, ignore_errors=True)
-        with aside(folder, finished=partial(_whole, n=n)) as work:
+        with aside(folder, finished=_whole) as work:
             _write(work, compute, n, {"subject": subject, "state": state})
     return np.load(folder / VALUES, mmap_mode="r"), found
 
 
-def _whole(folder: Path, n: int | None = None) -> bool:
+def _whole(folder: Path) -> bool:
     try:
         index = json.loads((folder / INDEX).read_text())
-        with (folder / VALUES).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return index.get("sha256") == sha256_of(folder / VALUES)
     except (OSError, ValueError):
         return False
-    return index.get("sha256") == digest and n in (None, index.get("n"))
 
 
 def _write(folder: Path, compute: Iterator[np.ndarray], n: int, words: dict[str, Any]) -> None:
@@ -88,9 +85,7 @@ def _write(folder: Path, compute: Iterator[np.ndarray], n: int, words: dict[str,
             done += len(batch)
     if done != n:
         raise ValueError(f"features of {done} images, {n} wanted")
-    with (folder / VALUES).open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    index = {"n": n, "sha256": digest, **words}
+    index = {"n": n, "sha256": sha256_of(folder / VALUES), **words}
     (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True))
 
 

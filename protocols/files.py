@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -82,6 +83,12 @@ def in_order(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
         finally:
             for future in waiting:
                 future.cancel()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 hex of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -27,6 +27,10 @@ class Pool:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def fits(self, free: int) -> bool:
+        """Whether the images may lie where `free` bytes are: half of them is enough."""
+        return 2 * len(self) * self.pixels[0].nbytes < free
+
     def images(self, positions: np.ndarray) -> np.ndarray:
         """uint8 (*positions.shape, h, w, 3)."""
         return self.pixels[self.rows[positions]]

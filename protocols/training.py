@@ -48,7 +48,7 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
         "processor": here["device_detail"],
     }
     checkpoints = Checkpoints(jobs[0].checkpoint, identity, tuple(jobs[0].pauses))
-    course = Course(specs, pool, twin, checkpoints, jobs[0], progress)
+    course = Course(specs, pool, twin, checkpoints, jobs[0], progress, begin)
     if specs[0].device != "cpu":
         check_memory(specs, pool, twin)
     course.timings["build_seconds"] += time.perf_counter() - begin
@@ -56,7 +56,7 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
         course.prepare()
     for phase in specs[0].phases[course.at["phase"] - 1 :]:
         course.run_phase(phase)
-    timings = course.finished(time.perf_counter() - begin)
+    timings = course.finished()
     diverged = None
     for recorder, job in zip(course.recorders, jobs, strict=True):
         try:
@@ -77,6 +77,7 @@ class Course:
     checkpoints: Checkpoints
     job: Job
     progress: Progress
+    began: float  # this start of the runs, by time.perf_counter
     # the next step: phase and epoch from 1, step from 0; seconds and figures of its epoch so far
     at: dict[str, Any] = field(default_factory=lambda: {"phase": 1, "epoch": 1, "step": 0})
     figures: np.ndarray | None = None
@@ -94,7 +95,7 @@ class Course:
         self.timings |= {f"{part}_seconds": 0.0 for part in parts}
         self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}
         self.timings |= {"together": len(self.specs), "checkpoint_refused": ""}
-        self.began = time.perf_counter()
+        self.waited = 0.0  # fetching the batches of this phase
 
     def prepare(self) -> None:
         """Before the first step: the statistics of random backbones."""
@@ -121,16 +122,13 @@ class Course:
             if self.checkpoints.due(inside=False):
                 self.save()
             self.run_epoch(number, epoch)
-        waited = self.waited + self.twin.waited
-        self.timings["phases"].append(phase_timing(phase, self.recorders[0], n, waited))
+        self.timings["phases"].append(phase_timing(phase, self.recorders[0], n, self.waited))
         self.at = {"phase": number + 1, "epoch": 1, "step": 0}
 
     def stored_features(self) -> list[np.ndarray]:
         """The frozen backbones' features of the whole pool, computed where they aren't stored."""
         names = load_variants()[self.spec.variant].backbones
-        here = self.twin.environment()
-        state = {"sources": self.job.sources, "versions": here["versions"]}
-        state["processor"] = here["device_detail"]
+        state = {k: self.checkpoints.identity[k] for k in ("sources", "versions", "processor")}
         train = self.pool.rows[self.pool.train[0]]
         batches = in_batches(np.arange(len(self.pool)), self.size)
         arrays, there = [], True
@@ -146,11 +144,13 @@ class Course:
     def run_epoch(self, phase: int, epoch: int) -> None:
         """Trains from step `at["step"]` on, evaluates, records."""
         start = time.perf_counter() - self.at.get("seconds", 0.0)
+        waited = self.waited - self.twin.waited  # what the phase adds to the twin's count
         n = begin_epoch(self.specs, self.pool, self.twin, phase, epoch)
         before, figures = self.figures, []
         for first in range(self.at["step"] * self.size, n, self.size):
             last = min(first + self.size, n)
             figures.append(self.twin.step(first, last))
+            self.waited = waited + self.twin.waited
             self.at["step"] += 1
             self._tick(phase, epoch, last, n)
             if self.checkpoints.due(inside=True):
@@ -184,31 +184,31 @@ class Course:
         past = sum(epochs[: phase - 1]) + epoch - 1
         self.progress("images trained", past * n + done, sum(epochs) * n)
 
-    def finished(self, seconds: float) -> dict[str, Any]:
+    def so_far(self) -> dict[str, Any]:
+        """The timings, with all seconds up to now."""
+        seconds = time.perf_counter() - self.began
+        return self.timings | {"total_seconds": self.timings["total_seconds"] + seconds}
+
+    def finished(self) -> dict[str, Any]:
         """timings.json. Seconds of runs trained together are each one's share."""
-        timings, count = dict(self.timings), len(self.specs)
+        timings = self.so_far()
         for part in ("build", "calibration", "features", "total"):
-            timings[f"{part}_seconds"] /= count
-        timings["total_seconds"] += seconds / count
+            timings[f"{part}_seconds"] /= len(self.specs)
         del timings["waiting"]
         memory = {"host_peak_bytes": peak_memory(), "device_peak_bytes": self.twin.device_peak()}
         return timings | memory | {"parameters": self.twin.parameters}
 
     def save(self) -> None:
         """Writes a checkpoint."""
-        self.timings["waiting"][str(self.at["phase"])] = self.waited + self.twin.waited
+        self.timings["waiting"][str(self.at["phase"])] = self.waited
         arrays = self.twin.state()
         if self.figures is not None:
             arrays["figures"] = self.figures
         for i, recorder in enumerate(self.recorders):
             if recorder.epochs:
                 arrays[f"epochs/{i}"] = np.stack(recorder.epochs)
-        timings = self.timings | {"total_seconds": self._so_far()}
         rows = [recorder.rows for recorder in self.recorders]
-        self.checkpoints.save(arrays, {"at": self.at, "timings": timings, "rows": rows})
-
-    def _so_far(self) -> float:
-        return self.timings["total_seconds"] + time.perf_counter() - self.began
+        self.checkpoints.save(arrays, {"at": self.at, "timings": self.so_far(), "rows": rows})
 
     def go_on(self, note: Note) -> bool:
         """Takes up the checkpoint; False if there is none. A refused one is said, and counts

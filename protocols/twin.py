@@ -18,7 +18,7 @@ class OutOfMemory(RuntimeError):
 class Twin(Protocol):
     """Networks on their device, one a member; positions count in the pool."""
 
-    waited: float  # seconds spent fetching batches since the phase began
+    waited: float  # seconds spent fetching batches so far
     parameters: int  # of one network, moving statistics counted
 
     def calibrate(self, batches: list[np.ndarray]) -> None:

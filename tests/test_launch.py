@@ -146,13 +146,15 @@ def test_an_interrupt_leaves_nothing_half_written(launched, plan_of, tmp_path):
     assert not [p.name for p in runs if p.name.startswith(".") or "xception" in p.name]
 
 
-def test_folds_that_train_together_are_stored_one_by_one(launched, plan_of, cache, phantom):
+def frozen_folds(plan_of):
+    """Two folds that train together."""
     frozen = {"source": "fixture", "digest": None}
-    todo = [
-        dataclasses.replace(s, weights=frozen)
-        for s in plan_of("cnn_gru", frameworks=("torch",))
-        if s.stage == "train"
-    ]
+    plan = plan_of("cnn_gru", frameworks=("torch",))
+    return [dataclasses.replace(s, weights=frozen) for s in plan if s.stage == "train"]
+
+
+def test_folds_that_train_together_are_stored_one_by_one(launched, plan_of, cache, phantom):
+    todo = frozen_folds(plan_of)
     results, store = launched(todo)
     assert len(FakeWorker.made) == 1
     assert sorted(r.spec.fold for r in results) == [0, 1]
@@ -162,12 +164,7 @@ def test_folds_that_train_together_are_stored_one_by_one(launched, plan_of, cach
 
 def test_a_fold_that_diverges_does_not_take_the_others_with_it(launched, plan_of):
     FakeWorker.acts["diverges"] = 0
-    frozen = {"source": "fixture", "digest": None}
-    todo = [
-        dataclasses.replace(s, weights=frozen)
-        for s in plan_of("cnn_gru", frameworks=("torch",))
-        if s.stage == "train"
-    ]
+    todo = frozen_folds(plan_of)
     results, store = launched(todo)
     assert [r.status for r in results] == ["failed", "done"]
     assert "TrainingDiverged" in store.find(todo[0]).reason
