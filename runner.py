@@ -51,6 +51,7 @@ def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
         seeds=args.seeds,
         folds=args.folds,
         weights=args.weights,
+        init=args.init,
         precision=args.precision,
         deterministic=args.deterministic,
     )
@@ -87,8 +88,11 @@ def run(args: argparse.Namespace) -> int:
         print(*heading(profile, gpu, source, wish), sep="\n")
         print(*listing(runs, todo, store, estimates), sep="\n")
         return 0
+    weights = {}
     if not args.calibrate:
         store.check_writable()
+        todo = launch.todo_of(runs, store, args.fresh)
+        weights = launch.weights_of(todo, wish.weights, cache, console.progress)
     devices = real_devices(devices, backend, max(1, cores // 2))
     source = dataset.locate(args.data, profile.phantom_allowed, cache, progress=console.progress)
     if args.calibrate:
@@ -99,6 +103,7 @@ def run(args: argparse.Namespace) -> int:
         console.say(line)
     console.say(done_line(runs, todo, store))
     launcher = launch.Launcher(store, source, devices, cache, console, jobs, args.fresh, estimates)
+    launcher.weights = weights
     return compute(args, launcher, runs, todo)
 
 

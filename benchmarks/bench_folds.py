@@ -14,11 +14,11 @@ from benchmarks.trial import Scale, Trained, device_of, spec_of
 from protocols.classes import CLASSES
 from protocols.pool import Pool
 from protocols.spec import FRAMEWORKS, RunSpec
-from protocols.variants import load_variants
+from protocols.variants import CHANNELS, load_variants
+from protocols.weights import HeadsOnly
 
 ON_A_GPU, ON_A_CPU = 0.25, 1.0  # of the ten runs' time
-JANE = [name for name, variant in load_variants().items() if variant.paper == "jane"]
-CHANNELS = 2048
+JANE = [name for name, variant in load_variants().items() if variant.suite == "jane"]
 FOLDS, SEEDS, EPOCHS = (0, 1, 2), (0, 1, 2), 10  # of the comparison of final losses
 
 
@@ -34,8 +34,9 @@ def made_up(scale: Scale, folds: int) -> tuple[Pool, list[np.ndarray]]:
         train=[np.flatnonzero(fold != k) for k in range(folds)],
         test=[np.flatnonzero(fold == k) for k in range(folds)],
     )
-    shape = n, CHANNELS, -(-scale.height // 32), -(-scale.width // 32)
-    of_class = rng.random((len(CLASSES), CHANNELS, 1, 1), dtype=np.float32)
+    channels = CHANNELS["xception"]
+    shape = n, channels, -(-scale.height // 32), -(-scale.width // 32)
+    of_class = rng.random((len(CLASSES), channels, 1, 1), dtype=np.float32)
     return pool, [rng.random(shape, dtype=np.float32) + 0.2 * of_class[pool.labels]]
 
 
@@ -59,8 +60,8 @@ def final_difference(first: RunSpec, pool: Pool, maps: list[np.ndarray]) -> str:
         train=[pool.train[s.fold] for s in specs],
         test=[pool.test[s.fold] for s in specs],
     )
-    runs = [Trained(specs, members)]
-    runs += [Trained([s], alone(pool, s.fold)) for s in specs]
+    runs = [Trained(specs, members, HeadsOnly())]
+    runs += [Trained([s], alone(pool, s.fold), HeadsOnly()) for s in specs]
     for run in runs:
         run.begin(0, maps)
         for _ in range(EPOCHS):
@@ -86,8 +87,8 @@ def test_ten_folds(benchmark: Any, framework: str, variant: str, scale: Scale) -
     pool, maps = made_up(scale, len(specs))
     if framework == "keras":
         maps = [np.ascontiguousarray(m.transpose(0, 2, 3, 1)) for m in maps]  # channels last
-    together = Trained(specs, pool).begin(0, maps)
-    single = Trained(specs[:1], alone(pool, 0)).begin(0, maps)
+    together = Trained(specs, pool, HeadsOnly()).begin(0, maps)
+    single = Trained(specs[:1], alone(pool, 0), HeadsOnly()).begin(0, maps)
     ten = f"{len(specs)} single runs"
     paired(
         benchmark,

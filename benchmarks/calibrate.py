@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import plan
 from benchmarks.console import Console, duration
 from benchmarks.estimates import WITH_ROWS, WITHOUT_ROWS, Estimates
-from benchmarks.launch import Launcher
+from benchmarks.launch import Launcher, weights_of
 from benchmarks.plan import Device, Selection, together
 from benchmarks.store import Store
 from protocols.dataset import Source
@@ -26,7 +26,8 @@ def needed(variants: list[Variant]) -> list[str]:
     """The networks to run for estimates of `variants`: their parts, where those tell enough."""
     wanted = set()
     for variant in variants:
-        if variant.sequence == "rows" and variant.name != WITH_ROWS:
+        by_parts = variant.sequence == "rows" and variant.suite == "liang"
+        if by_parts and variant.name != WITH_ROWS:
             wanted |= {*variant.backbones, WITH_ROWS, WITHOUT_ROWS}
         else:
             wanted.add(variant.name)
@@ -41,7 +42,7 @@ def short_specs(
     Those that train together stay as many as they are; of the others one seed and fold is enough.
     """
     names = tuple(needed(plan.chosen_variants(selection)))
-    chosen = replace(selection, suite="all", variants=names)
+    chosen = replace(selection, suite="", variants=names)
     specs = [_short(spec, kind) for spec in plan.make_plan(chosen, kind, devices, cores)]
     one = {}
     for group in together(specs):
@@ -71,6 +72,7 @@ def calibrate(
 ) -> int:
     """Runs them and keeps nothing but what they teach; 1 if one failed, as an exit code."""
     todo = short_specs(selection, source.kind, devices, cores)
+    weights = weights_of(todo, selection.weights, estimates.cache, console.progress)
     names = ", ".join(dict.fromkeys(spec.variant for spec in todo))
     console.say(f"calibrating: {len(todo)} short runs of {names}; none of them is kept")
     start = time.monotonic()
@@ -79,6 +81,7 @@ def calibrate(
         launcher = Launcher(
             store, source, devices, estimates.cache, console, estimates.jobs, estimates=estimates
         )
+        launcher.weights = weights
         launcher.prepare(todo)
         results = launcher.run(todo)
     console.say(

@@ -45,16 +45,32 @@ def parser() -> Parser:
 
 def _what(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--suite", default="all", help="liang, jane or all (default)")
+    add(
+        "--suite",
+        default="",
+        metavar="NAME",
+        help="liang, jane, control (ours, in no paper); default: all of the papers'",
+    )
     add("--framework", default="both", choices=["keras", "torch", "both"])
     add("--variant", nargs="+", default=[], metavar="NAME", help="see --list")
     add("--protocol", default="", metavar="NAME",
         help="instead of the published one: fixed, cv10, cv10-grouped")  # fmt: skip
     add("--profile", default="", metavar="NAME",
-        help="paper (default on a GPU) or smoke (default on a CPU)")  # fmt: skip
+        help="paper (default on a GPU), smoke (default on a CPU), laptop (control)")  # fmt: skip
     add("--seeds", type=numbers, default=(), metavar="0,1,2")
     add("--folds", type=numbers, default=(), metavar="0,1", help="of 0 to 9")
-    add("--weights", default="", metavar="SOURCE", help="random")
+    add(
+        "--weights",
+        default="",
+        metavar="imagenet|random|DIR",
+        help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else imagenet)",
+    )
+    add(
+        "--init",
+        default="own",
+        metavar="own|shared",
+        help="shared: both twins draw the same random weights",
+    )
     add("--precision", default="float32", metavar="NAME",
         help="float32 (default), tf32 (GPU only) or bfloat16, alike in both twins")  # fmt: skip
     add("--deterministic", action="store_true", help="the same bits every time; slower")

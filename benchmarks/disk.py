@@ -10,10 +10,9 @@ import numpy as np
 from protocols import dataset, features
 from protocols.classes import CLASSES
 from protocols.spec import RunSpec
-from protocols.variants import load_variants
+from protocols.variants import CHANNELS, load_variants
 
 SMALL = 50_000  # bytes of a run's specification, log, history and what else is short
-FEATURES = 2048  # of each backbone
 STRIDE = 32  # pixels of the image to one position of its last map
 PARTS = {"train": "images/TRAIN/", "test": "images/TEST/", "originals": dataset.ORIGINALS}
 NO_ROWS = np.array([], np.int64)
@@ -73,7 +72,7 @@ def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
             for backbone in load_variants()[spec.variant].backbones:
                 name = _named(features.subject(spec, backbone, NO_ROWS, NO_ROWS), n)
                 if name not in there:
-                    found[name] = n * FEATURES * 4 * _positions(spec)
+                    found[name] = n * CHANNELS[backbone] * 4 * _positions(spec)
     return found
 
 

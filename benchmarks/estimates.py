@@ -232,7 +232,8 @@ def composed(variant: str, known: dict[str, Parts]) -> Parts:
     """
     made_of = load_variants()[variant]
     bare = [known.get(name, {}) for name in made_of.backbones]
-    if made_of.sequence == "feature_map" or not all(bare):
+    alone = made_of.sequence == "feature_map" or made_of.suite == "control"
+    if alone or not all(bare):
         return {}
     more = dict.fromkeys(set.intersection(*map(set, bare)), 0.0)
     if made_of.sequence == "rows":

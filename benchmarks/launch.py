@@ -17,13 +17,16 @@ from benchmarks.estimates import Estimates
 from benchmarks.plan import Device, set_request, together, work
 from benchmarks.store import Run, Store, source_digests
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
+from protocols import pretrained
 from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.contract import write_json
 from protocols.dataset import Source
+from protocols.files import Progress
 from protocols.images import ImageSet, image_set
 from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.timing import summary
+from protocols.variants import load_variants
 
 
 @contextlib.contextmanager
@@ -55,6 +58,7 @@ class Launcher:
     estimates: Estimates | None = None
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # of checkpoints
     sets: dict[str, ImageSet] = field(default_factory=dict)
+    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
     results: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -219,6 +223,7 @@ class Launcher:
                 checkpoint=self.store.checkpoint(specs),
                 sources=hashlib.sha256(sources.encode()).hexdigest(),
                 pauses=self.pauses,
+                weights=self.weights,
             )
             for spec in specs
         ]
@@ -246,6 +251,16 @@ class Launcher:
     def _failed(self, spec: RunSpec, folder: Path, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""
         return None if self._stopping else self.store.fail(spec, folder, reason)
+
+
+def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:
+    """The verified files of the backbones that the runs load; `where` as the flag --weights.
+
+    Raises RequestError where one is neither there nor to be had.
+    """
+    loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
+    names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
+    return pretrained.locate(names, where or pretrained.IMAGENET, cache, progress)
 
 
 def _work(specs: list[RunSpec]) -> float:

@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from protocols import images
+from protocols import images, pretrained
 from protocols.errors import RequestError
 from protocols.images import SetRequest
 from protocols.recipes import Profile, load_profiles, load_recipe
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.splits import FOLD_SEED
+from protocols.variants import SUITES as PARTS
 from protocols.variants import Variant, load_variants
 
-SUITES = ("liang", "jane", "all")
+SUITES = (*PARTS, "all")  # all: the papers'
+INITS = ("own", "shared")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 set_digest = cache(images.set_digest)  # many runs of a plan draw from one set
 
@@ -31,14 +33,15 @@ class Device:
 class Selection:
     """What was asked for. Empty tuples mean: as the suite and the profile have it."""
 
-    suite: str = "all"
+    suite: str = ""  # the profile's only one, or all
     frameworks: tuple[str, ...] = FRAMEWORKS
     variants: tuple[str, ...] = ()
     protocol: str = ""
     profile: str = "smoke"
     seeds: tuple[int, ...] = ()
     folds: tuple[int, ...] = ()
-    weights: str = ""
+    weights: str = ""  # "imagenet", "random", a folder of files; "": the profile's
+    init: str = "own"
     precision: str = "float32"
     deterministic: bool = False
 
@@ -51,19 +54,21 @@ def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
 
 def chosen_variants(selection: Selection) -> list[Variant]:
     """The variants of the suite, or those named. Raises RequestError on an unknown one."""
-    known = load_variants()
-    _one_of(selection.suite, SUITES, "suite", "--suite")
+    known, profile = load_variants(), chosen_profile(selection.profile)
     for name in selection.variants:
         _one_of(name, known, "variant", "--variant")
-    papers = ("liang", "jane") if selection.suite == "all" else (selection.suite,)
-    picked = [
-        v
-        for v in known.values()
-        if v.paper in papers and (not selection.variants or v.name in selection.variants)
-    ]
+    _one_of(selection.suite or "all", SUITES, "suite", "--suite")
+    papers = ("liang", "jane")
+    unsaid = profile.suites or (PARTS if selection.variants else papers)  # names need no suite
+    suites = {"": unsaid, "all": papers}.get(selection.suite, (selection.suite,))
+    named = [v for v in known.values() if not selection.variants or v.name in selection.variants]
+    picked = [v for v in named if v.suite in suites]
+    if profile.suites and (not picked or not {v.suite for v in picked} <= set(profile.suites)):
+        only = " and ".join(profile.suites)
+        raise RequestError(f"profile {profile.name} is for the variants of suite {only} only")
     if not picked:
         raise RequestError(
-            f"none of the named variants is in suite {selection.suite}; use --suite all"
+            f"none of the named variants is in suite {selection.suite}; leave --suite out"
         )
     return picked
 
@@ -74,15 +79,11 @@ def chosen_profile(name: str) -> Profile:
     return profiles[_one_of(name, profiles, "profile", "--profile")]
 
 
-def chosen_weights(selection: Selection, profile: Profile) -> dict[str, Any]:
-    """Source and digest of the starting weights. Raises RequestError for any but random."""
-    source = selection.weights or profile.weights
-    if source != "random":
-        raise RequestError(
-            f"weights {source!r} can't be loaded by this version; --weights random starts from "
-            "random weights, which is another experiment than the papers' and says so"
-        )
-    return {"source": "random", "digest": None}
+def chosen_weights(selection: Selection, profile: Profile, variant: Variant) -> dict[str, Any]:
+    """Source and digest of a variant's starting weights; a folder holds the same files."""
+    if (selection.weights or profile.weights) == "random":
+        return {"source": "random", "digest": None}
+    return {"source": "imagenet", "digest": pretrained.digest_of(variant.backbones)}
 
 
 def chosen_precision(selection: Selection, devices: dict[str, Device]) -> str:
@@ -140,6 +141,7 @@ def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
     if variant.paper == "liang":
         recipe["phase1_epochs"] = profile.phase1_epochs
         recipe["phase2_epochs"] = profile.phase2_epochs
+        recipe["grey_pooling"] = profile.grey_pooling
     else:
         recipe["epochs"] = profile.cv_epochs
         recipe["images_per_class"] = profile.cv_per_class
@@ -156,15 +158,14 @@ def make_plan(
     """
     profile = chosen_profile(selection.profile)
     variants = chosen_variants(selection)
-    weights = chosen_weights(selection, profile)
+    _one_of(selection.init, INITS, "initialisation", "--init")
     if selection.protocol:
         _one_of(selection.protocol, PROTOCOLS, "protocol", "--protocol")
     if kind == "phantom" and not profile.phantom_allowed:
         raise RequestError(f"profile {profile.name} takes the real images only; give --data DIR")
     common = {
         "profile": profile.name,
-        "weights": weights,
-        "init": "own",
+        "init": selection.init,
         "precision": chosen_precision(selection, devices),
         "deterministic": selection.deterministic,
     }
@@ -179,6 +180,7 @@ def make_plan(
                 "backend": device.backend,
                 "device": device.name,
                 "variant": variant.name,
+                "weights": chosen_weights(selection, profile, variant),
             }
             training += [
                 RunSpec(
@@ -231,7 +233,7 @@ def together(specs: list[RunSpec]) -> list[list[RunSpec]]:
 
 def work(spec: RunSpec) -> float:
     """A rough share of the suite's time, for the progress bar only."""
-    cost = {"xception": 3.0, "resnet50": 2.0, "inception_v3": 1.2}
+    cost = {"xception": 3.0, "resnet50": 2.0, "inception_v3": 1.2, "efficientnet_lite0": 0.4}
     backbones = sum(cost[name] for name in load_variants()[spec.variant].backbones)
     if spec.stage == "latency":
         return backbones * spec.recipe["latency_repeats"] * 33 / 4

@@ -18,6 +18,7 @@ from protocols.spec import RunSpec
 from protocols.splits import calibration_rows
 from protocols.training import Twin, begin_epoch
 from protocols.variants import load_variants
+from protocols.weights import OWN, Start
 
 MANIFEST = dataset.MANIFEST.name
 
@@ -100,10 +101,10 @@ def spec_of(framework: str, variant: str, scale: Scale, stage: str = "train") ->
 class Trained:
     """A twin of one run or several, in a phase; `epoch` trains one and waits for its figures."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         self.specs, self.pool, self.played = specs, pool, 0
         self.size = specs[0].recipe["batch_size"]
-        self.twin: Twin = twin_of(specs[0].framework).make_twin(specs, pool)
+        self.twin: Twin = twin_of(specs[0].framework).make_twin(specs, pool, start)
 
     def calibrated(self, images: int = 0) -> "Trained":
         """With statistics for random backbones, without which they give hardly any signal.

@@ -6,13 +6,14 @@ from pathlib import Path
 from benchmarks import disk
 from benchmarks.console import Console, duration
 from benchmarks.estimates import Estimate, Estimates
-from benchmarks.plan import SUITES, Selection, together
+from benchmarks.plan import SUITES, Selection, chosen_variants, together
 from benchmarks.store import Store
 from protocols import dataset
 from protocols.claims import load_claims
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.files import default_cache
+from protocols.pretrained import IMAGENET, load_pretrained
 from protocols.recipes import Profile, load_profiles, load_recipe
 from protocols.spec import PROTOCOLS, RunSpec
 from protocols.variants import load_variants
@@ -22,8 +23,8 @@ NO_ESTIMATE = "no estimate for this device"
 
 def known_names() -> list[str]:
     """--list."""
-    variants = [f"  {v.name:24}{v.title} ({v.paper})" for v in load_variants().values()]
-    profiles = [f"  {p.name:24}{p.about}" for p in load_profiles().values()]
+    variants = [f"  {v.name:28}{v.title} ({v.suite})" for v in load_variants().values()]
+    profiles = [f"  {p.name:28}{p.about}" for p in load_profiles().values()]
     return [
         f"suites:    {', '.join(SUITES)}",
         f"protocols: {', '.join(PROTOCOLS)}",
@@ -43,14 +44,22 @@ def heading(profile: Profile, gpu: str | None, source: Source, wish: Selection) 
     return [
         f"profile {profile.name}: {profile.about} ({why})",
         f"  {shown}",
-        *(
-            ["weights: random, not the papers' ImageNet ones, so no claim is judged"]
-            if profile.name == "paper"
-            else []
-        ),
+        *_weights(profile, wish),
         f"data: {source.kind}, from {source.how} ({data}) {source.note}".rstrip(),
         f"arithmetic: {wish.precision}{', deterministic' if wish.deterministic else ''}",
     ]
+
+
+def _weights(profile: Profile, wish: Selection) -> list[str]:
+    where = wish.weights or profile.weights
+    if where == "random":
+        words = "random, not the papers' ImageNet ones, so no claim is judged"
+        return [f"weights: {words}"] if profile.name != "smoke" else []
+    table = load_pretrained()
+    names = dict.fromkeys(name for v in chosen_variants(wish) for name in v.backbones)
+    files = ", ".join(f"{table[name].name} ({size(table[name].size)})" for name in names)
+    whence = "an installed package, the cache or a download" if where == IMAGENET else where
+    return [f"weights: ImageNet's, {files}, from {whence}"]
 
 
 def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:

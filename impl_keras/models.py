@@ -1,4 +1,4 @@
-"""The nine networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
+"""The networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,24 +7,25 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from impl_keras.efficientnet import efficientnet_lite0
 from protocols.classes import CLASSES
 from protocols.seeds import derive
 from protocols.spec import RunSpec
-from protocols.variants import Variant, load_variants
+from protocols.variants import CHANNELS, Variant, load_variants
 
-CHANNELS = 2048  # of the last feature map, all three
 BACKBONES = {
     "xception": keras.applications.Xception,
     "inception_v3": keras.applications.InceptionV3,
     "resnet50": keras.applications.ResNet50,
+    "efficientnet_lite0": efficientnet_lite0,
 }
 RNN = {"lstm": layers.LSTM, "gru": layers.GRU}
 BLUE_GREEN_RED_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, in 0..255
 
 
-def preprocess(backbone: str, images: Any) -> Any:
+def preprocess(backbone: str, images: Any, dtype: str = "float32") -> Any:
     """keras.applications' input of a backbone: uint8 RGB (n, h, w, 3) -> float, same shape."""
-    x = ops.cast(images, keras.config.floatx())
+    x = ops.cast(images, dtype)
     if backbone == "resnet50":
         return ops.flip(x, axis=-1) - ops.convert_to_tensor(BLUE_GREEN_RED_MEAN, x.dtype)
     return x / 127.5 - 1
@@ -33,7 +34,7 @@ def preprocess(backbone: str, images: Any) -> Any:
 def _liang_body(variant: Variant, spec: RunSpec) -> keras.Model:
     """Pooled CNN features -> Dense 512 ReLU; times the rows' BiLSTM states, if any."""
     recipe = spec.recipe
-    inputs = [keras.Input((CHANNELS,), name=name) for name in variant.backbones]
+    inputs = [keras.Input((CHANNELS[name],), name=name) for name in variant.backbones]
     branches = [
         layers.Dense(recipe["projection_units"], activation="relu", name=f"project_{name}")(x)
         for name, x in zip(variant.backbones, inputs, strict=True)
@@ -41,29 +42,36 @@ def _liang_body(variant: Variant, spec: RunSpec) -> keras.Model:
     if variant.sequence == "rows":
         shape = (spec.data["height"], spec.data["width"], 3)
         inputs.append(keras.Input(shape, dtype="uint8", name="images"))
+        grey = Grey(recipe["grey"], recipe["grey_pooling"])(inputs[-1])
         rnn = layers.LSTM(recipe["lstm_units"], use_cudnn=_cudnn(spec))
-        branches.append(layers.Bidirectional(rnn, name="rows")(Grey(recipe["grey"])(inputs[-1])))
+        branches.append(layers.Bidirectional(rnn, name="rows")(grey))
     product = branches[0] if len(branches) == 1 else layers.Multiply(name="product")(branches)
     return keras.Model(inputs, product, name="body")
 
 
 class Grey(layers.Layer):
-    """uint8 RGB (n, h, w, 3) -> grey in [0, 1], (n, h, w): each row a step. Not rounded."""
+    """uint8 RGB (n, h, w, 3) -> grey in [0, 1], (n, h, w): each row a step. Not rounded.
 
-    def __init__(self, weights: list[float]) -> None:
+    `pooling` > 1: means of so many pixels square; a last, incomplete one is left out.
+    """
+
+    def __init__(self, weights: list[float], pooling: int) -> None:
         super().__init__(name="grey")
-        self.rgb = tuple(weights)
+        self.rgb, self.pooling = tuple(weights), pooling
 
     def call(self, images: Any) -> Any:
         """See the class."""
         x = ops.cast(images, self.compute_dtype)
-        return ops.sum(x * ops.convert_to_tensor(self.rgb, x.dtype), axis=-1) / 255
+        grey = ops.sum(x * ops.convert_to_tensor(self.rgb, x.dtype), axis=-1) / 255
+        if self.pooling == 1:
+            return grey
+        return ops.squeeze(ops.average_pool(ops.expand_dims(grey, -1), self.pooling), -1)
 
 
 def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
     """The CNN's last map read twice, pooled and as a sequence, and their product."""
     recipe, rnn = spec.recipe, RNN[variant.cell]
-    feature_map = keras.Input(map_shape, name="xception")
+    feature_map = keras.Input(map_shape, name=variant.backbones[0])
     pooled = layers.GlobalAveragePooling2D()(feature_map)
     pooled = layers.Dense(recipe["projection_units"], activation="relu", name="project")(pooled)
     channels = recipe["map_channels"]
@@ -88,13 +96,15 @@ def _cudnn(spec: RunSpec) -> bool | str:
 @contextlib.contextmanager
 def _policy(spec: RunSpec) -> Iterator[None]:
     """Layers made inside compute in the run's precision (float64: for tests)."""
-    before = keras.config.dtype_policy()
+    before = keras.config.dtype_policy(), keras.config.floatx()
     names = {"bfloat16": "mixed_bfloat16", "float64": "float64"}
     keras.config.set_dtype_policy(names.get(spec.precision, "float32"))
+    keras.config.set_floatx("float64" if spec.precision == "float64" else "float32")  # of inputs
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(before[0])
+        keras.config.set_floatx(before[1])
 
 
 class Network:
@@ -109,6 +119,7 @@ class Network:
         self.pooled = self.variant.paper == "liang"
         self.reads_images = self.variant.sequence == "rows"  # the body, beside the features
         self.kept = 1 - spec.recipe["dropout"]
+        self.dtype = "float64" if spec.precision == "float64" else "float32"
         shape = (spec.data["height"], spec.data["width"], 3)
         self.backbones = []
         with _policy(spec):
@@ -132,8 +143,8 @@ class Network:
         return body, classify
 
     def backbone(self, number: int, images: Any, training: bool = False) -> Any:
-        """What the head reads of one backbone: pooled (n, 2048), or Jane's map."""
-        x = preprocess(self.variant.backbones[number], images)
+        """What the head reads of one backbone: pooled (n, channels), or Jane's map."""
+        x = preprocess(self.variant.backbones[number], images, self.dtype)
         found = self.backbones[number](x, training=training)
         return ops.mean(found, axis=(1, 2)) if self.pooled else found
 
@@ -191,7 +202,7 @@ def data_loss(logits: Any, labels: Any, smoothing: float) -> Any:
 
 def penalty(kernels: list[keras.Variable], rate: float) -> Any:
     """The L2 term, as keras.regularizers.l2: rate times the sum of squares; 0 without kernels."""
-    return rate * sum((ops.sum(ops.square(k)) for k in kernels), ops.zeros(()))
+    return rate * sum(ops.sum(ops.square(k)) for k in kernels)
 
 
 class RMSprop2018(keras.optimizers.RMSprop):

@@ -10,11 +10,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from impl_keras import bridge
 from impl_keras.models import make_optimizer, penalty
 from impl_keras.step import backend
 from impl_keras.train import KerasTwin
 from protocols.pool import Pool
 from protocols.spec import RunSpec
+from protocols.weights import OWN, Start
 
 
 def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
@@ -25,18 +27,20 @@ def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
 class KerasFolds(KerasTwin):
     """protocols.twin.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         if backend.NAME != "jax":
             raise ValueError("Keras trains runs together on JAX only")
         if not all(phase["frozen"] for phase in specs[0].phases):
             raise ValueError("only heads over a frozen CNN train together")
-        super().__init__(specs, pool)
+        super().__init__(specs, pool, start)
         for layer in self.network.body._flatten_layers():
             if isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
                 layer.use_cudnn = False  # cuDNN's have no rule for vmap
             elif isinstance(layer, keras.layers.Conv2D):  # 1x1; a convolution mapped is slow
                 layer.call = partial(_pointwise, layer)
         heads = [self.network.make_head(spec) for spec in specs]
+        for head, spec in zip(heads, specs, strict=True):
+            bridge.begin_head(head, spec, start)
         self.members = [[np.array(v) for part in head for v in part.variables] for head in heads]
 
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from impl_keras import bridge
 from impl_keras.batches import Batches
 from impl_keras.device import environment, prepare
 from impl_keras.models import Network, data_loss, make_optimizer, penalty
@@ -17,6 +18,7 @@ from protocols.pool import Pool, in_batches
 from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.twin import Twin
+from protocols.weights import OWN, Start
 
 TRACING_PAYS_AFTER = 12  # calls of a backbone on TensorFlow; a recurrent layer is always traced
 MANY = TRACING_PAYS_AFTER + 1
@@ -25,13 +27,14 @@ MANY = TRACING_PAYS_AFTER + 1
 class KerasTwin:
     """protocols.twin.Twin in Keras: one member, or on JAX several."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         spec = specs[0]
         prepare(spec)
         self.specs, self.spec, self.recipe, self.pool = specs, spec, spec.recipe, pool
         resident = spec.device != "cpu" and pool.fits(backend.free_memory())
         self.batches = Batches(pool, resident)
         self.network = Network(spec)
+        bridge.begin(self.network, spec, start)
         self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
         self._compile()
@@ -197,13 +200,13 @@ def _at_least_float32(x: Any) -> Any:
     return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "bfloat16" else x
 
 
-def make_twin(specs: list[RunSpec], pool: Pool) -> Twin:
+def make_twin(specs: list[RunSpec], pool: Pool, start: Start = OWN) -> Twin:
     """The twin of one run, or on JAX of several that train together."""
     if len(specs) == 1:
-        return KerasTwin(specs, pool)
+        return KerasTwin(specs, pool, start)
     from impl_keras.together import KerasFolds  # noqa: PLC0415
 
-    return KerasFolds(specs, pool)
+    return KerasFolds(specs, pool, start)
 
 
 def train(

@@ -1,4 +1,5 @@
-"""timm's Xception, InceptionV3 and ResNet50, changed until they are keras.applications' networks.
+"""timm's Xception, InceptionV3 and ResNet50, changed until they are keras.applications' networks;
+and its EfficientNet-Lite0, which the Keras twin builds layer by layer.
 
 Each change is named where it is made; parameter counts then equal Keras's without top.
 """
@@ -8,8 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-TIMM_NAMES = {"xception": "legacy_xception", "inception_v3": "inception_v3", "resnet50": "resnet50"}
-CHANNELS = 2048  # of the last feature map, all three
+TIMM_NAMES = {
+    "xception": "legacy_xception",
+    "inception_v3": "inception_v3",
+    "resnet50": "resnet50",
+    "efficientnet_lite0": "tf_efficientnet_lite0",
+}
 
 
 class SamePadMaxPool(nn.Module):
@@ -36,13 +41,13 @@ class WithoutPadding(nn.Module):
 class Preprocess(nn.Module):
     """keras.applications' input: uint8 RGB (n, h, w, 3) -> float (n, 3, h, w), channels last.
 
-    "tf": x / 127.5 - 1; "caffe": BGR minus ImageNet's mean, in 0..255.
+    ResNet50: BGR minus ImageNet's mean, in 0..255 ("caffe"); the others: x / 127.5 - 1 ("tf").
     """
 
     def __init__(self, backbone: str) -> None:
         super().__init__()
         self.caffe = backbone == "resnet50"
-        mean = torch.tensor([103.939, 116.779, 123.68])  # B, G, R
+        mean = torch.tensor([103.939, 116.779, 123.68], dtype=torch.float64)  # B, G, R
         self.register_buffer("mean", mean, persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
@@ -53,14 +58,14 @@ class Preprocess(nn.Module):
 
 
 def make_backbone(name: str) -> nn.Module:
-    """uint8 RGB (n, h, w, 3) -> last feature map (n, 2048, h', w'), as keras.applications."""
+    """uint8 RGB (n, h, w, 3) -> last feature map (n, channels, h', w'), as Keras has it."""
     model = timm.create_model(TIMM_NAMES[name], pretrained=False, num_classes=0, global_pool="")
     change = {
         "xception": _as_keras_xception,
         "inception_v3": _as_keras_inception,
         "resnet50": _as_keras_resnet,
     }
-    change[name](model)
+    change.get(name, lambda _: None)(model)
     return nn.Sequential(Preprocess(name), model)
 
 

@@ -5,7 +5,7 @@ python -m impl_torch.latency all|cold FOLDER IMAGES JPEG (protocols.timing.laten
 
 from typing import Any
 
-from impl_torch.device import device_of, dtype_of, environment, prepare
+from impl_torch.device import device_of, environment, prepare
 from impl_torch.engines import engines
 from impl_torch.models import Network
 from protocols.spec import RunSpec
@@ -20,7 +20,7 @@ class TorchLatency:
     def __init__(self, spec: RunSpec) -> None:
         self.spec, device = spec, device_of(spec)
         prepare(spec)
-        self.network = Network(spec).to(device, dtype_of(spec))
+        self.network = Network(spec).to(device)
 
     def engines(self, everything: bool) -> dict[str, Predict]:
         """See LatencyTwin. Compilers only on a GPU: on a CPU they take minutes a network."""

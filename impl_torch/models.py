@@ -1,4 +1,4 @@
-"""The nine networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
+"""The networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
 
 import math
 from typing import Any
@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from impl_torch.backbones import CHANNELS, make_backbone
+from impl_torch.backbones import make_backbone
+from impl_torch.device import dtype_of
 from protocols.classes import CLASSES
 from protocols.seeds import derive
 from protocols.spec import RunSpec
-from protocols.variants import Variant, load_variants
+from protocols.variants import CHANNELS, Variant, load_variants
 
 BATCH_NORM_MOMENTUM = 0.01  # Keras writes it 0.99
 RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
@@ -41,14 +42,17 @@ class LiangHead(nn.Module):
     def __init__(self, variant: Variant, recipe: dict[str, Any], width: int) -> None:
         super().__init__()
         units = recipe["projection_units"]
-        self.project = nn.ModuleList(nn.Linear(CHANNELS, units) for _ in variant.backbones)
+        channels = [CHANNELS[name] for name in variant.backbones]
+        self.project = nn.ModuleList(nn.Linear(c, units) for c in channels)
         self.rows = (
-            LastStates(variant.cell, width, recipe["lstm_units"])
+            LastStates(variant.cell, width // recipe["grey_pooling"], recipe["lstm_units"])
             if variant.sequence == "rows"
             else None
         )
         self.classify = nn.Linear(units, len(CLASSES))
-        self.register_buffer("grey", torch.tensor(recipe["grey"]), persistent=False)
+        grey = torch.tensor(recipe["grey"], dtype=torch.float64)
+        self.register_buffer("grey", grey, persistent=False)
+        self.pooling = recipe["grey_pooling"]
 
     @property
     def reads_images(self) -> bool:
@@ -62,13 +66,15 @@ class LiangHead(nn.Module):
     def forward(
         self, features: Features, images: torch.Tensor | None, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """features: (n, 2048) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4)."""
+        """features: (n, channels) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4)."""
         product = None
         for project, feature in zip(self.project, features, strict=True):
             branch = F.relu(project(feature))
             product = branch if product is None else product * branch
         if self.rows is not None:
             grey = (images.to(self.grey.dtype) * self.grey).sum(-1) / 255
+            if self.pooling > 1:  # a last, incomplete cell is left out
+                grey = F.avg_pool2d(grey[:, None], self.pooling)[:, 0]
             product = product * self.rows(grey)
         return self.classify(product)
 
@@ -79,9 +85,9 @@ class JaneHead(nn.Module):
     def __init__(self, variant: Variant, recipe: dict[str, Any]) -> None:
         super().__init__()
         channels, small = recipe["map_channels"], recipe["small_rnn_units"]
-        rnn = RNN[variant.cell]
-        self.project = nn.Linear(CHANNELS, recipe["projection_units"])
-        self.reduce_map = nn.Conv2d(CHANNELS, channels, 1, bias=False)
+        rnn, of_map = RNN[variant.cell], CHANNELS[variant.backbones[0]]
+        self.project = nn.Linear(of_map, recipe["projection_units"])
+        self.reduce_map = nn.Conv2d(of_map, channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=BATCH_NORM_MOMENTUM)
         self.small1 = rnn(channels, small, batch_first=True)
         self.small2 = rnn(small, small, batch_first=True)
@@ -98,7 +104,7 @@ class JaneHead(nn.Module):
     def forward(
         self, features: Features, images: torch.Tensor | None, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """features: one map (n, 2048, h, w) -> logits (n, 4); images are not read.
+        """features: one map (n, channels, h, w) -> logits (n, 4); images are not read.
 
         keep: bool (n, units), the units that dropout keeps; None in inference mode.
         """
@@ -120,7 +126,7 @@ def make_head(spec: RunSpec) -> LiangHead | JaneHead:
     else:
         head = JaneHead(variant, spec.recipe)
     initialise_as_keras(head)
-    return head
+    return head.to(dtype_of(spec))
 
 
 def _random_backbone(name: str, seed: int) -> nn.Module:
@@ -139,7 +145,7 @@ class Network(nn.Module):
         names = load_variants()[spec.variant].backbones
         self.backbones = nn.ModuleList(_random_backbone(name, spec.seed) for name in names)
         self.head = make_head(spec)
-        self.to(memory_format=torch.channels_last)
+        self.to(dtype_of(spec), memory_format=torch.channels_last)
 
     def features(self, images: torch.Tensor) -> Features:
         """What the head reads of the backbones: one tensor a backbone."""

@@ -13,12 +13,14 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from impl_torch import bridge
 from impl_torch.batches import Batches
 from impl_torch.device import autocast, device_of, dtype_of, environment, prepare
 from impl_torch.models import Network, make_head, penalised
 from impl_torch.train import TorchTwin, make_optimizer
 from protocols.pool import Pool
 from protocols.spec import RunSpec
+from protocols.weights import OWN, Start
 
 
 def _steps(rnn: nn.Module, x: torch.Tensor, direction: str) -> tuple[list[torch.Tensor], Any]:
@@ -72,7 +74,7 @@ def stackable(head: nn.Module) -> nn.Module:
 class TorchFolds(TorchTwin):
     """protocols.twin.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         spec = specs[0]
         if not all(phase["frozen"] for phase in spec.phases):
             raise ValueError("only heads over a frozen CNN train together")
@@ -80,9 +82,12 @@ class TorchFolds(TorchTwin):
         prepare(spec)
         self.spec, self.recipe, self.pool, self.size = spec, spec.recipe, pool, len(specs)
         self.batches = Batches(pool, self.device, resident=False)
-        self.network = Network(spec).to(self.device, dtype_of(spec))  # its head is not used
+        self.network = Network(spec).to(self.device)  # its head is not used
+        bridge.begin(self.network, spec, start)
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
-        heads = [make_head(s).to(self.device, dtype_of(spec)) for s in specs]
+        heads = [make_head(s).to(self.device) for s in specs]
+        for head, member in zip(heads, specs, strict=True):
+            bridge.begin_head(head, member, start)
         self.weights, self.buffers = stack_module_state(heads)
         self.head = stackable(heads[0])
         kernels = {id(p) for p in penalised(self.head)}

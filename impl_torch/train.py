@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from impl_torch import bridge
 from impl_torch.batches import Batches
 from impl_torch.device import autocast, device_of, dtype_of, environment, free_memory, prepare
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
@@ -17,6 +18,7 @@ from protocols.pool import Pool, in_batches
 from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.twin import Twin
+from protocols.weights import OWN, Start
 
 
 def make_optimizer(
@@ -34,14 +36,15 @@ def make_optimizer(
 class TorchTwin:
     """protocols.twin.Twin in PyTorch, one member."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         (spec,) = specs
         self.device = device_of(spec)
         prepare(spec)
         self.spec, self.recipe, self.pool = spec, spec.recipe, pool
         resident = spec.device != "cpu" and pool.fits(free_memory())
         self.batches = Batches(pool, self.device, resident)
-        self.network = Network(spec).to(self.device, dtype_of(spec))
+        self.network = Network(spec).to(self.device)
+        bridge.begin(self.network, spec, start)
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
         self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
 
@@ -197,13 +200,13 @@ def _at_least_float32(x: torch.Tensor) -> torch.Tensor:
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
-def make_twin(specs: list[RunSpec], pool: Pool) -> Twin:
+def make_twin(specs: list[RunSpec], pool: Pool, start: Start = OWN) -> Twin:
     """The twin of one run, or of several that train together."""
     if len(specs) == 1:
-        return TorchTwin(specs, pool)
+        return TorchTwin(specs, pool, start)
     from impl_torch.together import TorchFolds  # noqa: PLC0415
 
-    return TorchFolds(specs, pool)
+    return TorchFolds(specs, pool, start)
 
 
 def train(

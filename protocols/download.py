@@ -1,7 +1,7 @@
-"""Fetches the public images from the repository they come from, and proves every file.
+"""Fetches files: the public images from the repository they come from, every file proven; weights.
 
-Nothing half-downloaded is ever used: the archive gets its name when it is complete, the folder
-when every file the manifest names has the right SHA-256.
+Nothing half-downloaded is ever used: a file gets its name when it is complete (and, where it is
+checked, right), the folder of images when every file the manifest names has the right SHA-256.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
@@ -38,28 +38,45 @@ def archive_url(base: str = BASE_URL) -> str:
     return f"{base}/archive/{COMMIT}.zip"
 
 
-def fetch(url: str, target: Path, progress: Progress | None = None, timeout: float = 10) -> None:
+def fetch(
+    url: str,
+    target: Path,
+    progress: Progress | None = None,
+    timeout: float = 10,
+    what: str = "images",
+    instead: str = INSTEAD,
+    check: Callable[[Path], str] | None = None,
+) -> None:
     """Load `url` into the file `target`, through `target.part`, which a later call goes on with.
 
-    `timeout` is in seconds, for the connection and for each read. Raises RequestError; what came
-    until then stays in the `.part` file.
+    `timeout` is in seconds, for the connection and for each read; `what` is loaded and what to do
+    `instead`, in words. `check` tells what is wrong with a complete file, or "": a wrong one is
+    deleted and never named `target`. Raises RequestError; what came until then stays in the
+    `.part` file. Raises OSError if that can't be made.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     report = throttled(progress)
     with open(part, "ab") as out:
-        _lock(out, part)
+        _lock(out, part, what)
         for attempt in range(TRIES):
             before = out.seek(0, os.SEEK_END)
             reason = "the connection was cut"
             try:
-                if _load_rest(url, out, report, timeout):
+                if _load_rest(url, out, report, timeout, what):
                     break
             except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors
                 reason = _reason(error)
             have = out.seek(0, os.SEEK_END)
             if have == before or attempt == TRIES - 1:  # nothing came: no use in asking again
-                raise RequestError(_failed(url, reason, have))
+                raise RequestError(_failed(url, reason, have, what, instead))
+        problem = check(part) if check else ""
+    if problem:
+        part.unlink()
+        raise RequestError(
+            f"What {url} gave is not the {what} ({problem}) and was deleted: "
+            f"{instead}, or try again."
+        )
     os.replace(part, target)
 
 
@@ -121,7 +138,7 @@ def unpack(
         ) from error
 
 
-def _load_rest(url: str, out, report: Progress, timeout: float) -> bool:
+def _load_rest(url: str, out, report: Progress, timeout: float, what: str) -> bool:
     """Append what is missing of `url` to the open file `out`; False if it was cut."""
     have = out.seek(0, os.SEEK_END)
     headers = {"User-Agent": "wbc-reproduction-benchmark", "Accept-Encoding": "identity"}
@@ -146,7 +163,7 @@ def _load_rest(url: str, out, report: Progress, timeout: float) -> bool:
         while block := response.read1(BLOCK):
             out.write(block)
             have += len(block)
-            report("downloading the images (bytes)", have, total)
+            report(f"downloading the {what} (bytes)", have, total)
     out.flush()
     return not total or have >= total
 
@@ -171,14 +188,14 @@ def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
     return answer
 
 
-def _lock(file, path: Path) -> None:
+def _lock(file, path: Path, what: str = "images") -> None:
     if fcntl is None:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         raise RequestError(
-            f"Another process is downloading the images to {path}: wait for it to end."
+            f"Another process is downloading the {what} to {path}: wait for it to end."
         ) from error
 
 
@@ -191,6 +208,6 @@ def _reason(error: Exception) -> str:
     return str(getattr(reason, "strerror", None) or reason or type(error).__name__)
 
 
-def _failed(url: str, reason: str, have: int) -> str:
+def _failed(url: str, reason: str, have: int, what: str, instead: str) -> str:
     kept = f", {have / 1e6:.1f} MB are kept and the next try goes on from there" if have else ""
-    return f"The images can't be downloaded from {url} ({reason}{kept}): {INSTEAD}, or try again."
+    return f"The {what} can't be downloaded from {url} ({reason}{kept}): {instead}, or try again."

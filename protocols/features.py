@@ -15,6 +15,7 @@ import numpy as np
 
 from protocols.files import aside, sha256_of
 from protocols.spec import RunSpec
+from protocols.weights import loaded
 
 VALUES, INDEX = "features.npy", "index.json"
 
@@ -24,17 +25,19 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
 
     Random weights depend on the seed, and through their calibration on the training part.
     """
+    random = spec.weights["source"] == "random"
+    weights = {"init": spec.init} if random else {"digest": loaded(spec, backbone)}
     words = {
         "backbone": backbone,
         "pooled": spec.phases[-1]["phase"] == 2,  # Liang's heads read the mean, Jane's the map
         "data": spec.data["digest"],
         "rows": _sha256(rows.astype(np.int64).tobytes()),
-        "weights": spec.weights,
+        "weights": weights,
         "batch_size": spec.recipe["batch_size"],
     }
     for name in ("framework", "backend", "device", "precision", "threads", "deterministic"):
         words[name] = getattr(spec, name)
-    if spec.weights["source"] == "random":
+    if random:
         words["seed"] = spec.seed
         words["train"] = _sha256(train.astype(np.int64).tobytes())
         words["calibration_images"] = spec.recipe["calibration_images"]

@@ -31,6 +31,8 @@ class Profile:
     cv_grouped_train_per_class: int
     cv_folds_run: int
     cv_epochs: int
+    grey_pooling: int  # means of so many pixels square make the rows that an LSTM reads
+    suites: tuple[str, ...]  # whose variants it is for; empty: all
     seeds: tuple[int, ...]
     weights: str
     phantom_allowed: bool

@@ -16,7 +16,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,17 +36,21 @@ class Job:
     checkpoint: Path  # one file, for all that are trained together
     sources: str  # SHA-256 of the sources that the worker was started with
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # see Checkpoints
+    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         found = dataclasses.asdict(self)
+        found["weights"] = {name: str(path) for name, path in self.weights.items()}
         return {k: str(v) if isinstance(v, Path) else v for k, v in found.items()}
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> "Job":
         """Reads `to_dict`."""
         paths = ("images", "folder", "jpeg", "cache", "checkpoint")
-        return cls(**{k: Path(v) if k in paths else v for k, v in found.items()})
+        weights = {name: Path(path) for name, path in found["weights"].items()}
+        found = {k: Path(v) if k in paths else v for k, v in found.items()}
+        return cls(**found | {"weights": weights})
 
 
 Train = Callable[[list[RunSpec], list[Job], Progress, Callable[[str], None]], None]

@@ -23,9 +23,10 @@ from protocols.spec import RunSpec
 from protocols.splits import calibration_rows
 from protocols.twin import Phase, Twin, begin_epoch, check_memory
 from protocols.variants import load_variants
+from protocols.weights import Start
 
 Note = Callable[[str], None]
-Make = Callable[[list[RunSpec], Pool], Twin]
+Make = Callable[[list[RunSpec], Pool, Start], Twin]
 
 
 def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, note: Note) -> None:
@@ -38,7 +39,7 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
     reset_peak_memory()
     images = open_set(jobs[0].images)
     pool = make_pool(images, specs)
-    twin = make(specs, pool)
+    twin = make(specs, pool, Start(jobs[0].weights))
     here = twin.environment()
     identity = {
         "runs": [spec.id for spec in specs],

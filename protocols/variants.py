@@ -1,10 +1,16 @@
-"""The nine networks of the two papers: variants.toml, checked."""
+"""The nine networks of the two papers, and the control's: variants.toml, checked."""
 
 from dataclasses import dataclass
 
 from protocols import tables
 
-BACKBONES = ("inception_v3", "resnet50", "xception")
+CHANNELS = {  # of a backbone's last feature map
+    "inception_v3": 2048,
+    "resnet50": 2048,
+    "xception": 2048,
+    "efficientnet_lite0": 1280,
+}
+SUITES = ("liang", "jane", "control")
 
 
 @dataclass(frozen=True)
@@ -12,7 +18,8 @@ class Variant:
     """What a network is made of; how it is trained stands in recipes.toml."""
 
     name: str
-    paper: str  # "liang" or "jane"
+    suite: str  # "liang" or "jane", whose network it is; "control": ours, in neither paper
+    paper: str  # "liang" or "jane": whose recipe and protocol it follows
     backbones: tuple[str, ...]
     sequence: str  # what the recurrent branch reads: "none", "rows", "feature_map"
     cell: str  # "none", "lstm", "gru"
@@ -29,10 +36,15 @@ def load_variants() -> dict[str, Variant]:
     variants = tables.rows("variants.toml", Variant, "name")
     for v in variants.values():
         if (
-            not set(v.backbones) <= set(BACKBONES)
+            not v.backbones
+            or not set(v.backbones) <= set(CHANNELS)
+            or v.suite not in SUITES
+            or v.suite not in (v.paper, "control")
             or v.sequence not in ("none", "rows", "feature_map")
             or v.cell not in ("none", "lstm", "gru")
             or v.paper not in ("liang", "jane")
         ):
-            raise ValueError(f"variants.toml [{v.name}]: unknown backbone, sequence or cell")
+            raise ValueError(
+                f"variants.toml [{v.name}]: unknown suite, paper, backbone, sequence or cell"
+            )
     return variants

@@ -46,6 +46,7 @@ def spec(
         "test_per_class": numbers.test_per_class,
         "n_folds": 10,
     }
+    digests = "+".join("e" * 64 for _ in found.backbones)
     made = {
         "stage": stage,
         "framework": framework,
@@ -57,7 +58,7 @@ def spec(
         "profile": profile,
         "recipe": json.loads(json.dumps(values | (recipe or {}))),
         "data": data,
-        "weights": {"source": weights, "digest": None if weights == "random" else "e" * 64},
+        "weights": {"source": weights, "digest": None if weights == "random" else digests},
         "init": "own",
         "device": "cpu",
         "precision": "float32",

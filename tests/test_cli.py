@@ -57,7 +57,9 @@ BAD = {
     "tf32 on a CPU": (["--precision", "tf32"], "tf32 is a mode of NVIDIA GPUs"),
     "two instead of running": (["--plan", "--calibrate"], "--calibrate"),
     "calibrating nothing": (["--calibrate", "--suite", "jane", "--variant", "xception"], "--suite"),
-    "weights": (["--weights", "imagenet"], "--weights random"),
+    "weights": (["--weights", "/no/such/folder"], "/no/such/folder"),
+    "unknown initialisation": (["--init", "same"], "own, shared"),
+    "laptop is the control's": (["--profile", "laptop", "--suite", "liang"], "suite control only"),
     "phantom at paper": (
         ["--profile", "paper", "--data", "phantom", "--weights", "random"],
         "smoke",

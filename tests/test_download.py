@@ -1,9 +1,7 @@
 """Whatever a server does, only a complete archive of the right files is ever used."""
 
 import hashlib
-import http.server
 import io
-import threading
 import time
 import zipfile
 
@@ -12,56 +10,13 @@ import pytest
 from protocols import dataset, download
 from protocols.errors import RequestError
 from protocols.phantom import write_phantom
-
-BODY = bytes(range(256)) * 4000  # 1 MB
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `body`; `cuts` says after how many bytes each answer breaks off (None: never)."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.body, self.status, self.delay = BODY, None, 0.0
-        self.cuts, self.asked, self.ranges, self.wrong_place = [], [], True, False
-        self.url = f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        server, start = self.server, 0
-        asked = self.headers.get("Range")
-        server.asked.append((self.path, asked))
-        if server.status:
-            return self.send_error(server.status)
-        if asked and server.ranges:
-            start = int(asked.removeprefix("bytes=").rstrip("-"))
-            if start >= len(server.body):
-                return self.send_error(416)
-            self.send_response(206)
-            shown = 0 if server.wrong_place else start
-            last = len(server.body) - 1
-            self.send_header("Content-Range", f"bytes {shown}-{last}/{last + 1}")
-        else:
-            self.send_response(200)
-        rest = server.body[start:]
-        self.send_header("Content-Length", str(len(rest)))
-        self.end_headers()
-        cut = server.cuts.pop(0) if server.cuts else None
-        time.sleep(server.delay)
-        self.wfile.write(rest if cut is None else rest[:cut])
-
-    def log_message(self, *_):
-        pass
+from tests.loopback import BODY, serving
 
 
 @pytest.fixture
 def server():
-    with Server() as server:
-        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with serving() as server:
         yield server
-        server.shutdown()
 
 
 @pytest.fixture

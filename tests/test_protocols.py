@@ -9,6 +9,7 @@ from benchmarks.plan import Device, Selection, chosen_profile, make_plan
 from protocols import hardware, splits, tables
 from protocols.claims import load_claims
 from protocols.errors import RequestError
+from protocols.pretrained import load_pretrained
 from protocols.recipes import Value, load_profiles, load_recipe
 from protocols.seeds import derive, dropout_keep, epoch_order
 from protocols.spec import RunSpec
@@ -65,7 +66,7 @@ def test_the_paper_profile_is_the_published_schedule():
 
 def plan(device="cpu", **words):
     devices = {"keras": Device("jax", device, 0), "torch": Device("torch", device, 0)}
-    return make_plan(Selection(weights="random", **words), "real", devices, cores=2)
+    return make_plan(Selection(**{"weights": "random"} | words), "real", devices, cores=2)
 
 
 def test_all_is_the_published_matrix_in_both_twins():
@@ -106,9 +107,27 @@ def test_wrong_selections_are_named(words, sentence):
         plan(**words)
 
 
-def test_weights_that_cannot_be_had_are_refused():
-    with pytest.raises(RequestError, match="--weights random"):
-        make_plan(Selection(profile="paper", weights="imagenet"), "real", {}, cores=2)
+def test_weights_are_known_by_their_files_digests_wherever_they_lie():
+    found = {
+        weights: {s.variant: s.weights["digest"] for s in plan(profile="paper", weights=weights)}
+        for weights in ("", "imagenet", "/a/folder", "random")
+    }
+    table = load_pretrained()
+    both = f"{table['xception'].hash}+{table['resnet50'].hash}"
+    assert found[""]["xception_resnet50_lstm"] == both
+    assert found[""] == found["imagenet"] == found["/a/folder"]
+    assert set(found["random"].values()) == {None}
+
+
+def test_the_control_is_no_part_of_the_papers_and_laptop_is_its_own():
+    control = {"efficientnet_lite0", "efficientnet_lite0_lstm", "efficientnet_lite0_cnn_lstm",
+               "efficientnet_lite0_cnn_gru"}  # fmt: skip
+    assert not control & {s.variant for s in plan()}
+    assert {s.variant for s in plan(suite="control")} == control
+    assert {s.variant for s in plan(profile="laptop")} == control
+    for words in ({"suite": "all"}, {"variants": ("xception",)}):
+        with pytest.raises(RequestError, match="suite control only"):
+            plan(profile="laptop", **words)
 
 
 def test_the_paper_profile_refuses_the_phantom():

@@ -5,6 +5,7 @@ PyTorch here; Keras on JAX when KERAS_BACKEND says so (test_jax.py starts that).
 
 import os
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from benchmarks.plan import together
 from protocols.pool import Pool
 from protocols.twin import begin_epoch
+from protocols.weights import HeadsOnly
 from tests.synthetic import spec
 
 ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
@@ -25,7 +27,7 @@ def make():
     if not ON_JAX:
         from impl_torch.train import make_twin
 
-        yield make_twin
+        yield partial(make_twin, start=HeadsOnly())
         return
     from keras.src.backend.common import dtypes
 
@@ -34,7 +36,7 @@ def make():
     # off TensorFlow, Keras's batch normalisation computes float64 inputs in float32
     before = dtypes.BIT64_TO_BIT32_DTYPE["float64"]
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-    yield make_twin
+    yield partial(make_twin, start=HeadsOnly())
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = before
 
 
