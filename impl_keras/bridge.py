@@ -1,6 +1,6 @@
 """This twin's weights by the names of protocols/weights.py: their own, in a fresh process."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import keras
 import numpy as np
@@ -65,8 +65,14 @@ def begin(network: Network, spec: RunSpec, start: Start) -> None:
     for name, model in zip(network.variant.backbones, network.backbones, strict=True):
         found = backbone_variables(name, model)
         if arrays := start.backbone(spec, name, shapes_of(found)):
+            if _layers(arrays) != _layers(found):  # Keras itself pairs them by their order
+                raise ValueError(f"the layers of {name} stand in another order in its file")
             write(found, arrays)
     begin_head((network.body, network.classify), spec, start)
+
+
+def _layers(keys: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(key.rsplit("/", 1)[0] for key in keys))
 
 
 def begin_head(head: Head, spec: RunSpec, start: Start) -> None:

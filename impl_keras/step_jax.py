@@ -1,5 +1,6 @@
 """JAX's side of Keras: the device, and compiled functions. Twin: step_tensorflow.py."""
 
+import contextlib
 import os
 from collections.abc import Callable
 from typing import Any
@@ -71,6 +72,11 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
         return result
 
     return call
+
+
+def eagerly() -> contextlib.AbstractContextManager:
+    """Nothing changes: JAX always compiles here. See step_tensorflow."""
+    return contextlib.nullcontext()
 
 
 class TrainStep:

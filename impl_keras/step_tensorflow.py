@@ -1,6 +1,7 @@
 """TensorFlow's side of Keras: the device, and compiled functions. Twin: step_jax.py."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -77,6 +78,17 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
     return call
 
 
+@contextlib.contextmanager
+def eagerly() -> Iterator[None]:
+    """Graphs inside run operation by operation: for a few calls, tracing takes longer."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
 class TrainStep:
     """One update of `trained` by `loss(*arrays) -> (to minimise, figures)`; gives the figures."""
 
@@ -90,17 +102,26 @@ class TrainStep:
         variables = [v for layer in trained for v in layer.trainable_variables]
         optimizer.build(variables)
 
-        def step(*arrays: Any) -> Any:
+        def gradients(*arrays: Any) -> Any:
             with tf.GradientTape() as tape:
                 total, figures = loss(*arrays)
-            gradients = tape.gradient(total, [v.value for v in variables])
-            optimizer.apply(gradients, variables)
+            return tape.gradient(total, [v.value for v in variables]), figures
+
+        def step(*arrays: Any) -> Any:
+            found, figures = gradients(*arrays)
+            optimizer.apply(found, variables)
             return figures
 
         self._step = compiled(step, layers, graph=True)
+        self._gradients = compiled(gradients, layers, graph=False)
+        self._variables = variables
 
     def __call__(self, *arrays: np.ndarray) -> Any:
         return self._step(*arrays)
+
+    def gradients(self, *arrays: np.ndarray) -> list[tuple[keras.Variable, Any]]:
+        """What a step would go down, by variable; moving statistics move, no weight does."""
+        return list(zip(self._variables, self._gradients(*arrays)[0], strict=True))
 
     def sync(self) -> None:
         """Nothing to do: the variables were assigned in place."""

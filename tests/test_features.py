@@ -49,6 +49,11 @@ def test_variants_with_the_same_backbone_share_them(store):
     assert not store(spec("torch", "resnet50"), name="resnet50")[1]
 
 
+def test_a_second_backbone_with_its_file_changes_nothing_for_the_first(store):
+    store(spec("torch", "xception", weights="imagenet"))
+    assert store(spec("torch", "xception_resnet50_lstm", weights="imagenet"))[1]
+
+
 def test_seeds_share_those_of_loaded_weights_only(store):
     store(spec("torch", weights="imagenet"))
     assert store(spec("torch", weights="imagenet", seed=1))[1]

@@ -1,5 +1,6 @@
 """Real ImageNet weights in both twins: photographs whose class is known are recognised."""
 
+import importlib
 from functools import cache
 from pathlib import Path
 
@@ -13,15 +14,21 @@ from PIL import Image
 from impl_keras.bridge import backbone_variables
 from impl_keras.bridge import write as keras_write
 from impl_keras.models import Network as KerasNetwork
+from impl_keras.step import backend
 from impl_torch.bridge import backbone_slots
 from impl_torch.bridge import write as torch_write
 from impl_torch.models import Network as TorchNetwork
 from protocols import pretrained
+from protocols.pool import Pool
 from protocols.weights import Start
 from tests.synthetic import spec
 
 NAME, SIZE = "efficientnet_lite0", 224
 KNOWN = {"chelsea.png": 285, "coffee.png": 967}  # Egyptian cat, espresso
+
+
+# as many threads as other tests want: TensorFlow takes one number
+backend.prepare(spec("keras", threads=1, deterministic=False))
 
 
 @cache
@@ -40,7 +47,7 @@ def photograph(file):
 
 def run_of(framework):
     digest = pretrained.digest_of([NAME])
-    made = spec(framework, NAME, weights="imagenet")
+    made = spec(framework, NAME, weights="imagenet", threads=1, deterministic=False)
     made.weights["digest"] = digest
     made.data.update(height=SIZE, width=SIZE)
     return made
@@ -67,6 +74,24 @@ def test_a_photograph_is_recognised(framework, file):
     top = pretrained.read(NAME, weights()[NAME], top=True)
     logits = features_of(framework)(photograph(file)) @ top["classifier/kernel"]
     assert int((logits + top["classifier/bias"]).argmax()) == KNOWN[file]
+
+
+@pytest.mark.parametrize("framework", ["keras", "torch"])
+def test_a_twin_begins_with_the_file_and_refuses_another(framework, tmp_path):
+    """The training's own twin, head included; a file that was altered since is not read."""
+    run = run_of(framework)
+    pool = Pool(np.zeros((4, 8, 8, 3), np.uint8), np.arange(4), list("abcd"), np.arange(4),
+                [np.arange(3)], [np.array([3])])  # fmt: skip
+    make = importlib.import_module(f"impl_{framework}.train").make_twin
+    twin = make([run], pool, Start(weights()))
+    state = twin.state()
+    stem = pretrained.read(NAME, weights()[NAME])["conv_stem/kernel"]
+    found = [v for v in state.values() if sorted(v.shape) == sorted(stem.shape)]
+    assert any(sorted(v.ravel()) == sorted(stem.ravel()) for v in found)
+    altered = tmp_path / "altered.pth"
+    altered.write_bytes(weights()[NAME].read_bytes()[:-1] + b"x")
+    with pytest.raises(ValueError, match="not those of this run"):
+        make([run], pool, Start({NAME: altered}))
 
 
 def test_both_twins_give_the_same_features_from_the_file():

@@ -1,0 +1,96 @@
+"""The Keras twin on the parity ladder: what trains, by the keys of the bridge."""
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from impl_keras import bridge
+from impl_keras.models import preprocess
+from impl_keras.step import backend
+from impl_keras.train import KerasTwin
+from protocols.pool import Pool
+from protocols.spec import RunSpec
+from protocols.weights import Arrays
+
+
+class KerasSide:
+    """protocols.parity.Side, around a KerasTwin; steps on TensorFlow only."""
+
+    def __init__(self, spec: RunSpec, pool: Pool) -> None:
+        self.twin = KerasTwin([spec], pool)
+        self.network = self.twin.network
+        self.names = self.network.variant.backbones
+        self.variables = bridge.variables(self.network)
+        self.keys = {id(variable): key for key, variable in self.variables.items()}
+
+    def weights(self) -> Arrays:
+        """See Side."""
+        return {key: array.copy() for key, array in bridge.read(self.variables).items()}
+
+    def take(self, arrays: Arrays) -> None:
+        """See Side."""
+        bridge.write(self.variables, arrays)
+
+    def calibrate(self, positions: np.ndarray) -> None:
+        """See Side."""
+        self.twin.calibrate([positions])
+
+    def inputs(self, positions: np.ndarray) -> Arrays:
+        """See Side."""
+        (images,) = self.twin.batches.inputs(positions, True)
+        dtype = self.network.dtype
+        found = {name: preprocess(name, images, dtype) for name in self.names}
+        if self.network.reads_images:
+            found["rows"] = self.network.body.get_layer("grey")(ops.convert_to_tensor(images))
+        return {name: ops.convert_to_numpy(x) for name, x in found.items()}
+
+    def features(self, positions: np.ndarray) -> Arrays:
+        """See Side."""
+        (images,) = self.twin.batches.inputs(positions, True)
+        parts = zip(self.names, self.twin._backbone, strict=True)
+        return {name: ops.convert_to_numpy(backbone(images)) for name, backbone in parts}
+
+    def probabilities(self) -> np.ndarray:
+        """See Side."""
+        with backend.eagerly():
+            return np.exp(self.twin.log_probabilities()[0])
+
+    def values(self) -> dict[str, int]:
+        """See Side."""
+        models = [*self.network.backbones, self.network.body]
+        norms = [
+            layer
+            for model in models
+            for layer in model.layers
+            if isinstance(layer, layers.BatchNormalization)
+        ]
+        return {self.keys[id(x.moving_variance)]: _positions(x) for x in norms}
+
+    def begin(self, phase: dict[str, Any], order: np.ndarray) -> None:
+        """See Side."""
+        self.twin.begin_phase(phase, None)
+        self.twin.begin_epoch([order], None)
+
+    def step(self, start: int, stop: int) -> tuple[float, float]:
+        """See Side."""
+        (penalty,) = self.twin.penalty()
+        with backend.eagerly():
+            figures = self.twin.read([self.twin.step(start, stop)])
+        return float(figures[0, 0, 0]) / (stop - start), penalty
+
+    def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
+        """See Side. They are computed once more before the step, and the network set back."""
+        before, positions = self.weights(), self.twin.order[start:stop]
+        labels = self.twin.batches.labels[positions]
+        inputs = self.twin.batches.inputs(positions, self.twin.reads_images)
+        found = self.twin.step_function.gradients(labels, *inputs)
+        self.take(before)
+        gradients = {self.keys[id(v)]: ops.convert_to_numpy(g) for v, g in found}
+        return *self.step(start, stop), gradients
+
+
+def _positions(layer: keras.Layer) -> int:
+    _, height, width, _ = layer.output.shape
+    return height * width
