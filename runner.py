@@ -131,6 +131,20 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
+def climb(args: argparse.Namespace) -> int:
+    """--parity: the ladder, and the report's page if there are results."""
+    from benchmarks import parity, plan
+    from benchmarks.store import Store
+
+    chosen = plan.chosen_variants(selection(args, None)) if args.suite or args.variant else []
+    Store(args.out).check_writable()
+    data = "" if args.data == "auto" else args.data
+    code = parity.start(args.out, [v.name for v in chosen], data)
+    if (args.out / "plan.json").is_file():
+        report(args)
+    return code
+
+
 def instead_of_running(args: argparse.Namespace) -> int:
     """--list, --status, --validate."""
     from benchmarks import words
@@ -154,6 +168,8 @@ def main() -> int:
     try:
         if args.report:
             return report(args)
+        if args.parity:
+            return climb(args)
         if args.list or args.status or args.validate:
             return instead_of_running(args)
         return run(args)

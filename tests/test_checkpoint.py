@@ -110,7 +110,7 @@ class Line:
 
     parameters = 1
 
-    def __init__(self, specs, pool):
+    def __init__(self, specs, pool, start=None):
         self.pool, self.waited, self.network, self.optimizer = pool, 0.0, 1.0, 0.0
         self.memory = []
 
