@@ -17,19 +17,20 @@ def build(store: Store, plan: list[RunSpec], out: Path) -> Path:
     `plan`: every run that is wanted now; what of it is not in the store shows as X. Each file is
     written to a temporary name and renamed. Returns the path of index.html.
     """
-    from reports import benchmarks, pages, results  # noqa: PLC0415 (slow imports)
+    from reports import benchmarks, pages, parity, results  # noqa: PLC0415 (slow imports)
     from reports.collect import collect  # noqa: PLC0415
 
     collected = collect(store, plan)
     content = results.document(collected)
     files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
-    files |= pages.render(collected, benchmarks.read(out))
+    files |= pages.render(collected, benchmarks.read(out), parity.read(out))
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         _write(out / name, text)
-    for old in out.glob("runs-*.html"):  # pages of settings that are no longer shown so
-        if old.name not in files:
-            old.unlink()
+    some = (pages.CONTROL_PAGE, pages.PARITY_PAGE)  # not in every report
+    for old in [*out.glob("runs-*.html"), *(out / name for name in some)]:
+        if old.name not in files:  # of settings that are no longer shown so
+            old.unlink(missing_ok=True)
     return out / "index.html"
 
 

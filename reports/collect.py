@@ -2,97 +2,13 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
-from benchmarks.store import Run, Store
+from benchmarks.store import Store
 from protocols import metrics
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.variants import load_variants
-from reports.groups import Setting, folds_needed, setting_of, signature
-
-if TYPE_CHECKING:
-    import numpy as np
-
-
-class Measured:
-    """The scores of one finished training run, and what its selection was."""
-
-    def __init__(self, run: Run) -> None:
-        arrays = run.predictions
-        self.labels: np.ndarray = arrays["labels"]
-        self.selected: np.ndarray = arrays["selected"]
-        self.n = len(self.labels)
-        self.row = int(arrays["selected_index"])  # of history.csv
-        wanted = {"selected": self.selected, "last": arrays["last"]}
-        for epoch, part in zip(arrays["milestone_epochs"], arrays["milestones"], strict=True):
-            wanted[f"epoch {epoch}"] = part
-        self.scores = {at: dict(s) for at, s in _score_each(self.labels, wanted).items()}
-        for at, row in (("selected", run.history[self.row]), ("last", run.history[-1])):
-            self.scores[at]["validation_loss"] = row["eval_loss"]
-            self.scores[at]["selected_epoch"] = row["epoch"]
-        self.phase = int(run.history[self.row]["phase"])
-        self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
-        run.__dict__.pop("predictions", None)  # every epoch's probabilities: megabytes a run
-
-
-def _score_each(
-    labels: "np.ndarray", wanted: dict[str, "np.ndarray"]
-) -> dict[str, dict[str, float]]:
-    known: dict[bytes, dict[str, float]] = {}
-    scores = {}
-    for at, probabilities in wanted.items():
-        key = probabilities.tobytes()
-        if key not in known:
-            known[key] = metrics.score(labels, probabilities)
-        scores[at] = known[key]
-    return scores
-
-
-@dataclass
-class Slot:
-    """One run that was asked for, or that is there: its spec, and the run if it is stored."""
-
-    spec: RunSpec
-    run: Run | None
-    planned: bool
-    damage: str = ""  # why a finished run's files can't be read
-
-    def check(self) -> None:
-        """Reads what the pages need; a damaged run is kept, without numbers."""
-        try:
-            if self.usable:
-                _ = (self.run.env, self.run.timings, self.run.record)
-                _ = self.measured or self.run.timings["cold"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            self.damage = f"its files can't be read: {type(error).__name__}"
-
-    @property
-    def reason(self) -> str:
-        """Of a failure."""
-        return self.damage or (self.run.reason if self.run else "")
-
-    @property
-    def state(self) -> str:
-        """ "done", "stale", "failed", "diverged" or "missing"."""
-        if self.run is None:
-            return "missing"
-        if self.damage:
-            return "failed"
-        if self.run.status == "failed" and self.run.reason.startswith("TrainingDiverged"):
-            return "diverged"
-        return self.run.status
-
-    @property
-    def usable(self) -> bool:
-        """Whether it has numbers."""
-        return self.run is not None and self.run.done and not self.damage
-
-    @cached_property
-    def measured(self) -> Measured | None:
-        """Its scores; None unless it is a finished training run."""
-        return Measured(self.run) if self.usable and self.spec.stage == "train" else None
+from reports.groups import CONTROL, Setting, folds_needed, setting_of, signature
+from reports.slots import Slot
 
 
 @dataclass(frozen=True)
@@ -205,6 +121,13 @@ class Group:
         """Those that occur, in the papers' order."""
         return [v for v in load_variants() if any((f, v) in self.cells for f in FRAMEWORKS)]
 
+    def of(self, suite: str, paper: str = "") -> "Group":
+        """The cells of a suite alone; of one paper's recipe, if a paper is named."""
+        known = load_variants()
+        own = {k: c for k, c in self.cells.items() if known[k[1]].suite == suite}
+        own = {k: c for k, c in own.items() if paper in ("", known[k[1]].paper)}
+        return Group(self.setting, self.protocol, own)
+
     @property
     def slots(self) -> list[Slot]:
         """All of them."""
@@ -242,6 +165,17 @@ class Collected:
         """Planned ones first, then those that may be judged, then by name."""
         found = {g.setting for g in self.groups} | set(self.latency)
         return sorted(found, key=_rank)
+
+    @property
+    def papers(self) -> list[Setting]:
+        """The settings with runs of the papers' networks; others say nothing of a claim."""
+        return [s for s in self.settings if self.suites(s) - {CONTROL}]
+
+    def suites(self, setting: Setting) -> set[str]:
+        """Whose networks the runs of a setting are: "liang", "jane", "control"."""
+        names = {v for g in self.groups if g.setting == setting for _, v in g.cells}
+        names |= {v for _, v in self.latency.get(setting, {})}
+        return {load_variants()[v].suite for v in names}
 
     def group(self, setting: Setting, protocol: str) -> Group | None:
         """The training runs of a setting under a protocol."""

@@ -1,6 +1,7 @@
 """The curves over epochs of run sets, from their histories."""
 
 import math
+from dataclasses import replace
 
 from markupsafe import Markup
 
@@ -8,8 +9,9 @@ from protocols.claims import load_claims
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
 from reports import figures
-from reports.collect import Cell, Group, Slot
+from reports.collect import Cell, Group
 from reports.figures import Curve, Panel
+from reports.slots import Slot
 from reports.tables import NAMES, title
 
 TEST = {"loss": "eval_loss", "accuracy": "eval_accuracy"}
@@ -94,19 +96,29 @@ def liang_fig6(group: Group, name: str) -> Markup | None:
     return figures.curves(name, "Xception-LSTM: loss and accuracy over the epochs", panels)
 
 
-def jane_figure(group: Group, what: str, name: str) -> Markup | None:
-    """Jane's Fig. 1 (accuracy) and Fig. 2 (log loss), a panel a network, Table III as diamonds."""
+def network_figure(
+    group: Group, variants: list[str], what: str, name: str, phase2: bool = False
+) -> Markup | None:
+    """Accuracy or loss on the test part, a panel a network, both twins; Table III as diamonds.
+
+    Jane's Fig. 1 (accuracy) and Fig. 2 (log loss); the control's curves. `phase2`: that phase
+    alone, its epochs counted from 1.
+    """
     panels = []
-    for variant in ("cnn_lstm", "cnn_gru"):
+    for variant in variants:
         cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
         drawn = [curve for cell in cells for curve in _compared(cell, what)]
         slots = [s for cell in cells if cell for s in cell.slots]
         same = slots and all(a == b for a, b in milestones(slots[0].spec).items())
         points = _claimed(variant, what) if same else ()
-        panels.append(Panel(title(variant), LABELS[what], drawn, points=points))
+        there = next((s for s in slots if s.usable), None)
+        phases = boundary(there) if there else 0
+        if phase2:
+            drawn, phases = [replace(c, values=c.values[phases:]) for c in drawn], 0
+        panels.append(Panel(title(variant), LABELS[what], drawn, phases, points))
     if not any(panel.curves for panel in panels):
         return None
-    return figures.curves(name, f"{what} of both networks over the epochs", panels)
+    return figures.curves(name, f"{what} of these networks over the epochs", panels)
 
 
 def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:

@@ -4,11 +4,22 @@ import json
 from collections import defaultdict
 
 from protocols.spec import FRAMEWORKS
-from reports.collect import Collected, Slot
-from reports.groups import scrub
+from reports.collect import Collected
+from reports.groups import WEIGHTS, scrub
+from reports.slots import Slot
 from reports.tables import NAMES, STALE, STALE_NOTE, Table, Td, head, label, plural, words
 
 SHORT = 12  # hexadecimal digits shown of a digest
+KINDS = {"md5": "MD5", "sha256": "SHA-256"}
+
+
+def short(digest: str) -> str:
+    """The first digits of a digest, or of several joined by "+"; the kind if it is named."""
+    parts = []
+    for part in digest.split("+"):
+        kind, _, digits = part.rpartition(":")
+        parts.append(f"{KINDS.get(kind, kind)} {digits[:SHORT]}".strip())
+    return " + ".join(parts)
 
 
 def environments(collected: Collected) -> list[Table]:
@@ -83,17 +94,18 @@ def data_sets(collected: Collected) -> Table:
         s = slot.spec
         size = f"{s.data.get('height', '?')}×{s.data.get('width', '?')}"
         name = f"{s.data['kind']} images, {size}, protocol {s.protocol}"
-        kinds["Images", name, str(s.data.get("digest"))[:SHORT]] += 1
-        weights = f"{scrub(str(s.weights['source']))}, {NAMES[s.framework]} {s.variant}"
+        kinds["Images", name, short(str(s.data.get("digest")))] += 1
+        source = scrub(str(s.weights["source"]))
+        weights = f"{WEIGHTS.get(source, source)}, {NAMES[s.framework]} {s.variant}"
         if s.weights.get("digest"):
-            kinds["Weights", weights, str(s.weights["digest"])[:SHORT]] += 1
+            kinds["Weights", weights, short(str(s.weights["digest"]))] += 1
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
     for (kind, name, digest), count in sorted(kinds.items()):
         bodies[kind].append([label(name), words(digest), Td(str(count))])
     return Table(
         "data",
-        "Images and weights, by the first digits of their SHA-256 digests, and the runs that "
-        "name them.",
+        "Images and weights, by the first digits of their digests (SHA-256 where no other kind "
+        "is named; one a backbone, joined by +), and the runs that name them.",
         [[head("What", kind="headtext"), head("Digest", kind="headtext"), head("Runs")]],
         list(bodies.items()),
     )

@@ -5,6 +5,7 @@ reads on a light page, a dark page and on paper.
 """
 
 import io
+import math
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, AXIS, PAPER = "#010203", "#040506", "#070809"
-COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f"}  # blue and vermilion in style.css
+COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # blue, vermilion in style.css
 _VARIABLES = {
     INK: "var(--ink)",
     AXIS: "var(--axis)",
@@ -25,12 +26,13 @@ _VARIABLES = {
     COLOURS["keras"]: "var(--keras)",
     COLOURS["torch"]: "var(--torch)",
 }
-MARKERS = {"keras": "o", "torch": "s"}
-STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2))}
+MARKERS = {"keras": "o", "torch": "s", "": "D"}
+STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
 WIDTH = 7.2  # inches, of every figure
 MOST_POINTS = 150  # of a curve; longer ones are thinned evenly, and thin ones more
 THIN_POINTS = 60
+NARROW = 0.85  # of the epochs: phase 2, beginning later, has no room for its name
 _RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
@@ -58,7 +60,7 @@ _RC = {
 class Curve:
     """One line over epochs. `thin`: a fold or a seed behind a mean."""
 
-    framework: str
+    framework: str  # "": of both
     values: list[float]
     thin: bool = False
     training: bool = False  # rather than on the test part
@@ -75,6 +77,7 @@ class Panel:
     curves: list[Curve]
     boundary: int = 0  # epochs before phase 2; 0 if there is one phase
     points: tuple[tuple[float, float], ...] = ()  # claimed (epoch, value)
+    log: bool = False
 
 
 def _draw(
@@ -98,18 +101,19 @@ def _draw(
 
 
 @cache
-def _kept(columns: int) -> tuple["Figure", list["Axes"]]:
-    return _draw(2.6, columns)
+def _kept(columns: int, top: float) -> tuple["Figure", list["Axes"]]:
+    return _draw(2.6, columns, top=top)
 
 
-def _panels(columns: int) -> tuple["Figure", list["Axes"]]:
+def _panels(columns: int, top: float) -> tuple["Figure", list["Axes"]]:
     """Empty panels for curves, used again and again: making axes costs as much as drawing."""
-    figure, axes = _kept(columns)
+    figure, axes = _kept(columns, top)
     for legend in list(figure.legends):
         legend.remove()
     for ax in axes:
         for artist in [*ax.lines, *ax.texts]:
             artist.remove()
+        ax.set_yscale("linear")
         ax.relim()
         ax.autoscale(True)
     return figure, axes
@@ -177,24 +181,13 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
     """Panels of curves over the epochs, side by side; one legend for all."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow import)
 
-    figure, axes = _panels(len(panels))
+    above = any(panel.title and panel.boundary for panel in panels)  # the phases' names
+    figure, axes = _panels(len(panels), 0.42 if above else 0.28)
     for ax, panel in zip(axes, panels, strict=True):
         for curve in panel.curves:
             _plot(ax, curve)
         if panel.boundary:
-            ax.axvline(panel.boundary + 0.5, color=AXIS, linewidth=0.8, linestyle=":")
-            for text, side, shift in (("phase 1", "right", -4), ("phase 2", "left", 4)):
-                ax.annotate(
-                    text,
-                    (panel.boundary + 0.5, 1),
-                    (shift, 2),
-                    xycoords=("data", "axes fraction"),
-                    textcoords="offset points",
-                    ha=side,
-                    va="bottom",
-                    fontsize=7.5,
-                    color=AXIS,
-                )
+            _phases(ax, panel)
         if panel.points:
             x, y = zip(*panel.points, strict=True)
             ax.plot(x, y, "D", color=INK, markerfacecolor="none", markersize=5, label="claimed")
@@ -202,9 +195,34 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
         ax.set_xlabel("epoch")
         ax.set_ylabel(panel.ylabel)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
-        ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
+        if panel.log:
+            _decades(ax)
+        else:
+            ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
     _legend(figure, axes)
     return _svg(figure, name, description)
+
+
+def _decades(ax: "Axes") -> None:
+    """A logarithmic scale of whole decades."""
+    ax.set_yscale("log")
+    low, high = ax.get_ylim()
+    ax.set_ylim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
+    ax.yaxis.set_minor_formatter("")
+
+
+def _phases(ax: "Axes", panel: Panel) -> None:
+    """A line between the phases, with their names above it."""
+    ax.axvline(panel.boundary + 0.5, color=AXIS, linewidth=0.8, linestyle=":")
+    names: tuple[tuple[str, str, int], ...] = (("phase 1", "right", -4), ("phase 2", "left", 4))
+    longest = max((len(curve.values) for curve in panel.curves), default=0)
+    if panel.boundary > NARROW * longest:  # no room on the right
+        names = (("phase 1 | 2", "right", 9),)
+    for text, side, shift in names:
+        ax.annotate(
+            text, (panel.boundary + 0.5, 1), (shift, 2), xycoords=("data", "axes fraction"),
+            textcoords="offset points", ha=side, va="bottom", fontsize=7.5, color=AXIS,
+        )  # fmt: skip
 
 
 def _legend(figure: "Figure", axes: list["Axes"]) -> None:

@@ -16,7 +16,9 @@ SHORTENED = {
     "epochs": "cv_epochs",
     "images_per_class": "cv_per_class",
     "folds": "cv_folds_run",
+    "grey_pooling": "grey_pooling",
 }
+CONTROL = "control"  # the suite of networks that are ours: no claim is judged from them
 WEIGHTS = {"imagenet": "ImageNet"}  # as written on the pages
 _PATH = re.compile(
     r"(?<![\w.:/~])(?:~|[A-Za-z]:[\\/]|/)[^\s'\":,;()\[\]<>]*[\\/]([^\s'\":,;()\[\]<>/\\]*)"
@@ -91,7 +93,8 @@ def _published(paper: str, profile: str) -> dict[str, tuple[str, ...]]:
         values = [entry.value]
         if key in SHORTENED and numbers:
             values.append(getattr(numbers, SHORTENED[key]))
-            if "epochs" in key:  # runs of a setting all have the same schedule
+            # runs of a setting all have the same schedule, and rows of the same length
+            if "epochs" in key or key == "grey_pooling":
                 values = values[1:]
         allowed[key] = tuple(json.dumps(v) for v in values)
     return allowed

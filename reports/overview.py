@@ -6,8 +6,9 @@ from protocols.claims import Claim, load_claims
 from protocols.recipes import load_profiles, load_recipe
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
-from reports.collect import Collected, Slot
-from reports.groups import Setting, scrub
+from reports.collect import Collected
+from reports.groups import WEIGHTS, Setting, scrub
+from reports.slots import Slot
 from reports.tables import (
     MISSING,
     STALE,
@@ -39,6 +40,7 @@ PROFILE_WORDS = {
     "cv_per_class": "images a class (cross-validation)",
     "cv_folds_run": "folds run, of 10",
     "cv_epochs": "epochs (Jane)",
+    "grey_pooling": "grey rows for the LSTM (Liang): means of so many pixels square",
     "seeds": "seeds",
     "weights": "weights",
 }
@@ -180,10 +182,13 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
 
 
-def profile_table(collected: Collected) -> Table | None:
-    """Where the profiles shown differ from `paper`; None if only `paper` is shown."""
+def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
+    """Where the profiles shown differ from `paper`; None if only `paper` is shown.
+
+    `whole`: also what does not differ.
+    """
     profiles = load_profiles()
-    names = dict.fromkeys(s.profile for s in collected.settings if s.profile in profiles)
+    names = dict.fromkeys(s.profile for s in settings if s.profile in profiles)
     shown = [profiles[n] for n in names if n != "paper"]
     if not shown:
         return None
@@ -191,25 +196,29 @@ def profile_table(collected: Collected) -> Table | None:
     rows = []
     for key, text in PROFILE_WORDS.items():
         values = [getattr(p, key) for p in shown]
-        if any(v != getattr(published, key) for v in values):
+        if whole or any(v != getattr(published, key) for v in values):
             cells = [Td(_number(key, v)) for v in (getattr(published, key), *values)]
             rows.append([label(text), *cells])
     return Table(
         "profiles",
-        "Where the profiles shown differ from the published protocol.",
+        "The profiles' numbers, beside the published protocol's."
+        if whole
+        else "Where the profiles shown differ from the published protocol.",
         [[head("", kind="headtext"), head("paper"), *(head(p.name) for p in shown)]],
         [("", rows)],
     )
 
 
 def _number(key: str, value: object) -> str:
+    if key == "weights":
+        return WEIGHTS.get(value, value)
     return "all" if key.endswith("per_class") and value == 0 else _plain(value)
 
 
 def deviations(collected: Collected) -> list[str]:
     """Sentences on what departs from the papers in the runs shown, beyond the assumed values."""
     sentences = []
-    weights = {s.weights for s in collected.settings}
+    weights = {s.weights for s in collected.papers}
     if "random" in weights:
         sentences.append(
             "Random weights: where the papers start from ImageNet weights, these networks start "

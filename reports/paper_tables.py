@@ -3,7 +3,6 @@
 from protocols.claims import Claim, load_claims
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
-from protocols.variants import load_variants
 from reports.collect import Collected, Group
 from reports.groups import Setting
 from reports.tables import (
@@ -17,26 +16,15 @@ from reports.tables import (
     head,
     label,
     measured,
-    number_text,
     pair,
     plural,
+    points,
     stale_notes,
     title,
     verdict_cell,
     words,
 )
 from reports.verdicts import counted, judge, judge_ordering, margins
-
-# metric, at, heading
-MORE = (
-    ("accuracy", "selected", "Accuracy"),
-    ("selected_epoch", "selected", "Selected epoch"),
-    ("accuracy", "last", "Accuracy, last epoch"),
-    ("log_loss", "selected", "Log loss, nat"),
-    ("precision_macro", "selected", "Precision"),
-    ("recall_macro", "selected", "Recall"),
-    ("f1_macro", "selected", "F1"),
-)
 
 
 def claims_where(paper: str, where: str, kind: str = "metric") -> list[Claim]:
@@ -129,17 +117,13 @@ def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
         pairs = dict.fromkeys(p for gap in gaps for p in gap)
         rows = [
             [label(f"{title(a)} over {title(b)}")]
-            + [Td(_points(gap[a, b]) if (a, b) in gap else "X") for gap in gaps]
+            + [Td(points(gap[a, b]) if (a, b) in gap else "X") for gap in gaps]
             for a, b in pairs
         ]
         verdicts = [judge_ordering(claim, group.setting, group, f) for f in FRAMEWORKS]
         rows.append([label("Verdict"), *(verdict_cell(table, claim, v) for v in verdicts)])
         table.bodies.append((f"{claim.column} ({claim.where})", rows))
     return table
-
-
-def _points(value: float) -> str:
-    return "diverged" if value != value else f"{100 * value:+.2f}".replace("-", "−")
 
 
 def counts_table() -> Table:
@@ -165,10 +149,6 @@ def counts_table() -> Table:
         printed = sum(int(c.value) for c in claims if c.column != "sum")
         table.bodies.append((f"{part.capitalize()} (printed classes add up to {printed:,})", rows))
     return table
-
-
-def _ref(table: Table, verdict: object) -> int:
-    return 0 if verdict.judged else table.reason(verdict.reason)
 
 
 def jane_table1() -> Table:
@@ -237,61 +217,3 @@ def _by_variant(
         row = claim_row(table, claim, collected, group.setting, label(claim.column))
         bodies.setdefault(title(claim.variant), []).append(row)
     return list(bodies.items())
-
-
-def more_table(group: Group, paper: str = "") -> Table:
-    """More measures of every cell of a group; no claims. All variants if no paper is named."""
-    names = [v for v in group.variants if paper in ("", load_variants()[v].paper)]
-    table = Table(
-        f"more-{group.setting.slug}-{group.protocol}",
-        f"More measures, at the selected epoch unless said; precision, recall and F1 are macro "
-        f"averages. {group.caption}",
-        [
-            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
-            + [head(text) for _, _, text in MORE]
-            + [head("Rests on", kind="headtext")]
-        ],
-        [],
-    )
-    rows = []
-    for variant in names:
-        cells = [(f, c) for f, c in pair(group, variant) if c]
-        for index, (framework, cell) in enumerate(cells):
-            first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
-            row += [Td(measured(cell, metric, at).text) for metric, at, _ in MORE]
-            rows.append([*row, words(behind(cell))])
-    table.bodies.append(("", rows))
-    table.notes += stale_notes(group)
-    return table
-
-
-def per_class_table(group: Group, paper: str) -> Table:
-    """Precision, recall and F1 of each class, both twins."""
-    from protocols.classes import LETTERS  # noqa: PLC0415
-
-    names = ("precision", "recall", "f1")
-    table = Table(
-        f"class-{group.setting.slug}-{group.protocol}-{paper}",
-        f"Each class: precision, recall and F1 at the selected epoch, in %. {group.caption}",
-        [
-            [head("Network", rows=2, kind="headtext"), head("Twin", rows=2, kind="headtext")]
-            + [head(n.capitalize(), span=4) for n in names],
-            [head(letter) for _ in names for letter in LETTERS],
-        ],
-        [],
-        ["E eosinophil, L lymphocyte, M monocyte, N neutrophil."],
-    )
-    rows = []
-    for variant in (v for v in group.variants if load_variants()[v].paper == paper):
-        cells = [(f, c) for f, c in pair(group, variant) if c]
-        for index, (framework, cell) in enumerate(cells):
-            row = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row.append(Td(NAMES[framework], kind="text", colour=framework))
-            for name in names:
-                for letter in LETTERS:
-                    value = cell.number(f"{name}_{letter}").value
-                    row.append(Td(number_text("accuracy", value).replace("\u202f%", "")))
-            rows.append(row)
-    table.bodies.append(("", rows))
-    return table

@@ -10,14 +10,17 @@ from protocols.claims import load_claims
 from protocols.contract import TABLE3_EPOCHS
 from protocols.metrics import METRICS
 from protocols.spec import FRAMEWORKS
-from reports.collect import Cell, Collected, Group, Number, Slot
+from protocols.variants import load_variants
+from reports.collect import Cell, Collected, Group, Number
 from reports.groups import Setting, scrub
+from reports.slots import Slot
 from reports.verdicts import LEVEL, MIN_SEEDS, WIDEST, judge
 
 SCHEMA_VERSION = 1
 EXTRA = ("validation_loss", "selected_epoch")
 AT = ("selected", "last", *(f"epoch {e}" for e in TABLE3_EPOCHS))
 COLUMNS = (
+    "suite",
     *("scope", "profile", "data", "weights", "device", "precision", "planned", "extra"),
     *("protocol", "framework", "variant", "seed", "fold", "run", "state", "at", "metric"),
     *("value", "n", "seeds", "folds", "lack"),
@@ -35,10 +38,17 @@ def clean(value: Any) -> Any:
     return scrub(value) if isinstance(value, str) else value
 
 
+def suite_of(variant: str) -> str:
+    """Whose network it is; empty if today's tables don't know it."""
+    known = load_variants()
+    return known[variant].suite if variant in known else ""
+
+
 def run_record(slot: Slot) -> dict[str, Any]:
     """One run: its spec, its state, and whatever it measured."""
     record: dict[str, Any] = {
         "id": slot.spec.id,
+        "suite": suite_of(slot.spec.variant),
         "planned": slot.planned,
         "state": slot.state,
         "reason": slot.reason,
@@ -68,6 +78,7 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
         "protocol": group.protocol,
         "framework": cell.framework,
         "variant": cell.variant,
+        "suite": suite_of(cell.variant),
         "seeds": cell.seeds,
         "folds": cell.folds,
         "n": cell.n,
@@ -99,7 +110,7 @@ def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
     record["verdicts"] = [
         {"setting": setting.slug, "framework": framework}
         | dataclasses.asdict(judge(claim, collected, setting, framework))
-        for setting in collected.settings
+        for setting in collected.papers
         for framework in FRAMEWORKS
     ]
     return record
@@ -155,7 +166,7 @@ def _common(setting: dict[str, Any] | Setting) -> dict[str, Any]:
 
 def _cell_rows(cell: dict[str, Any], setting: dict[str, Any]) -> list[dict[str, Any]]:
     common = _common(setting) | {k: cell[k] for k in ("protocol", "framework", "variant", "n")}
-    common |= {"seeds": len(cell["seeds"]), "folds": cell["folds"]}
+    common |= {"suite": cell["suite"], "seeds": len(cell["seeds"]), "folds": cell["folds"]}
     rows = []
     for at, numbers in cell["numbers"].items():
         for metric, number in numbers.items():
@@ -176,6 +187,7 @@ def _run_rows(run: dict[str, Any], setting: dict[str, Any] | None) -> list[dict[
     common |= {"data": spec["data"]["kind"], "weights": spec["weights"]["source"]}
     common |= {"device": spec["device"], "precision": spec["precision"]}
     common |= {
+        "suite": run["suite"],
         "planned": run["planned"],
         "run": run["id"],
         "state": run["state"],

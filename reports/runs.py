@@ -7,8 +7,9 @@ from markupsafe import Markup
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
 from reports import curves
-from reports.collect import Cell, Group, Slot
+from reports.collect import Cell, Group
 from reports.groups import scrub
+from reports.slots import Slot
 from reports.tables import (
     NAMES,
     STALE,

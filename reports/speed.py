@@ -1,13 +1,16 @@
 """The tables and the figure of the speed page. Times are shown beside the claims, never judged."""
 
+from typing import Any
+
 from markupsafe import Markup
 
 from protocols.claims import load_claims
-from protocols.spec import FRAMEWORKS
+from protocols.spec import FRAMEWORKS, PROTOCOLS
 from protocols.variants import load_variants
 from reports import figures
-from reports.collect import Cell, Group, Slot, differences
+from reports.collect import Cell, Collected, Group, differences
 from reports.groups import Setting
+from reports.slots import Slot
 from reports.tables import (
     MISSING,
     NAMES,
@@ -101,6 +104,7 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
     if not any(entry["points"] for entry in series):
         return None
     claim = load_claims()["liang.speed.test"]
+    published = any(load_variants()[v].suite == claim.paper for v in names)
     return figures.dots(
         f"fig-{setting.slug}",
         "Seconds from one image to an answer, warm and cold, by network and twin",
@@ -108,7 +112,7 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
         series,
         "seconds for one image (logarithmic)",
         log=True,
-        line=(claim.value, f"claimed, {claim.printed}"),
+        line=(claim.value, f"claimed, {claim.printed}") if published else None,
     )
 
 
@@ -218,3 +222,29 @@ def _phase_cell(cell: Cell | None) -> Td:
     epochs = cell.slots[0].spec.recipe.get("phase2_epochs", "?")
     note = cell.lack or f"{epochs} epochs"
     return Td(seconds_text(seconds), note)
+
+
+def sections(collected: Collected) -> list[dict[str, Any]]:
+    """What the speed page shows of each setting; claims only where a paper's network ran."""
+    found = []
+    for setting in collected.settings:
+        slots = collected.latency.get(setting, {})
+        groups = [g for p in PROTOCOLS if (g := collected.group(setting, p))]
+        published = "liang" in collected.suites(setting)
+        tables = []
+        if published and setting.as_published:
+            tables.append(claims_table(setting, collected.group(setting, "fixed"), slots))
+        tables += [latency_table(setting, slots)] if slots else []
+        tables += [training_table(g) for g in groups]
+        found.append(
+            {
+                "planned": setting.planned,
+                "setting": setting.title,
+                "tables": tables,
+                "figure": latency_figure(setting, slots) if slots else None,
+                "caption": "One image: filled, warm, from an array; open, cold, from the start "
+                "of the process."
+                + (" Dashed: Liang's 3.8 s, on another device." if published else ""),
+            }
+        )
+    return found

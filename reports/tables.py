@@ -30,6 +30,7 @@ class Td:
     ref: int = 0  # number of a footnote of the same table
     id: str = ""
     colour: str = ""  # a framework's name: its mark stands before the text
+    ok: bool | None = None  # whether a bound was kept: a sign and a colour
 
 
 @dataclass
@@ -42,6 +43,7 @@ class Table:
     bodies: list[tuple[str, list[list[Td]]]]
     notes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # footnotes, numbered from 1
+    tight: bool = False  # many narrow columns
 
     @property
     def columns(self) -> int:
@@ -120,7 +122,20 @@ def difference_text(claim: Claim, value: float | None) -> str:
         text = f"{100 * gap:+.2f}"
     else:
         text = f"{gap:+.4f}" if claim.unit == "nat" else f"{gap:+.1f}"
+    return minus(text)
+
+
+def minus(text: str) -> str:
+    """A number's text with a typographic minus."""
     return text.replace("-", "−")
+
+
+def points(value: float) -> str:
+    """A difference of two fractions, in points."""
+    if value != value:
+        return "diverged"
+    text = f"{100 * value:+.2f}"
+    return minus(text) if float(text) else "0.00"
 
 
 def behind(cell: Cell) -> str:

@@ -7,6 +7,7 @@ Orderings: the same interval over the differences seed by seed (both sides share
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 from protocols import dataset
 from protocols.claims import Claim
@@ -21,6 +22,7 @@ LEVEL = 0.95
 # points only; the bounds for losses and epochs are our reading of it.
 WIDEST = {"%": 0.02, "fraction": 0.02, "nat": 0.05, "epoch": 5.0}
 NOT_ASKED = "not part of the request"
+class_counts = cache(dataset.class_counts)  # reads the whole manifest
 # Liang V: each CNN-RNN against the CNN it is made of; the one with two CNNs has no single own one.
 OWN_CNN = (
     ("inception_v3_lstm", "inception_v3"),
@@ -100,8 +102,7 @@ def contests(claim: Claim) -> list[tuple[str, str]]:
     """(the one claimed better, the other) for each comparison an ordering claim makes."""
     if claim.id == "liang.rank.rnn":
         return list(OWN_CNN)
-    paper = load_variants()[claim.variant].paper
-    others = [v.name for v in load_variants().values() if v.paper == paper]
+    others = [v.name for v in load_variants().values() if v.suite == claim.paper]
     return [(claim.variant, other) for other in others if other != claim.variant]
 
 
@@ -144,7 +145,7 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
 
 def counted(claim: Claim) -> int:
     """Images of the claim's part and class (or of all) in the manifest of the public data."""
-    counts = dataset.class_counts(claim.row)
+    counts = class_counts(claim.row)
     return sum(counts) if claim.column == "sum" else counts[LETTERS.index(claim.column)]
 
 

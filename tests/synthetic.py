@@ -35,6 +35,7 @@ def spec(
     values = {key: entry.value for key, entry in load_recipe(found.paper).items()}
     if found.paper == "liang":
         values |= {f"phase{i}_epochs": getattr(numbers, f"phase{i}_epochs") for i in (1, 2)}
+        values["grey_pooling"] = numbers.grey_pooling
     else:
         values |= {"epochs": numbers.cv_epochs, "images_per_class": numbers.cv_per_class}
     data = {
@@ -184,12 +185,24 @@ def add_failed(store: Store, run: RunSpec, reason: str) -> Run:
 
 def suite(profile: str = "smoke", seeds: tuple[int, ...] = (0,), **rest: Any) -> list[RunSpec]:
     """The plan of `--suite all`: both twins, nine networks, and a latency run of each."""
+    names = [v.name for v in load_variants().values() if v.suite != "control"]
+    return plan_of(names, profile, seeds, **rest)
+
+
+def control(profile: str = "laptop", seeds: tuple[int, ...] = (0,), **rest: Any) -> list[RunSpec]:
+    """The plan of `--suite control`."""
+    names = [v.name for v in load_variants().values() if v.suite == "control"]
+    return plan_of(names, profile, seeds, **rest)
+
+
+def plan_of(names: list[str], profile: str, seeds: tuple[int, ...], **rest: Any) -> list[RunSpec]:
+    """Both twins of these networks, all folds, and a latency run of each."""
     plan = []
     for framework in BACKENDS:
-        for name, variant in load_variants().items():
+        for name in names:
             folds = range(load_profiles()[profile].cv_folds_run)
             for seed in seeds:
-                for fold in folds if variant.paper == "jane" else (None,):
+                for fold in folds if load_variants()[name].paper == "jane" else (None,):
                     words = {"fold": fold, "seed": seed, "profile": profile}
                     plan.append(spec(framework, name, **words, **rest))
             plan.append(spec(framework, name, stage="latency", profile=profile, **rest))
