@@ -1,0 +1,216 @@
+"""The rungs of the parity ladder: what each measures of two twins of one network."""
+
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.plan import Device, Selection, make_plan
+from protocols import parity
+from protocols.parity import BATCH, SIZE, STEPS, Result, Side
+from protocols.pool import Pool
+from protocols.spec import RunSpec
+from protocols.weights import Arrays, counts, drawn, shapes_of
+
+MOMENTUM = 0.99  # of batch normalisation, both twins
+SEED = 3  # of the drawn weights
+THREADS = 1
+TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the ladder's pool
+SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
+
+
+def spec_of(framework: str, variant: str, precision: str, backend: str) -> RunSpec:
+    """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
+    stand in each other's way, and one sums in a fixed order."""
+    wish = Selection(frameworks=(framework,), variants=(variant,), weights="random", folds=(0,))
+    run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
+    data = run.data | {"height": SIZE[0], "width": SIZE[1]}
+    recipe = parity.recipe(run.recipe)
+    return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
+
+
+def side(framework: str, spec: RunSpec, pool: Pool) -> Side:
+    """One twin. The framework is imported here; PyTorch must come before TensorFlow."""
+    return getattr(importlib.import_module(f"impl_{framework}.parity"), SIDES[framework])(
+        spec, pool
+    )
+
+
+@dataclass
+class Pair:
+    """Both twins of one network in one precision, at the same calibrated weights."""
+
+    variant: str
+    torch: Side
+    keras: Side
+    recipe: dict
+    start: Arrays
+
+    def reset(self) -> None:
+        """Both at the start again."""
+        self.torch.take(self.start)
+        self.keras.take(self.start)
+
+    def begin(self, optimizer: str) -> None:
+        """Both at the start, in a new phase; batches take the pool's halves in turn."""
+        self.reset()
+        order = np.tile(np.concatenate([TRAIN, TEST]), STEPS // 2)
+        for twin in (self.torch, self.keras):
+            twin.begin(parity.phase(optimizer, self.recipe), order)
+
+
+def make_pair(variant: str, precision: str, pool: Pool) -> Pair:
+    """Twins at weights drawn once; Keras calibrates the statistics for both."""
+    runs = {
+        framework: spec_of(framework, variant, precision, backend)
+        for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
+    }
+    torch, keras = (side(framework, run, pool) for framework, run in runs.items())
+    keras.take(drawn(SEED, shapes_of(keras.weights())))
+    keras.calibrate(np.concatenate([TRAIN, TEST]))
+    pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
+    pair.reset()
+    return pair
+
+
+def count_rung(pair: Pair) -> Result:
+    """Numbers of each kind of weight."""
+    ours, theirs = (counts(shapes_of(s.weights())) for s in (pair.torch, pair.keras))
+    kinds = ours.keys() | theirs.keys()
+    value = sum(abs(ours.get(k, 0) - theirs.get(k, 0)) for k in kinds)
+    said = ", ".join(f"{kind} {n:,}" for kind, n in theirs.items())
+    return Result("counts", pair.variant, value, said)
+
+
+def shape_rung(pair: Pair) -> Result:
+    """Keras -> PyTorch -> Keras."""
+    before = pair.keras.weights()
+    try:
+        pair.torch.take(before)
+        pair.keras.take(pair.torch.weights())
+    except ValueError as error:
+        return Result("shapes", pair.variant, len(before), str(error))
+    after = pair.keras.weights()
+    wrong = [key for key in before if before[key].tobytes() != after[key].tobytes()]
+    return Result("shapes", pair.variant, len(wrong), f"{len(before)} arrays")
+
+
+def preprocessing_rung(pair: Pair) -> Result:
+    """Float32 inputs of the network."""
+    ours, theirs = (s.inputs(TRAIN) for s in (pair.torch, pair.keras))
+    value, name = parity.largest({k: parity.roundings(ours[k], theirs[k]) for k in theirs})
+    return Result("preprocessing", pair.variant, value, f"{', '.join(theirs)}; largest: {name}")
+
+
+def answers(twin: Side, recipe: dict) -> Arrays:
+    """What a forward pass gives, by name."""
+    twin.begin(parity.phase("adam", recipe), TRAIN)
+    return twin.features(TRAIN) | {"probabilities": twin.probabilities()}
+
+
+def compared(rung: str, variant: str, a: Arrays, b: Arrays) -> Result:
+    """The largest relative difference of two forward passes."""
+    found = {name: parity.relative(a[name], b[name]) for name in b}
+    said = ", ".join(f"{name} {value:.1e}" for name, value in found.items())
+    return Result(rung, variant, parity.largest(found)[0], said)
+
+
+def forward_rung(pair: Pair, rung: str = "forward") -> Result:
+    """Features and probabilities."""
+    pair.reset()
+    found = [answers(s, pair.recipe) for s in (pair.torch, pair.keras)]
+    return compared(rung, pair.variant, *found)
+
+
+def step_rungs(pair: Pair) -> Iterator[Result]:
+    """One training step: loss, gradients, running statistics."""
+    pair.begin("adam")
+    loss, penalty, ours = pair.torch.step_gradients(0, BATCH)
+    loss_k, penalty_k, theirs = pair.keras.step_gradients(0, BATCH)
+    value = max(abs(loss - loss_k) / loss_k, abs(penalty - penalty_k) / (penalty_k or 1.0))
+    yield Result("loss", pair.variant, value, f"loss {loss_k:.6f}, penalty {penalty_k:.6f}")
+    if ours.keys() != theirs.keys():
+        found = sorted(ours.keys() ^ theirs.keys())
+        yield Result("gradients", pair.variant, np.inf, f"trained by one twin: {found[:4]}")
+    else:
+        value, key = parity.apart(ours, theirs)
+        said = f"largest at {key}; {len(parity.zeros(theirs))} of {len(theirs)} are zero in truth"
+        yield Result("gradients", pair.variant, value, said)
+    yield statistics_result(pair)
+
+
+def statistics_result(pair: Pair) -> Result:
+    """After the step: both statistics, and the variances' difference that n/(n-1) explains."""
+    sizes, sizes_k = pair.torch.values(), pair.keras.values()
+    if sizes != sizes_k:
+        return Result("statistics", pair.variant, np.inf, "normalise maps of other sizes")
+    ours, theirs = pair.torch.weights(), pair.keras.weights()
+    found, explained = {}, {}
+    for key, positions in sizes.items():
+        mean, n = key.replace("moving_variance", "moving_mean"), positions * BATCH
+        change = theirs[key] - MOMENTUM * pair.start[key]  # 0.01 of the batch's biased variance
+        expected = change / (n - 1)  # n/(n-1) - 1 of it
+        explained[key] = parity.relative(ours[key] - theirs[key], expected)
+        spread = 0.1 * float(np.sqrt(change.max()))  # 0.01 standard deviations of the batch
+        found[mean] = float(np.abs(ours[mean] - theirs[mean]).max()) / spread
+        found[key] = float(np.abs(ours[key] - theirs[key] - expected).max() / change.max())
+    value, key = parity.largest(found | explained)
+    said = f"unexplained of the variances' difference {parity.largest(explained)[0]:.1e}"
+    return Result("statistics", pair.variant, value, f"{said}; {len(sizes)} layers, n from "
+                  f"{min(sizes.values()) * BATCH} to {max(sizes.values()) * BATCH}")  # fmt: skip
+
+
+def optimizer_rung(pair: Pair, optimizer: str) -> Result:
+    """The weights' change after each of ten steps; those of zero gradient apart."""
+    pair.begin(optimizer)
+    _, _, gradients = pair.keras.step_gradients(0, BATCH)
+    pair.torch.step(0, BATCH)
+    without = parity.zeros(gradients)
+    worst, most, noise = (0.0, 0), 0.0, 0.0
+    for number in range(1, STEPS + 1):
+        if number > 1:
+            for twin in (pair.torch, pair.keras):
+                twin.step((number - 1) * BATCH, number * BATCH)
+        ours, theirs = pair.torch.weights(), pair.keras.weights()
+        change = {key: theirs[key] - pair.start[key] for key in gradients}
+        off = {key: ours[key] - theirs[key] for key in gradients}
+        trained = gradients.keys() - without
+        value = parity.length(off, trained) / parity.length(change, trained)
+        worst = max(worst, (value, number), key=lambda x: (np.isnan(x[0]), x[0]))
+        most = max(most, parity.peak(off) / parity.peak(change))
+        noise = max(noise, parity.length(off, without) / parity.length(change, trained))
+    said = f"largest at step {worst[1]}; of a single weight {most:.1e} of the largest change"
+    apart = f"; apart, {len(without)} arrays of zero gradient {noise:.1e}" if without else ""
+    return Result(optimizer, pair.variant, worst[0], said + apart)
+
+
+def climb(variant: str, pool: Pool, folder: Path | None = None) -> Iterator[Result]:
+    """All rungs of one network but the backends, for which `folder` keeps Keras's answers."""
+    pair = make_pair(variant, "float64", pool)
+    yield count_rung(pair)
+    yield shape_rung(pair)
+    yield forward_rung(pair)
+    yield from step_rungs(pair)
+    if variant in parity.LONG:
+        for optimizer in parity.optimizers(pair.recipe):
+            yield optimizer_rung(pair, optimizer)
+    del pair
+    single = make_pair(variant, "float32", pool)
+    yield preprocessing_rung(single)
+    yield forward_rung(single, "forward32")
+    if folder and variant in parity.LONG:
+        found = answers(single.keras, single.recipe)
+        np.savez(folder / f"{variant}-weights.npz", **single.start)
+        np.savez(folder / f"{variant}-answers.npz", **found)
+
+
+def backend_rung(variant: str, pool: Pool, folder: Path) -> Result:
+    """Keras as it is in this process, on JAX, against what `climb` kept of Keras on TensorFlow."""
+    spec = spec_of("keras", variant, "float32", "jax")
+    keras = side("keras", spec, pool)
+    with np.load(folder / f"{variant}-weights.npz") as weights:
+        keras.take(dict(weights))
+    with np.load(folder / f"{variant}-answers.npz") as found:
+        return compared("backends", variant, answers(keras, spec.recipe), dict(found))

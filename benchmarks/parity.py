@@ -1,0 +1,159 @@
+"""Climbs the parity ladder: the same networks in both twins, compared rung by rung on the CPU.
+
+python -m benchmarks.parity --json parity.json [--variant xception ...] [--data DIR|phantom]
+
+Two networks at a time, each in a process with both frameworks. Exit codes: 0 every rung holds,
+1 one is broken, 2 the request is wrong.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import ladder
+from protocols import dataset, parity
+from protocols.arrays import fixed_arrays, fixed_rows
+from protocols.classes import CLASSES
+from protocols.errors import RequestError
+from protocols.files import default_cache, write_whole
+from protocols.hardware import cores, cpu_name
+from protocols.images import SetRequest
+from protocols.parity import RUNGS, SIZE, Result
+from protocols.pool import Pool
+from protocols.variants import load_variants
+
+JOBS = 2  # networks at a time; each takes 4 GB of memory
+ROOT = Path(__file__).parent.parent
+CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def start(
+    out: Path, variants: Iterable[str] = (), data: str = "", say: Callable[[str], None] = print
+) -> int:
+    """Climbs in a process of its own, hands on its lines, writes out/parity.json.
+
+    `data` as --data of the runner ("": the folder of WBC_DATA, else the phantom). Returns the
+    exit code.
+    """
+    command = [sys.executable, "-m", "benchmarks.parity", "--json", str(out / "parity.json")]
+    command += ["--data", data] if data else []
+    command += ["--variant", *variants] if variants else []
+    pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    with subprocess.Popen(command, cwd=ROOT, env=os.environ | CPU_ONLY, **pipe) as process:
+        try:
+            for line in process.stdout:
+                say(line.rstrip())
+        except BaseException:
+            process.terminate()
+            raise
+    return process.returncode
+
+
+def images(data: str, cache: Path) -> tuple[Pool, str]:
+    """Two images of each class, one to train on and one to test on; "real" or "phantom"."""
+    source = dataset.locate(
+        data or ("auto" if "WBC_DATA" in os.environ else "phantom"), True, cache
+    )
+    entries = {entry.path: entry for entry in source.entries()}
+    first = {(row.part, row.label): row for row in reversed(fixed_rows(entries))}
+    order = [first[part, label] for part in ("train", "test") for label in range(len(CLASSES))]
+    request = SetRequest("fixed", *SIZE)
+    pixels = [
+        next(fixed_arrays(source, request, [entries[row.path]], [row], False, None))
+        for row in order
+    ]
+    labels = np.array([row.label for row in order])
+    ids = [row.id for row in order]
+    pool = Pool(np.stack(pixels), np.arange(len(ids)), ids, labels, [ladder.TRAIN], [ladder.TEST])
+    return pool, source.kind
+
+
+def line(result: Result) -> str:
+    """One measured rung, for people."""
+    word, rung = "ok" if result.ok else "BROKEN", RUNGS[result.rung]
+    figures = f"{result.value:9.2g} (at most {rung.bound:g})"
+    return f"{word:6} {result.variant:26} {rung.title:30} {figures}  {result.detail}"
+
+
+def _prepare(backend: str) -> None:
+    """Of a process that will climb: one backend; PyTorch before TensorFlow."""
+    os.environ.update(CPU_ONLY | {"KERAS_BACKEND": backend})
+    if backend == "tensorflow":
+        importlib.import_module("impl_torch.parity")
+
+
+def _versions(framework: str) -> dict[str, str]:
+    backend = "torch" if framework == "torch" else os.environ["KERAS_BACKEND"]
+    spec = ladder.spec_of(framework, next(iter(load_variants())), "float32", backend)
+    return importlib.import_module(f"impl_{framework}.device").environment(spec)["versions"]
+
+
+def _climb(variant: str, pool: Pool, folder: Path) -> tuple[list[Result], dict[str, str]]:
+    results = []
+    for result in ladder.climb(variant, pool, folder):
+        print(line(result), flush=True)
+        results.append(result)
+    return results, _versions("torch") | _versions("keras")
+
+
+def _on_jax(variant: str, pool: Pool, folder: Path) -> tuple[list[Result], dict[str, str]]:
+    result = ladder.backend_rung(variant, pool, folder)
+    print(line(result), flush=True)
+    return [result], _versions("keras")
+
+
+def climb_all(variants: list[str], pool: Pool, jobs: int) -> tuple[list[Result], dict[str, str]]:
+    """Every rung of `variants`, and the versions of what was compared."""
+    longest = sorted(variants, key=lambda v: v not in parity.LONG)
+    both = [v for v in variants if v in parity.LONG]
+    results, versions = [], {}
+    with tempfile.TemporaryDirectory() as temporary:
+        for backend, work, names in (("tensorflow", _climb, longest), ("jax", _on_jax, both)):
+            context = get_context("spawn")
+            with ProcessPoolExecutor(jobs, context, _prepare, (backend,)) as processes:
+                waiting = [processes.submit(work, v, pool, Path(temporary)) for v in names]
+                for done in as_completed(waiting):
+                    found, seen = done.result()
+                    results += found
+                    versions |= seen
+    order = list(load_variants()), list(RUNGS)
+    results.sort(key=lambda r: (order[0].index(r.variant), order[1].index(r.rung)))
+    return results, versions
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])
+    parser.add_argument("--data", default="", metavar="DIR|phantom|auto")
+    parser.add_argument("--jobs", type=int, default=min(JOBS, cores()), metavar="N")
+    asked = parser.parse_args()
+    begun = time.monotonic()
+    try:
+        pool, kind = images(asked.data, default_cache())
+    except RequestError as error:
+        print(error, file=sys.stderr)
+        return 2
+    results, versions = climb_all(asked.variant or list(load_variants()), pool, asked.jobs)
+    seconds = time.monotonic() - begun
+    found = parity.report(results, cpu_name(), versions, seconds) | {"images": kind}
+    write_whole(asked.json, json.dumps(found, indent=1).encode())
+    broken = [result for result in results if not result.ok]
+    print(f"{len(results)} rungs, {len(broken)} broken, {seconds:.0f} s: {asked.json}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""The PyTorch twin on the parity ladder: what trains, read in Keras's layouts."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from impl_torch import bridge
+from impl_torch.models import LiangHead
+from impl_torch.train import TorchTwin
+from protocols.pool import Pool
+from protocols.spec import RunSpec
+from protocols.variants import load_variants
+from protocols.weights import Arrays
+
+CHANNELS_LAST = (0, 2, 3, 1)
+
+
+class TorchSide:
+    """protocols.parity.Side, around a TorchTwin."""
+
+    def __init__(self, spec: RunSpec, pool: Pool) -> None:
+        self.twin = TorchTwin([spec], pool)
+        self.network = self.twin.network
+        self.names = load_variants()[spec.variant].backbones
+        if spec.precision == "float64":  # ten times as fast, see protocols.parity.DIFFERENCES
+            self.network.to(memory_format=torch.contiguous_format)
+        self.slots = bridge.slots(self.network, spec.variant)
+
+    def weights(self) -> Arrays:
+        """See Side."""
+        return {key: array.copy() for key, array in bridge.read(self.slots).items()}
+
+    def take(self, arrays: Arrays) -> None:
+        """See Side."""
+        bridge.write(self.slots, arrays)
+
+    def calibrate(self, positions: np.ndarray) -> None:
+        """See Side."""
+        self.twin.calibrate([positions])
+
+    @torch.no_grad()
+    def inputs(self, positions: np.ndarray) -> Arrays:
+        """See Side."""
+        images = self.twin.batches.images(positions)
+        found = {
+            name: backbone[0](images).permute(0, 2, 3, 1).numpy()
+            for name, backbone in zip(self.names, self.network.backbones, strict=True)
+        }
+        head = self.network.head
+        if isinstance(head, LiangHead) and head.rows is not None:
+            seen = []
+            hook = head.rows.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+            self.network.eval()(images)
+            hook.remove()
+            found["rows"] = seen[0].numpy()
+        return found
+
+    @torch.no_grad()
+    def features(self, positions: np.ndarray) -> Arrays:
+        """See Side."""
+        self.network.eval()
+        found = self.network.features(self.twin.batches.images(positions))
+        arrays = [x.numpy().transpose(CHANNELS_LAST) if x.ndim == 4 else x.numpy() for x in found]
+        return dict(zip(self.names, arrays, strict=True))
+
+    def probabilities(self) -> np.ndarray:
+        """See Side."""
+        return np.exp(self.twin.log_probabilities()[0])
+
+    @torch.no_grad()
+    def values(self) -> dict[str, int]:
+        """See Side."""
+        keys = {
+            slot.tensors[0].data_ptr(): key
+            for key, slot in self.slots.items()
+            if key.endswith("/moving_variance")
+        }
+        found: dict[str, int] = {}
+
+        def note(module: nn.BatchNorm2d, given: tuple[torch.Tensor]) -> None:
+            found[keys[module.running_var.data_ptr()]] = given[0].shape[2] * given[0].shape[3]
+
+        norms = [m for m in self.network.modules() if isinstance(m, nn.BatchNorm2d)]
+        hooks = [m.register_forward_pre_hook(note) for m in norms]
+        self.features(np.arange(1))
+        self.network(self.twin.batches.images(np.arange(1)))
+        for hook in hooks:
+            hook.remove()
+        return found
+
+    def begin(self, phase: dict[str, Any], order: np.ndarray) -> None:
+        """See Side."""
+        self.twin.begin_phase(phase, None)
+        self.twin.begin_epoch([order], None)
+
+    def step(self, start: int, stop: int) -> tuple[float, float]:
+        """See Side."""
+        (penalty,) = self.twin.penalty()
+        figures = self.twin.read([self.twin.step(start, stop)])
+        return float(figures[0, 0, 0]) / (stop - start), penalty
+
+    def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
+        """See Side. The step leaves them where it took them from."""
+        loss, penalty = self.step(start, stop)
+        return loss, penalty, bridge.read(self.slots, lambda tensor: tensor.grad)
