@@ -122,7 +122,7 @@ def test_plan_changes_nothing_and_shows_the_matrix(tmp_path):
 
 def test_the_plan_names_the_arithmetic_and_the_runs_differ_by_it(tmp_path):
     plain, other = (
-        runner("--plan", "--gpu", "none", "--cache", tmp_path, *words).stdout
+        runner("--plan", "--gpu", "none", "--cache", tmp_path, "--out", tmp_path, *words).stdout
         for words in ([], ["--precision", "bfloat16", "--deterministic"])
     )
     assert "arithmetic: float32\n" in plain

@@ -13,6 +13,7 @@ from protocols.twin import begin_epoch
 from tests.twins import BACKBONES
 
 EPOCHS = 200  # of two steps each
+slow = pytest.mark.slow
 
 
 def twin_of(framework, variant, plan_of, phantom, cache, precision="float32"):
@@ -57,7 +58,9 @@ def fitted(twin, run, pool):
 
 
 @pytest.mark.parametrize("framework", ["keras", "torch"])
-@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize(
+    "backbone", [n if n == "inception_v3" else pytest.param(n, marks=slow) for n in BACKBONES]
+)
 def test_the_head_fits_64_phantoms_only_over_a_calibrated_backbone(
     framework, backbone, plan_of, phantom, cache
 ):
@@ -74,7 +77,9 @@ def calibrate(twin, pool):
 
 
 @pytest.mark.parametrize("framework", ["keras", "torch"])
-@pytest.mark.parametrize("variant", ["xception_resnet50_lstm", "inception_v3"])
+@pytest.mark.parametrize(
+    "variant", [pytest.param("xception_resnet50_lstm", marks=slow), "inception_v3"]
+)
 def test_stored_features_train_as_the_frozen_network_does(
     framework, variant, plan_of, phantom, cache
 ):
@@ -92,7 +97,7 @@ def test_stored_features_train_as_the_frozen_network_does(
 
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 @pytest.mark.parametrize(
-    "variant", ["resnet50_lstm", pytest.param("cnn_gru", marks=pytest.mark.slow)]
+    "variant", ["resnet50_lstm", pytest.param("cnn_gru", marks=slow)]
 )
 def test_bfloat16_is_another_arithmetic_of_the_same_step(
     framework, variant, plan_of, phantom, cache
