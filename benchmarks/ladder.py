@@ -1,5 +1,6 @@
 """The rungs of the parity ladder: what each measures of two twins of one network."""
 
+import gc
 import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -71,7 +72,7 @@ def make_pair(variant: str, precision: str, pool: Pool) -> Pair:
     keras.take(drawn(SEED, shapes_of(keras.weights())))
     keras.calibrate(np.concatenate([TRAIN, TEST]))
     pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
-    pair.reset()
+    torch.take(pair.start)
     return pair
 
 
@@ -168,19 +169,18 @@ def optimizer_rung(pair: Pair, optimizer: str) -> Result:
     _, _, gradients = pair.keras.step_gradients(0, BATCH)
     pair.torch.step(0, BATCH)
     without = parity.zeros(gradients)
+    trained = gradients.keys() - without
     worst, most, noise = (0.0, 0), 0.0, 0.0
     for number in range(1, STEPS + 1):
         if number > 1:
             for twin in (pair.torch, pair.keras):
                 twin.step((number - 1) * BATCH, number * BATCH)
         ours, theirs = pair.torch.weights(), pair.keras.weights()
-        change = {key: theirs[key] - pair.start[key] for key in gradients}
-        off = {key: ours[key] - theirs[key] for key in gradients}
-        trained = gradients.keys() - without
-        value = parity.length(off, trained) / parity.length(change, trained)
-        worst = max(worst, (value, number), key=lambda x: (np.isnan(x[0]), x[0]))
-        most = max(most, parity.peak(off) / parity.peak(change))
-        noise = max(noise, parity.length(off, without) / parity.length(change, trained))
+        off = parity.Distance.between(ours, theirs, trained)
+        change = parity.Distance.between(theirs, pair.start, trained)
+        worst = max(worst, (off.length / change.length, number), key=parity.nan_last)
+        most = max(most, off.most / change.most)
+        noise = max(noise, parity.Distance.between(ours, theirs, without).length / change.length)
     said = f"largest at step {worst[1]}; of a single weight {most:.1e} of the largest change"
     apart = f"; apart, {len(without)} arrays of zero gradient {noise:.1e}" if without else ""
     return Result(optimizer, pair.variant, worst[0], said + apart)
@@ -197,6 +197,7 @@ def climb(variant: str, pool: Pool, folder: Path | None = None) -> Iterator[Resu
         for optimizer in parity.optimizers(pair.recipe):
             yield optimizer_rung(pair, optimizer)
     del pair
+    gc.collect()  # what a network's frameworks hold goes round in circles
     single = make_pair(variant, "float32", pool)
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")

@@ -7,6 +7,7 @@ Two networks at a time, each in a process with both frameworks. Exit codes: 0 ev
 """
 
 import argparse
+import gc
 import importlib
 import json
 import os
@@ -104,6 +105,7 @@ def _climb(variant: str, pool: Pool, folder: Path) -> tuple[list[Result], dict[s
     for result in ladder.climb(variant, pool, folder):
         print(line(result), flush=True)
         results.append(result)
+    gc.collect()
     return results, _versions("torch") | _versions("keras")
 
 

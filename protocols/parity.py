@@ -201,9 +201,14 @@ def roundings(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max() / np.spacing(np.float32(np.abs(b).max())))
 
 
+def nan_last(found: tuple[float, Any]) -> tuple[bool, float]:
+    """The key of a sort by the first value in which a NaN counts as the largest."""
+    return math.isnan(found[0]), found[0]
+
+
 def largest(found: Mapping[str, float]) -> tuple[float, str]:
     """The largest value and its key; a NaN counts as the largest."""
-    key = max(found, key=lambda k: (np.isnan(found[k]), found[k]))
+    key = max(found, key=lambda k: nan_last((found[k], k)))
     return found[key], key
 
 
@@ -212,9 +217,22 @@ def peak(arrays: Arrays) -> float:
     return max(float(np.abs(array).max()) for array in arrays.values())
 
 
-def length(arrays: Arrays, keys: Iterable[str]) -> float:
-    """The Euclidean length of the arrays of `keys` together."""
-    return math.sqrt(sum(float(np.square(arrays[key]).sum()) for key in keys))
+@dataclass(frozen=True)
+class Distance:
+    """How far arrays are apart: the Euclidean length over all, the most of any number."""
+
+    length: float
+    most: float
+
+    @classmethod
+    def between(cls, a: Arrays, b: Arrays, keys: Iterable[str]) -> "Distance":
+        """Of the arrays of `keys`."""
+        squares, most = 0.0, 0.0
+        for key in keys:
+            difference = (a[key] - b[key]).ravel()
+            squares += float(difference @ difference)
+            most = max(most, float(difference.max()), -float(difference.min()))
+        return cls(math.sqrt(squares), most)
 
 
 def apart(a: Arrays, b: Arrays) -> tuple[float, str]:

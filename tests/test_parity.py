@@ -4,7 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pytest
@@ -32,15 +32,26 @@ slow = pytest.mark.slow
 def pool():
     pixels = np.random.default_rng(0).integers(0, 256, (8, *parity.SIZE, 3), dtype=np.uint8)
     names = [str(i) for i in range(8)]
-    return Pool(
-        pixels, np.arange(8), names, np.arange(8) % 4, [ladder.TRAIN], [ladder.TEST]
-    )  # fmt: skip
+    n = np.arange(8)
+    return Pool(pixels, n, names, n % 4, [ladder.TRAIN], [ladder.TEST])
 
 
 @pytest.fixture(scope="module")
-def pair(request, pool):
-    """Both twins of a network in float64; pytest keeps one network at a time."""
-    return ladder.make_pair(request.param, "float64", pool)
+def pair_of(pool):
+    """Both twins of a network in float64, and Keras's forward pass; two networks are kept."""
+
+    @lru_cache(maxsize=2)
+    def make(variant):
+        pair = ladder.make_pair(variant, "float64", pool)
+        return pair, ladder.answers(pair.keras, pair.recipe)
+
+    yield make
+    make.cache_clear()
+
+
+@pytest.fixture
+def pair(request, pair_of):
+    return pair_of(request.param)[0]
 
 
 def of(*variants):
@@ -54,10 +65,18 @@ def broken(result):
 # --- climbed ---
 
 
-@of(*QUICK)
-def test_counts_bridge_and_forward_pass(pair):
-    for rung in (ladder.count_rung, ladder.shape_rung, ladder.forward_rung):
-        result = rung(pair)
+def forward(pair_of, variant):
+    """The forward rung, with Keras's part as it was."""
+    pair, wanted = pair_of(variant)
+    pair.torch.take(pair.start)
+    found = ladder.answers(pair.torch, pair.recipe)
+    return ladder.compared("forward", variant, found, wanted)
+
+
+@pytest.mark.parametrize("variant", QUICK)
+def test_counts_bridge_and_forward_pass(pair_of, variant):
+    pair, _ = pair_of(variant)
+    for result in (ladder.count_rung(pair), ladder.shape_rung(pair), forward(pair_of, variant)):
         assert result.ok, result
 
 
@@ -156,12 +175,13 @@ FORWARD = [
 ]
 
 
-@pytest.mark.parametrize(("pair", "fault"), FORWARD, indirect=["pair"])
-def test_the_forward_pass_breaks_without(pair, fault, monkeypatch):
-    fault(pair, monkeypatch)
-    broken(ladder.forward_rung(pair))
+@pytest.mark.parametrize(("variant", "fault"), FORWARD)
+def test_the_forward_pass_breaks_without(pair_of, variant, fault, monkeypatch):
+    fault(pair_of(variant)[0], monkeypatch)
+    broken(forward(pair_of, variant))
 
 
+@slow
 @of(SMALL)
 def test_a_step_breaks_without_smoothing_and_with_another_momentum(pair, monkeypatch):
     """Loss and gradients for the one; the statistics, alone, for the other."""
@@ -183,6 +203,7 @@ def test_the_bridge_breaks_with_gates_turned_round(pair, monkeypatch):
     broken(ladder.shape_rung(pair))
 
 
+@slow
 @of("inception_v3")
 def test_counts_break_with_gammas_trained(pair):
     norms = [m for m in pair.torch.network.backbones.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -235,14 +256,11 @@ def exact_decay(pair, monkeypatch):
         monkeypatch.setattr(twin, "recipe", recipe)
 
 
-STEPS = [
-    ("rmsprop", inside_the_root),
-    ("rmsprop", second_bias),
-    pytest.param("adam", own_epsilon, marks=slow),
-    pytest.param("adam", exact_decay, marks=slow),
-]
+STEPS = [*zip(["rmsprop"] * 2, (inside_the_root, second_bias), strict=True)]
+STEPS += [*zip(["adam"] * 2, (own_epsilon, exact_decay), strict=True)]
 
 
+@slow
 @of(SMALL)
 @pytest.mark.parametrize(("optimizer", "fault"), STEPS)
 def test_two_steps_break_with(pair, optimizer, fault, monkeypatch):
