@@ -9,7 +9,7 @@ INSTEAD = (
     ("list", "suites, variants, protocols, profiles"),
     ("plan", "the runs this request means, their time and disk; changes nothing"),
     ("calibrate", "learn how long its runs take here, from short ones that are thrown away"),
-    ("parity", "measure, rung by rung, whether the twins are the same networks; about 5 minutes"),
+    ("parity", "measure, rung by rung, whether the twins are the same networks; some minutes"),
     ("status", "how far the last request into --out is"),
     ("report", "write the report of the last request again"),
     ("validate", "check protocols, every image, every stored run"),

@@ -24,16 +24,15 @@ from protocols.variants import load_variants
 
 QUICK = ("resnet50", "inception_v3", "cnn_gru", "efficientnet_lite0_lstm")  # each backbone
 SMALL, XCEPTION = QUICK[3], QUICK[2]
-ALWAYS = [r for r in RUNGS if r not in ("rmsprop", "adam", "backends")]
+ALWAYS = set(RUNGS) - {"rmsprop", "adam", "backends"}
 slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def pool():
     pixels = np.random.default_rng(0).integers(0, 256, (8, *parity.SIZE, 3), dtype=np.uint8)
-    names = [str(i) for i in range(8)]
     n = np.arange(8)
-    return Pool(pixels, n, names, n % 4, [ladder.TRAIN], [ladder.TEST])
+    return Pool(pixels, n, list("abcdefgh"), n % 4, [ladder.TRAIN], [ladder.TEST])
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +68,7 @@ def forward(pair_of, variant):
     """The forward rung, with Keras's part as it was."""
     pair, wanted = pair_of(variant)
     pair.torch.take(pair.start)
-    found = ladder.answers(pair.torch, pair.recipe)
-    return ladder.compared("forward", variant, found, wanted)
+    return ladder.compared("forward", variant, ladder.answers(pair.torch, pair.recipe), wanted)
 
 
 @pytest.mark.parametrize("variant", QUICK)
