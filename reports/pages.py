@@ -90,7 +90,7 @@ def render(
         )  # fmt: skip
     if PARITY_PAGE not in left_out:
         files[PARITY_PAGE] = page(
-            "parity.html.j2", PARITY_PAGE, list(dict.fromkeys(b.setting for b in compared)),
+            "parity.html.j2", PARITY_PAGE, shown,
             blocks=compared, shared=agreement.COMMAND,
             ladder=ladder or Ladder(f"Not measured here; {COMMAND} does it."),
         )  # fmt: skip
