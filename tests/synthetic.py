@@ -100,7 +100,7 @@ def env(run: RunSpec) -> dict[str, Any]:
         "backend": run.backend,
         "versions": {run.framework: "3.0", "numpy": "2.0"},
         "device": run.device,
-        "device_detail": "A made-up processor",
+        "device_detail": "A made-up processor" if run.device == "cpu" else run.device,
         "threads": run.threads,
         "engine": "eager",
         "repeatable": "bit for bit, as measured on this number of threads",

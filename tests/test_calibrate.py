@@ -65,7 +65,8 @@ def test_what_trains_together_is_calibrated_together(monkeypatch):
     imagenet = {"source": "imagenet", "digest": "e" * 64}
     monkeypatch.setattr(plan, "chosen_weights", lambda *_: imagenet)
     chosen = Selection(suite="jane", variants=("cnn_gru",), profile="paper", seeds=(0, 1))
-    short = calibrate.short_specs(chosen, "real", CPU, cores=2)
+    gpu = {framework: replace(CPU[framework], name="NVIDIA X", index=0) for framework in CPU}
+    short = calibrate.short_specs(chosen, "real", gpu, cores=2)
     sizes = {(specs[0].framework, specs[0].stage): len(specs) for specs in together(short)}
     assert sizes["torch", "train"] == 2 * 10
     assert sizes["keras", "train"] == sizes["keras", "latency"] == 1

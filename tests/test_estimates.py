@@ -309,7 +309,7 @@ def test_the_plan_in_words(world):
 
 
 def test_the_plan_expects_runs_together_that_train_together(world):
-    frozen = jane(weights="imagenet", deterministic=False)
+    frozen = jane(weights="imagenet", deterministic=False, device="NVIDIA X")
     runs = [replace(frozen, fold=fold) for fold in (0, 1)]
     store = Store(world.estimates.cache / "none")
     world.finish(runs[0])

@@ -147,10 +147,10 @@ def test_an_interrupt_leaves_nothing_half_written(launched, plan_of, tmp_path):
 
 
 def frozen_folds(plan_of):
-    """Two folds that train together."""
-    frozen = {"source": "fixture", "digest": None}
+    """Two folds that train together, on a GPU."""
+    frozen = {"device": "NVIDIA X", "weights": {"source": "fixture", "digest": None}}
     plan = plan_of("cnn_gru", frameworks=("torch",))
-    return [dataclasses.replace(s, weights=frozen) for s in plan if s.stage == "train"]
+    return [dataclasses.replace(s, **frozen) for s in plan if s.stage == "train"]
 
 
 def test_folds_that_train_together_are_stored_one_by_one(launched, plan_of, cache, phantom):

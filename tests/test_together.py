@@ -117,11 +117,11 @@ def test_who_trains_together():
     ]
     other = [run_of("cnn_gru", 0, 0), replace(frozen[0], protocol="cv10-grouped")]
     exact = [replace(run, deterministic=True) for run in frozen]
-    slower = [replace(run, backend="jax", device="cpu") for run in frozen]
+    on_cpu = [replace(run, backend=b, device="cpu") for run in frozen for b in ("torch", "jax")]
     thawed = [replace(run, weights={"source": "random", "digest": None}) for run in frozen]
     tensorflow = [replace(run, backend="tensorflow") for run in frozen]
     assert together(frozen + other) == [frozen, [other[0]], [other[1]]]
-    alone = thawed + tensorflow + exact + slower
+    alone = thawed + tensorflow + exact + on_cpu
     assert together(alone) == [[run] for run in alone]
 
 
