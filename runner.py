@@ -120,13 +120,16 @@ def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list
 
 
 def report(args: argparse.Namespace) -> int:
-    """Writes the report of the last request from what is stored."""
+    """Writes the report of the last request from what is stored, and from what --from brings."""
+    from benchmarks.merge import merge
     from benchmarks.store import Store
     from reports.build import build
 
     store = Store(args.out)
-    plan = store.plan()
     store.check_writable()
+    if args.sources:
+        print(f"runs taken in: {merge(args.sources, store)}")
+    plan = store.plan()
     print(f"report: {build(store, plan, args.out)}")
     return 0
 
@@ -166,6 +169,8 @@ def main() -> int:
     from protocols.errors import RequestError
 
     try:
+        if args.sources and not args.report:
+            raise RequestError("--from goes with --report")
         if args.report:
             return report(args)
         if args.parity:
@@ -176,6 +181,9 @@ def main() -> int:
     except RequestError as error:
         print(f"runner.py: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("runner.py: interrupted; what was done is kept, the rest is left out",
               file=sys.stderr)  # fmt: skip

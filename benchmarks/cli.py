@@ -86,4 +86,6 @@ def _where(group: argparse._ArgumentGroup) -> None:
         help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
     add("--out", type=Path, default=ROOT / "reports" / "out", metavar="DIR")
     add("--cache", type=Path, metavar="DIR", help="default: the user's cache")
+    add("--from", dest="sources", nargs="+", type=Path, default=[], metavar="DIR",
+        help="with --report: take in the runs of these output folders first, checked")  # fmt: skip
     add("--fresh", action="store_true", help="run again what is done")

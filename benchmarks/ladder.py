@@ -10,11 +10,12 @@ import numpy as np
 
 from benchmarks.plan import Device, Selection, make_plan
 from protocols import parity
-from protocols.parity import BATCH, SIZE, STEPS, Result, Side
+from protocols.parity import BATCH, SIZES, STEPS, Result, Side
 from protocols.pool import Pool
 from protocols.spec import RunSpec
 from protocols.weights import Arrays, counts, drawn, shapes_of
 
+Pools = dict[str, Pool]  # the images, by precision
 MOMENTUM = 0.99  # of batch normalisation, both twins
 SEED = 3  # of the drawn weights
 THREADS = 1
@@ -27,7 +28,8 @@ def spec_of(framework: str, variant: str, precision: str, backend: str) -> RunSp
     stand in each other's way, and one sums in a fixed order."""
     wish = Selection(frameworks=(framework,), variants=(variant,), weights="random", folds=(0,))
     run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
-    data = run.data | {"height": SIZE[0], "width": SIZE[1]}
+    height, width = SIZES[precision]
+    data = run.data | {"height": height, "width": width}
     recipe = parity.recipe(run.recipe)
     return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
 
@@ -54,12 +56,12 @@ class Pair:
         self.torch.take(self.start)
         self.keras.take(self.start)
 
-    def begin(self, optimizer: str) -> None:
+    def begin(self, optimizer: str, frozen: bool = False) -> None:
         """Both at the start, in a new phase; batches take the pool's halves in turn."""
         self.reset()
         order = np.tile(np.concatenate([TRAIN, TEST]), STEPS // 2)
         for twin in (self.torch, self.keras):
-            twin.begin(parity.phase(optimizer, self.recipe), order)
+            twin.begin(parity.phase(optimizer, self.recipe, frozen), order)
 
 
 def make_pair(variant: str, precision: str, pool: Pool) -> Pair:
@@ -164,53 +166,59 @@ def statistics_result(pair: Pair) -> Result:
 
 
 def optimizer_rung(pair: Pair, optimizer: str) -> Result:
-    """The weights' change after each of ten steps; those of zero gradient apart."""
-    pair.begin(optimizer)
-    _, _, gradients = pair.keras.step_gradients(0, BATCH)
-    pair.torch.step(0, BATCH)
-    without = parity.zeros(gradients)
-    trained = gradients.keys() - without
-    worst, most, noise = (0.0, 0), 0.0, 0.0
+    """The weights' change in each of ten steps from equal weights; those of zero gradient apart."""
+    frozen = pair.variant not in parity.LONG
+    pair.begin(optimizer, frozen)
+    before, trained, without = pair.start, set(), set()
+    worst, most, noise = (0.0, 0), (0.0, 0), 0.0
     for number in range(1, STEPS + 1):
-        if number > 1:
-            for twin in (pair.torch, pair.keras):
-                twin.step((number - 1) * BATCH, number * BATCH)
+        batch = (number - 1) * BATCH, number * BATCH
+        if number == 1:
+            _, _, gradients = pair.keras.step_gradients(*batch)
+            without = parity.zeros(gradients)
+            trained = gradients.keys() - without
+        else:
+            pair.torch.take(before)
+            pair.keras.step(*batch)
+        pair.torch.step(*batch)
         ours, theirs = pair.torch.weights(), pair.keras.weights()
         off = parity.Distance.between(ours, theirs, trained)
-        change = parity.Distance.between(theirs, pair.start, trained)
+        change = parity.Distance.between(theirs, before, trained)
         worst = max(worst, (off.length / change.length, number), key=parity.nan_last)
-        most = max(most, off.most / change.most)
+        most = max(most, (off.most / change.most, number), key=parity.nan_last)
         noise = max(noise, parity.Distance.between(ours, theirs, without).length / change.length)
-    said = f"largest at step {worst[1]}; of a single weight {most:.1e} of the largest change"
+        before = theirs
+    said = "the head over a frozen CNN" if frozen else "the whole network"
+    said += f"; largest at step {worst[1]}; of a single weight {most[0]:.1e} of the largest change"
+    said += f" (step {most[1]})"
     apart = f"; apart, {len(without)} arrays of zero gradient {noise:.1e}" if without else ""
     return Result(optimizer, pair.variant, worst[0], said + apart)
 
 
-def climb(variant: str, pool: Pool, folder: Path | None = None) -> Iterator[Result]:
+def climb(variant: str, pools: Pools, folder: Path | None = None) -> Iterator[Result]:
     """All rungs of one network but the backends, for which `folder` keeps Keras's answers."""
-    pair = make_pair(variant, "float64", pool)
+    pair = make_pair(variant, "float64", pools["float64"])
     yield count_rung(pair)
     yield shape_rung(pair)
     yield forward_rung(pair)
     yield from step_rungs(pair)
-    if variant in parity.LONG:
-        for optimizer in parity.optimizers(pair.recipe):
-            yield optimizer_rung(pair, optimizer)
+    for optimizer in parity.optimizers(pair.recipe):
+        yield optimizer_rung(pair, optimizer)
     del pair
     gc.collect()  # what a network's frameworks hold goes round in circles
-    single = make_pair(variant, "float32", pool)
+    single = make_pair(variant, "float32", pools["float32"])
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")
-    if folder and variant in parity.LONG:
+    if folder:
         found = answers(single.keras, single.recipe)
         np.savez(folder / f"{variant}-weights.npz", **single.start)
         np.savez(folder / f"{variant}-answers.npz", **found)
 
 
-def backend_rung(variant: str, pool: Pool, folder: Path) -> Result:
+def backend_rung(variant: str, pools: Pools, folder: Path) -> Result:
     """Keras as it is in this process, on JAX, against what `climb` kept of Keras on TensorFlow."""
     spec = spec_of("keras", variant, "float32", "jax")
-    keras = side("keras", spec, pool)
+    keras = side("keras", spec, pools["float32"])
     with np.load(folder / f"{variant}-weights.npz") as weights:
         keras.take(dict(weights))
     with np.load(folder / f"{variant}-answers.npz") as found:

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import ladder
+from benchmarks.ladder import Pools
 from protocols import dataset, parity
 from protocols.arrays import fixed_arrays, fixed_rows
 from protocols.classes import CLASSES
@@ -30,7 +31,7 @@ from protocols.errors import RequestError
 from protocols.files import default_cache, write_whole
 from protocols.hardware import cores, cpu_name
 from protocols.images import SetRequest
-from protocols.parity import RUNGS, SIZE, Result
+from protocols.parity import RUNGS, SIZES, Result
 from protocols.pool import Pool
 from protocols.variants import load_variants
 
@@ -61,23 +62,26 @@ def start(
     return process.returncode
 
 
-def images(data: str, cache: Path) -> tuple[Pool, str]:
-    """Two images of each class, one to train on and one to test on; "real" or "phantom"."""
+def images(data: str, cache: Path) -> tuple[Pools, str]:
+    """Two images of each class, one to train on and one to test on, by precision; "real" or
+    "phantom"."""
     source = dataset.locate(
         data or ("auto" if "WBC_DATA" in os.environ else "phantom"), True, cache
     )
     entries = {entry.path: entry for entry in source.entries()}
     first = {(row.part, row.label): row for row in reversed(fixed_rows(entries))}
     order = [first[part, label] for part in ("train", "test") for label in range(len(CLASSES))]
-    request = SetRequest("fixed", *SIZE)
-    pixels = [
-        next(fixed_arrays(source, request, [entries[row.path]], [row], False, None))
-        for row in order
-    ]
-    labels = np.array([row.label for row in order])
-    ids = [row.id for row in order]
-    pool = Pool(np.stack(pixels), np.arange(len(ids)), ids, labels, [ladder.TRAIN], [ladder.TEST])
-    return pool, source.kind
+    labels, ids = np.array([row.label for row in order]), [row.id for row in order]
+    pools = {}
+    for precision, size in SIZES.items():
+        request = SetRequest("fixed", *size)
+        pixels = np.stack([
+            next(fixed_arrays(source, request, [entries[row.path]], [row], False, None))
+            for row in order
+        ])  # fmt: skip
+        parts = [ladder.TRAIN], [ladder.TEST]
+        pools[precision] = Pool(pixels, np.arange(len(ids)), ids, labels, *parts)
+    return pools, source.kind
 
 
 def line(result: Result) -> str:
@@ -100,31 +104,30 @@ def _versions(framework: str) -> dict[str, str]:
     return importlib.import_module(f"impl_{framework}.device").environment(spec)["versions"]
 
 
-def _climb(variant: str, pool: Pool, folder: Path) -> tuple[list[Result], dict[str, str]]:
+def _climb(variant: str, pools: Pools, folder: Path) -> tuple[list[Result], dict[str, str]]:
     results = []
-    for result in ladder.climb(variant, pool, folder):
+    for result in ladder.climb(variant, pools, folder):
         print(line(result), flush=True)
         results.append(result)
     gc.collect()
     return results, _versions("torch") | _versions("keras")
 
 
-def _on_jax(variant: str, pool: Pool, folder: Path) -> tuple[list[Result], dict[str, str]]:
-    result = ladder.backend_rung(variant, pool, folder)
+def _on_jax(variant: str, pools: Pools, folder: Path) -> tuple[list[Result], dict[str, str]]:
+    result = ladder.backend_rung(variant, pools, folder)
     print(line(result), flush=True)
     return [result], _versions("keras")
 
 
-def climb_all(variants: list[str], pool: Pool, jobs: int) -> tuple[list[Result], dict[str, str]]:
+def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result], dict[str, str]]:
     """Every rung of `variants`, and the versions of what was compared."""
     longest = sorted(variants, key=lambda v: v not in parity.LONG)
-    both = [v for v in variants if v in parity.LONG]
     results, versions = [], {}
     with tempfile.TemporaryDirectory() as temporary:
-        for backend, work, names in (("tensorflow", _climb, longest), ("jax", _on_jax, both)):
+        for backend, work, names in (("tensorflow", _climb, longest), ("jax", _on_jax, variants)):
             context = get_context("spawn")
             with ProcessPoolExecutor(jobs, context, _prepare, (backend,)) as processes:
-                waiting = [processes.submit(work, v, pool, Path(temporary)) for v in names]
+                waiting = [processes.submit(work, v, pools, Path(temporary)) for v in names]
                 for done in as_completed(waiting):
                     found, seen = done.result()
                     results += found
@@ -144,11 +147,11 @@ def main() -> int:
     asked = parser.parse_args()
     begun = time.monotonic()
     try:
-        pool, kind = images(asked.data, default_cache())
+        pools, kind = images(asked.data, default_cache())
     except RequestError as error:
         print(error, file=sys.stderr)
         return 2
-    results, versions = climb_all(asked.variant or list(load_variants()), pool, asked.jobs)
+    results, versions = climb_all(asked.variant or list(load_variants()), pools, asked.jobs)
     seconds = time.monotonic() - begun
     found = parity.report(results, cpu_name(), versions, seconds) | {"images": kind}
     write_whole(asked.json, json.dumps(found, indent=1).encode())

@@ -154,10 +154,12 @@ class Store:
             ) from None
 
     def page_is_current(self, page: Path) -> bool:
-        """Whether `page` was written after the last request and the last run."""
+        """Whether `page` was written after the last request, run, benchmarks and parity ladder."""
         if not page.is_file():
             return False
-        others = [self.out / "plan.json", *self.runs_folder.glob("*/*.json")]
+        measured = (self.out / name for name in ("benchmarks.json", "parity.json"))
+        others = [self.out / "plan.json", *filter(Path.is_file, measured)]
+        others += self.runs_folder.glob("*/*.json")
         return all(o.stat().st_mtime_ns <= page.stat().st_mtime_ns for o in others)
 
     def begin(self, spec: RunSpec) -> Path:
@@ -190,7 +192,7 @@ class Store:
             },
         }
         _write(folder / "run.json", record)
-        self._publish(spec, folder)
+        self.publish(spec, folder)
         return Run(spec, self.runs_folder / spec.id, "done")
 
     def fail(self, spec: RunSpec, folder: Path, reason: str) -> Run:
@@ -201,10 +203,10 @@ class Store:
             return failed
         (folder / "spec.json").write_text(spec.to_json())
         _write(folder / "failed.json", {"id": spec.id, "reason": reason})
-        self._publish(spec, folder)
+        self.publish(spec, folder)
         return failed
 
-    def _publish(self, spec: RunSpec, folder: Path) -> None:
+    def publish(self, spec: RunSpec, folder: Path) -> None:
         """Renames into place. A done run that stands there is kept aside, a failed one is not."""
         final = self.runs_folder / spec.id
         if (final / "run.json").exists():

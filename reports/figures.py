@@ -1,59 +1,24 @@
-"""Small figures as inline SVG, the same bytes for the same numbers, in the page's own colours.
+"""The kinds of figures: curves over epochs, dots by network, bars."""
 
-Matplotlib draws with the marker colours below; they become CSS variables, so that one figure
-reads on a light page, a dark page and on paper.
-"""
-
-import io
 import math
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
+
+from reports.svg import AXIS, COLOURS, INK, PAPER, draw, legend, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INK, AXIS, PAPER = "#010203", "#040506", "#070809"
-COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # blue, vermilion in style.css
-_VARIABLES = {
-    INK: "var(--ink)",
-    AXIS: "var(--axis)",
-    PAPER: "var(--paper)",
-    COLOURS["keras"]: "var(--keras)",
-    COLOURS["torch"]: "var(--torch)",
-}
 MARKERS = {"keras": "o", "torch": "s", "": "D"}
 STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
-WIDTH = 7.2  # inches, of every figure
 MOST_POINTS = 150  # of a curve; longer ones are thinned evenly, and thin ones more
 THIN_POINTS = 60
 NARROW = 0.85  # of the epochs: phase 2, beginning later, has no room for its name
-_RC = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "wbc",
-    "font.size": 9,
-    "axes.edgecolor": AXIS,
-    "axes.labelcolor": INK,
-    "axes.titlesize": 9,
-    "axes.titlecolor": INK,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": AXIS,
-    "ytick.color": AXIS,
-    "xtick.labelcolor": INK,
-    "ytick.labelcolor": INK,
-    "text.color": INK,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "lines.linewidth": 1.4,
-    "lines.markersize": 5,
-}
 
 
 @dataclass(frozen=True)
@@ -80,36 +45,16 @@ class Panel:
     log: bool = False
 
 
-def _draw(
-    height: float, columns: int, left: float = 0.62, top: float = 0.28
-) -> tuple["Figure", list["Axes"]]:
-    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again)."""
-    import matplotlib  # noqa: PLC0415 (slow import)
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    matplotlib.rcParams.update(_RC)
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.subplots(1, columns, squeeze=False)[0]
-    figure.subplots_adjust(
-        left=left / WIDTH, right=1 - 0.1 / WIDTH, top=1 - top / height, bottom=0.72 / height,
-        wspace=0.24,
-    )  # fmt: skip
-    for ax in axes:
-        ax.patch.set_visible(False)
-    figure.patch.set_visible(False)
-    return figure, list(axes)
-
-
 @cache
 def _kept(columns: int, top: float) -> tuple["Figure", list["Axes"]]:
-    return _draw(2.6, columns, top=top)
+    return draw(2.6, columns, top=top)
 
 
 def _panels(columns: int, top: float) -> tuple["Figure", list["Axes"]]:
     """Empty panels for curves, used again and again: making axes costs as much as drawing."""
     figure, axes = _kept(columns, top)
-    for legend in list(figure.legends):
-        legend.remove()
+    for old in list(figure.legends):
+        old.remove()
     for ax in axes:
         for artist in [*ax.lines, *ax.texts]:
             artist.remove()
@@ -117,35 +62,6 @@ def _panels(columns: int, top: float) -> tuple["Figure", list["Axes"]]:
         ax.relim()
         ax.autoscale(True)
     return figure, axes
-
-
-def _svg(figure: "Figure", name: str, description: str) -> Markup:
-    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
-
-    buffer = io.StringIO()
-    empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
-    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
-    used = set(re.findall(r"[\"(]#([\w.-]+)[\")]", text))
-    text = re.sub(
-        r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
-    )
-    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
-    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
-    text = re.sub(r" xmlns(:xlink)?=\"[^\"]*\"", "", text).replace("xlink:href", "href")
-    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.S)
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
-    text = re.sub(r"\s*\n\s*", "\n", text)
-    opening = f'<svg role="img" aria-label="{escape(description)}" stroke-linejoin="round"'
-    width = re.search(r'width="([\d.]+)pt"', text)
-    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
-    style = f' style="max-width: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
-    return Markup(text.replace("<svg", opening + style, 1))
 
 
 def _plot(ax: "Axes", curve: Curve) -> None:
@@ -199,8 +115,8 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
             _decades(ax)
         else:
             ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    _legend(figure, axes)
-    return _svg(figure, name, description)
+    legend(figure, axes)
+    return to_svg(figure, name, description)
 
 
 def _decades(ax: "Axes") -> None:
@@ -225,18 +141,6 @@ def _phases(ax: "Axes", panel: Panel) -> None:
         )  # fmt: skip
 
 
-def _legend(figure: "Figure", axes: list["Axes"]) -> None:
-    entries = {}
-    for ax in axes:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    if entries:
-        figure.legend(
-            entries.values(), entries.keys(), loc="lower center", ncols=5,
-            handlelength=2.4, columnspacing=1.4,
-        )  # fmt: skip
-
-
 def dots(
     name: str,
     description: str,
@@ -251,7 +155,7 @@ def dots(
 
     series: {"framework" or None, "label", "points": [(row, value, low, high)], "hollow"}.
     """
-    figure, (ax,) = _draw(0.95 + 0.32 * len(rows), 1, 1.85, 0.1)
+    figure, (ax,) = draw(0.95 + 0.32 * len(rows), 1, 1.85, 0.1)
     shift = {"keras": -0.14, "torch": 0.14}
     for entry in series:
         framework = entry["framework"]
@@ -283,8 +187,8 @@ def dots(
     ax.grid(axis="y", color=AXIS, linewidth=0.3, alpha=0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(xlabel)
-    _legend(figure, [ax])
-    return _svg(figure, name, description)
+    legend(figure, [ax])
+    return to_svg(figure, name, description)
 
 
 def bars(
@@ -294,7 +198,7 @@ def bars(
 
     A missing number leaves its place empty, with an X.
     """
-    figure, axes = _draw(2.4, len(panels), 0.4)
+    figure, axes = draw(2.4, len(panels), 0.4)
     hatches = {"torch": "////"}
     for ax, heading, panel in zip(axes, titles, panels, strict=True):
         for offset, (key, values) in enumerate(panel.items()):
@@ -316,5 +220,5 @@ def bars(
         ax.set_xticks(range(4), ["precision", "recall", "F", "accuracy"])
         ax.set_ylim(0, 1)
         ax.set_title(heading, loc="left")
-    _legend(figure, axes)
-    return _svg(figure, name, description)
+    legend(figure, axes)
+    return to_svg(figure, name, description)

@@ -18,7 +18,7 @@ from reports.tables import MISSING, THIN, Table, Td, head, label, plural, title,
 NAME = "parity.json"
 PUBLISHED = Path(__file__).with_name("published") / NAME
 COMMAND = "python runner.py --parity"
-SCHEMA = 1
+SCHEMA = 2
 NONE = "not applicable"
 OPTIMIZERS = ("rmsprop", "adam")  # rungs of an optimiser
 
@@ -232,10 +232,11 @@ def _differences(rows: list[list[Td]]) -> Table:
 
 
 def _where(content: dict[str, Any]) -> str:
-    height, width = (int(side) for side in content["size"])
+    sides = {_text(k): tuple(map(int, size)) for k, size in content["sizes"].items()}
+    sizes = ", ".join(f"{name} at {h}×{w}" for name, (h, w) in sides.items())
     versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in content["versions"].items())
     return (
-        f"Measured on {_text(content['device'])}, {height}×{width} pixels (height × width), "
+        f"Measured on {_text(content['device'])}, {sizes} pixels (height × width), "
         f"{plural(int(content['batch']), 'image')} a batch, in {float(content['seconds']):.0f}"
         f"{THIN}s; {versions}."
     )

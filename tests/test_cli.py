@@ -51,6 +51,8 @@ BAD = {
     "no folder at all": (["--data", "/no/such/folder"], "/no/such/folder"),
     "not a gpu": (["--gpu", "first"], "--gpu takes a number"),
     "no such gpu": (["--gpu", "97"], "requirements-gpu.txt"),
+    "runs from elsewhere, and training": (["--from", "x"], "--from goes with --report"),
+    "no runs there": (["--report", "--from", "/no/such/folder"], "no finished run in /no/such"),
     "no such flag": (["--sweet"], "--sweet"),
     "not a number": (["--jobs", "two"], "--jobs"),
     "unknown precision": (["--precision", "float16"], "float32, tf32, bfloat16"),
@@ -153,3 +155,11 @@ def test_the_quick_ones_are_quick(flag, limit, tmp_path):
 
 def test_the_door_is_small():
     assert len((ROOT / "runner.py").read_text().splitlines()) < 200
+
+
+def test_a_reader_who_leaves_gets_no_traceback(tmp_path):
+    words = [sys.executable, ROOT / "runner.py", "--list"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, **pipes, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+        process.stdout.close()
+        assert process.stderr.read() == ""

@@ -43,10 +43,10 @@ def content(**change) -> dict:
         result("rmsprop", "xception", 0.0, bound=1e-7),
     ]
     return {
-        "schema": 1,
+        "schema": 2,
         "device": "A <b>processor</b>",
         "versions": {"keras": "3.0", "torch": "2.0"},
-        "size": [84, 112],
+        "sizes": {"float64": [84, 112]},
         "batch": 4,
         "seconds": 61.2,
         "command": "python runner.py --parity",
@@ -120,7 +120,8 @@ def test_a_rung_without_meaning_is_no_gap(tmp_path):
         content(results=[{"rung": "forward"}]),
         content(results=[result("forward", "xception", [1])]),
         content(results=[result("forward", "xception", 1.0, ok="perhaps")]),
-        content(size=7),
+        content(sizes=7),
+        content(sizes={"float64": [7]}),
         content(versions=None),
         content(differences=[{"what": "<b>"}]),
         content(seconds="/home/someone/x<b>"),
@@ -134,8 +135,8 @@ def test_a_damaged_file_is_a_sentence(tmp_path, stored):
 
 
 def test_an_unknown_schema_is_a_sentence(tmp_path):
-    text = shown(tmp_path, content(schema="<b>2"))
-    assert "has schema &lt;b&gt;2, and this version reads 1" in text and "<table" not in text
+    text = shown(tmp_path, content(schema="<b>3"))
+    assert "has schema &lt;b&gt;3, and this version reads 2" in text and "<table" not in text
 
 
 def test_without_a_file_there_is_no_page_and_no_link(tmp_path):

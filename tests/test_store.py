@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 
@@ -141,3 +142,16 @@ def test_an_output_folder_under_a_file_is_refused(tmp_path):
     with pytest.raises(RequestError, match="can't be written"):
         Store(tmp_path / "file" / "out").check_writable()
     assert [f.name for f in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("later", ["plan.json", "benchmarks.json", "parity.json"])
+def test_a_page_older_than_what_it_shows_is_not_current(store, later):
+    page = store.out / "index.html"
+    assert not store.page_is_current(page)
+    store.remember([spec()])
+    page.write_text("x")
+    assert store.page_is_current(page)
+    (store.out / later).touch()
+    for time, name in enumerate(dict.fromkeys(("plan.json", "index.html", later))):
+        os.utime(store.out / name, ns=(time, 9 if name == later else time))
+    assert not store.page_is_current(page)

@@ -1,0 +1,109 @@
+"""Matplotlib's figures as inline SVG: the same bytes for the same numbers, in the page's colours.
+
+They are drawn with the marker colours below, which become CSS variables, so that one figure reads
+on a light page, a dark page and on paper.
+"""
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, AXIS, PAPER = "#010203", "#040506", "#070809"
+COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # blue, vermilion in style.css
+_VARIABLES = {
+    INK: "var(--ink)",
+    AXIS: "var(--axis)",
+    PAPER: "var(--paper)",
+    COLOURS["keras"]: "var(--keras)",
+    COLOURS["torch"]: "var(--torch)",
+}
+WIDTH = 7.2  # inches, of every figure
+_RC = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "wbc",
+    "font.size": 9,
+    "axes.edgecolor": AXIS,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 5,
+}
+
+
+def draw(
+    height: float, columns: int, left: float = 0.62, top: float = 0.28
+) -> tuple["Figure", list["Axes"]]:
+    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again)."""
+    import matplotlib  # noqa: PLC0415 (slow import)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    matplotlib.rcParams.update(_RC)
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.subplots(1, columns, squeeze=False)[0]
+    figure.subplots_adjust(
+        left=left / WIDTH, right=1 - 0.1 / WIDTH, top=1 - top / height, bottom=0.72 / height,
+        wspace=0.24,
+    )  # fmt: skip
+    for ax in axes:
+        ax.patch.set_visible(False)
+    figure.patch.set_visible(False)
+    return figure, list(axes)
+
+
+def to_svg(figure: "Figure", name: str, description: str) -> Markup:
+    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
+
+    buffer = io.StringIO()
+    empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    FigureCanvasSVG(figure).printto_svg(buffer, metadata=empty)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
+    used = set(re.findall(r"[\"(]#([\w.-]+)[\")]", text))
+    text = re.sub(
+        r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
+    )
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
+    text = re.sub(r" xmlns(:xlink)?=\"[^\"]*\"", "", text).replace("xlink:href", "href")
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.S)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    text = re.sub(r"\s*\n\s*", "\n", text)
+    opening = f'<svg role="img" aria-label="{escape(description)}" stroke-linejoin="round"'
+    width = re.search(r'width="([\d.]+)pt"', text)
+    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    style = f' style="max-width: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
+    return Markup(text.replace("<svg", opening + style, 1))
+
+
+def legend(figure: "Figure", axes: list["Axes"]) -> None:
+    """One for all axes, below them."""
+    entries = {}
+    for ax in axes:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(text, handle)
+    if entries:
+        figure.legend(
+            entries.values(), entries.keys(), loc="lower center", ncols=5,
+            handlelength=2.4, columnspacing=1.4,
+        )  # fmt: skip
