@@ -73,7 +73,7 @@ def to_svg(figure: "Figure", name: str, description: str) -> Markup:
 
     buffer = io.StringIO()
     empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    FigureCanvasSVG(figure).printto_svg(buffer, metadata=empty)
+    FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
