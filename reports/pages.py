@@ -6,7 +6,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from protocols.recipes import load_profiles
-from reports import agreement, environment, overview, paper_tables, results, runs, speed
+from reports import agreement, audit, environment, overview, paper_tables, results, runs, speed
 from reports.benchmarks import Benchmarks
 from reports.collect import Collected
 from reports.control import control_page
@@ -16,11 +16,12 @@ from reports.parity import COMMAND, Ladder
 from reports.tables import NAMES, Table
 from reports.verdicts import MIN_SEEDS, WIDEST
 
-CONTROL_PAGE, PARITY_PAGE = "control.html", "parity.html"
+AUDIT_PAGE, CONTROL_PAGE, PARITY_PAGE = "audit.html", "control.html", "parity.html"
 PAGES = (
     ("index.html", "Overview"),
     ("liang.html", "Liang 2018"),
     ("jane.html", "Jane 2022"),
+    (AUDIT_PAGE, "Arithmetic"),
     (CONTROL_PAGE, "On a laptop"),  # where such runs are asked for or found
     (PARITY_PAGE, "Same networks?"),  # where something was measured
     ("runs.html", "Runs"),
@@ -83,6 +84,7 @@ def render(
             lead=LEADS[paper], sections=sections,
             fixed_tables=[fixed[paper]()],
         )  # fmt: skip
+    files[AUDIT_PAGE] = page("audit.html.j2", AUDIT_PAGE, [], **audit.page())
     if CONTROL_PAGE not in left_out:
         files[CONTROL_PAGE] = page(
             "control.html.j2", CONTROL_PAGE, asked, questions=questions,

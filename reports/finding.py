@@ -1,0 +1,74 @@
+"""What the findings of the claims audit are made of; audit.py has them all.
+
+No run is read. Each finding sets two sides, with their places, beside each other, and shows the
+calculation; its word is `attainable`, `not attainable` or `contradictory`.
+"""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from protocols.claims import Claim
+from protocols.variants import load_variants
+from reports.tables import THIN
+
+ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
+CONTRADICTORY, NOT_CHECKED = "contradictory", "not checked"
+PAPERS = {"liang": "Liang", "jane": "Jane"}
+Claims = dict[str, Claim]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What stands where."""
+
+    where: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check; `claims` are the ids of those it is about."""
+
+    title: str
+    claims: tuple[str, ...]
+    sides: tuple[Side, ...]
+    sums: str
+    word: str
+
+
+def side(claim: Claim) -> Side:
+    """A claim as one side."""
+    text = claim.column if claim.row == "text" else f"{row(claim)}, {claim.column}"
+    unit = f"{THIN}%" if claim.unit == "%" else ""
+    return Side(where(claim), f"{text}: {claim.printed}{unit}" if claim.printed else text)
+
+
+def where(claim: Claim) -> str:
+    """A claim's address."""
+    return f"{PAPERS[claim.paper]} {claim.where}"
+
+
+def row(claim: Claim) -> str:
+    """What the claim is about; networks by their printed names."""
+    known = load_variants()
+    return known[claim.row].title if claim.row in known else claim.row
+
+
+def judged(holds: bool, otherwise: str = CONTRADICTORY) -> str:
+    """The word of a check."""
+    return ATTAINABLE if holds else otherwise
+
+
+def percent(value: Fraction | float, digits: int = 2) -> str:
+    """A fraction, written in percent."""
+    return f"{100 * float(value):.{digits}f}{THIN}%"
+
+
+def of_table(claims: Claims, start: str) -> list[Claim]:
+    """The claims whose id begins so."""
+    return [claim for claim in claims.values() if claim.id.startswith(start)]
+
+
+def images(a: Claim, b: Claim) -> int:
+    """How many more of n images are right in `a`."""
+    return round((a.value - b.value) * a.n)
