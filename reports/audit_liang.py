@@ -15,11 +15,11 @@ from reports.finding import (
     judged,
     of_table,
     percent,
+    print_of,
     row,
     side,
     where,
 )
-from reports.tables import THIN
 from reports.verdicts import OWN_CNN, counted
 
 EPOCHS = 70  # of phase 2, printed in III.D and IV.C
@@ -135,7 +135,7 @@ def order(claims: Claims) -> Iterator[Finding]:
     ahead = images(first, second)
     yield Finding(
         "Is it the best of the table?", (best.id,), (side(best), side(table[best.variant])),
-        f"The next, {row(second)}, has {second.printed}{THIN}%: {ahead} of {first.n:,} images fewer.",
+        f"The next, {row(second)}, has {print_of(second)}: {ahead} of {first.n:,} images fewer.",
         judged(first.variant == best.variant),
     )  # fmt: skip
     rank = claims["liang.rank.rnn"]
