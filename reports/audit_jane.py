@@ -16,12 +16,11 @@ from reports.finding import (
     judged,
     of_table,
     percent,
-    print_of,
     row,
     side,
     where,
 )
-from reports.tables import THIN
+from reports.tables import THIN, claim_text
 
 
 def f_measures(claims: Claims) -> Iterator[Finding]:
@@ -63,7 +62,7 @@ def table_2_against_3(claims: Claims) -> Iterator[Finding]:
         yield Finding(
             "Does the course go as the text says?", tuple(c.id for c in (*course, *losses)),
             (Side("Jane 4", "accuracy grows and log loss falls with the epochs"),
-             Side("Jane Table III", f"{row(chosen)}: {', '.join(map(print_of, course))}; "
+             Side("Jane Table III", f"{row(chosen)}: {', '.join(map(claim_text, course))}; "
                                     f"{', '.join(c.printed for c in losses)}")),
             f"Each accuracy {'is' if rising else 'is not'} above the one before, each loss "
             f"{'below' if falling else 'not always below'} it.",
@@ -73,7 +72,7 @@ def table_2_against_3(claims: Claims) -> Iterator[Finding]:
             "Is the chosen network one of Table III?", (chosen.id, there.id),
             (side(chosen), side(there)),
             "The network of the lowest validation loss is chosen (4), the loss falls with the "
-            f"epochs and is lowest at {last}. There the accuracy is {print_of(there)}, "
+            f"epochs and is lowest at {last}. There the accuracy is {claim_text(there)}, "
             f"{images(chosen, there)} of {chosen.n:,} images below Table II; no epoch of Table "
             f"III has more than {max(c.value for c in course) * 100:.1f}{THIN}%.",
             judged(arithmetic.meet(arithmetic.printed(chosen), arithmetic.printed(there))),
@@ -100,7 +99,7 @@ def order(claims: Claims) -> Iterator[Finding]:
     second = [claims[f"jane.t2.{v}.accuracy"] for v in ("cnn_lstm", "cnn_gru")]
     yield Finding(
         "Is CNN-LSTM the better in Table II?", (rank.id, *(c.id for c in second)),
-        (side(rank), Side("Jane Table II", ", ".join(f"{row(c)} {print_of(c)}" for c in second))),
+        (side(rank), Side("Jane Table II", ", ".join(f"{row(c)} {claim_text(c)}" for c in second))),
         f"{images(*second):+d} of {rank.n or second[0].n:,} images.",
         judged(second[0].value > second[1].value),
     )  # fmt: skip
@@ -110,7 +109,7 @@ def order(claims: Claims) -> Iterator[Finding]:
     yield Finding(
         "Is CNN-LSTM the better in Table III?", (rank.id, *(c.id for c in last)),
         (side(rank), Side("Jane Table III", f"epoch {last[0].epoch}: " + ", ".join(
-            f"{row(c)} {print_of(c)}" for c in last))),
+            f"{row(c)} {claim_text(c)}" for c in last))),
         f"CNN-GRU has the higher accuracy at {len(behind)} of {len(courses[0])} epochs "
         f"({', '.join(map(str, behind))}); at the last by {-images(*last)} of {last[0].n:,} "
         "images.",

@@ -15,7 +15,6 @@ from reports.finding import (
     judged,
     of_table,
     percent,
-    print_of,
     row,
     side,
     where,
@@ -135,7 +134,7 @@ def order(claims: Claims) -> Iterator[Finding]:
     ahead = images(first, second)
     yield Finding(
         "Is it the best of the table?", (best.id,), (side(best), side(table[best.variant])),
-        f"The next, {row(second)}, has {print_of(second)}: {ahead} of {first.n:,} images fewer.",
+        f"The next, {row(second)}, has {claim_text(second)}: {ahead} of {first.n:,} images fewer.",
         judged(first.variant == best.variant),
     )  # fmt: skip
     rank = claims["liang.rank.rnn"]

@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from protocols.claims import Claim
 from protocols.variants import load_variants
-from reports.tables import THIN
+from reports.tables import THIN, claim_text
 
 ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
 CONTRADICTORY, NOT_CHECKED = "contradictory", "not checked"
@@ -39,7 +39,7 @@ class Finding:
 def side(claim: Claim) -> Side:
     """A claim as one side."""
     text = claim.column if claim.row == "text" else f"{row(claim)}, {claim.column}"
-    return Side(where(claim), f"{text}: {print_of(claim)}" if claim.printed else text)
+    return Side(where(claim), f"{text}: {claim_text(claim)}" if claim.printed else text)
 
 
 def where(claim: Claim) -> str:
@@ -66,11 +66,6 @@ def percent(value: Fraction | float, digits: int = 2) -> str:
 def of_table(claims: Claims, start: str) -> list[Claim]:
     """The claims whose id begins so."""
     return [claim for claim in claims.values() if claim.id.startswith(start)]
-
-
-def print_of(claim: Claim) -> str:
-    """The printed number, with the unit of a percentage."""
-    return claim.printed + (f"{THIN}%" if claim.unit == "%" else "")
 
 
 def images(a: Claim, b: Claim) -> int:
