@@ -19,6 +19,7 @@ from reports.finding import (
     side,
     where,
 )
+from reports.tables import claim_text
 from reports.verdicts import OWN_CNN, counted
 
 EPOCHS = 70  # of phase 2, printed in III.D and IV.C
