@@ -15,26 +15,7 @@ from benchmarks.cli import parser
 
 if TYPE_CHECKING:
     from benchmarks.launch import Launcher
-
-
-def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
-    """Name and number of the GPU to use, or None. Raises RequestError if it isn't there."""
-    from benchmarks.devices import GPU_HELP
-    from protocols.errors import RequestError
-    from protocols.hardware import gpus
-
-    if wish == "none":
-        return None, None
-    if wish != "auto" and not wish.isdigit():
-        raise RequestError(f"--gpu takes a number, auto or none, not {wish!r}")
-    found = gpus()
-    if wish == "auto" and not found:
-        return None, None
-    index = 0 if wish == "auto" else int(wish)
-    if index >= len(found):
-        listed = ", ".join(found) or "none"
-        raise RequestError(f"there is no GPU {index}: nvidia-smi lists {listed}; {GPU_HELP}")
-    return found[index], index
+    from protocols.dataset import Source
 
 
 def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
@@ -62,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks import launch, plan
     from benchmarks.calibrate import calibrate
     from benchmarks.console import Console
-    from benchmarks.devices import expected_devices, real_devices
+    from benchmarks.devices import chosen_gpu, expected_devices, real_devices
     from benchmarks.estimates import Estimates
     from benchmarks.store import Store
     from benchmarks.words import done_line, heading, listing
@@ -115,12 +96,14 @@ def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list
     if launcher.store.page_is_current(args.out / "index.html"):
         launcher.console.say(f"report: {args.out / 'index.html'}")
     else:
-        report(args)
+        report(args, launcher.source)
     return 1 if failed else 0
 
 
-def report(args: argparse.Namespace) -> int:
-    """Writes the report of the last request from what is stored, and from what --from brings."""
+def report(args: argparse.Namespace, source: Source | None = None) -> int:
+    """Writes the report of the last request from what is stored, and from what --from brings;
+    with pictures of the photographs if `source` has them."""
+    from benchmarks import pictures
     from benchmarks.merge import merge
     from benchmarks.store import Store
     from reports.build import build
@@ -129,22 +112,29 @@ def report(args: argparse.Namespace) -> int:
     store.check_writable()
     if args.sources:
         print(f"runs taken in: {merge(args.sources, store)}")
+    if source:
+        pictures.write(source, args.out)
     plan = store.plan()
     print(f"report: {build(store, plan, args.out)}")
     return 0
 
 
-def climb(args: argparse.Namespace) -> int:
-    """--parity: the ladder, and the report's page if there are results."""
-    from benchmarks import parity, plan
+def measure(args: argparse.Namespace) -> int:
+    """--parity or --provenance, and the report anew if there is one."""
+    from benchmarks import parity, plan, provenance
     from benchmarks.store import Store
 
-    chosen = plan.chosen_variants(selection(args, None)) if args.suite or args.variant else []
     Store(args.out).check_writable()
-    data = "" if args.data == "auto" else args.data
-    code = parity.start(args.out, [v.name for v in chosen], data)
+    source = None
+    if args.parity:
+        named = args.suite or args.variant
+        chosen = plan.chosen_variants(selection(args, None)) if named else []
+        data = "" if args.data == "auto" else args.data
+        code = parity.start(args.out, [v.name for v in chosen], data)
+    else:
+        code, source = provenance.start(args.data, args.out, args.cache, args.jobs)
     if (args.out / "plan.json").is_file():
-        report(args)
+        report(args, source)
     return code
 
 
@@ -173,8 +163,8 @@ def main() -> int:
             raise RequestError("--from goes with --report")
         if args.report:
             return report(args)
-        if args.parity:
-            return climb(args)
+        if args.parity or args.provenance:
+            return measure(args)
         if args.list or args.status or args.validate:
             return instead_of_running(args)
         return run(args)

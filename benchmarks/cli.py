@@ -10,6 +10,7 @@ INSTEAD = (
     ("plan", "the runs this request means, their time and disk; changes nothing"),
     ("calibrate", "learn how long its runs take here, from short ones that are thrown away"),
     ("parity", "measure, rung by rung, whether the twins are the same networks; some minutes"),
+    ("provenance", "find, from pixels alone, which photograph every image shows; some minutes"),
     ("status", "how far the last request into --out is"),
     ("report", "write the report of the last request again"),
     ("validate", "check protocols, every image, every stored run"),

@@ -5,9 +5,26 @@ from importlib.metadata import distributions
 from benchmarks.plan import Device
 from benchmarks.worker import Worker, WorkerDied
 from protocols.errors import RequestError
+from protocols.hardware import gpus
 
 KERAS_BACKENDS = ("tensorflow", "jax")
 GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run with --gpu none"
+
+
+def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
+    """Name and number of the GPU to use, or None. Raises RequestError if it isn't there."""
+    if wish == "none":
+        return None, None
+    if wish != "auto" and not wish.isdigit():
+        raise RequestError(f"--gpu takes a number, auto or none, not {wish!r}")
+    found = gpus()
+    if wish == "auto" and not found:
+        return None, None
+    index = 0 if wish == "auto" else int(wish)
+    if index >= len(found):
+        listed = ", ".join(found) or "none"
+        raise RequestError(f"there is no GPU {index}: nvidia-smi lists {listed}; {GPU_HELP}")
+    return found[index], index
 
 
 def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | None,

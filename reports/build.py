@@ -23,7 +23,7 @@ def build(store: Store, plan: list[RunSpec], out: Path) -> Path:
     collected = collect(store, plan)
     content = results.document(collected)
     files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
-    files |= pages.render(collected, benchmarks.read(out), parity.read(out))
+    files |= pages.render(collected, benchmarks.read(out), parity.read(out), out)
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         _write(out / name, text)

@@ -6,7 +6,17 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from protocols.recipes import load_profiles
-from reports import agreement, audit, environment, overview, paper_tables, results, runs, speed
+from reports import (
+    agreement,
+    audit,
+    environment,
+    images,
+    overview,
+    paper_tables,
+    results,
+    runs,
+    speed,
+)
 from reports.benchmarks import Benchmarks
 from reports.collect import Collected
 from reports.control import control_page
@@ -16,12 +26,14 @@ from reports.parity import COMMAND, Ladder
 from reports.tables import NAMES, Table
 from reports.verdicts import MIN_SEEDS, WIDEST
 
-AUDIT_PAGE, CONTROL_PAGE, PARITY_PAGE = "audit.html", "control.html", "parity.html"
+AUDIT_PAGE, IMAGES_PAGE = "audit.html", "images.html"
+CONTROL_PAGE, PARITY_PAGE = "control.html", "parity.html"
 PAGES = (
     ("index.html", "Overview"),
     ("liang.html", "Liang 2018"),
     ("jane.html", "Jane 2022"),
     (AUDIT_PAGE, "Arithmetic"),
+    (IMAGES_PAGE, "Images"),
     (CONTROL_PAGE, "On a laptop"),  # where such runs are asked for or found
     (PARITY_PAGE, "Same networks?"),  # where something was measured
     ("runs.html", "Runs"),
@@ -47,9 +59,10 @@ SCHEMA = (
 
 
 def render(
-    collected: Collected, measured: Benchmarks, ladder: Ladder | None = None
+    collected: Collected, measured: Benchmarks, ladder: Ladder | None, out: Path
 ) -> dict[str, str]:
     """File name -> text of every page; `measured` stands on the speed page, `ladder` on its own.
+    `out` has the pictures of overlapping photographs, or hasn't.
 
     The control's page and that of the twins' parity are left out where they would be empty.
     """
@@ -85,6 +98,7 @@ def render(
             fixed_tables=[fixed[paper]()],
         )  # fmt: skip
     files[AUDIT_PAGE] = page("audit.html.j2", AUDIT_PAGE, [], **audit.page())
+    files[IMAGES_PAGE] = page("images.html.j2", IMAGES_PAGE, [], **images.page(out))
     if CONTROL_PAGE not in left_out:
         files[CONTROL_PAGE] = page(
             "control.html.j2", CONTROL_PAGE, asked, questions=questions,

@@ -1,0 +1,70 @@
+"""Pictures of overlapping photographs, for the report: both shared parts, aligned, and mixed."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from protocols import dataset, provenance
+from protocols.errors import RequestError
+from protocols.files import in_order, write_whole
+from protocols.provenance import Overlap
+
+NAME = "overlap-pictures.json"
+LONGEST = 176  # pixels of a shared part's longer side
+SQUARES = 6  # of the chequered mix, along the longer side
+GAP = 4
+
+
+def strip(first: np.ndarray, second: np.ndarray) -> Image.Image:
+    """Two aligned uint8 RGB parts of one shape, side by side, and squares of both in turn."""
+    height, width = second.shape[:2]
+    scale = LONGEST / max(height, width)
+    size = max(8, round(width * scale)), max(8, round(height * scale))
+    parts = [
+        np.asarray(Image.fromarray(part).resize(size, Image.Resampling.LANCZOS))
+        for part in (first, second)
+    ]
+    side = max(size) // SQUARES
+    rows, columns = np.indices((size[1], size[0])) // side
+    mixed = np.where(((rows + columns) % 2 == 0)[..., None], *parts)
+    gap = np.full((size[1], GAP, 3), 255, np.uint8)
+    return Image.fromarray(np.concatenate([parts[0], gap, parts[1], gap, mixed], axis=1))
+
+
+def _cut(pair: Overlap, images: dict[str, np.ndarray]) -> Image.Image:
+    first, second = images[pair.first], images[pair.second]
+    part = provenance.shared(second.shape, pair.dx, pair.dy)
+    return strip(first[provenance.moved(part, pair.dx, pair.dy)], second[part])
+
+
+def write(source: dataset.Source, out: Path) -> None:
+    """Writes `out/overlap-pictures.json`: "first second" -> a JPEG as a data address.
+
+    About a second; nothing where it is there, or where the images are a phantom's.
+    """
+    if source.kind != "real" or (out / NAME).is_file():
+        return
+    pairs = provenance.overlaps()
+    names = sorted({name for pair in pairs for name in pair[:2]})
+
+    def read(name: str) -> np.ndarray:
+        with Image.open(source.path(dataset.ORIGINALS + name)) as image:
+            return np.asarray(image.convert("RGB"))
+
+    try:
+        images = dict(zip(names, in_order(read, names), strict=True))
+    except OSError as error:
+        raise RequestError(f"A photograph can't be read ({error}): give the whole set.") from error
+    pictures = {}
+    for pair in pairs:
+        data = io.BytesIO()
+        _cut(pair, images).save(data, "JPEG", quality=80)
+        code = base64.b64encode(data.getvalue()).decode()
+        pictures[f"{pair.first} {pair.second}"] = f"data:image/jpeg;base64,{code}"
+    write_whole(out / NAME, json.dumps(pictures).encode())

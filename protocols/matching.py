@@ -1,0 +1,103 @@
+"""Which photograph an image shows, from pixels alone: SIFT features and a robust affine fit.
+
+Both by OpenCV. Lowe 2004 for the features and the ratio test, Fischler and Bolles 1981 for the
+fit. An image may be turned, shifted, sheared and mirrored; SIFT sees nothing in common between a
+picture and its mirror image, so the index holds each photograph both ways.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+MATCHING_VERSION = 1  # raised whenever the same pixels would give another score
+WIDTH, HEIGHT = 320, 240
+FEATURES, CONTRAST = 400, 0.01  # the strongest features of an image; smears are pale
+NEIGHBOURS, CHECKS, TREES = 8, 48, 4
+RATIO = 0.85  # of the nearest feature's distance to that of the nearest of another photograph
+REACH = 3.0  # pixels within which a feature agrees with the fit
+TRIED = 3  # photographs with most votes that get a fit
+FLANN_KDTREE = 1  # OpenCV's name for it is not exported
+
+
+class Fit(NamedTuple):
+    """`score`: features that agree with one affine map from the photograph to the image."""
+
+    original: str
+    score: int
+
+
+def _features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places float32 (n, 2) in pixels and descriptors float32 (n, 128) of a uint8 (h, w) image."""
+    found, descriptors = cv2.SIFT_create(FEATURES, contrastThreshold=CONTRAST).detectAndCompute(
+        grey, None
+    )
+    if descriptors is None:
+        return np.empty((0, 2), np.float32), np.empty((0, 128), np.float32)
+    return np.float32([point.pt for point in found]), descriptors
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """uint8 (240, 320) of a uint8 RGB (h, w, 3)."""
+    size = (image.shape[1], image.shape[0])
+    if size != (WIDTH, HEIGHT):
+        image = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+
+
+class Index:
+    """The features of every photograph, and of its mirror image, ready to be searched."""
+
+    def __init__(self, photographs: dict[str, np.ndarray]) -> None:
+        """`photographs`: name -> uint8 RGB (h, w, 3). Some seconds for 367."""
+        self.names = list(photographs)
+        cv2.setNumThreads(1)
+        views = []
+        for image in photographs.values():
+            view = grey(image)
+            views += [_features(view), _features(np.ascontiguousarray(view[:, ::-1]))]
+        lengths = [len(places) for places, _ in views]
+        self._view = np.repeat(np.arange(len(views)), lengths)  # photograph 2i and its mirror 2i+1
+        self._places = np.concatenate([places for places, _ in views])
+        self._search = cv2.FlannBasedMatcher(
+            {"algorithm": FLANN_KDTREE, "trees": TREES}, {"checks": CHECKS}
+        )
+        self._search.add([np.concatenate([descriptors for _, descriptors in views])])
+        self._search.train()
+
+    def match(self, image: np.ndarray) -> list[Fit]:
+        """The photographs that fit a uint8 RGB (h, w, 3) image best, best first, at least two."""
+        places, descriptors = _features(grey(image))
+        pairs = self._pairs(descriptors)
+        best: dict[int, int] = {}
+        for view in sorted(pairs, key=lambda v: -len(pairs[v]))[:TRIED]:
+            score = self._agree(places, np.array(pairs[view]))
+            best[view // 2] = max(score, best.get(view // 2, 0))
+        spare = (i for i in range(len(self.names)) if i not in best)
+        while len(best) < 2:
+            best[next(spare)] = 0
+        order = sorted(best.items(), key=lambda item: (-item[1], item[0]))
+        return [Fit(self.names[index], score) for index, score in order]
+
+    def _pairs(self, descriptors: np.ndarray) -> dict[int, list[tuple[int, int]]]:
+        """View -> (feature of the image, feature of the index) that pass the ratio test."""
+        pairs: dict[int, list[tuple[int, int]]] = {}
+        if len(descriptors) < 2:
+            return pairs
+        for near in self._search.knnMatch(descriptors, k=NEIGHBOURS):
+            view = int(self._view[near[0].trainIdx])
+            others = (m.distance for m in near if self._view[m.trainIdx] // 2 != view // 2)
+            if near[0].distance < RATIO * next(others, np.inf):
+                pairs.setdefault(view, []).append((near[0].queryIdx, near[0].trainIdx))
+        return pairs
+
+    def _agree(self, places: np.ndarray, pairs: np.ndarray) -> int:
+        if len(pairs) < 4:  # three points always agree
+            return 0
+        cv2.setRNGSeed(0)
+        _, inliers = cv2.estimateAffine2D(
+            self._places[pairs[:, 1]], places[pairs[:, 0]], ransacReprojThreshold=REACH
+        )
+        return int(inliers.sum()) if inliers is not None else 0
