@@ -42,12 +42,12 @@ def made_up(scale: Scale, folds: int) -> tuple[Pool, list[np.ndarray]]:
 
 def alone(pool: Pool, fold: int) -> Pool:
     """The same pool for one fold."""
-    return replace(pool, train=[pool.train[fold]], test=[pool.test[fold]])
+    return replace(pool, train=[pool.train[fold]], evaluated=[pool.evaluated[fold]])
 
 
 def held_out(trained: Trained) -> np.ndarray:
     """Mean cross entropy on each member's own fold."""
-    pairs = zip(trained.twin.log_probabilities(), trained.pool.test, strict=True)
+    pairs = zip(trained.twin.log_probabilities(), trained.pool.evaluated, strict=True)
     labels = trained.pool.labels
     return np.array([-logp[np.arange(len(t)), labels[t]].mean() for logp, t in pairs])
 
@@ -58,7 +58,7 @@ def final_difference(first: RunSpec, pool: Pool, maps: list[np.ndarray]) -> str:
     members = replace(
         pool,
         train=[pool.train[s.fold] for s in specs],
-        test=[pool.test[s.fold] for s in specs],
+        evaluated=[pool.evaluated[s.fold] for s in specs],
     )
     runs = [Trained(specs, members, HeadsOnly())]
     runs += [Trained([s], alone(pool, s.fold), HeadsOnly()) for s in specs]

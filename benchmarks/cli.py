@@ -56,7 +56,7 @@ def _what(group: argparse._ArgumentGroup) -> None:
     add("--framework", default="both", choices=["keras", "torch", "both"])
     add("--variant", nargs="+", default=[], metavar="NAME", help="see --list")
     add("--protocol", default="", metavar="NAME",
-        help="instead of the published one: fixed, cv10, cv10-grouped")  # fmt: skip
+        help="instead of the published one: fixed, fixed-grouped, cv10, cv10-grouped")  # fmt: skip
     add("--profile", default="", metavar="NAME",
         help="paper (default on a GPU), smoke (default on a CPU), laptop (control)")  # fmt: skip
     add("--seeds", type=numbers, default=(), metavar="0,1,2")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from protocols import dataset, features
+from protocols import dataset, features, provenance
 from protocols.classes import CLASSES
-from protocols.spec import RunSpec
+from protocols.spec import FIXED, RunSpec
+from protocols.splits import ungrouped
 from protocols.variants import CHANNELS, load_variants
 
 SMALL = 50_000  # bytes of a run's specification, log, history and what else is short
@@ -29,8 +30,12 @@ def _all_images(kind: str) -> dict[str, int]:
 
 
 def counts(spec: RunSpec) -> tuple[int, int]:
-    """Images that the run trains on and tests on; of a grouped fold, the tenth of the originals."""
+    """Images that the run trains on and evaluates; of a grouped fold, a tenth of the originals."""
     data = spec.data
+    if spec.protocol == "fixed-grouped":
+        if data["kind"] == "real" and not data["train_per_class"]:
+            return public_grouped()
+        return len(CLASSES) * data["train_per_class"], 2 * len(CLASSES) * data["test_per_class"]
     if spec.protocol == "fixed":
         train, test = (
             len(CLASSES) * data[f"{part}_per_class"] or _all_images(data["kind"])[part]
@@ -41,6 +46,19 @@ def counts(spec: RunSpec) -> tuple[int, int]:
     if spec.protocol == "cv10":
         return images - round(images / data["n_folds"]), round(images / data["n_folds"])
     return images, round(_all_images(data["kind"])["originals"] / data["n_folds"])
+
+
+@cache
+def public_grouped() -> tuple[int, int]:
+    """`counts` of `fixed-grouped` over all public images, from the recorded tables."""
+    rows = [row for row in provenance.shown() if row.split in ("TRAIN", "TEST")]
+    labels = np.array([CLASSES.index(row.class_name) for row in rows])
+    groups = np.array([provenance.groups()[row.original] for row in rows])
+    train, test = (
+        np.flatnonzero([row.split == part for row in rows]) for part in ("TRAIN", "TEST")
+    )
+    left, validation = ungrouped(labels, groups, train, test)
+    return len(left), len(validation) + len(test)
 
 
 def stored(spec: RunSpec) -> int:
@@ -77,7 +95,7 @@ def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
 
 
 def _set_images(spec: RunSpec) -> int:
-    if spec.protocol == "fixed":  # the whole set, whatever is drawn from it
+    if spec.protocol in FIXED:  # the whole set, whatever is drawn from it
         return sum(_all_images(spec.data["kind"])[part] for part in ("train", "test"))
     return sum(counts(spec))
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from protocols import images, pretrained
+from protocols import images, pretrained, provenance
 from protocols.errors import RequestError
 from protocols.images import SetRequest
 from protocols.recipes import Profile, load_profiles, load_recipe
-from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
-from protocols.splits import FOLD_SEED
+from protocols.spec import FIXED, FRAMEWORKS, PROTOCOLS, RunSpec
+from protocols.splits import FOLD_SEED, VALIDATION_SHARE
 from protocols.variants import SUITES as PARTS
 from protocols.variants import Variant, load_variants
 
@@ -99,7 +99,7 @@ def chosen_precision(selection: Selection, devices: dict[str, Device]) -> str:
 
 
 def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | None]:
-    if protocol == "fixed":
+    if protocol in FIXED:
         return [None]
     n_folds = load_recipe("jane")["folds"].value
     folds = selection.folds or tuple(range(profile.cv_folds_run))
@@ -112,9 +112,12 @@ def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | 
 def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[str, Any]:
     """The data part of a spec; `digest` names the decoded set, all else draws from it."""
     data: dict[str, Any] = {"kind": kind, "height": profile.height, "width": profile.width}
-    if protocol == "fixed":
+    if protocol in FIXED:
         data["train_per_class"] = profile.train_per_class
         data["test_per_class"] = profile.test_per_class
+        if protocol == "fixed-grouped":
+            data["validation_share"] = VALIDATION_SHARE
+            data["groups"] = provenance.groups_digest() if kind == "real" else None
     else:
         grouped = protocol == "cv10-grouped"
         wanted = profile.cv_grouped_train_per_class if grouped else profile.cv_per_class
@@ -127,7 +130,9 @@ def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[
 def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetRequest:
     """The decoded set that a spec's data part draws from."""
     more = {}
-    if protocol != "fixed":
+    if protocol in FIXED:
+        protocol = "fixed"
+    else:
         more = {"per_class": data["per_class"], "n_folds": data["n_folds"], "seed": FOLD_SEED}
     if protocol == "cv10-grouped":
         more["fold"] = fold

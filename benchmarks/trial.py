@@ -14,7 +14,7 @@ from protocols.classes import CLASSES
 from protocols.hardware import cores
 from protocols.images import ImageSet, image_set, set_digest
 from protocols.pool import Pool, in_batches, make_pool
-from protocols.spec import RunSpec
+from protocols.spec import FIXED, RunSpec
 from protocols.splits import calibration_rows
 from protocols.training import Twin, begin_epoch
 from protocols.variants import load_variants
@@ -92,7 +92,7 @@ def spec_of(framework: str, variant: str, scale: Scale, stage: str = "train") ->
     devices = {framework: device_of(framework)}
     run = next(s for s in make_plan(wish, "phantom", devices, cores()) if s.stage == stage)
     data = run.data | {"height": scale.height, "width": scale.width}
-    if run.protocol == "fixed":
+    if run.protocol in FIXED:
         data |= {"train_per_class": 0, "test_per_class": 0}  # all
     data["digest"] = set_digest("phantom", set_request(run.protocol, run.fold, data))
     return replace(run, data=data, threads=cores())

@@ -80,7 +80,7 @@ class KerasFolds(KerasTwin):
 
     def log_probabilities(self) -> list[np.ndarray]:
         """See Twin."""
-        test, size = np.stack(self.pool.test), self.recipe["batch_size"]
+        test, size = np.stack(self.pool.evaluated), self.recipe["batch_size"]
         parts = [
             ops.convert_to_numpy(self._answers(*self.batches.inputs(test[:, i : i + size], False)))
             for i in range(0, test.shape[1], size)

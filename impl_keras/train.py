@@ -42,7 +42,7 @@ class KerasTwin:
     def _compile(self) -> None:
         """Functions of the network, traced only where they are called so often that it pays."""
         size = self.recipe["batch_size"]
-        test, whole = (-(-n // size) for n in (len(self.pool.test[0]), len(self.pool)))
+        test, whole = (-(-n // size) for n in (len(self.pool.evaluated[0]), len(self.pool)))
         phases = self.spec.phases
         evaluations = sum(p["epochs"] * test for p in phases if not p["frozen"])
         computed = whole if phases[0]["frozen"] else 0
@@ -153,7 +153,7 @@ class KerasTwin:
         """See Twin."""
         self.step_function.sync()
         answers = []
-        for positions in in_batches(self.pool.test[0], self.recipe["batch_size"]):
+        for positions in in_batches(self.pool.evaluated[0], self.recipe["batch_size"]):
             inputs = self.batches.inputs(positions, self.reads_images)
             if self.batches.features is None:
                 features = [backbone(inputs[0]) for backbone in self._backbone]

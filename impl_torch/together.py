@@ -153,7 +153,7 @@ class TorchFolds(TorchTwin):
     def log_probabilities(self) -> list[np.ndarray]:
         """See Twin."""
         self.head.eval()
-        there = self.batches.to_device(np.stack(self.pool.test))
+        there = self.batches.to_device(np.stack(self.pool.evaluated))
         answer = vmap(partial(self._logits, keep=None))
         parts = [
             answer(self.weights, self.buffers, self.batches.chosen_features(positions))

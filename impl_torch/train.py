@@ -141,7 +141,7 @@ class TorchTwin:
         self.network.eval()
         answers = [
             _at_least_float32(self.logits(positions, self.batches.to_device(positions)))
-            for positions in in_batches(self.pool.test[0], self.recipe["batch_size"])
+            for positions in in_batches(self.pool.evaluated[0], self.recipe["batch_size"])
         ]
         return [torch.cat(answers).log_softmax(1).cpu().numpy()]
 

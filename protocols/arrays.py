@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
-from protocols import augment, dataset
+from protocols import augment, dataset, provenance
 from protocols.classes import CLASSES
 from protocols.dataset import LABELS, ORIGINALS, Entry, Source
 from protocols.files import Progress, in_order, throttled
@@ -119,14 +119,16 @@ def _original_row(name: str, label: int, part: str, copy: int = 0) -> Row:
 def cv_rows(source: Source, entries: dict[str, Entry], request: SetRequest) -> list[Row]:
     """The images of `cv10`, or of one fold of `cv10-grouped`. Raises RequestError."""
     names = _originals(source, entries)
-    return _filled(names, request, "pool") if request.fold is None else _fold_rows(names, request)
+    if request.fold is None:
+        return _filled(names, request, "pool")
+    known = provenance.groups() if source.kind == "real" else {}
+    return _fold_rows(names, [known.get(name, name) for name, _ in names], request)
 
 
-def _fold_rows(names: list[tuple[str, int]], request: SetRequest) -> list[Row]:
+def _fold_rows(names: list[tuple[str, int]], groups: list[str], request: SetRequest) -> list[Row]:
     """Training rows from the originals outside the fold, then the fold's originals as they are."""
     labels = np.array([label for _, label in names])
-    groups = np.array([name for name, _ in names])
-    folds = grouped_folds(labels, groups, request.n_folds, request.seed)
+    folds = grouped_folds(labels, np.array(groups), request.n_folds, request.seed)
     inside = [pair for pair, fold in zip(names, folds, strict=True) if fold != request.fold]
     held_out = [pair for pair, fold in zip(names, folds, strict=True) if fold == request.fold]
     rows = _filled(inside, request, "train")

@@ -26,7 +26,7 @@ HISTORY = (
     "train_loss",  # data loss, training mode, mean over images, nats
     "penalty",  # L2 term at the epoch's end
     "train_accuracy",
-    "eval_loss",  # data loss on the test part, inference mode
+    "eval_loss",  # data loss on the part that selects the epoch, inference mode
     "eval_accuracy",
     "train_seconds",
     "eval_seconds",
@@ -65,8 +65,9 @@ class Recorder:
     """Collects a run's epochs, selects one, and writes the folder. Alike for both twins."""
 
     spec: RunSpec
-    ids: list[str]  # of the test part, in the order of its log-probabilities
+    ids: list[str]  # of the evaluated images, in the order of their log-probabilities
     labels: np.ndarray  # int64 (n,)
+    selecting: int = 0  # so many of the first select the epoch, the rest test; 0: all do both
     rows: list[dict[str, float]] = field(default_factory=list)
     epochs: list[np.ndarray] = field(default_factory=list)  # log-probabilities float32 (n, 4)
 
@@ -87,14 +88,16 @@ class Recorder:
         if logp.shape != (len(self.labels), len(CLASSES)):
             raise ValueError(f"log-probabilities of shape {logp.shape}")
         smoothing = self.spec.recipe["label_smoothing"]
+        part = slice(self.selecting or None)
+        labels, judged = self.labels[part], logp[part]
         values = (
             phase,
             epoch,
             train_loss,
             penalty,
             train_accuracy,
-            data_loss(logp, self.labels, smoothing),
-            float(np.mean(logp.argmax(axis=1) == self.labels)),
+            data_loss(judged, labels, smoothing),
+            float(np.mean(judged.argmax(axis=1) == labels)),
             train_seconds,
             eval_seconds,
         )
@@ -116,12 +119,18 @@ class Recorder:
 
     def write(self, folder: Path, env: dict[str, Any], timings: dict[str, Any]) -> None:
         """Writes every file but log.txt and run.json into `folder`."""
-        probabilities = [np.exp(logp) for logp in self.epochs]
+        first = self.selecting
+        probabilities = [np.exp(logp[first:]) for logp in self.epochs]
         wanted = milestones(self.spec)
+        validation = {
+            "validation_ids": np.array(self.ids[:first]),
+            "validation_labels": np.asarray(self.labels[:first], dtype=np.int64),
+            "validation_epochs": np.exp(np.stack(self.epochs)[:, :first]).astype(np.float16),
+        }
         np.savez_compressed(
             folder / "predictions.npz",
-            ids=np.array(self.ids),
-            labels=np.asarray(self.labels, dtype=np.int64),
+            ids=np.array(self.ids[first:]),
+            labels=np.asarray(self.labels[first:], dtype=np.int64),
             classes=np.array(CLASSES),
             selected=probabilities[self.selected],  # float32 (n, 4)
             last=probabilities[-1],
@@ -129,6 +138,7 @@ class Recorder:
             epochs=np.stack(probabilities).astype(np.float16),  # (rows of history, n, 4)
             milestone_epochs=np.array(list(wanted), dtype=np.int64),  # Table III's epochs
             milestones=np.array([probabilities[e - 1] for e in wanted.values()], np.float32),
+            **(validation if first else {}),  # where another part than the test selects
         )
         with (folder / "history.csv").open("w", newline="") as file:
             writer = csv.DictWriter(file, HISTORY)

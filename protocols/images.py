@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import PIL
 
-from protocols import arrays, augment, dataset
+from protocols import arrays, augment, dataset, provenance
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.files import Progress, aside, write_whole
-from protocols.spec import PROTOCOLS
 
+SETS = ("fixed", "cv10", "cv10-grouped")  # `fixed-grouped` divides the images of `fixed`
 ARRAY_VERSION = 1  # raised whenever the same request would give other pixels, ids or order
 PIXELS, INDEX = "pixels.npy", "index.json"
 
@@ -44,8 +44,8 @@ class SetRequest:
     fold: int | None = None
 
     def __post_init__(self) -> None:
-        if self.protocol not in PROTOCOLS:
-            raise ValueError(f"protocol {self.protocol!r} is none of {PROTOCOLS}")
+        if self.protocol not in SETS:
+            raise ValueError(f"protocol {self.protocol!r} is none of {SETS}")
         if self.height < 1 or self.width < 1 or self.per_class < 1:
             raise ValueError("height, width and per_class are at least 1")
         if (self.fold is not None) != (self.protocol == "cv10-grouped"):
@@ -93,6 +93,8 @@ def set_digest(kind: dataset.Kind, request: SetRequest) -> str:
     }
     if request.protocol != "fixed":
         words["augment"] = augment.AUGMENT_VERSION
+    if request.protocol == "cv10-grouped" and kind == "real":
+        words["groups"] = provenance.groups_digest()
     return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
 

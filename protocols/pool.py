@@ -14,7 +14,8 @@ class Pool:
     """n images of a decoded set. A position counts within the pool, from 0.
 
     `pixels` uint8 (all of the set, h, w, 3), memory-mapped; image p of the pool is
-    pixels[rows[p]]. `labels` int64 (n,). `train` and `test`: positions, one array a run.
+    pixels[rows[p]]. `labels` int64 (n,). `train` and `evaluated`: positions, one array a run; the
+    first `selecting` of those evaluated select the epoch and the rest test it, or all do both (0).
     """
 
     pixels: np.ndarray
@@ -22,7 +23,8 @@ class Pool:
     ids: list[str]
     labels: np.ndarray
     train: list[np.ndarray]
-    test: list[np.ndarray]
+    evaluated: list[np.ndarray]
+    selecting: int = 0
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -39,8 +41,8 @@ class Pool:
 def make_pool(images: ImageSet, specs: list[RunSpec]) -> Pool:
     """The pool of runs over one decoded set. ValueError unless all train on equally many."""
     parts = [split(images, spec) for spec in specs]
-    rows = np.unique(np.concatenate([part for pair in parts for part in pair]))
-    train = [np.searchsorted(rows, pair[0]) for pair in parts]
+    rows = np.unique(np.concatenate([part for three in parts for part in three]))
+    train = [np.searchsorted(rows, three.train) for three in parts]
     if len({len(part) for part in train}) != 1:
         raise ValueError("runs that train together need training parts of one size")
     return Pool(
@@ -49,7 +51,10 @@ def make_pool(images: ImageSet, specs: list[RunSpec]) -> Pool:
         ids=[images.ids[i] for i in rows],
         labels=images.labels[rows],
         train=train,
-        test=[np.searchsorted(rows, pair[1]) for pair in parts],
+        evaluated=[
+            np.searchsorted(rows, np.concatenate([three.validation, three.test])) for three in parts
+        ],
+        selecting=len(parts[0].validation),
     )
 
 

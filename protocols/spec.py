@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 CONTRACT_VERSION = 1
-PROTOCOLS = ("fixed", "cv10", "cv10-grouped")
+PROTOCOLS = ("fixed", "fixed-grouped", "cv10", "cv10-grouped")
+FIXED = ("fixed", "fixed-grouped")  # those that divide the public set's own images
 FRAMEWORKS = ("keras", "torch")
 
 
@@ -21,7 +22,7 @@ class RunSpec:
     backend: str  # "tensorflow", "jax" or "torch"
     variant: str
     protocol: str
-    fold: int | None  # None for `fixed`
+    fold: int | None  # None for FIXED
     seed: int
     profile: str
     recipe: dict[str, Any]  # resolved hyperparameters, epochs of the profile in place

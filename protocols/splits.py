@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from protocols import provenance
 from protocols.classes import CLASSES
 from protocols.seeds import generator
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from protocols.images import ImageSet
     from protocols.spec import RunSpec
 
+VALIDATION_SHARE = 0.2  # of the groups of a class, in `fixed-grouped`
 FOLD_SEED = 0  # one division into folds for all variants, twins and run seeds
 
 
@@ -55,23 +57,72 @@ def draw_per_class(labels: np.ndarray, per_class: int, *purpose: str | int) -> n
     return np.sort(np.concatenate(picked))
 
 
-def split(images: ImageSet, spec: RunSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Indices into `images` that the run trains on and tests on, each sorted.
+class Parts(NamedTuple):
+    """Indices into a set, each sorted. The epoch is selected on `validation`; where that is
+    empty on `test`, as in the papers."""
 
-    `fixed`: TRAIN and TEST, or the profile's draw of each; `cv10`: all folds but one, and that
-    one; `cv10-grouped`: the set is built for the fold, its parts are marked.
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+
+def split(images: ImageSet, spec: RunSpec) -> Parts:
+    """Which images of the set the run trains on, selects on and tests on.
+
+    `fixed`: TRAIN and TEST, or the profile's draw of each; `fixed-grouped`: the same test part,
+    see `ungrouped`; `cv10`: all folds but one, and that one; `cv10-grouped`: the set is built for
+    the fold, its parts are marked.
     """
+    none = np.array([], dtype=np.int64)
     if spec.protocol == "cv10":
         folds = stratified_folds(images.labels, spec.data["n_folds"])
-        return np.flatnonzero(folds != spec.fold), np.flatnonzero(folds == spec.fold)
-    parts = []
-    for part, per_class in (("train", "train_per_class"), ("test", "test_per_class")):
-        members = np.flatnonzero(images.part == part)
-        wanted = spec.data.get(per_class)
-        if wanted:
-            members = members[draw_per_class(images.labels[members], wanted, part)]
-        parts.append(members)
-    return parts[0], parts[1]
+        return Parts(np.flatnonzero(folds != spec.fold), none, np.flatnonzero(folds == spec.fold))
+    train, test = (np.flatnonzero(images.part == part) for part in ("train", "test"))
+    validation = none
+    if spec.protocol == "fixed-grouped":
+        train, validation = ungrouped(images.labels, groups_of(images), train, test)
+
+    def drawn(members: np.ndarray, key: str, purpose: str) -> np.ndarray:
+        wanted = spec.data.get(key)
+        if not wanted or not len(members):
+            return members
+        return members[draw_per_class(images.labels[members], wanted, purpose)]
+
+    return Parts(
+        drawn(train, "train_per_class", "train"),
+        drawn(validation, "test_per_class", "validation"),
+        drawn(test, "test_per_class", "test"),
+    )
+
+
+def groups_of(images: ImageSet) -> np.ndarray:
+    """Group of the photograph that each image shows, str (n,); a phantom's images stand alone."""
+    if images.phantom:
+        return np.array(images.groups)
+    known = provenance.group_of_image() | dict(provenance.groups())
+    return np.array([known[group] for group in images.groups])
+
+
+def ungrouped(
+    labels: np.ndarray, groups: np.ndarray, train: np.ndarray, test: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Training and validation part of `fixed-grouped`, from the images of the training part.
+
+    Images whose group has a test image are dropped; of the groups left of each class a share of
+    VALIDATION_SHARE, drawn with a fixed seed, is the validation part. A group counts to the class
+    of most of its images.
+    """
+    free = train[~np.isin(groups[train], np.unique(groups[test]))]
+    names, place = np.unique(groups[free], return_inverse=True)
+    held = np.zeros((len(names), len(CLASSES)), dtype=np.int64)
+    np.add.at(held, (place, labels[free]), 1)
+    chosen = []
+    for index, name in enumerate(CLASSES):
+        own = np.flatnonzero(held.argmax(axis=1) == index)
+        wanted = max(1, round(VALIDATION_SHARE * len(own)))
+        chosen.append(generator(0, "validation", name).permutation(own)[:wanted])
+    validates = np.isin(place, np.concatenate(chosen))
+    return free[~validates], free[validates]
 
 
 def calibration_rows(n: int, wanted: int, size: int) -> list[np.ndarray]:

@@ -89,8 +89,10 @@ class Course:
         self.spec = self.specs[0]
         self.size = self.spec.recipe["batch_size"]
         self.recorders = [
-            Recorder(spec, [self.pool.ids[p] for p in test], self.pool.labels[test])
-            for spec, test in zip(self.specs, self.pool.test, strict=True)
+            Recorder(
+                spec, [self.pool.ids[p] for p in part], self.pool.labels[part], self.pool.selecting
+            )
+            for spec, part in zip(self.specs, self.pool.evaluated, strict=True)
         ]
         parts = ("build", "calibration", "features", "total")
         self.timings |= {f"{part}_seconds": 0.0 for part in parts}

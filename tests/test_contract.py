@@ -66,6 +66,22 @@ def test_stored_predictions_are_the_selected_and_the_last(tmp_path):
         assert stored["epochs"].shape == (3, 4, 4)
 
 
+def test_a_validation_part_selects_and_the_test_part_is_only_scored(tmp_path):
+    made = Recorder(spec(), list("abcd") * 2, np.tile(LABELS, 2), selecting=4)
+    for epoch, (first, last) in enumerate([(0.4, 0.9), (0.8, 0.3), (0.5, 0.6)], start=1):
+        answers = np.concatenate([log_p(first), log_p(last)])
+        figures = dict.fromkeys(("train_loss", "penalty", "train_accuracy"), 0.0)
+        made.epoch(2, epoch, answers, **figures, train_seconds=1, eval_seconds=1)
+    assert made.selected == 1  # by the first four images
+    assert made.rows[1]["eval_loss"] == pytest.approx(data_loss(log_p(0.8), LABELS, 0.1))
+    assert made.rows[1]["eval_accuracy"] == 1
+    made.write(tmp_path, {}, {})
+    with np.load(tmp_path / "predictions.npz") as stored:
+        assert stored["selected"][:, 0].tolist() == pytest.approx(np.exp(log_p(0.3))[:, 0])
+        assert stored["epochs"].shape == stored["validation_epochs"].shape == (3, 4, 4)
+        assert stored["validation_labels"].tolist() == stored["labels"].tolist() == [0, 1, 2, 3]
+
+
 def test_table_iii_epochs_are_fractions_below_paper():
     assert milestones(spec()) == {}
     run = spec(variant="cnn_gru", fold=0, recipe={"epochs": 4})

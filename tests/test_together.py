@@ -88,7 +88,7 @@ def course(make, runs, features, restart_at=None):
             twin.restore({k: v for k, v in state.items() if k.startswith("optimizer/")})
         n = begin_epoch(runs, pool, twin, 1, epoch)
         figures = twin.read([twin.step(i, min(i + 32, n)) for i in range(0, n, 32)])
-        answers = zip(twin.log_probabilities(), pool.test, strict=True)
+        answers = zip(twin.log_probabilities(), pool.evaluated, strict=True)
         tested = [-logp[np.arange(len(t)), pool.labels[t]].mean() for logp, t in answers]
         rows.append([figures[:, :, 0].sum(0), twin.penalty(), tested])
     return np.array(rows)

@@ -1,0 +1,129 @@
+"""How often each 95% interval of the accuracy holds the truth, by simulation.
+
+python -m reports.coverage --json FILE     about a minute
+
+Each cluster has its own success rate, drawn from a Beta distribution around its class's rate;
+its images succeed independently at that rate. The spread is the intra-cluster correlation rho
+of two images of one cluster: Beta(rate w, (1 - rate) w) with w = 1 / rho - 1. The intervals are
+those of reports.intervals; only the statistic is simpler: hits / images.
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from reports.intervals import PROPORTION, estimates, resample, wilson
+
+METHODS = ("linearised", "percentile", "bootstrap_t", "wilson")
+DRAWS = 1000  # of each simulated sample; 10,000 give the same coverage within its error
+SPREADS = (0.02, 0.05, 0.15, 0.4)
+SIMS = 2000  # standard error of a coverage of 0.95: 0.005
+SEED = 20
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Clusters, images and success rate of each class; clusters of (nearly) equal size."""
+
+    clusters: tuple[int, ...]
+    images: tuple[int, ...]
+    rates: tuple[float, ...]
+
+    @property
+    def strata(self) -> np.ndarray:
+        """Class of each cluster, int (C,)."""
+        return np.repeat(np.arange(len(self.clusters)), self.clusters)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Images of each cluster, int (C,)."""
+        pairs = zip(self.clusters, self.images, strict=True)
+        return np.concatenate([(n + np.arange(c)) // c for c, n in pairs])
+
+    @property
+    def truth(self) -> float:
+        """The expected accuracy."""
+        return float(np.average(self.rates, weights=self.images))
+
+
+# The public test part: 71 photographs of 13 E, 6 L, 4 M, 48 N; rates of an accuracy near 0.87.
+REAL = Layout((13, 6, 4, 48), (623, 620, 620, 624), (0.8, 0.95, 0.9, 0.85))
+
+
+def hit_rate(totals: np.ndarray) -> np.ndarray:
+    """Accuracy (..., 1) from totals (..., 2) of hits and images."""
+    return totals[..., :1] / totals[..., 1:]
+
+
+def cluster_rates(layout: Layout, spread: float, rng: np.random.Generator) -> np.ndarray:
+    """A success rate for each cluster, (C,): of variance spread * rate * (1 - rate)."""
+    rates, w = np.array(layout.rates)[layout.strata], 1 / spread - 1
+    return rng.beta(rates * w, (1 - rates) * w)
+
+
+def trials(
+    layout: Layout, spread: float, n_sims: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Intervals of simulated samples by method, float64 (n_sims, 2); NaN where there is none."""
+    strata, sizes = layout.strata, layout.sizes
+    ends = {method: np.full((n_sims, 2), np.nan) for method in METHODS}
+    for row in range(n_sims):
+        hits = rng.binomial(sizes, cluster_rates(layout, spread, rng))
+        totals = np.stack([hits, sizes], axis=1).astype(np.float64)
+        weights = resample(strata, DRAWS, rng)
+        estimate = estimates(hit_rate, totals, strata, weights, [PROPORTION])[0]
+        found = {method: getattr(estimate, method) for method in METHODS[:-1]}
+        found["wilson"] = wilson(float(hits.sum()), int(sizes.sum()))
+        for method, one in found.items():
+            if not one.reason:
+                ends[method][row] = one.low, one.high
+    return ends
+
+
+def coverage(ends: np.ndarray, truth: float) -> float:
+    """Part of the intervals (sims, 2) that hold the truth; one that is missing doesn't."""
+    return float(np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
+
+
+def simulate(
+    layout: Layout, spread: float, n_sims: int, rng: np.random.Generator
+) -> dict[str, float]:
+    """Coverage of each method at one spread, in (0, 1)."""
+    ends = trials(layout, spread, n_sims, rng)
+    return {method: coverage(ends[method], layout.truth) for method in METHODS}
+
+
+def record(layout: Layout, spreads: tuple[float, ...], sims: int, seed: int) -> dict:
+    """What --json writes: the layout, and coverage and median width by spread and method."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for spread in spreads:
+        ends = trials(layout, spread, sims, rng)
+        widths = {m: float(np.nanmedian(e[:, 1] - e[:, 0])) for m, e in ends.items()}
+        held = {m: coverage(e, layout.truth) for m, e in ends.items()}
+        rows.append({"spread": spread, "coverage": held, "median_width": widths})
+    return {
+        "layout": asdict(layout),
+        "what": "accuracy; nominal coverage 0.95; spread: intra-cluster correlation",
+        "sims": sims,
+        "draws": DRAWS,
+        "seed": seed,
+        "spreads": rows,
+    }
+
+
+def main() -> None:
+    """Simulates the public test part at each spread."""
+    parser = argparse.ArgumentParser(description="Coverage of the intervals, by simulation")
+    parser.add_argument("--json", type=Path, required=True, help="file to write")
+    parser.add_argument("--sims", type=int, default=SIMS, help="samples at each spread")
+    args = parser.parse_args()
+    found = record(REAL, SPREADS, args.sims, SEED)
+    args.json.write_text(json.dumps(found, indent=1, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()
