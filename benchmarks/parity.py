@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,13 +52,13 @@ def start(
     command = [sys.executable, "-m", "benchmarks.parity", "--json", str(out / "parity.json")]
     command += ["--data", data] if data else []
     command += ["--variant", *variants] if variants else []
-    pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1}
+    pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | CPU_ONLY, **pipe) as process:
         try:
             for line in process.stdout:
                 say(line.rstrip())
         except BaseException:
-            process.terminate()
+            os.killpg(process.pid, signal.SIGTERM)  # its own processes too
             raise
     return process.returncode
 

@@ -76,8 +76,7 @@ class KerasSide:
     def step(self, start: int, stop: int) -> tuple[float, float]:
         """See Side."""
         (penalty,) = self.twin.penalty()
-        with backend.eagerly():
-            figures = self.twin.read([self.twin.step(start, stop)])
+        figures = self.twin.read([self.twin.step(start, stop)])
         return float(figures[0, 0, 0]) / (stop - start), penalty
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:

@@ -102,7 +102,7 @@ def _originals(source: Source, entries: dict[str, Entry]) -> list[tuple[str, int
     return [(name, CLASSES.index(labels[name])) for name in sorted(labels)]
 
 
-def _filled(names: list[tuple[str, int]], request: SetRequest, part: str) -> list[Row]:
+def filled(names: list[tuple[str, int]], request: SetRequest, part: str) -> list[Row]:
     """Rows of `per_class` images of each class, class by class, originals first."""
     rows = []
     for label, class_name in enumerate(CLASSES):
@@ -120,7 +120,7 @@ def cv_rows(source: Source, entries: dict[str, Entry], request: SetRequest) -> l
     """The images of `cv10`, or of one fold of `cv10-grouped`. Raises RequestError."""
     names = _originals(source, entries)
     if request.fold is None:
-        return _filled(names, request, "pool")
+        return filled(names, request, "pool")
     known = provenance.groups() if source.kind == "real" else {}
     return _fold_rows(names, [known.get(name, name) for name, _ in names], request)
 
@@ -131,7 +131,7 @@ def _fold_rows(names: list[tuple[str, int]], groups: list[str], request: SetRequ
     folds = grouped_folds(labels, np.array(groups), request.n_folds, request.seed)
     inside = [pair for pair, fold in zip(names, folds, strict=True) if fold != request.fold]
     held_out = [pair for pair, fold in zip(names, folds, strict=True) if fold == request.fold]
-    rows = _filled(inside, request, "train")
+    rows = filled(inside, request, "train")
     return rows + [_original_row(name, label, "test") for name, label in held_out]
 
 

@@ -165,9 +165,20 @@ def grouped(names: Iterable[str], pairs: Iterable[Overlap]) -> dict[str, str]:
     return found
 
 
-def group_of_image() -> dict[str, str]:
+@cache
+def group_of_image() -> Mapping[str, str]:
     """File of the set (TRAIN/CLASS/name) -> group of the photograph it shows."""
     return {row.file: groups()[row.original] for row in shown()}
+
+
+def groups_of_ids(ids: Iterable[str], phantom: bool) -> list[str]:
+    """Group of the photograph behind each test image of a run: `TRAIN/CLASS/name` of the set, or
+    `photograph#copy` of a cross-validation. A phantom's photographs stand alone."""
+    names = [name.split("#")[0] for name in ids]
+    if phantom:
+        return names
+    known = {**groups(), **group_of_image()}
+    return [known.get(name, name) for name in names]
 
 
 @cache

@@ -97,10 +97,7 @@ def split(images: ImageSet, spec: RunSpec) -> Parts:
 
 def groups_of(images: ImageSet) -> np.ndarray:
     """Group of the photograph that each image shows, str (n,); a phantom's images stand alone."""
-    if images.phantom:
-        return np.array(images.groups)
-    known = provenance.group_of_image() | dict(provenance.groups())
-    return np.array([known[group] for group in images.groups])
+    return np.array(provenance.groups_of_ids(images.ids, images.phantom))
 
 
 def ungrouped(

@@ -2,13 +2,22 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
 
 from benchmarks.store import Store
 from protocols import metrics
+from protocols.metrics import METRICS
+from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.variants import load_variants
 from reports.groups import CONTROL, Setting, folds_needed, setting_of, signature
+from reports.intervals import DRAWS, Estimate, Sample, intervals
 from reports.slots import Slot
+
+OVER_TIME = ("accuracy", "log_loss")  # metrics with intervals at other epochs than the selected
+FEW_DRAWS = 1000  # of the bootstrap there
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,7 @@ class Number:
     diverged: bool = False
 
 
-@dataclass
+@dataclass(eq=False)
 class Cell:
     """All runs of one variant in one framework within a group."""
 
@@ -97,12 +106,33 @@ class Cell:
         mean = sum(by_seed.values()) / len(by_seed)
         return Number(mean, "", by_seed, self.stale, mean != mean)
 
+    def sample(self, at: str = "selected") -> Sample | None:
+        """Every test image of all seeds and folds, by photograph; None unless all are whole."""
+        if self.lack or not all(at in s.measured.probabilities for s in self.slots):
+            return None
+        parts = [s.measured for s in self.slots]
+        return Sample.of(
+            np.concatenate([p.labels for p in parts]),
+            np.concatenate([p.probabilities[at] for p in parts]),
+            np.concatenate([p.groups for p in parts]),
+        )
+
+    @cached_property
+    def estimates(self) -> dict[str, dict[str, Estimate]]:
+        """At each point of the schedule, metrics with their intervals on new photographs."""
+        if self.lack:
+            return {}
+        found = {}
+        for at in self.slots[0].measured.probabilities:
+            names, draws = (METRICS, DRAWS) if at == "selected" else (OVER_TIME, FEW_DRAWS)
+            rng, sample = generator(0, "interval"), self.sample(at)
+            found[at] = intervals(sample, rng, draws, names) if sample else {}
+        return found
+
     def pooled(self, seed: int) -> dict[str, float] | None:
         """Every metric over the images of all folds together; None unless the seed is whole."""
         if not self.whole(seed):
             return None
-        import numpy as np  # noqa: PLC0415 (slow import)
-
         parts = [s.measured for s in self.of_seed(seed)]
         labels = np.concatenate([p.labels for p in parts])
         return metrics.score(labels, np.concatenate([p.selected for p in parts]))

@@ -10,7 +10,9 @@ from reports import (
     agreement,
     audit,
     environment,
+    evidence,
     images,
+    leakage,
     overview,
     paper_tables,
     results,
@@ -26,12 +28,15 @@ from reports.parity import COMMAND, Ladder
 from reports.tables import NAMES, Table
 from reports.verdicts import MIN_SEEDS, WIDEST
 
-AUDIT_PAGE, IMAGES_PAGE = "audit.html", "images.html"
+AUDIT_PAGE, EVIDENCE_PAGE = "audit.html", "evidence.html"
+IMAGES_PAGE, LEAKAGE_PAGE = "images.html", "leakage.html"
 CONTROL_PAGE, PARITY_PAGE = "control.html", "parity.html"
 PAGES = (
     ("index.html", "Overview"),
     ("liang.html", "Liang 2018"),
     ("jane.html", "Jane 2022"),
+    (EVIDENCE_PAGE, "Evidence"),
+    (LEAKAGE_PAGE, "Leakage"),
     (AUDIT_PAGE, "Arithmetic"),
     (IMAGES_PAGE, "Images"),
     (CONTROL_PAGE, "On a laptop"),  # where such runs are asked for or found
@@ -50,8 +55,10 @@ SCHEMA = (
      "(mean over seeds), half_width of the prediction interval, seeds"),
     ("cells", "one network in one twin: suite (liang, jane, control: ours, no claim is judged from "
      "it); numbers[at][metric] with value, lack (why there is none), "
-     "diverged, by_seed; pooled[seed][metric] over the images of all folds together; at is "
-     "selected, last, or epoch N of Jane's Table III"),
+     "diverged, by_seed; pooled[seed][metric] over the images of all folds together; "
+     "intervals[at][metric] on new photographs, over all images of all seeds: low, high, method, "
+     "reason (why there is none), value, se, df; at is selected, last, or epoch N of Jane's "
+     "Table III"),
     ("runs", "every run asked for or found: suite, spec, state, reason, scores[at][metric], "
      "confusion, timings, env, source digests"),
     ("results.csv", "the same numbers, one a line; scope is run, cell (mean), pooled or timing"),
@@ -97,6 +104,10 @@ def render(
             lead=LEADS[paper], sections=sections,
             fixed_tables=[fixed[paper]()],
         )  # fmt: skip
+    files[EVIDENCE_PAGE] = page(
+        "evidence.html.j2", EVIDENCE_PAGE, shown, **evidence.page(collected)
+    )
+    files[LEAKAGE_PAGE] = page("leakage.html.j2", LEAKAGE_PAGE, shown, **leakage.page(collected))
     files[AUDIT_PAGE] = page("audit.html.j2", AUDIT_PAGE, [], **audit.page())
     files[IMAGES_PAGE] = page("images.html.j2", IMAGES_PAGE, [], **images.page(out))
     if CONTROL_PAGE not in left_out:

@@ -4,6 +4,7 @@ from protocols.claims import Claim, load_claims
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
 from reports.collect import Collected, Group
+from reports.evidence import beside
 from reports.groups import Setting
 from reports.tables import (
     NAMES,
@@ -41,7 +42,8 @@ def claim_row(
     row = [name, Td(claim_text(claim))]
     for framework, cell in pair(group, claim.variant):
         value = cell.number(claim.metric, claim.at).value if cell else None
-        row.append(measured(cell, claim.metric, claim.at))
+        near = beside(cell, claim.metric, claim.at)
+        row.append(measured(cell, claim.metric, claim.at, near))
         row.append(Td(difference_text(claim, value)))
         row.append(verdict_cell(table, claim, judge(claim, collected, setting, framework)))
     return row

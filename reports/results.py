@@ -12,7 +12,9 @@ from protocols.metrics import METRICS
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
 from reports.collect import Cell, Collected, Group, Number
+from reports.evidence import shown
 from reports.groups import Setting, scrub
+from reports.intervals import Estimate
 from reports.slots import Slot
 from reports.verdicts import LEVEL, MIN_SEEDS, WIDEST, judge
 
@@ -91,7 +93,17 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
             for seed in cell.seeds
             if cell.slots[0].spec.fold is not None
         },
+        "intervals": {
+            at: {metric: _interval(one) for metric, one in found.items()}
+            for at, found in cell.estimates.items()
+        },
     }
+
+
+def _interval(estimate: Estimate) -> dict[str, Any]:
+    interval, method = shown(estimate)
+    return dataclasses.asdict(interval) | {"method": method, "value": estimate.value,
+                                           "se": estimate.se, "df": estimate.df}  # fmt: skip
 
 
 def _number(number: Number) -> dict[str, Any]:

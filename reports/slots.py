@@ -3,15 +3,15 @@
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from benchmarks.store import Run
-from protocols import metrics
-from protocols.spec import RunSpec
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from benchmarks.store import Run
+from protocols import metrics, provenance
+from protocols.seeds import generator
+from protocols.spec import RunSpec
+from reports.selection import Selection, select
 
 
 class Measured:
@@ -24,21 +24,40 @@ class Measured:
         self.n = len(self.labels)
         self.images = hashlib.sha256("\n".join(arrays["ids"]).encode()).hexdigest()  # in order
         self.row = int(arrays["selected_index"])  # of history.csv
+        phantom = run.spec.data["kind"] == "phantom"
+        # of the photograph that each test image shows, str (n,)
+        self.groups: list[str] = provenance.groups_of_ids(arrays["ids"], phantom)
         wanted = {"selected": self.selected, "last": arrays["last"]}
         for epoch, part in zip(arrays["milestone_epochs"], arrays["milestones"], strict=True):
             wanted[f"epoch {epoch}"] = part
+        self.probabilities: dict[str, np.ndarray] = wanted  # float32 (n, 4) at each
         self.scores = {at: dict(s) for at, s in _score_each(self.labels, wanted).items()}
         for at, row in (("selected", run.history[self.row]), ("last", run.history[-1])):
             self.scores[at]["validation_loss"] = row["eval_loss"]
             self.scores[at]["selected_epoch"] = row["epoch"]
         self.phase = int(run.history[self.row]["phase"])
+        self.selection = _selection(run, arrays, self.groups)
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
         run.__dict__.pop("predictions", None)  # every epoch's probabilities: megabytes a run
 
 
-def _score_each(
-    labels: "np.ndarray", wanted: dict[str, "np.ndarray"]
-) -> dict[str, dict[str, float]]:
+def _selection(run: Run, arrays: dict[str, np.ndarray], groups: list[str]) -> Selection | None:
+    """What choosing the epoch on the test part adds; None where another part chose."""
+    if "validation_ids" in arrays:
+        return None
+    last = max(int(row["phase"]) for row in run.history)
+    allowed = [int(row["phase"]) == last for row in run.history].index(True)
+    smoothing = run.spec.recipe["label_smoothing"]
+    try:
+        return select(
+            arrays["epochs"], arrays["labels"], np.array(groups), smoothing,
+            generator(0, "selection"), slice(allowed, None),
+        )  # fmt: skip
+    except ValueError:  # no finite epoch among those stored
+        return None
+
+
+def _score_each(labels: np.ndarray, wanted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     known: dict[bytes, dict[str, float]] = {}
     scores = {}
     for at, probabilities in wanted.items():

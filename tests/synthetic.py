@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.store import Run, Store
+from protocols import provenance
+from protocols.classes import CLASSES
 from protocols.contract import Recorder, write_common
 from protocols.recipes import load_profiles, load_recipe
-from protocols.spec import RunSpec
+from protocols.spec import FIXED, RunSpec
 from protocols.variants import load_variants
 
 BACKENDS = {"keras": "tensorflow", "torch": "torch"}
@@ -86,11 +88,25 @@ def log_probabilities(
 def labels_of(run: RunSpec) -> np.ndarray:
     """True classes of the test part, int64."""
     numbers = load_profiles()[run.profile]
-    if run.protocol != "fixed":
+    if run.protocol not in FIXED:
         return np.repeat(np.arange(4), max(1, numbers.cv_per_class // 10))
     if numbers.test_per_class:
         return np.repeat(np.arange(4), numbers.test_per_class)
     return np.repeat(np.arange(4), REAL_TEST)
+
+
+def ids_of(run: RunSpec) -> list[str]:
+    """Names of the test images: the public set's own where it is whole, made up otherwise."""
+    labels = labels_of(run)
+    if run.data["kind"] != "real" or load_profiles()[run.profile].test_per_class:
+        return [f"image-{i}" for i in range(len(labels))]
+    if run.protocol in FIXED:
+        return [row.file for row in provenance.shown() if row.split == "TEST"]
+    names = [[o.file for o in provenance.originals() if o.label == c] for c in CLASSES]
+    return [
+        f"{names[label][(i + 5 * (run.fold or 0)) % len(names[label])]}#{run.fold}"
+        for i, label in enumerate(labels)
+    ]
 
 
 def env(run: RunSpec) -> dict[str, Any]:
@@ -116,7 +132,7 @@ def recorded(run: RunSpec, accuracy: float = 0.8, epochs: int | None = None) -> 
     """
     labels = labels_of(run)
     generator = np.random.default_rng(int(run.id[-12:], 16))
-    recorder = Recorder(run, [f"image-{i}" for i in range(len(labels))], labels)
+    recorder = Recorder(run, ids_of(run), labels)
     for phase in run.phases:
         count = min(epochs or phase["epochs"], phase["epochs"])
         for epoch in range(1, count + 1):

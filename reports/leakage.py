@@ -1,0 +1,303 @@
+"""The leakage sheet: both papers' protocols by the taxonomy of Kapoor and Narayanan.
+
+Leakage and the reproducibility crisis in machine-learning-based science, Patterns 4(9), 2023,
+doi 10.1016/j.patter.2023.100804: eight kinds. Every figure is computed here, from the recorded
+tables of provenance and overlap, the splits, and the claims; nothing is quoted from a run.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from protocols import arrays, provenance
+from protocols.claims import load_claims
+from protocols.classes import CLASSES
+from protocols.images import SetRequest
+from protocols.recipes import load_profiles, load_recipe
+from protocols.seeds import generator
+from protocols.spec import FRAMEWORKS
+from protocols.splits import stratified_folds
+from reports.collect import Cell, Collected
+from reports.tables import (
+    NAMES,
+    THIN,
+    Table,
+    Td,
+    head,
+    label,
+    measured,
+    points,
+    stale_notes,
+    title,
+    words,
+)
+
+FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
+OK = {FOUND: False, NOT_FOUND: True, OPEN: None}
+SHUFFLES = 2000  # of the labels, for what chance would give
+GROUPED = {"fixed": ("fixed-grouped", "accuracy"), "cv10": ("cv10-grouped", "recall_macro")}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of leakage, and the evidence for each paper: (word, what was computed)."""
+
+    name: str
+    about: str
+    liang: Callable[[], tuple[str, str]]
+    jane: Callable[[], tuple[str, str]]
+
+
+def percent(share: float) -> str:
+    """As written here."""
+    return f"{100 * share:.1f}{THIN}%"
+
+
+def _part(split: str) -> list[provenance.Shown]:
+    return [row for row in provenance.shown() if row.split == split]
+
+
+def _liang_selection() -> tuple[str, str]:
+    claims = load_claims()
+    best, fig6 = claims["liang.t1.xception_lstm"], claims["liang.fig6.val_acc"]
+    same = abs(best.value - fig6.value) < 1e-9
+    return (FOUND if same else OPEN), (
+        f"The epoch is the one of lowest validation loss; its validation accuracy ({fig6.printed}, "
+        f"Fig. 6) is Table 1’s test accuracy ({best.printed}{THIN}%), digit for digit, so the test "
+        "images chose the epoch. What that adds stands on the page Evidence."
+    )
+
+
+def _jane_selection() -> tuple[str, str]:
+    return FOUND, (
+        "Lowest validation loss chooses the epoch and no set but the held-out fold is named, so "
+        "the fold that chooses is the fold that is scored. What that adds stands on the page "
+        "Evidence."
+    )
+
+
+def _liang_preprocessing() -> tuple[str, str]:
+    train, test = ({row.original for row in _part(split)} for split in ("TRAIN", "TEST"))
+    both = len(train & test)
+    return (FOUND if both else NOT_FOUND), (
+        f"The photographs were divided first and augmented afterwards: {len(train)} in TRAIN, "
+        f"{len(test)} in TEST, {both} in both. Each image was rescaled by itself; the constants "
+        "of the preprocessing are ImageNet’s."
+    )
+
+
+@cache
+def cv_shares() -> tuple[float, float, int]:
+    """Of `cv10`'s test images: the share whose photograph, and whose group, trains as well; n."""
+    per_class = load_profiles()["paper"].cv_per_class
+    names = [(o.file, CLASSES.index(o.label)) for o in provenance.originals() if o.label in CLASSES]
+    rows = arrays.filled(names, SetRequest("cv10", 240, 320, per_class=per_class), "pool")
+    folds = stratified_folds(
+        np.array([row.label for row in rows]), load_recipe("jane")["folds"].value
+    )
+    found = []
+    for of in ({name: name for name, _ in names}, provenance.groups()):
+        place = np.array([of[row.group] for row in rows])
+        found.append(np.mean([
+            place[i] in place[folds != folds[i]] for i in range(len(rows))
+        ]))  # fmt: skip
+    return float(found[0]), float(found[1]), len(rows)
+
+
+def _jane_preprocessing() -> tuple[str, str]:
+    own, _, n = cv_shares()
+    return FOUND, (
+        "The text turns and flips the photographs to 500 a class before it speaks of folds. Read "
+        f"so, {percent(own)} of the {n:,} images are tested by a network that trained on another "
+        "copy of the same photograph."
+    )
+
+
+def _no_features() -> tuple[str, str]:
+    return NOT_FOUND, "No feature is selected: the networks read pixels."
+
+
+def _liang_duplicates() -> tuple[str, str]:
+    train, test = ({row.sha256 for row in _part(split)} for split in ("TRAIN", "TEST"))
+    of = provenance.groups()
+    groups = {of[row.original] for row in _part("TRAIN")}
+    near = [row for row in _part("TEST") if of[row.original] in groups]
+    share = len(near) / len(_part("TEST"))
+    word = FOUND if near or train & test else NOT_FOUND
+    return word, (
+        f"No file is in both parts ({len(train & test)} by SHA-256). But {len(near):,} test images "
+        f"({percent(share)}) show {len({row.original for row in near})} photographs whose field, "
+        "or a part of it, was photographed again for TRAIN (page Images)."
+    )
+
+
+def _jane_duplicates() -> tuple[str, str]:
+    _, grouped, n = cv_shares()
+    counts = Counter(o.sha256 for o in provenance.originals())
+    twice = sum(count > 1 for count in counts.values())
+    return FOUND, (
+        f"Turned copies, as above; with overlapping photographs counted too, {percent(grouped)} of "
+        f"{n:,} images have a relative in training. Files that are there twice, byte for byte: "
+        f"{twice}."
+    )
+
+
+@cache
+def neighbours() -> tuple[float, float, float]:
+    """Share of consecutive labelled photographs with one label; by chance: mean, 99th percentile
+    (labels shuffled)."""
+    rows = [(int(o.file[11:16]), o.label) for o in provenance.originals() if o.label in CLASSES]
+    numbers = np.array([number for number, _ in rows])
+    labels = np.array([CLASSES.index(name) for _, name in rows])
+    next_to = np.flatnonzero(np.diff(numbers) == 1)
+    rng = generator(0, "neighbours")
+    shuffled = [rng.permutation(labels) for _ in range(SHUFFLES)]
+    by_chance = [np.mean(s[next_to] == s[next_to + 1]) for s in shuffled]
+    share = np.mean(labels[next_to] == labels[next_to + 1])
+    return float(share), float(np.mean(by_chance)), float(np.percentile(by_chance, 99))
+
+
+def _batches() -> tuple[str, str]:
+    share, chance, high = neighbours()
+    said = (
+        f"Photographs that follow each other share their class in {percent(share)} of cases; by "
+        f"chance {percent(chance)}, in 99{THIN}% of shuffles at most {percent(high)}. "
+    )
+    if share <= high:
+        return NOT_FOUND, said + "So the order of taking tells little of the class."
+    return OPEN, said + (
+        "So a class comes in runs, and stain, light or focus of a session could tell it; the "
+        "data don’t say which photographs were taken together, so how far is open."
+    )
+
+
+def _no_time() -> tuple[str, str]:
+    return NOT_FOUND, "Nothing is forecast. That neighbours in time are divided stands above."
+
+
+def _cut() -> tuple[int, int]:
+    """Overlapping pairs with one photograph in TRAIN and one in TEST; all pairs in the two."""
+    split = {o.file: o.split for o in provenance.originals()}
+    sides = [{split[p.first], split[p.second]} for p in provenance.overlaps()]
+    return sides.count({"TRAIN", "TEST"}), sum("" not in s for s in sides)
+
+
+def _liang_dependence() -> tuple[str, str]:
+    across, both = _cut()
+    test = _part("TEST")
+    return FOUND, (
+        f"{across} of {both} overlapping pairs are divided by the split. Who gave the blood isn’t "
+        "recorded, so one person may be on both sides. Within TEST, "
+        f"{len(test):,} images show {len({row.original for row in test})} photographs: they are "
+        "not that many independent cases (page Evidence)."
+    )
+
+
+def _jane_dependence() -> tuple[str, str]:
+    own, _, _ = cv_shares()
+    return FOUND, (
+        f"Folds cut through photographs ({percent(own)} of images, as above), overlapping "
+        "photographs, and persons, who aren’t recorded."
+    )
+
+
+def _balance(balanced: str) -> tuple[str, str]:
+    labels = Counter(o.label for o in provenance.originals())
+    counts = [labels[name] for name in CLASSES]
+    two = sum(n for name, n in labels.items() if "," in name)
+    shares = " / ".join(f"{100 * n / sum(counts):.0f}" for n in counts)
+    return FOUND, (
+        f"The classes are tested {balanced}; among the photographs they are {shares}{THIN}% "
+        f"(E/L/M/N). Left out: {two} photographs of two cells, {labels['BASOPHIL']} of basophils, "
+        f"{labels['']} without a label. Laboratory, stain and microscope aren’t "
+        "recorded."
+    )
+
+
+KINDS = (
+    Kind("No test set", "the numbers are of images that took part in training or choosing",
+         _liang_selection, _jane_selection),
+    Kind("Preprocessing on training and test set", "augmentation or scaling that knows both",
+         _liang_preprocessing, _jane_preprocessing),
+    Kind("Feature selection on training and test set", "features chosen with the test set",
+         _no_features, _no_features),
+    Kind("Duplicates", "the same case on both sides", _liang_duplicates, _jane_duplicates),
+    Kind("Illegitimate features", "something tells the class that a new case wouldn’t have",
+         _batches, _batches),
+    Kind("Temporal leakage", "training on what came after", _no_time, _no_time),
+    Kind("Dependence between training and test", "cases of one source on both sides",
+         _liang_dependence, _jane_dependence),
+    Kind("Sampling bias in the test set", "the test set isn’t what the method is for",
+         lambda: _balance("in equal numbers"), lambda: _balance("in equal numbers, 500 each")),
+)  # fmt: skip
+
+
+def sheet() -> Table:
+    """Eight kinds, two papers."""
+    rows = []
+    for number, kind in enumerate(KINDS, start=1):
+        row = [label(f"{number}. {kind.name}", kind.about)]
+        for evidence in (kind.liang(), kind.jane()):
+            word, said = evidence
+            row += [Td(word, kind="text", ok=OK[word]), words(said)]
+        rows.append(row)
+    above = [head("Kind of leakage", rows=2, kind="headtext")]
+    above += [head(name, span=2) for name in ("Liang 2018, fixed", "Jane 2022, cv10")]
+    below = [head("So", kind="headtext"), head("Evidence", kind="headtext")] * 2
+    return Table("leakage", "✗ found, ✓ looked for and not found.", [above, below], [("", rows)])
+
+
+def beside(collected: Collected) -> list[Table]:
+    """As-published and leak-free protocols of one setting, side by side."""
+    tables = []
+    for group in collected.groups:
+        free, metric = GROUPED.get(group.protocol, ("", ""))
+        other = collected.group(group.setting, free) if free else None
+        if other is None:
+            continue
+        table = Table(
+            f"leakfree-{group.setting.slug}-{group.protocol}",
+            f"The same networks under {group.protocol} and {free}: "
+            f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
+            f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
+            [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
+              head(group.protocol), head(free), head("Difference")]],
+            [],
+        )  # fmt: skip
+        rows = []
+        for variant in group.variants:
+            pairs = [(f, group.cells.get((f, variant)), other.cells.get((f, variant)))
+                     for f in FRAMEWORKS]  # fmt: skip
+            for f, a, b in (p for p in pairs if p[1] and p[2]):
+                values = [_value(cell, metric) for cell in (a, b)]
+                gap = None if None in values else values[1] - values[0]
+                row = [label(title(variant)), Td(NAMES[f], kind="text", colour=f)]
+                row += [_shown(*of, metric) for of in zip((a, b), values, strict=True)]
+                rows.append([*row, Td("X" if gap is None else points(gap))])
+        table.bodies.append(("", rows))
+        table.notes += stale_notes(group)
+        if rows:
+            tables.append(table)
+    return tables
+
+
+def _value(cell: Cell, metric: str) -> float | None:
+    if metric == "accuracy":
+        return cell.number("accuracy").value
+    pooled = [cell.pooled(seed) for seed in cell.seeds]
+    return None if None in pooled else sum(p[metric] for p in pooled) / len(pooled)
+
+
+def _shown(cell: Cell, value: float | None, metric: str) -> Td:
+    if metric == "accuracy":
+        return measured(cell, "accuracy")
+    return Td("X", cell.lack) if value is None else Td(percent(value))
+
+
+def page(collected: Collected) -> dict[str, Any]:
+    """What the page shows."""
+    return {"sheet": sheet(), "tables": beside(collected)}
