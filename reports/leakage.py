@@ -100,8 +100,8 @@ def cv_shares() -> tuple[float, float, int]:
         np.array([row.label for row in rows]), load_recipe("jane")["folds"].value
     )
     found = []
-    for of in ({name: name for name, _ in names}, provenance.groups()):
-        place = np.array([of[row.group] for row in rows])
+    for of in ({}, provenance.groups()):
+        place = np.array([of.get(row.group, row.group) for row in rows])
         found.append(np.mean([
             place[i] in place[folds != folds[i]] for i in range(len(rows))
         ]))  # fmt: skip

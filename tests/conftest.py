@@ -54,6 +54,18 @@ def job_of(phantom, cache, tmp_path):
     return job
 
 
+@pytest.fixture(scope="session", autouse=True)
+def few_draws():
+    """Pages are built often here: their intervals from few draws (test_intervals has them all)."""
+    from reports import collect, evidence
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collect, "DRAWS", 300)
+        patch.setattr(collect, "FEW_DRAWS", 100)
+        patch.setattr(evidence, "DRAWS", 200)
+        yield
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

@@ -6,15 +6,14 @@ from collections import Counter
 import numpy as np
 import pytest
 import synthetic
-from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
+from reading import Tables, pages, percent, scored, steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.store import Store
 from protocols import provenance
 from protocols.provenance import Overlap
 from protocols.seeds import generator
-from reports import images, leakage
+from reports import collect, images, leakage
 from reports.build import build
-from reports.collect import collect
 from reports.evidence import between, shown
 from reports.intervals import Estimate, Interval, Sample, intervals, wilson
 
@@ -48,7 +47,7 @@ def sample_of(arrays):
 def test_the_interval_is_that_of_the_stored_predictions(paper):
     out, plan = paper
     sample = sample_of(predictions(out, plan[0]))
-    found = intervals(sample, generator(0, "interval"))["accuracy"]
+    found = intervals(sample, generator(0, "interval"), collect.DRAWS)["accuracy"]
     row = Tables(pages(out)["evidence.html"]).row("Accuracy at the selected epoch", "Xception")
     n = len(sample.labels)
     assert row[3:5] == [between(shown(found)[0]), between(wilson(sample.hits, n))]
@@ -107,7 +106,7 @@ def test_a_validation_part_leaves_no_optimism_to_tell(tmp_path):
     run = synthetic.spec("torch", "xception")
     store = Store(tmp_path)
     synthetic.add(store, run, accuracy=0.75)
-    assert collect(store, [run]).slots[0].measured.selection is not None
+    assert collect.collect(store, [run]).slots[0].measured.selection is not None
     grouped = Store(tmp_path / "other")
     made_up = synthetic.spec("torch", "xception", protocol="fixed-grouped")
     recorder = synthetic.recorded(made_up)
@@ -116,7 +115,7 @@ def test_a_validation_part_leaves_no_optimism_to_tell(tmp_path):
     recorder.write(folder, synthetic.env(made_up), synthetic.timings(made_up))
     (folder / "log.txt").write_text("made up\n")
     grouped.finish(made_up, folder)
-    measured = collect(grouped, [made_up]).slots[0].measured
+    measured = collect.collect(grouped, [made_up]).slots[0].measured
     assert measured.selection is None and measured.n == len(recorder.labels) - 4
 
 
@@ -129,7 +128,10 @@ def test_leak_free_stands_beside_as_published(tmp_path):
         synthetic.add(store, spec, accuracy=accuracy)
     build(store, plan, tmp_path)
     row = Tables(pages(tmp_path)["leakage.html"]).row("The same networks", "Xception")
-    assert row[2:] == ["75.00\u202f%", "50.00\u202f%", "−25.00"]
+    both = [scored(tmp_path, spec.id)["accuracy"] for spec in plan]
+    assert both[0] > both[1]
+    assert row[2:4] == [percent(value) for value in both]
+    assert row[4] == f"−{100 * (both[0] - both[1]):.2f}"
 
 
 def test_the_sheet_has_eight_kinds_for_both_papers():
