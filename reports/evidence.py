@@ -231,7 +231,8 @@ def comparison_table(group: Group) -> Table | None:
         "Differences of accuracy on the same images, in points, with 95% intervals on new "
         f"photographs. {group.caption}",
         [[head("Comparison", kind="headtext"), head("Difference"), head("Interval"),
-          head("Bootstrap-t"), head("p"), head("p, Holm"), head("McNemar, naive"), head("Smallest to be found"),
+          head("Bootstrap-t"), head("p"), head("p, Holm"), head("McNemar, naive"),
+          head("Smallest to be found"),
           head("Equal within 1 point?", kind="headtext")]],
         [],
         [
