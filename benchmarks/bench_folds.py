@@ -32,7 +32,7 @@ def made_up(scale: Scale, folds: int) -> tuple[Pool, list[np.ndarray]]:
         ids=[str(i) for i in range(n)],
         labels=rng.integers(len(CLASSES), size=n),
         train=[np.flatnonzero(fold != k) for k in range(folds)],
-        test=[np.flatnonzero(fold == k) for k in range(folds)],
+        evaluated=[np.flatnonzero(fold == k) for k in range(folds)],
     )
     channels = CHANNELS["xception"]
     shape = n, channels, -(-scale.height // 32), -(-scale.width // 32)

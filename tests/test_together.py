@@ -70,7 +70,7 @@ def pool_of(runs):
         ids=[str(i) for i in range(N)],
         labels=labels,
         train=[np.flatnonzero(folds != run.fold) for run in runs],
-        test=[np.flatnonzero(folds == run.fold) for run in runs],
+        evaluated=[np.flatnonzero(folds == run.fold) for run in runs],
     )
 
 
