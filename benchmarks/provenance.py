@@ -55,15 +55,15 @@ def _prepare(folder: Path) -> None:
 
 
 def _match(paths: list[Path], part: Path) -> None:
-    """Writes [[original, score, second, score], ...] of the images at `paths`."""
+    """Writes the best fit and the second's name and score of the images at `paths`."""
     fits = [_index.match(_read(path))[:2] for path in paths]
-    write_whole(part, json.dumps([[*best, *second] for best, second in fits]).encode())
+    write_whole(part, json.dumps([[*best, *second[:2]] for best, second in fits]).encode())
 
 
 def match_all(
     images: list[Path], folder: Path, cache: Path, jobs: int, progress: Progress
-) -> Iterator[tuple[str, int, str, int]]:
-    """Best and second photograph of each image, with their scores; from `cache` what is there."""
+) -> Iterator[tuple]:
+    """The columns of `Shown` from `original` on, of each image; from `cache` what is there."""
     cuts = [images[i : i + PART] for i in range(0, len(images), PART)]
     parts = [cache / f"part-{number:03}.json" for number in range(len(cuts))]
     todo = [(cut, part) for cut, part in zip(cuts, parts, strict=True) if not part.is_file()]
@@ -172,7 +172,8 @@ def run(source: dataset.Source, out: Path, cache: Path, jobs: int, record: bool)
     names = {name for pair in found[2].found for name in pair[:2]}
     console.say(f"{len(found[2].found)} pairs of photographs overlap, {len(names)} photographs")
     lines = [] if record else compare(folder)
-    console.say("\n".join(lines) if lines else "the recorded tables say the same")
+    if not record:
+        console.say("\n".join(lines) or "the recorded tables say the same")
     console.say(f"{duration(time.monotonic() - begun)}: {folder}")
     return 1 if lines or not all(check.ok for check in checks) else 0
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-MATCHING_VERSION = 1  # raised whenever the same pixels would give another score
+MATCHING_VERSION = 2  # raised whenever the same pixels would give another score
 WIDTH, HEIGHT = 320, 240
 FEATURES, CONTRAST = 400, 0.01  # the strongest features of an image; smears are pale
 NEIGHBOURS, CHECKS, TREES = 8, 48, 4
@@ -23,10 +23,18 @@ FLANN_KDTREE = 1  # OpenCV's name for it is not exported
 
 
 class Fit(NamedTuple):
-    """`score`: features that agree with one affine map from the photograph to the image."""
+    """`score`: features that agree with one affine map from the photograph to the image.
+
+    The map's linear part: whether it mirrors, by how many degrees it turns (its rotation, of the
+    mirrored photograph if it mirrors), and the ratio of its singular values, 1 for a pure turn.
+    All 0, 0 and 1 without a map.
+    """
 
     original: str
     score: int
+    mirrored: int = 0
+    angle: float = 0.0
+    stretch: float = 1.0
 
 
 def _features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,15 +79,17 @@ class Index:
         """The photographs that fit a uint8 RGB (h, w, 3) image best, best first, at least two."""
         places, descriptors = _features(grey(image))
         pairs = self._pairs(descriptors)
-        best: dict[int, int] = {}
+        best: dict[int, Fit] = {}
         for view in sorted(pairs, key=lambda v: -len(pairs[v]))[:TRIED]:
-            score = self._agree(places, np.array(pairs[view]))
-            best[view // 2] = max(score, best.get(view // 2, 0))
+            index, mirrored = divmod(view, 2)
+            fit = self._fit(self.names[index], places, np.array(pairs[view]), mirrored)
+            if index not in best or fit.score > best[index].score:
+                best[index] = fit
         spare = (i for i in range(len(self.names)) if i not in best)
         while len(best) < 2:
-            best[next(spare)] = 0
-        order = sorted(best.items(), key=lambda item: (-item[1], item[0]))
-        return [Fit(self.names[index], score) for index, score in order]
+            index = next(spare)
+            best[index] = Fit(self.names[index], 0)
+        return [fit for _, fit in sorted(best.items(), key=lambda item: (-item[1].score, item[0]))]
 
     def _pairs(self, descriptors: np.ndarray) -> dict[int, list[tuple[int, int]]]:
         """View -> (feature of the image, feature of the index) that pass the ratio test."""
@@ -93,11 +103,17 @@ class Index:
                 pairs.setdefault(view, []).append((near[0].queryIdx, near[0].trainIdx))
         return pairs
 
-    def _agree(self, places: np.ndarray, pairs: np.ndarray) -> int:
+    def _fit(self, name: str, places: np.ndarray, pairs: np.ndarray, mirrored: int) -> Fit:
         if len(pairs) < 4:  # three points always agree
-            return 0
+            return Fit(name, 0)
         cv2.setRNGSeed(0)
-        _, inliers = cv2.estimateAffine2D(
+        found, inliers = cv2.estimateAffine2D(
             self._places[pairs[:, 1]], places[pairs[:, 0]], ransacReprojThreshold=REACH
         )
-        return int(inliers.sum()) if inliers is not None else 0
+        if found is None:
+            return Fit(name, 0)
+        left, (large, small), right = np.linalg.svd(found[:, :2])
+        turn = left @ right  # of the polar decomposition
+        angle = float(np.degrees(np.arctan2(turn[1, 0], turn[0, 0])))
+        stretch = float(large / max(small, 1e-6))
+        return Fit(name, int(inliers.sum()), mirrored, round(angle, 1), round(stretch, 4))

@@ -27,7 +27,9 @@ LEAST_SCORE = 20  # features; fewer, or a runner-up with half as many, make a ma
 
 
 class Shown(NamedTuple):
-    """An image of the set and the photograph it shows; scores count agreeing features."""
+    """An image of the set and the photograph it shows; scores count agreeing features. How it
+    shows it: `mirrored` 1 or 0, then turned by `angle` degrees, and drawn out by `stretch` along
+    one direction (ratio of the affine map's singular values)."""
 
     file: str  # below images/
     sha256: str
@@ -35,6 +37,9 @@ class Shown(NamedTuple):
     class_name: str
     original: str
     score: int
+    mirrored: int
+    angle: float
+    stretch: float
     second: str
     second_score: int
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from protocols import provenance
 from protocols.classes import CLASSES
 from protocols.recipes import load_recipe
 from reports import arithmetic
 from reports.finding import (
     NOT_ATTAINABLE,
-    NOT_CHECKED,
     Claims,
     Finding,
     Side,
@@ -156,11 +156,33 @@ def order(claims: Claims) -> Iterator[Finding]:
         "is one of its parts.",
         judged(both.value > single.value),
     )  # fmt: skip
-    words = claims["liang.text.rotation"]
+
+
+def augmentation(claims: Claims) -> Iterator[Finding]:
+    """How the files show their photographs, by the recorded maps, against the text."""
+    said = claims["liang.text.rotation"]
+    train, plain = (
+        [row for row in provenance.shown() if row.split == split]
+        for split in ("TRAIN", "TEST_SIMPLE")
+    )
+    mirrored = sum(row.mirrored for row in train) / len(train)
+    drawn = sorted(row.stretch for row in train)
+    least = max(row.stretch for row in plain)  # of images that weren't altered: the fit's noise
+    turns = sorted(min(abs(row.angle), 180 - abs(row.angle)) for row in train)
+    beyond = sum(stretch > least for stretch in drawn) / len(drawn)
+    holds = mirrored == 0 and beyond < 0.01
     yield Finding(
-        "Do the files show rotations only?", (words.id,), (side(words),),
-        "Not a matter of arithmetic: the pixels have to be traced to their originals.", NOT_CHECKED,
+        "Do the files show rotations only?", (said.id,),
+        (side(said), Side("the files", "the affine map from each photograph to its images (page "
+                                       "Images)")),
+        f"Of {len(train):,} training images {percent(mirrored, 1)} are mirrored, and "
+        f"{percent(beyond, 1)} are drawn out along one direction, by {drawn[len(drawn) // 2]:.2f} "
+        f"in the median; the {len(plain)} that weren’t augmented by {least:.3f} at most. Half are "
+        f"turned by more than {turns[len(turns) // 2]:.0f}°, one in a hundred by more than "
+        f"{turns[99 * len(turns) // 100]:.0f}°, upside down counted as not turned. A shear and "
+        "flips, not rotations alone.",
+        judged(holds),
     )  # fmt: skip
 
 
-AUDITS = (table_1_as_a_whole, sums_of_counts, selection, loss_floor, speed, order)
+AUDITS = (table_1_as_a_whole, sums_of_counts, selection, loss_floor, speed, order, augmentation)
