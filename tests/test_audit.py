@@ -114,6 +114,7 @@ def test_what_the_papers_get_wrong(changed):
         ("Is the chosen network one of Table III?", "jane.t2.cnn_lstm.accuracy"),
         ("Is the chosen network one of Table III?", "jane.t2.cnn_gru.accuracy"),
         ("Is CNN-LSTM the better in Table III?", "jane.rank.best"),
+        ("Do the files show rotations only?", "liang.text.rotation"),
         ("Has Liang five models?", "jane.text.five"),
         ("Are there four classifiers?", "jane.text.four"),
         ("Are there 410 labelled pictures of the four types?", "jane.text.410"),

@@ -182,6 +182,19 @@ def test_every_overlap_stands_on_the_page_with_its_place_and_focus(tmp_path):
     assert f"{images.short(b)} is out of focus" in said and "shift −3, +4 pixels" in said
 
 
+def test_maps_are_summed_up_by_part(monkeypatch):
+    row = provenance.shown()[0]
+    angles = [(0, 3.0, 1.0), (1, -176.0, 1.2), (1, 8.0, 1.1)]
+    rows = [
+        row._replace(split=split, mirrored=m, angle=a, stretch=s)
+        for split in ("TRAIN", "TEST", "TEST_SIMPLE")
+        for m, a, s in angles
+    ]
+    monkeypatch.setattr(images.provenance, "shown", lambda: rows)
+    found = [[cell.text for cell in line] for line in images._maps().bodies[0][1]]
+    assert found[0] == ["TRAIN", "66.7\u202f%", "4.0", "8.0", "1.100", "1.200"]
+
+
 def test_pictures_stand_on_the_page_where_they_are_drawn(paper, tmp_path):
     out, _ = paper
     assert "<img" not in pages(out)["images.html"]
