@@ -163,8 +163,8 @@ def page(out: Path) -> dict[str, object]:
         f"reaches {search['bound']:.2f} (highest: {search['next_best']:.2f}), and where one "
         f"photograph is mirrored, so that only chance is left, none does (highest: "
         f"{search['chance']:.2f}; pairs found so: {search['found_by_chance']}). For smaller parts "
-        f"features must agree as well. {_unlike()} pairs have two labels: another white cell of the "
-        "field, or the same one named twice, which the eye must say.",
+        f"features must agree as well. {_unlike()} pairs have two labels: another white cell of "
+        "the field, or the same one named twice, which the eye must say.",
         "found": found,
         "pictured": any(pair.picture for some in found.values() for pair in some),
         "command": COMMAND,
