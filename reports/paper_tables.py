@@ -57,6 +57,12 @@ def claim_heads(first: str, unit: str) -> list[list[Td]]:
     return [above + framework_heads(span=3), below + below]
 
 
+NEW_CELLS = (
+    "New cells: 95% interval on photographs other than those tested (page Evidence); it says "
+    "nothing of whether the claim reproduces."
+)
+
+
 def rests_on(group: Group) -> list[str]:
     """A note: what stands behind the numbers of each cell, said once where all are alike."""
     kinds: dict[str, list[str]] = {}
@@ -81,7 +87,7 @@ def liang_table1(collected: Collected, group: Group) -> Table:
         for claim in claims_where("liang", "Table 1")
     ]
     table.bodies.append(("", rows))
-    table.notes += rests_on(group) + stale_notes(group)
+    table.notes += [*rests_on(group), NEW_CELLS, *stale_notes(group)]
     return table
 
 
@@ -179,7 +185,7 @@ def jane_table2(collected: Collected, group: Group) -> Table:
         [],
     )
     table.bodies += _by_variant(table, collected, group, "Table II")
-    table.notes += rests_on(group) + stale_notes(group)
+    table.notes += [*rests_on(group), NEW_CELLS, *stale_notes(group)]
     return table
 
 
@@ -193,7 +199,7 @@ def jane_table3(collected: Collected, group: Group) -> Table:
         [],
     )
     table.bodies += _by_variant(table, collected, group, "Table III")
-    table.notes += epochs_note(group) + rests_on(group) + stale_notes(group)
+    table.notes += [*epochs_note(group), *rests_on(group), NEW_CELLS, *stale_notes(group)]
     return table
 
 
