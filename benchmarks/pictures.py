@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from protocols import dataset, provenance
-from protocols.errors import RequestError
 from protocols.files import in_order, write_whole
 from protocols.provenance import Overlap
 
@@ -43,26 +42,33 @@ def _cut(pair: Overlap, images: dict[str, np.ndarray]) -> Image.Image:
     return strip(first[provenance.moved(part, pair.dx, pair.dy)], second[part])
 
 
+def _names() -> set[str]:
+    return {name for pair in provenance.overlaps() for name in pair[:2]}
+
+
+def _read(path: Path) -> np.ndarray | None:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except OSError:
+        return None
+
+
 def write(source: dataset.Source, out: Path) -> None:
     """Writes `out/overlap-pictures.json`: "first second" -> a JPEG as a data address.
 
-    About a second; nothing where it is there, or where the images are a phantom's.
+    About a second; nothing where it is there, or where the images are a phantom's. Left out: pairs
+    of photographs that aren't at hand (a download has the labelled ones only).
     """
     if source.kind != "real" or (out / NAME).is_file():
         return
-    pairs = provenance.overlaps()
-    names = sorted({name for pair in pairs for name in pair[:2]})
-
-    def read(name: str) -> np.ndarray:
-        with Image.open(source.path(dataset.ORIGINALS + name)) as image:
-            return np.asarray(image.convert("RGB"))
-
-    try:
-        images = dict(zip(names, in_order(read, names), strict=True))
-    except OSError as error:
-        raise RequestError(f"A photograph can't be read ({error}): give the whole set.") from error
+    place = {name: source.path(dataset.ORIGINALS + name) for name in _names()}
+    there = sorted(name for name, path in place.items() if path.is_file())
+    images = dict(zip(there, in_order(lambda name: _read(place[name]), there), strict=True))
     pictures = {}
-    for pair in pairs:
+    for pair in provenance.overlaps():
+        if images.get(pair.first) is None or images.get(pair.second) is None:
+            continue
         data = io.BytesIO()
         _cut(pair, images).save(data, "JPEG", quality=80)
         code = base64.b64encode(data.getvalue()).decode()

@@ -6,10 +6,13 @@ from collections import Counter
 import numpy as np
 import pytest
 import synthetic
+from PIL import Image
 from reading import Tables, pages, percent, scored, steady_sources  # noqa: F401 (used by itself)
 
+from benchmarks import pictures as picture
 from benchmarks.store import Store
 from protocols import provenance
+from protocols.dataset import Source
 from protocols.provenance import Overlap
 from protocols.seeds import generator
 from reports import collect, images, leakage
@@ -203,3 +206,19 @@ def test_pictures_stand_on_the_page_where_they_are_drawn(paper, tmp_path):
     (tmp_path / images.PICTURES).write_text(json.dumps({name: "data:image/jpeg;base64,xyz"}))
     shown_ = [p for some in images.pairs(tmp_path).values() for p in some if p.picture]
     assert [p.picture for p in shown_] == ["data:image/jpeg;base64,xyz"]
+
+
+def test_pictures_are_drawn_of_the_photographs_at_hand(tmp_path):
+    """A download has the labelled photographs only, and one may be damaged."""
+    (tmp_path / "Original_Images").mkdir()
+    first, *others = provenance.overlaps()
+    damaged = next(pair for pair in others if not {*first[:2]} & {*pair[:2]})
+    for name in {*first[:2], *damaged[:2]}:
+        Image.new("RGB", (640, 480), "pink").save(tmp_path / "Original_Images" / name)
+    (tmp_path / "Original_Images" / damaged.second).write_bytes(b"no image")
+    picture.write(Source("phantom", tmp_path), tmp_path)
+    assert not (tmp_path / picture.NAME).exists()
+    picture.write(Source("real", tmp_path), tmp_path)
+    found = json.loads((tmp_path / picture.NAME).read_text())
+    assert list(found) == [f"{first.first} {first.second}"]
+    assert all(text.startswith("data:image/jpeg;base64,") for text in found.values())
