@@ -110,7 +110,7 @@ class Cell:
         """Every test image of all seeds and folds, by photograph; None unless all are whole."""
         if self.lack or not all(at in s.measured.probabilities for s in self.slots):
             return None
-        parts = [s.measured for s in self.slots]
+        parts = [slot.measured for seed in self.seeds for slot in self.of_seed(seed)]
         return Sample.of(
             np.concatenate([p.labels for p in parts]),
             np.concatenate([p.probabilities[at] for p in parts]),

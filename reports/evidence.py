@@ -19,6 +19,7 @@ from protocols.variants import load_variants
 from reports.collect import Cell, Collected, Group
 from reports.comparisons import (
     Difference,
+    check_paired,
     compare,
     equivalence,
     holm,
@@ -198,9 +199,13 @@ def _contests(group: Group) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=512)
 def _compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] | None:
-    """Accuracy of a less that of b on the same images; None where one isn't whole."""
+    """Accuracy of a less that of b; None where one isn't whole, or they tested other images."""
     one, other = (c.sample() if c else None for c in (a, b))
-    if one is None or other is None or len(one.labels) != len(other.labels):
+    if one is None or other is None:
+        return None
+    try:
+        check_paired(one, other)
+    except ValueError:
         return None
     rng = generator(0, "comparison")
     found = compare(one, other, rng, draws=DRAWS, names=("accuracy",))["accuracy"]

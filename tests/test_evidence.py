@@ -105,6 +105,21 @@ def test_comparisons_pair_the_twins_and_the_claimed_contests(paper):
     assert row[1] == "−2.01"
 
 
+def test_networks_tested_on_other_images_are_not_compared(tmp_path):
+    specs = [synthetic.spec(f, "xception", profile="paper", kind="real", weights="imagenet",
+                            seed=seed) for f, seed in (("keras", 0), ("torch", 0))]  # fmt: skip
+    store = Store(tmp_path)
+    synthetic.add(store, specs[0], epochs=2)
+    recorder = synthetic.recorded(specs[1], epochs=2)
+    recorder.ids = recorder.ids[::-1]
+    folder = store.begin(specs[1])
+    recorder.write(folder, synthetic.env(specs[1]), synthetic.timings(specs[1]))
+    (folder / "log.txt").write_text("made up\n")
+    store.finish(specs[1], folder)
+    build(store, specs, tmp_path)
+    assert "Differences of accuracy" not in pages(tmp_path)["evidence.html"]
+
+
 def test_a_validation_part_leaves_no_optimism_to_tell(tmp_path):
     run = synthetic.spec("torch", "xception")
     store = Store(tmp_path)
