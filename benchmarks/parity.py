@@ -2,8 +2,8 @@
 
 python -m benchmarks.parity --json parity.json [--variant xception ...] [--data DIR|phantom]
 
-Two networks at a time, each in a process with both frameworks. Exit codes: 0 every rung holds,
-1 one is broken, 2 the request is wrong.
+Two networks at a time if the memory allows it, each in a process of its own with both frameworks.
+Exit codes: 0 every rung holds, 1 one is broken or a process died, 2 the request is wrong.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -30,13 +31,15 @@ from protocols.arrays import fixed_arrays, fixed_rows
 from protocols.classes import CLASSES
 from protocols.errors import RequestError
 from protocols.files import default_cache, write_whole
-from protocols.hardware import cores, cpu_name
+from protocols.hardware import cores, cpu_name, free_memory
 from protocols.images import SetRequest
 from protocols.parity import RUNGS, SIZES, Result
 from protocols.pool import Pool
 from protocols.variants import load_variants
 
-JOBS = 2  # networks at a time; each takes 4 GB of memory
+JOBS = 2  # networks at a time
+MEMORY = 6 << 30  # bytes that one network takes at most (measured: 5.4 GB)
+DIED = f"each takes up to {MEMORY >> 30} GiB; fewer at a time: python -m benchmarks.parity --jobs 1"
 ROOT = Path(__file__).parent.parent
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
@@ -127,7 +130,10 @@ def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result
     with tempfile.TemporaryDirectory() as temporary:
         for backend, work, names in (("tensorflow", _climb, longest), ("jax", _on_jax, variants)):
             context = get_context("spawn")
-            with ProcessPoolExecutor(jobs, context, _prepare, (backend,)) as processes:
+            tasks = 1 if backend == "tensorflow" else None  # it keeps what it compiled
+            with ProcessPoolExecutor(
+                jobs, context, _prepare, (backend,), max_tasks_per_child=tasks
+            ) as processes:
                 waiting = [processes.submit(work, v, pools, Path(temporary)) for v in names]
                 for done in as_completed(waiting):
                     found, seen = done.result()
@@ -138,13 +144,18 @@ def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result
     return results, versions
 
 
+def jobs_for(memory: int, cores: int) -> int:
+    """Networks at a time, given the free bytes (0: unknown) and the cores."""
+    return min(JOBS, cores, max(1, memory // MEMORY) if memory else JOBS)
+
+
 def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
     parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])
     parser.add_argument("--data", default="", metavar="DIR|phantom|auto")
-    parser.add_argument("--jobs", type=int, default=min(JOBS, cores()), metavar="N")
+    parser.add_argument("--jobs", type=int, default=jobs_for(free_memory(), cores()), metavar="N")
     asked = parser.parse_args()
     begun = time.monotonic()
     try:
@@ -152,7 +163,11 @@ def main() -> int:
     except RequestError as error:
         print(error, file=sys.stderr)
         return 2
-    results, versions = climb_all(asked.variant or list(load_variants()), pools, asked.jobs)
+    try:
+        results, versions = climb_all(asked.variant or list(load_variants()), pools, asked.jobs)
+    except BrokenProcessPool:
+        print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
+        return 1
     seconds = time.monotonic() - begun
     found = parity.report(results, cpu_name(), versions, seconds) | {"images": kind}
     write_whole(asked.json, json.dumps(found, indent=1).encode())

@@ -77,6 +77,15 @@ def repeatable(deterministic: bool, device: str) -> str:
     return "not bit for bit: convolutions and sums on the GPU may take another order each time"
 
 
+def free_memory() -> int:
+    """Bytes of host memory that new processes could take (Linux); 0 if unknown."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvail"))
+    except (OSError, StopIteration):
+        return 0
+
+
 def reset_peak_memory() -> None:
     """Starts the host's peak memory anew (Linux; elsewhere it stays that of the process)."""
     try:

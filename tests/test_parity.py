@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch import nn
 import impl_keras.train
 import impl_torch.train
 from benchmarks import ladder
-from benchmarks.parity import ROOT, start
+from benchmarks import parity as climber
+from benchmarks.parity import MEMORY, ROOT, jobs_for, start
 from impl_torch import bridge
 from impl_torch.backbones import SamePadMaxPool
 from impl_torch.models import LastStates
@@ -94,6 +96,7 @@ def climbed(tmp_path_factory):
     """parity.json of all networks, by (rung, variant)."""
     out = tmp_path_factory.mktemp("parity")
     code = start(out)
+    assert (out / "parity.json").exists(), f"the climb ended with {code}"
     found = json.loads((out / "parity.json").read_text())
     assert code == (0 if all(r["ok"] for r in found["results"]) else 1)
     return {(r["rung"], r["variant"]): r for r in found["results"]}
@@ -107,6 +110,23 @@ def test_every_rung_holds(climbed, rung, variant):
         assert (rung, variant) not in climbed
         return
     assert climbed[rung, variant]["ok"], climbed[rung, variant]
+
+
+def test_as_many_networks_at_a_time_as_the_memory_bears():
+    assert [jobs_for(n * MEMORY, 8) for n in (0, 0.5, 1, 1.9, 2, 9)] == [2, 1, 1, 1, 2, 2]
+    assert jobs_for(9 * MEMORY, 1) == 1
+
+
+def test_a_process_that_dies_ends_the_climb_with_a_sentence(monkeypatch, capsys, tmp_path):
+    def died(*_):
+        raise BrokenProcessPool
+
+    monkeypatch.setattr(climber, "climb_all", died)
+    argv = ["parity", "--json", str(tmp_path / "parity.json"), "--data", "phantom"]
+    monkeypatch.setattr(sys, "argv", argv)
+    assert climber.main() == 1
+    assert "died: memory?" in (said := capsys.readouterr().err) and "--jobs 1" in said
+    assert not (tmp_path / "parity.json").exists()
 
 
 def test_an_unknown_network_is_refused():

@@ -257,6 +257,13 @@ def test_dropout_is_drawn_by_seed_fold_and_epoch():
     assert again.mean() == pytest.approx(0.7, abs=0.01)
 
 
+def test_free_memory_is_less_by_what_is_held():
+    before = hardware.free_memory()
+    big = np.ones(100_000_000)  # 800 MB
+    assert before - hardware.free_memory() > 400e6
+    assert len(big)
+
+
 def test_peak_memory_begins_anew():
     """Linux gives the peak back; what is held stays."""
     big = np.ones(50_000_000)  # 400 MB
