@@ -35,6 +35,7 @@ def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
         init=args.init,
         precision=args.precision,
         deterministic=args.deterministic,
+        changes=tuple(args.changes),
     )
 
 

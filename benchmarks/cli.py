@@ -75,6 +75,8 @@ def _what(group: argparse._ArgumentGroup) -> None:
     )
     add("--precision", default="float32", metavar="NAME",
         help="float32 (default), tf32 (GPU only) or bfloat16, alike in both twins")  # fmt: skip
+    add("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE",
+        help="change assumed values: a sensitivity run, never in the papers' tables")  # fmt: skip
     add("--deterministic", action="store_true", help="the same bits every time; slower")
 
 

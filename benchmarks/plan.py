@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+from benchmarks import changes
 from protocols import images, pretrained, provenance
 from protocols.errors import RequestError
 from protocols.images import SetRequest
@@ -45,6 +46,7 @@ class Selection:
     init: str = "own"
     precision: str = "float32"
     deterministic: bool = False
+    changes: tuple[str, ...] = ()  # "key=value" of --set: sensitivity runs
 
 
 def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
@@ -157,13 +159,15 @@ def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
 def make_plan(
     selection: Selection, kind: str, devices: dict[str, Device], cores: int
 ) -> list[RunSpec]:
-    """Every run asked for: training first, then one latency run a variant and framework.
+    """Every run asked for: training first, then one latency run a variant and framework (none
+    where a value is changed).
 
     `kind` is "real" or "phantom". Training takes half of the cores, so that two workers fill the
     machine; latency, alone, takes all. Raises RequestError.
     """
     profile = chosen_profile(selection.profile)
     variants = chosen_variants(selection)
+    changed = changes.read(list(selection.changes), variants)
     _one_of(selection.init, INITS, "initialisation", "--init")
     if selection.protocol:
         _one_of(selection.protocol, PROTOCOLS, "protocol", "--protocol")
@@ -177,7 +181,7 @@ def make_plan(
     }
     training, latency = [], []
     for variant in variants:
-        recipe = _recipe(variant, profile)
+        recipe = _recipe(variant, profile) | changed
         protocol = selection.protocol or variant.published_protocol
         for framework in selection.frameworks:
             device = devices[framework]
@@ -220,7 +224,7 @@ def make_plan(
                     **own,
                 )
             )
-    return training + latency
+    return training + ([] if changed else latency)
 
 
 def together(specs: list[RunSpec]) -> list[list[RunSpec]]:

@@ -1,0 +1,65 @@
+"""--set key=value: sensitivity runs, which change one assumed value of a recipe."""
+
+import math
+from typing import Any
+
+from protocols.errors import RequestError
+from protocols.recipes import load_recipe
+from protocols.variants import Variant
+
+# Numbers that both twins read from the run's recipe; the other assumed values are readings that
+# the code has in one form only.
+SETTABLE = {
+    "liang": (
+        "batch_size", "label_smoothing", "phase1_rate", "rmsprop_rho", "adam_beta1", "adam_beta2",
+        "epsilon", "calibration_images", "grey_pooling", "lstm_units", "projection_units",
+    ),
+    "jane": ("adam_beta1", "adam_beta2", "epsilon", "l2", "map_channels"),
+}  # fmt: skip
+BELOW_ONE = ("label_smoothing", "rmsprop_rho", "adam_beta1", "adam_beta2")
+
+
+def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
+    """The changed values. Raises RequestError unless every variant has each as an assumed one."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or key in found:
+            raise RequestError(f"--set takes key=value, each key once, not {text!r}")
+        for paper in sorted({v.paper for v in variants}):
+            found[key] = _value(paper, key, value)
+    _sizes(found, variants)
+    return found
+
+
+def _value(paper: str, key: str, text: str) -> int | float:
+    recipe = load_recipe(paper)
+    if key not in SETTABLE[paper]:
+        known = ", ".join(SETTABLE[paper])
+        raise RequestError(
+            f"{key} can't be set for the networks of {paper}: --set takes {known}; --suite and "
+            "--variant choose whose networks run"
+        )
+    default = recipe[key].value
+    whole = isinstance(default, int)
+    try:
+        value = int(text) if whole else float(text)
+    except ValueError:
+        value = math.nan
+    least = 1 if whole else 0
+    if not (math.isfinite(value) and value >= least) or (key in BELOW_ONE and value >= 1):
+        kind = "a whole number from 1 on" if whole else "a number from 0 on"
+        kind += ", below 1" if key in BELOW_ONE else ""
+        raise RequestError(f"--set {key}= takes {kind}, not {text!r}")
+    return value
+
+
+def _sizes(changes: dict[str, Any], variants: list[Variant]) -> None:
+    """The element-wise product needs equal sizes on both sides."""
+    recipe = {k: v.value for k, v in load_recipe("liang").items()} | changes
+    rows = any(v.sequence == "rows" for v in variants)
+    if rows and recipe["projection_units"] != 2 * recipe["lstm_units"]:
+        raise RequestError(
+            "projection_units must be twice lstm_units where an LSTM reads the rows (the product "
+            "of the two branches); give --set for both"
+        )

@@ -1,0 +1,26 @@
+"""The command line that makes a stored run again."""
+
+from protocols.spec import RunSpec
+from reports.groups import changed
+
+
+def command(spec: RunSpec) -> str:
+    """What to type, on the same kind of device, for the run of `spec` (a latency run comes with
+    the training run of its network). Threads and the GPU's name are the machine's own."""
+    words = []
+    if spec.backend == "jax":
+        words.append("KERAS_BACKEND=jax")
+    words += ["python runner.py", f"--framework {spec.framework}", f"--variant {spec.variant}"]
+    words.append(f"--profile {spec.profile}")
+    if spec.stage == "train":
+        words += [f"--protocol {spec.protocol}", f"--seeds {spec.seed}"]
+        words += [] if spec.fold is None else [f"--folds {spec.fold}"]
+    words.append(f"--weights {spec.weights['source']}")
+    words += ["--data phantom"] if spec.data["kind"] == "phantom" else []
+    words += ["--init shared"] if spec.init == "shared" else []
+    words += [f"--precision {spec.precision}"] if spec.precision != "float32" else []
+    words += ["--deterministic"] if spec.deterministic else []
+    if changes := changed(spec):
+        words.append("--set " + " ".join(f"{k}={v}" for k, v in changes.items()))
+    words.append("--gpu none" if spec.device == "cpu" else "--gpu 0")
+    return " ".join(words)
