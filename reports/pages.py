@@ -10,6 +10,7 @@ from reports import (
     agreement,
     audit,
     environment,
+    errors,
     evidence,
     images,
     leakage,
@@ -29,6 +30,7 @@ from reports.tables import NAMES, Table
 from reports.verdicts import MIN_SEEDS, WIDEST
 
 AUDIT_PAGE, EVIDENCE_PAGE = "audit.html", "evidence.html"
+ERRORS_PAGE = "errors.html"
 IMAGES_PAGE, LEAKAGE_PAGE = "images.html", "leakage.html"
 CONTROL_PAGE, PARITY_PAGE = "control.html", "parity.html"
 PAGES = (
@@ -36,6 +38,7 @@ PAGES = (
     ("liang.html", "Liang 2018"),
     ("jane.html", "Jane 2022"),
     (EVIDENCE_PAGE, "Evidence"),
+    (ERRORS_PAGE, "Errors"),
     (LEAKAGE_PAGE, "Leakage"),
     (AUDIT_PAGE, "Arithmetic"),
     (IMAGES_PAGE, "Images"),
@@ -107,6 +110,7 @@ def render(
     files[EVIDENCE_PAGE] = page(
         "evidence.html.j2", EVIDENCE_PAGE, shown, **evidence.page(collected)
     )
+    files[ERRORS_PAGE] = page("errors.html.j2", ERRORS_PAGE, shown, **errors.page(collected))
     files[LEAKAGE_PAGE] = page("leakage.html.j2", LEAKAGE_PAGE, shown, **leakage.page(collected))
     files[AUDIT_PAGE] = page("audit.html.j2", AUDIT_PAGE, [], **audit.page())
     files[IMAGES_PAGE] = page("images.html.j2", IMAGES_PAGE, [], **images.page(out))

@@ -11,8 +11,10 @@ from reports.collect import Cell, Group
 from reports.groups import scrub
 from reports.slots import Slot
 from reports.tables import (
+    MISSING,
     NAMES,
     STALE,
+    THIN,
     Table,
     Td,
     head,
@@ -125,7 +127,7 @@ def _confusion(cell: Cell, seed: int, there: list[Slot]) -> Table:
     pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
     names = [name.capitalize() for name in CLASSES]
     rows = [
-        [label(names[i]), *(Td(f"{int(v):,}") for v in row), Td(f"{int(row.sum()):,}")]
+        [label(names[i]), *(_rate(v, row.sum()) for v in row), Td(f"{int(row.sum()):,}")]
         for i, row in enumerate(matrix)
     ]
     foot = [label("All"), *(Td(f"{int(v):,}") for v in matrix.sum(axis=0))]
@@ -133,10 +135,15 @@ def _confusion(cell: Cell, seed: int, there: list[Slot]) -> Table:
     return Table(
         f"confusion-{cell.framework}-{cell.variant}-{seed}",
         f"Confusion matrix at the selected epoch, images{pooled}: rows are the true classes, "
-        "columns the predicted ones.",
+        "columns the predicted ones. Below each count: its share of the true class.",
         [[head("", kind="headtext"), *(head(n) for n in names), head("All")]],
         [("", rows)],
     )
+
+
+def _rate(count: int, of: int) -> Td:
+    share = f"{100 * count / of:.1f}{THIN}%" if of else MISSING
+    return Td(f"{int(count):,}", share)
 
 
 def _folds(cell: Cell, slots: list[Slot]) -> Table:

@@ -48,7 +48,11 @@ _RC = {
 
 
 def draw(
-    height: float, columns: int, left: float = 0.62, top: float = 0.28
+    height: float,
+    columns: int,
+    left: float = 0.62,
+    top: float = 0.28,
+    widths: list[float] | None = None,
 ) -> tuple["Figure", list["Axes"]]:
     """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again)."""
     import matplotlib  # noqa: PLC0415 (slow import)
@@ -56,7 +60,7 @@ def draw(
 
     matplotlib.rcParams.update(_RC)
     figure = Figure(figsize=(WIDTH, height))
-    axes = figure.subplots(1, columns, squeeze=False)[0]
+    axes = figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
     figure.subplots_adjust(
         left=left / WIDTH, right=1 - 0.1 / WIDTH, top=1 - top / height, bottom=0.72 / height,
         wspace=0.24,

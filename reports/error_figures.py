@@ -1,0 +1,70 @@
+"""Reliability diagrams, and accuracy photograph by photograph."""
+
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from reports.calibration import BINS, Reliability
+from reports.figures import MARKERS, NAMES, STYLES
+from reports.svg import AXIS, COLOURS, PAPER, draw, legend, to_svg
+
+NARROWEST = 0.3  # panel, of the widest one's width
+
+
+def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Markup:
+    """Accuracy over confidence, bin by bin, and the share of images in each bin."""
+    figure, (left, right) = draw(2.6, 2, top=0.28)
+    left.plot([0, 1], [0, 1], color=AXIS, linewidth=0.8, linestyle=":")
+    for framework, one in curves.items():
+        there = one.images > 0
+        look: dict[str, Any] = {
+            "color": COLOURS[framework],
+            "linestyle": STYLES[framework],
+            "marker": MARKERS[framework],
+            "markersize": 4,
+            "markerfacecolor": COLOURS[framework] if framework == "keras" else PAPER,
+        }
+        text = f"{NAMES[framework]}, calibration error {one.error:.3f}"
+        left.plot(one.confidence[there], one.accuracy[there], label=text, **look)
+        middle = (np.arange(BINS) + 0.5) / BINS
+        right.plot(middle, 100 * one.images / one.images.sum(), **look)
+    for ax in (left, right):
+        ax.set_xlim(0, 1.02)
+        ax.set_xlabel("probability of the predicted class")
+    left.set_ylim(-0.02, 1.04)
+    left.set_ylabel("share predicted rightly")
+    left.set_title("on the dotted line: as sure as right", loc="left")
+    right.set_ylim(bottom=0)
+    right.set_ylabel("images, %")
+    legend(figure, [left])
+    said = "; ".join(
+        f"{NAMES[f]}: expected calibration error {c.error:.3f}" for f, c in curves.items()
+    )
+    return to_svg(figure, name, f"{network}: accuracy by predicted probability. {said}")
+
+
+def by_photograph(name: str, network: str, classes: dict[str, dict[str, list[float]]]) -> Markup:
+    """A dot a photograph and twin, a panel a class, from the hardest photograph to the easiest."""
+    counts = [max((len(v) for v in twins.values()), default=0) for twins in classes.values()]
+    widths = [max(count, NARROWEST * max(counts), 1) for count in counts]
+    figure, axes = draw(2.5, len(classes), widths=widths)
+    for ax, (heading, twins) in zip(axes, classes.items(), strict=True):
+        count = counts[axes.index(ax)]
+        for framework, values in twins.items():
+            ax.plot(
+                range(1, len(values) + 1), [100 * v for v in values], linestyle="none",
+                marker=MARKERS[framework], markersize=4, color=COLOURS[framework],
+                markerfacecolor=COLOURS[framework] if framework == "keras" else "none",
+                label=NAMES[framework],
+            )  # fmt: skip
+        ax.set_title(f"{heading.lower()}, {count}", loc="left")
+        ax.set_ylim(-4, 104)
+        ax.set_xlim(0, max(count, 1) + 1)
+        ax.set_xticks([])
+        ax.set_xlabel("photographs")
+        if ax is not axes[0]:
+            ax.set_yticklabels([])
+    axes[0].set_ylabel("accuracy, %")
+    legend(figure, axes)
+    return to_svg(figure, name, f"{network}: accuracy on each photograph, by class and twin")
