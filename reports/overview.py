@@ -3,7 +3,7 @@
 from collections import Counter
 
 from protocols.claims import Claim, load_claims
-from protocols.recipes import load_profiles, load_recipe
+from protocols.recipes import load_profiles
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
 from reports.collect import Collected
@@ -109,8 +109,8 @@ def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) 
     for claim in load_claims().values():
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
         stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
-        row = [label(_claim_name(claim), anchor=claim.id if anchors else ""), Td(claim_text(claim))]
-        row += [Td(_value(claim, v) + m) for v, m in zip(verdicts, stale, strict=True)]
+        row = [label(claim_name(claim), anchor=claim.id if anchors else ""), Td(claim_text(claim))]
+        row += [Td(value_text(claim, v) + m) for v, m in zip(verdicts, stale, strict=True)]
         row += [verdict_cell(table, claim, v) for v in verdicts]
         where = f"{PAPERS[claim.paper]}, {claim.where}"
         sections.setdefault(where, []).append(row)
@@ -124,7 +124,8 @@ def _text_head(cell: Td) -> Td:
     return Td(cell.text, kind="headtext", colour=cell.colour)
 
 
-def _claim_name(claim: Claim) -> str:
+def claim_name(claim: Claim) -> str:
+    """Network or row, and column."""
     known = load_variants()
     row = title(claim.row) if claim.row in known else claim.row
     return f"{row}: {claim.column}" if row != "text" else claim.column
@@ -136,7 +137,7 @@ def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str)
     return f" {STALE}" if cell and cell.stale and not cell.lack else ""
 
 
-def _value(claim: Claim, verdict: Verdict) -> str:
+def value_text(claim: Claim, verdict: Verdict) -> str:
     """The measured value as written in the verdict table."""
     value = verdict.value
     if claim.kind in ("cited", "words"):
@@ -150,32 +151,6 @@ def _value(claim: Claim, verdict: Verdict) -> str:
     if claim.kind == "count":
         return f"{value:,}"
     return number_text(claim.metric, value)
-
-
-def verdict_counts(collected: Collected, setting: Setting) -> list[tuple[str, str]]:
-    """(framework, "3 compatible, 60 not tested") for both twins."""
-    found = []
-    for framework in FRAMEWORKS:
-        verdicts = (judge(c, collected, setting, framework) for c in load_claims().values())
-        count = Counter(v.word for v in verdicts)
-        text = ", ".join(f"{number} {word}" for word, number in sorted(count.items()))
-        found.append((framework, text))
-    return found
-
-
-def assumed_table(paper: str) -> Table:
-    """Every value of a recipe that the paper doesn't state, with our reading and its reason."""
-    rows = [
-        [label(key.replace("_", " ")), words(_plain(entry.value)), words(entry.reason)]
-        for key, entry in load_recipe(paper).items()
-        if entry.source == "assumed"
-    ]
-    return Table(
-        f"assumed-{paper}",
-        f"{PAPERS[paper]}: values the paper does not state, and our reading.",
-        [[head(t, kind="headtext") for t in ("Value", "Our reading", "Reason")]],
-        [("", rows)],
-    )
 
 
 def _plain(value: object) -> str:

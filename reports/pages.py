@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from protocols.recipes import load_profiles
 from reports import (
     agreement,
+    assumed,
     audit,
     environment,
     errors,
@@ -19,6 +20,7 @@ from reports import (
     results,
     runs,
     speed,
+    summary,
 )
 from reports.benchmarks import Benchmarks
 from reports.collect import Collected
@@ -30,7 +32,7 @@ from reports.tables import NAMES, Table
 from reports.verdicts import MIN_SEEDS, WIDEST
 
 AUDIT_PAGE, EVIDENCE_PAGE = "audit.html", "evidence.html"
-ERRORS_PAGE = "errors.html"
+ERRORS_PAGE, ASSUMED_PAGE = "errors.html", "assumed.html"
 IMAGES_PAGE, LEAKAGE_PAGE = "images.html", "leakage.html"
 CONTROL_PAGE, PARITY_PAGE = "control.html", "parity.html"
 PAGES = (
@@ -42,6 +44,7 @@ PAGES = (
     (LEAKAGE_PAGE, "Leakage"),
     (AUDIT_PAGE, "Arithmetic"),
     (IMAGES_PAGE, "Images"),
+    (ASSUMED_PAGE, "Guessed"),
     (CONTROL_PAGE, "On a laptop"),  # where such runs are asked for or found
     (PARITY_PAGE, "Same networks?"),  # where something was measured
     ("runs.html", "Runs"),
@@ -114,6 +117,8 @@ def render(
     files[LEAKAGE_PAGE] = page("leakage.html.j2", LEAKAGE_PAGE, shown, **leakage.page(collected))
     files[AUDIT_PAGE] = page("audit.html.j2", AUDIT_PAGE, [], **audit.page())
     files[IMAGES_PAGE] = page("images.html.j2", IMAGES_PAGE, [], **images.page(out))
+    tried = [group.setting for group in assumed.tried(collected)]
+    files[ASSUMED_PAGE] = page("assumed.html.j2", ASSUMED_PAGE, tried, **assumed.page(collected))
     if CONTROL_PAGE not in left_out:
         files[CONTROL_PAGE] = page(
             "control.html.j2", CONTROL_PAGE, asked, questions=questions,
@@ -175,13 +180,12 @@ def _index(collected: Collected) -> dict[str, Any]:
     settings = [s for s in collected.papers if s.as_published]
     shown = [s for s in settings if s.planned or not s.objections] or settings[:1]
     return {
-        "headline": [(s, overview.verdict_counts(collected, s)) for s in shown],
+        "summary": summary.summary(collected, shown[0] if shown else None),
         "ran": overview.ran_table(collected),
         "failures": overview.failures(collected),
         "verdicts": [overview.verdict_table(collected, s, s == shown[0]) for s in shown],
         "deviations": overview.deviations(collected),
         "profiles": overview.profile_table(collected.papers),
-        "assumed": [overview.assumed_table(p) for p in ("liang", "jane")],
         "min_seeds": MIN_SEEDS,
         "widest": WIDEST,
         "schema_words": SCHEMA,
