@@ -41,6 +41,16 @@ class Cell:
     framework: str
     variant: str
     slots: list[Slot]
+    page: str = ""  # the file that shows its runs
+
+    def anchor(self, seed: int) -> str:
+        """Of a seed's runs, on that page."""
+        return f"{self.framework}-{self.variant}-s{seed}"
+
+    @property
+    def href(self) -> str:
+        """Where its runs are shown."""
+        return f"{self.page}#{self.anchor(self.seeds[0])}"
 
     @property
     def seeds(self) -> list[int]:
@@ -164,6 +174,11 @@ class Group:
         return [s for cell in self.cells.values() for s in cell.slots]
 
     @property
+    def page(self) -> str:
+        """The file that shows its runs."""
+        return f"runs-{self.setting.slug}-{self.protocol}.html"
+
+    @property
     def caption(self) -> str:
         """Setting and protocol in words, and what differs within."""
         return f"Protocol {self.protocol}, {self.setting.title}.{differences(self.slots)}"
@@ -241,7 +256,7 @@ def collect(store: Store, plan: list[RunSpec]) -> Collected:
             latency[setting].setdefault(key, slot)
             continue
         group = groups.setdefault((setting, spec.protocol), Group(setting, spec.protocol, {}))
-        group.cells.setdefault(key, Cell(*key, [])).slots.append(slot)
+        group.cells.setdefault(key, Cell(*key, [], group.page)).slots.append(slot)
     ordered = sorted(groups.values(), key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
     return Collected(ordered, dict(latency), slots)
 

@@ -4,17 +4,19 @@ from protocols.spec import RunSpec
 from reports.groups import changed
 
 
-def command(spec: RunSpec) -> str:
-    """What to type, on the same kind of device, for the run of `spec` (a latency run comes with
-    the training run of its network). Threads and the GPU's name are the machine's own."""
-    words = []
+def command(specs: list[RunSpec]) -> str:
+    """What to type, on the same kind of device, for runs that differ in their fold only (a latency
+    run comes with the training run of its network). Threads and the GPU's name are the machine's
+    own."""
+    words, spec = [], specs[0]
     if spec.backend == "jax":
         words.append("KERAS_BACKEND=jax")
     words += ["python runner.py", f"--framework {spec.framework}", f"--variant {spec.variant}"]
     words.append(f"--profile {spec.profile}")
     if spec.stage == "train":
         words += [f"--protocol {spec.protocol}", f"--seeds {spec.seed}"]
-        words += [] if spec.fold is None else [f"--folds {spec.fold}"]
+        folds = ",".join(str(s.fold) for s in specs if s.fold is not None)
+        words += [f"--folds {folds}"] if folds else []
     words.append(f"--weights {spec.weights['source']}")
     words += ["--data phantom"] if spec.data["kind"] == "phantom" else []
     words += ["--init shared"] if spec.init == "shared" else []

@@ -118,7 +118,11 @@ def run_list(collected: Collected) -> Table:
         finished = slot.run.record["finished"] if slot.usable else "–"
         logged = slot.run is not None and (slot.run.folder / "log.txt").is_file()
         href = f"runs/{slot.run.folder.name}/log.txt" if logged else ""
-        row = [label(slot.spec.id), words(slot.state, scrub(slot.reason)), words(finished)]
+        row = [
+            label(slot.spec.id, anchor=slot.spec.id),
+            words(slot.state, scrub(slot.reason)),
+            words(finished),
+        ]
         row.append(words("log" if logged else "–", href=href))
         bodies["The current request" if slot.planned else "Beside it"].append(row)
     return Table(

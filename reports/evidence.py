@@ -42,6 +42,7 @@ from reports.tables import (
     points,
     stale_notes,
     title,
+    twin,
     words,
 )
 from reports.verdicts import contests
@@ -111,10 +112,10 @@ def accuracy_table(group: Group) -> Table:
     )  # fmt: skip
     rows = []
     for variant in group.variants:
-        cells = [(f, c) for f, c in pair(group, variant) if c]
-        for index, (framework, cell) in enumerate(cells):
+        cells = [c for _, c in pair(group, variant) if c]
+        for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            rows.append([*first, Td(NAMES[framework], kind="text", colour=framework),
+            rows.append([*first, twin(cell),
                          *_accuracy(table, cell)])  # fmt: skip
     table.bodies.append(("", rows))
     table.notes += [
@@ -172,10 +173,10 @@ def measures_table(group: Group) -> Table:
     )  # fmt: skip
     rows = []
     for variant in group.variants:
-        cells = [(f, c) for f, c in pair(group, variant) if c and c.estimates]
-        for index, (framework, cell) in enumerate(cells):
+        cells = [c for _, c in pair(group, variant) if c and c.estimates]
+        for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
+            row = [*first, twin(cell)]
             for metric, _ in MEASURES:
                 found = cell.estimates["selected"][metric]
                 value = f"{found.value:.4f}" if metric == "log_loss" else f"{100 * found.value:.2f}"
@@ -318,16 +319,16 @@ def selection_table(group: Group) -> Table | None:
     )  # fmt: skip
     rows = []
     for variant in group.variants:
-        cells = [(f, c) for f, c in pair(group, variant) if c and not c.lack]
-        cells = [(f, c) for f, c in cells if all(s.measured.selection for s in c.slots)]
-        for index, (framework, cell) in enumerate(cells):
+        cells = [c for _, c in pair(group, variant) if c and not c.lack]
+        cells = [c for c in cells if all(s.measured.selection for s in c.slots)]
+        for index, cell in enumerate(cells):
             found = [slot.measured.selection for slot in cell.slots]
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
             means = [
                 sum(getattr(s, part) for s in found) / len(found)
                 for part in ("selected", "last", "honest", "optimism")
             ]
-            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
+            row = [*first, twin(cell)]
             row += [Td(f"{100 * mean:.2f}{THIN}%") for mean in means[:3]]
             rows.append([*row, Td(points(means[3]))])
     if not rows:

@@ -3,7 +3,6 @@
 from protocols.classes import LETTERS
 from reports.collect import Cell, Group
 from reports.tables import (
-    NAMES,
     Table,
     Td,
     behind,
@@ -15,6 +14,7 @@ from reports.tables import (
     points,
     stale_notes,
     title,
+    twin,
     words,
 )
 
@@ -46,10 +46,10 @@ def more_table(group: Group) -> Table:
     )
     rows = []
     for variant in group.variants:
-        cells = [(f, c) for f, c in pair(group, variant) if c]
-        for index, (framework, cell) in enumerate(cells):
+        cells = [c for _, c in pair(group, variant) if c]
+        for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
+            row = [*first, twin(cell)]
             row += [
                 Td(measured(cell, metric, at).text, gap_text(cell) if at == "last" else "")
                 for metric, at, _ in MORE
@@ -83,10 +83,10 @@ def per_class_table(group: Group) -> Table:
     )
     rows = []
     for variant in group.variants:
-        cells = [(f, c) for f, c in pair(group, variant) if c]
-        for index, (framework, cell) in enumerate(cells):
+        cells = [c for _, c in pair(group, variant) if c]
+        for index, cell in enumerate(cells):
             row = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row.append(Td(NAMES[framework], kind="text", colour=framework))
+            row.append(twin(cell))
             for name in names:
                 for letter in LETTERS:
                     value = cell.number(f"{name}_{letter}").value

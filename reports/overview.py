@@ -6,7 +6,7 @@ from protocols.claims import Claim, load_claims
 from protocols.recipes import load_profiles
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
-from reports.collect import Collected
+from reports.collect import Cell, Collected
 from reports.groups import WEIGHTS, Setting, scrub
 from reports.slots import Slot
 from reports.tables import (
@@ -110,7 +110,10 @@ def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) 
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
         stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
         row = [label(claim_name(claim), anchor=claim.id if anchors else ""), Td(claim_text(claim))]
-        row += [Td(value_text(claim, v) + m) for v, m in zip(verdicts, stale, strict=True)]
+        row += [
+            Td(value_text(claim, v) + m, href=_runs(collected, setting, claim, f))
+            for f, v, m in zip(FRAMEWORKS, verdicts, stale, strict=True)
+        ]
         row += [verdict_cell(table, claim, v) for v in verdicts]
         where = f"{PAPERS[claim.paper]}, {claim.where}"
         sections.setdefault(where, []).append(row)
@@ -131,9 +134,18 @@ def claim_name(claim: Claim) -> str:
     return f"{row}: {claim.column}" if row != "text" else claim.column
 
 
-def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+def _cell(collected: Collected, setting: Setting, claim: Claim, framework: str) -> Cell | None:
     group = collected.group(setting, claim.protocol) if claim.kind == "metric" else None
-    cell = group.cells.get((framework, claim.variant)) if group else None
+    return group.cells.get((framework, claim.variant)) if group else None
+
+
+def _runs(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+    cell = _cell(collected, setting, claim, framework)
+    return cell.href if cell else ""
+
+
+def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+    cell = _cell(collected, setting, claim, framework)
     return f" {STALE}" if cell and cell.stale and not cell.lack else ""
 
 

@@ -132,7 +132,7 @@ def render(
         )  # fmt: skip
     files["runs.html"] = page("runs.html.j2", "runs.html", shown, sections=_run_tables(collected))
     for group in collected.groups:
-        name = runs.page_name(group)
+        name = group.page
         found = runs.blocks(group)
         files[name] = page(
             "runset.html.j2", "runs.html", [group.setting], group=group, blocks=found,
@@ -197,5 +197,5 @@ def _run_tables(collected: Collected) -> list[tuple[bool, list[tuple[str, Table]
     for planned in (True, False):
         groups = [g for g in collected.groups if g.setting.planned == planned]
         if groups:
-            sections.append((planned, [(runs.page_name(g), runs.overview(g)) for g in groups]))
+            sections.append((planned, [(g.page, runs.overview(g)) for g in groups]))
     return sections

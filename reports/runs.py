@@ -8,6 +8,7 @@ from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
 from reports import curves
 from reports.collect import Cell, Group
+from reports.commands import command
 from reports.groups import scrub
 from reports.slots import Slot
 from reports.tables import (
@@ -25,6 +26,8 @@ from reports.tables import (
     words,
 )
 
+FILES = ("spec.json", "env.json", "history.csv", "predictions.npz", "timings.json", "run.json",
+         "log.txt")  # fmt: skip
 OPEN = 16  # at most so many blocks of a page start open
 
 
@@ -41,11 +44,8 @@ class Block:
     confusion: Table | None
     folds: Table | None
     troubles: list[str]  # failed or missing runs, with the reason
-
-
-def page_name(group: Group) -> str:
-    """The file that shows a group's runs."""
-    return f"runs-{group.setting.slug}-{group.protocol}.html"
+    command: str  # makes them again
+    evidence: Table  # their files
 
 
 def blocks(group: Group) -> list[Block]:
@@ -61,7 +61,7 @@ def blocks(group: Group) -> list[Block]:
 def _block(cell: Cell, seed: int) -> Block:
     slots = cell.of_seed(seed)
     there = [s for s in slots if s.usable]
-    anchor = f"{cell.framework}-{cell.variant}-s{seed}"
+    anchor = cell.anchor(seed)
     return Block(
         anchor,
         cell.framework,
@@ -72,6 +72,8 @@ def _block(cell: Cell, seed: int) -> Block:
         _confusion(cell, seed, there) if there else None,
         _folds(cell, slots) if cell.slots[0].spec.fold is not None else None,
         [_trouble(s) for s in slots if not s.usable],
+        command([s.spec for s in slots]),
+        _evidence(anchor, slots),
     )
 
 
@@ -146,6 +148,29 @@ def _rate(count: int, of: int) -> Td:
     return Td(f"{int(count):,}", share)
 
 
+def _evidence(anchor: str, slots: list[Slot]) -> Table:
+    """Each run with its files, as they lie beside the page."""
+    rows = []
+    for slot in slots:
+        folder = slot.run.folder if slot.run else None
+        row = [label(slot.spec.id), words(slot.state)]
+        row.append(words(slot.run.record["finished"] if slot.usable else "–"))
+        for name in FILES:
+            there = folder is not None and (folder / name).is_file()
+            text = name.partition(".")[0] if there else "–"
+            row.append(words(text, href=f"runs/{folder.name}/{name}" if there else ""))
+        rows.append(row)
+    heads = ("Run", "State", "Finished (UTC)", "Specification", "Versions, device", "Epochs",
+             "Probabilities", "Times", "Digests", "Log")  # fmt: skip
+    return Table(
+        f"files-{anchor}",
+        "What the runs left: every number above is made from these files.",
+        [[head(text, kind="headtext") for text in heads]],
+        [("", rows)],
+        tight=True,
+    )
+
+
 def _folds(cell: Cell, slots: list[Slot]) -> Table:
     rows = []
     for slot in slots:
@@ -178,13 +203,12 @@ def _folds(cell: Cell, slots: list[Slot]) -> Table:
 
 def overview(group: Group) -> Table:
     """All run sets of a group in a table, linked to their blocks."""
-    page = page_name(group)
     rows = []
     for variant in group.variants:
         row = [label(title(variant))]
         for framework in FRAMEWORKS:
             cell = group.cells.get((framework, variant))
-            row.append(Td("–", kind="text") if cell is None else _links(cell, page))
+            row.append(Td("–", kind="text") if cell is None else _links(cell))
         rows.append(row)
     heads = [head(NAMES[f], kind="headtext", colour=f) for f in FRAMEWORKS]
     return Table(
@@ -195,9 +219,8 @@ def overview(group: Group) -> Table:
     )
 
 
-def _links(cell: Cell, page: str) -> Td:
-    seed = cell.seeds[0]
-    href = f"{page}#{cell.framework}-{cell.variant}-s{seed}"
+def _links(cell: Cell) -> Td:
+    seed, href = cell.seeds[0], cell.href
     if len(cell.seeds) == 1:
         return words(summary(cell, seed), href=href)
     number = cell.number("accuracy")

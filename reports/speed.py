@@ -1,5 +1,6 @@
 """The tables and the figure of the speed page. Times are shown beside the claims, never judged."""
 
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
@@ -22,6 +23,7 @@ from reports.tables import (
     label,
     seconds_text,
     title,
+    twin,
     words,
 )
 from reports.verdicts import phase_seconds
@@ -72,9 +74,12 @@ def _latency_cells(slot: Slot) -> list[Td]:
         return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
     times = slot.run.timings
     stale = f" {STALE}" if slot.state == "stale" else ""
-    cells = [Td(seconds_text(times[p]["median"]) + stale, _range(times[p])) for p, _ in PARTS]
+    run = f"environment.html#{slot.spec.id}"
+    cells = [
+        Td(seconds_text(times[p]["median"]) + stale, _range(times[p]), href=run) for p, _ in PARTS
+    ]
     cells.append(Td(f"{BATCH / times['batch32']['median']:,.1f}"))
-    cells.append(Td(seconds_text(times["cold"]["median"]), _range(times["cold"])))
+    cells.append(Td(seconds_text(times["cold"]["median"]), _range(times["cold"]), href=run))
     repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
     threads = slot.run.env.get("threads", slot.spec.threads)
     return [*cells, words(str(times.get("engine", ""))), Td(str(threads)), Td(repeats)]
@@ -143,9 +148,9 @@ def training_table(group: Group) -> Table:
 
 
 def _training_lines(cell: Cell) -> list[list[Td]]:
-    twin = Td(NAMES[cell.framework], kind="text", colour=cell.framework)
+    named = twin(cell)
     if cell.lack:
-        return [[twin, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
+        return [[named, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
     runs = [s.run.timings for s in cell.slots]
     count = len(runs)
     lines = []
@@ -162,8 +167,7 @@ def _training_lines(cell: Cell) -> list[list[Td]]:
         speed = Td(_speed(speeds), f"{waiting:.1%} waiting for images") if images else Td("–")
         row += [speed, Td(str(count))]
         if index == 0:
-            twin_cell = Td(twin.text, kind="text", colour=twin.colour, rows=len(runs[0]["phases"]))
-            row.insert(0, twin_cell)
+            row.insert(0, replace(named, rows=len(runs[0]["phases"])))
             row += _whole(runs, len(runs[0]["phases"]))
         lines.append(row)
     return lines

@@ -159,7 +159,8 @@ def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "
     if cell is None:
         return Td("–", "not asked for")
     number = cell.number(metric, at)
-    return Td(_marked(number, metric), note or (number.lack if number.value is None else ""))
+    small = note or (number.lack if number.value is None else "")
+    return Td(_marked(number, metric), small, href=cell.href if cell.page else "")
 
 
 def _marked(number: Number, metric: str) -> str:
@@ -196,6 +197,12 @@ def framework_heads(span: int = 1, rows: int = 1) -> list[Td]:
 def pair(group: Group | None, variant: str) -> list[tuple[str, Cell | None]]:
     """(framework, cell) for both twins."""
     return [(f, group.cells.get((f, variant)) if group else None) for f in FRAMEWORKS]
+
+
+def twin(cell: Cell) -> Td:
+    """A row's twin, linked to the runs behind the row."""
+    href = cell.href if cell.page else ""
+    return Td(NAMES[cell.framework], kind="text", colour=cell.framework, href=href)
 
 
 def stale_notes(group: Group) -> list[str]:

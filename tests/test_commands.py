@@ -18,7 +18,7 @@ CPU = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
 
 def again(spec, devices):
     """The runs that the shown command plans."""
-    text = shlex.split(command(spec))
+    text = shlex.split(command([spec]))
     assert ("KERAS_BACKEND=jax" in text) == (spec.backend == "jax")
     args = parser().parse_args(text[text.index("runner.py") + 1 :])
     assert args.gpu == ("none" if spec.device == "cpu" else "0")

@@ -1,17 +1,19 @@
 """The first screen, and the page of guessed values."""
 
+import html
 import re
 from collections import Counter
 
 import pytest
 import synthetic
-from reading import PAPER, Tables, pages, percent, scored, steady_sources  # noqa: F401 (used by itself)
+from reading import PAPER, Tables, hold_together, pages, percent, scored, steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.store import Store
 from protocols.claims import load_claims
 from protocols.recipes import load_recipe
 from reports import audit
 from reports.build import build
+from reports.commands import command
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +104,22 @@ def test_a_sensitivity_run_shows_its_effect(tmp_path):
     assert row[1:3] == [percent(after), f"−{100 * (before - after):.2f}"]
     rows = tables.find("Liang 2018: ")
     assert next(r for r in rows if r[0] == "label smoothing")[3] == "see below"
+
+
+def test_every_number_leads_to_its_runs_and_they_to_their_files(tmp_path):
+    store, plan = synthetic.make(tmp_path)
+    build(store, plan, tmp_path)
+    hold_together(tmp_path)
+    found = pages(tmp_path)
+    page = found["liang.html"]
+    links = re.findall(r'<td><a href="(runs-[^"#]+)#keras-xception_lstm-s0">', page)
+    assert links
+    block = found[links[0]].split('id="keras-xception_lstm-s0"')[1].split("</details>")[0]
+    run = next(
+        s for s in plan if (s.framework, s.variant, s.stage) == ("keras", "xception_lstm", "train")
+    )
+    assert command([run]) in html.unescape(block)
+    for name in ("spec.json", "history.csv", "predictions.npz", "env.json", "run.json", "log.txt"):
+        assert f'href="runs/{run.id}/{name}"' in block
+    for name in ("index.html", "jane.html", "evidence.html", "speed.html"):
+        assert re.search(r'<td[^>]*>(<span[^>]*></span>)?<a href="(runs-|environment)', found[name])
