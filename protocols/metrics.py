@@ -26,20 +26,19 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
     predicted = probabilities.argmax(axis=1)
     order = list(range(len(CLASSES)))
+    accuracy = float(metrics.accuracy_score(labels, predicted))
     result = {
-        "accuracy": float(metrics.accuracy_score(labels, predicted)),
+        "accuracy": accuracy,
         "log_loss": float(metrics.log_loss(labels, probabilities, labels=order)),
     }
-    names = ("precision", "recall", "f1")
-    for average in ("macro", "weighted", "micro", None):
-        values = metrics.precision_recall_fscore_support(
-            labels, predicted, labels=order, average=average, zero_division=0
-        )
-        for name, value in zip(names, values, strict=False):
-            if average:
-                result[f"{name}_{average}"] = float(value)
-            else:
-                result |= {f"{name}_{c}": float(v) for c, v in zip(LETTERS, value, strict=True)}
+    *values, support = metrics.precision_recall_fscore_support(
+        labels, predicted, labels=order, average=None, zero_division=0
+    )
+    for name, value in zip(("precision", "recall", "f1"), values, strict=True):
+        result |= {f"{name}_{c}": float(v) for c, v in zip(LETTERS, value, strict=True)}
+        result[f"{name}_macro"] = float(value.mean())
+        result[f"{name}_weighted"] = float(np.average(value, weights=support))
+        result[f"{name}_micro"] = accuracy  # one class an image, all classes counted
     return {name: result[name] for name in METRICS}
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocols.metrics import METRICS
-from reports.intervals import DRAWS, LIMITS, Estimate, Sample, estimates, resample, scores
+from reports.intervals import DRAWS, LIMITS, Estimate, Sample, estimates, resample
+from reports.scores import Gap
 
 ALPHA = 0.05
 MARGIN = 0.01  # of equivalence: one point of accuracy
@@ -45,10 +46,9 @@ def compare(
     Raises ValueError if a and b aren't of the same images in the same order.
     """
     check_paired(a, b)
-    columns = a.totals.shape[1]
     limits = [(-LIMITS[name][1], LIMITS[name][1]) for name in names]
     found = estimates(
-        lambda x: scores(x[..., :columns], names) - scores(x[..., columns:], names),
+        Gap(names),
         np.hstack([a.totals, b.totals]),
         a.strata,
         resample(a.strata, draws, rng),

@@ -18,8 +18,8 @@ from typing import Self
 
 import numpy as np
 
-from protocols.classes import CLASSES, LETTERS
 from protocols.metrics import METRICS
+from reports.scores import K, Scores
 
 LEVEL = 0.95
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
@@ -27,7 +27,6 @@ DRAWS = 10_000
 CHUNK = 500  # draws studentised at a time; bounds the memory
 TINY = 1e-12  # a standard error below this is rounding, not spread
 STEP = 1e-20  # of complex-step differentiation: no difference is taken, so none is lost
-K = len(CLASSES)
 PROPORTION, LOSS, UNBOUNDED = (0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
 LIMITS = {name: LOSS if name == "log_loss" else PROPORTION for name in METRICS}
 LONE_CLUSTER = "a class with one cluster: its variance can't be estimated"
@@ -100,37 +99,14 @@ class Estimate:
     bootstrap_t: Interval
 
 
-def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a / b, and 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros(a.shape, np.result_type(a, b)), where=b != 0)
-
-
-def scores(totals: np.ndarray, names: tuple[str, ...] = METRICS) -> np.ndarray:
-    """Metrics (..., len(names)) as protocols.metrics.score defines them; totals (..., 17)."""
-    confusion = totals[..., :-1].reshape(*totals.shape[:-1], K, K)
-    hits = np.diagonal(confusion, axis1=-2, axis2=-1)
-    support, predicted = confusion.sum(axis=-1), confusion.sum(axis=-2)
-    count = support.sum(axis=-1)
-    accuracy = hits.sum(axis=-1) / count
-    by_class = {
-        "precision": quotient(hits, predicted),
-        "recall": quotient(hits, support),
-        "f1": quotient(2 * hits, support + predicted),
-    }
-    values = {"accuracy": accuracy, "log_loss": totals[..., -1] / count}
-    for name, value in by_class.items():
-        values[f"{name}_macro"] = value.mean(axis=-1)
-        values[f"{name}_weighted"] = (value * support).sum(axis=-1) / count
-        values[f"{name}_micro"] = accuracy
-        values |= {f"{name}_{letter}": value[..., i] for i, letter in enumerate(LETTERS)}
-    return np.stack([values[name] for name in names], axis=-1)
-
-
 def gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
     """Derivatives (..., columns, metrics) of the statistic at totals (..., columns).
 
-    By complex steps (Squire and Trapp, SIAM Review 40, 1998): exact to rounding.
+    Its own `slopes` where it has them, else by complex steps (Squire and Trapp, SIAM Review 40,
+    1998): exact to rounding.
     """
+    if hasattr(statistic, "slopes"):
+        return statistic.slopes(totals)
     steps = totals[..., None, :] + 1j * STEP * np.eye(totals.shape[-1])
     return statistic(steps).imag / STEP
 
@@ -251,7 +227,7 @@ def intervals(
     """The estimate of each metric; the same bytes for the same seed of rng."""
     weights = resample(sample.strata, draws, rng)
     limits = [LIMITS[name] for name in names]
-    found = estimates(lambda x: scores(x, names), sample.totals, sample.strata, weights, limits)
+    found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
     return dict(zip(names, found, strict=True))
 
 

@@ -21,9 +21,9 @@ from reports.intervals import (
     intervals,
     linearise,
     resample,
-    scores,
     wilson,
 )
+from reports.scores import Gap, Scores
 
 METHODS = ("linearised", "percentile", "bootstrap_t")
 
@@ -77,9 +77,9 @@ def test_metrics_are_those_of_scikit_learn(seed, images, change):
         change(probabilities)
     totals = Sample.of(labels, probabilities, groups).totals.sum(axis=0)
     wanted = metrics.score(labels, probabilities)
-    found = dict(zip(metrics.METRICS, scores(totals), strict=True))
+    found = dict(zip(metrics.METRICS, Scores()(totals), strict=True))
     assert found == pytest.approx(wanted, abs=1e-12, rel=0)
-    some = scores(totals, ("f1_E", "log_loss"))
+    some = Scores(("f1_E", "log_loss"))(totals)
     assert some.tolist() == [found["f1_E"], found["log_loss"]]
 
 
@@ -93,13 +93,32 @@ def test_a_cluster_lies_in_one_class():
         assert support.tolist() == [5 * (c == k) for k in range(4)]
 
 
+@pytest.mark.parametrize("names", [metrics.METRICS, ("accuracy", "log_loss"), ("f1_weighted",)])
+def test_slopes_are_those_of_complex_steps(names):
+    rng = np.random.default_rng(3)
+    totals = rng.integers(0, 9, (40, 17)) + rng.random((40, 17))
+    totals[2, 5] = 0  # no hit; where nothing is divided by there is no slope: next test
+    for statistic, at in ((Scores(names), totals), (Gap(names), totals.reshape(20, 34))):
+        assert statistic.slopes(at) == pytest.approx(
+            gradient(lambda x, s=statistic: s(x), at), rel=1e-10, abs=1e-13
+        )
+
+
+def test_a_class_neither_there_nor_predicted_has_no_slope():
+    totals = np.ones(17)
+    totals[[1, 4, 5, 6, 7, 9, 13]] = 0
+    own = tuple(name for name in metrics.METRICS if name.endswith("_L"))
+    assert len(own) == 3 and not Scores(own).slopes(totals).any()
+    assert np.isfinite(Scores().slopes(totals)).all()
+
+
 def test_gradient_is_that_of_finite_differences():
     totals = Sample.of(*made()).totals.sum(axis=0)
-    exact = gradient(scores, totals)
+    exact = gradient(Scores().__call__, totals)
     for column, row in enumerate(exact):
         step = np.zeros(17)
         step[column] = 1e-3
-        rough = (scores(totals + step) - scores(totals - step)) / 2e-3
+        rough = (Scores()(totals + step) - Scores()(totals - step)) / 2e-3
         np.testing.assert_allclose(row, rough, atol=1e-8)
 
 
@@ -128,11 +147,11 @@ def test_strata_add_their_variances_with_satterthwaites_degrees():
 def test_bootstraps_are_those_of_a_plain_loop():
     names = ("accuracy", "f1_macro")
     sample = Sample.of(*made(clusters=(8, 6, 5, 9)))
-    value, se, _ = linearise(lambda x: scores(x, names), sample.totals, sample.strata)
+    value, se, _ = linearise(Scores(names), sample.totals, sample.strata)
     values, t = [], []
     for w in resample(sample.strata, 300, np.random.default_rng(0)).astype(int):
         rows = np.repeat(sample.totals, w, axis=0), np.repeat(sample.strata, w)
-        drawn, spread, _ = linearise(lambda x: scores(x, names), *rows)
+        drawn, spread, _ = linearise(Scores(names), *rows)
         values.append(drawn)
         t.append((drawn - value) / spread)
     plain = np.quantile(values, [0.025, 0.975], axis=0)
