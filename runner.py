@@ -107,6 +107,7 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
     from benchmarks import pictures
     from benchmarks.merge import merge
     from benchmarks.store import Store
+    from protocols import hardware
     from reports.build import build
 
     store = Store(args.out)
@@ -116,7 +117,7 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
     if source:
         pictures.write(source, args.out)
     plan = store.plan()
-    print(f"report: {build(store, plan, args.out)}")
+    print(f"report: {build(store, plan, args.out, hardware.cores())}")
     return 0
 
 

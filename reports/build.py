@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from protocols.spec import RunSpec
 
 
-def build(store: Store, plan: list[RunSpec], out: Path) -> Path:
+def build(store: Store, plan: list[RunSpec], out: Path, jobs: int = 1) -> Path:
     """Writes index.html, the other pages, results.json and results.csv into `out`.
 
-    `plan`: every run that is wanted now; what of it is not in the store shows as X. Each file is
+    `plan`: every run that is wanted now; what of it is not in the store shows as X. `jobs`:
+    processes, forked from this one: 1 where a framework is loaded. Each file is
     written to a temporary name and renamed. Returns the path of index.html.
     """
     from reports import benchmarks, pages, parity, results  # noqa: PLC0415 (slow imports)
     from reports.collect import collect  # noqa: PLC0415
 
-    collected = collect(store, plan)
+    collected = collect(store, plan, jobs)
     content = results.document(collected)
     files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
     files |= pages.render(collected, benchmarks.read(out), parity.read(out), out)

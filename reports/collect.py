@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.variants import load_variants
 from reports.groups import CONTROL, Setting, folds_needed, setting_of, signature
 from reports.intervals import DRAWS, Estimate, Sample, intervals
+from reports.parallel import spread
 from reports.slots import Slot
 
 OVER_TIME = ("accuracy", "log_loss")  # metrics with intervals at other epochs than the selected
@@ -42,6 +42,7 @@ class Cell:
     variant: str
     slots: list[Slot]
     page: str = ""  # the file that shows its runs
+    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # by `estimate`
 
     def anchor(self, seed: int) -> str:
         """Of a seed's runs, on that page."""
@@ -127,8 +128,7 @@ class Cell:
             np.concatenate([p.groups for p in parts]),
         )
 
-    @cached_property
-    def estimates(self) -> dict[str, dict[str, Estimate]]:
+    def estimate(self) -> dict[str, dict[str, Estimate]]:
         """At each point of the schedule, metrics with their intervals on new photographs."""
         if self.lack:
             return {}
@@ -204,6 +204,7 @@ class Collected:
     groups: list[Group]  # training
     latency: dict[Setting, dict[tuple[str, str], Slot]]
     slots: list[Slot]  # every run asked for or found, planned ones first
+    jobs: int = 1  # processes that may make the pages
 
     @property
     def settings(self) -> list[Setting]:
@@ -237,14 +238,15 @@ def _rank(setting: Setting) -> tuple[bool, bool, int, str]:
     )
 
 
-def collect(store: Store, plan: list[RunSpec]) -> Collected:
-    """Joins the plan and the store; runs outside the plan get settings of their own."""
+def collect(store: Store, plan: list[RunSpec], jobs: int = 1) -> Collected:
+    """Joins the plan and the store; runs outside the plan get settings of their own. `jobs`:
+    processes that read and compute."""
     wanted = {spec.id: spec for spec in plan}
     runs = {run.spec.id: run for run in store.runs()}
     slots = [Slot(spec, runs.get(key), True) for key, spec in wanted.items()]
     slots += [Slot(run.spec, run, False) for key, run in runs.items() if key not in wanted]
-    for slot in slots:
-        slot.check()
+    for slot, read in zip(slots, spread(Slot.read, slots, jobs), strict=True):
+        slot.take(read)
     editions = _editions(slots)
     groups: dict[tuple[Setting, str], Group] = {}
     latency: dict[Setting, dict[tuple[str, str], Slot]] = defaultdict(dict)
@@ -257,8 +259,11 @@ def collect(store: Store, plan: list[RunSpec]) -> Collected:
             continue
         group = groups.setdefault((setting, spec.protocol), Group(setting, spec.protocol, {}))
         group.cells.setdefault(key, Cell(*key, [], group.page)).slots.append(slot)
+    cells = [cell for group in groups.values() for cell in group.cells.values()]
+    for cell, found in zip(cells, spread(Cell.estimate, cells, jobs), strict=True):
+        cell.estimates = found
     ordered = sorted(groups.values(), key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
-    return Collected(ordered, dict(latency), slots)
+    return Collected(ordered, dict(latency), slots, jobs)
 
 
 def _known(spec: RunSpec) -> bool:

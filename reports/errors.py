@@ -13,6 +13,7 @@ from reports import error_figures
 from reports.calibration import Reliability, reliability
 from reports.collect import Cell, Collected, Group
 from reports.images import short
+from reports.parallel import spread
 from reports.tables import (
     MISSING,
     STALE,
@@ -106,7 +107,8 @@ def page(collected: Collected) -> dict[str, list[Section]]:
         found = {key: tested(cell) for key, cell in group.cells.items()}
         found = {key: one for key, one in found.items() if one}
         if found:
-            blocks = [_block(group, v, found) for v in group.variants]
+            wanted = [(group, variant, found) for variant in group.variants]
+            blocks = spread(_block, wanted, collected.jobs)
             sections.append(
                 Section(
                     group.caption, group.setting.planned, _calibration(group, found),
@@ -146,7 +148,8 @@ def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
     return table
 
 
-def _block(group: Group, variant: str, found: dict[tuple[str, str], Answers]) -> Block | None:
+def _block(wanted: tuple[Group, str, dict[tuple[str, str], Answers]]) -> Block | None:
+    group, variant, found = wanted
     own = {f: found[f, variant] for f in FRAMEWORKS if (f, variant) in found}
     if not own:
         return None

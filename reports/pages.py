@@ -133,7 +133,7 @@ def render(
     files["runs.html"] = page("runs.html.j2", "runs.html", shown, sections=_run_tables(collected))
     for group in collected.groups:
         name = group.page
-        found = runs.blocks(group)
+        found = runs.blocks(group, collected.jobs)
         files[name] = page(
             "runset.html.j2", "runs.html", [group.setting], group=group, blocks=found,
             open=runs.OPEN if len(found) <= runs.OPEN else 0,

@@ -10,6 +10,7 @@ from reports import curves
 from reports.collect import Cell, Group
 from reports.commands import command
 from reports.groups import scrub
+from reports.parallel import spread
 from reports.slots import Slot
 from reports.tables import (
     MISSING,
@@ -48,17 +49,15 @@ class Block:
     evidence: Table  # their files
 
 
-def blocks(group: Group) -> list[Block]:
+def blocks(group: Group, jobs: int = 1) -> list[Block]:
     """A block for each network, twin and seed of a group, in the papers' order."""
-    found = []
-    for variant in group.variants:
-        for framework in FRAMEWORKS:
-            cell = group.cells.get((framework, variant))
-            found += [_block(cell, seed) for seed in cell.seeds] if cell else []
-    return found
+    cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
+    wanted = [(cell, seed) for cell in cells if cell for seed in cell.seeds]
+    return spread(_block, wanted, jobs)
 
 
-def _block(cell: Cell, seed: int) -> Block:
+def _block(wanted: tuple[Cell, int]) -> Block:
+    cell, seed = wanted
     slots = cell.of_seed(seed)
     there = [s for s in slots if s.usable]
     anchor = cell.anchor(seed)

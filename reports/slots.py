@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from zipfile import BadZipFile
 
 import numpy as np
@@ -78,14 +77,23 @@ class Slot:
     planned: bool
     damage: str = ""  # why a finished run's files can't be read
 
-    def check(self) -> None:
-        """Reads what the pages need; a damaged run is kept, without numbers."""
+    measured: Measured | None = None  # its scores, if it is a finished training run
+
+    def read(self) -> tuple[Measured | None, str]:
+        """Its scores, and why there are none though it finished: its files are damaged."""
         try:
             if self.usable:
                 _ = (self.run.env, self.run.timings, self.run.record)
-                _ = self.measured or self.run.timings["cold"]
+                if self.spec.stage == "train":
+                    return Measured(self.run), ""
+                _ = self.run.timings["cold"]
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            self.damage = f"its files can't be read: {type(error).__name__}"
+            return None, f"its files can't be read: {type(error).__name__}"
+        return None, ""
+
+    def take(self, read: tuple[Measured | None, str]) -> None:
+        """What `read` found; a damaged run is kept, without numbers."""
+        self.measured, self.damage = read
 
     @property
     def reason(self) -> str:
@@ -107,8 +115,3 @@ class Slot:
     def usable(self) -> bool:
         """Whether it has numbers."""
         return self.run is not None and self.run.done and not self.damage
-
-    @cached_property
-    def measured(self) -> Measured | None:
-        """Its scores; None unless it is a finished training run."""
-        return Measured(self.run) if self.usable and self.spec.stage == "train" else None

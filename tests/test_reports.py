@@ -418,3 +418,27 @@ def test_verdicts_need_float32():
     assert setting_of(synthetic.spec(**words), True).objections == []
     found = setting_of(synthetic.spec(**words, precision="bfloat16"), True).objections
     assert found == ["bfloat16, not float32"]
+
+
+def test_several_processes_write_the_same_pages(tmp_path):
+    store, plan = synthetic.make(tmp_path / "one")
+    script = (
+        "import sys, reports.parallel\n"
+        "from pathlib import Path\n"
+        "from benchmarks.store import Store\n"
+        "from reports.build import build\n"
+        "store = Store(Path(sys.argv[1]))\n"
+        "for jobs in (1, 2):\n"
+        "    build(store, store.plan(), Path(sys.argv[1 + jobs]), jobs)\n"
+        "    assert not jobs - 1 or reports.parallel.FEW < len(store.plan())\n"
+        "assert 'tensorflow' not in sys.modules and 'torch' not in sys.modules\n"
+    )
+    store.remember(plan)
+    outs = [tmp_path / "serial", tmp_path / "parallel"]
+    subprocess.run(
+        [sys.executable, "-c", script, store.out, *outs], check=True, cwd=benchmarks.store.ROOT
+    )
+    names = sorted(p.relative_to(outs[0]) for p in outs[0].rglob("*") if p.is_file())
+    assert len(names) > 10
+    for name in names:
+        assert (outs[0] / name).read_bytes() == (outs[1] / name).read_bytes(), name
