@@ -96,6 +96,32 @@ def liang_fig6(group: Group, name: str) -> Markup | None:
     return figures.curves(name, "Xception-LSTM: loss and accuracy over the epochs", panels)
 
 
+def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> Markup | None:
+    """Accuracy on the test images over the epochs, as published and leak-free; a panel a twin.
+
+    `cells`: by twin, both of a variant. Thin: runs; thick: their mean, where none is missing.
+    """
+    panels = []
+    for framework, (published, free) in cells.items():
+        drawn, phases = [], 0
+        for colour, cell, text in ((framework, published, "as published"), ("", free, "leak-free")):
+            slots = [s for s in cell.slots if s.usable]
+            if not slots:
+                return None
+            phases = boundary(slots[0])
+            runs = [[float(v) for v in slot.measured.by_epoch] for slot in slots]
+            marks = [slot.measured.row for slot in slots]
+            if len(runs) > 1 or cell.lack:
+                lines = zip(runs, marks, strict=True)
+                drawn += [Curve(colour, run, True, mark=mark) for run, mark in lines]
+            if not cell.lack:
+                mean = [math.fsum(v) / len(v) for v in zip(*runs, strict=True)]
+                mark = marks[0] if len(runs) == 1 else None
+                drawn.append(Curve(colour, mean, label=f"{NAMES[framework]}, {text}", mark=mark))
+        panels.append(Panel(NAMES[framework], "accuracy, test images", drawn, phases))
+    return figures.curves(name, f"{title(variant)}: accuracy, as published and leak-free", panels)
+
+
 def network_figure(
     group: Group, variants: list[str], what: str, name: str, phase2: bool = False
 ) -> Markup | None:

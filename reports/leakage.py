@@ -19,27 +19,21 @@ from protocols.classes import CLASSES
 from protocols.images import SetRequest
 from protocols.recipes import load_profiles, load_recipe
 from protocols.seeds import generator
-from protocols.spec import FRAMEWORKS
 from protocols.splits import stratified_folds
-from reports.collect import Cell, Collected
+from reports import leak_free
+from reports.collect import Collected
 from reports.tables import (
-    NAMES,
     THIN,
     Table,
     Td,
     head,
     label,
-    measured,
-    points,
-    stale_notes,
-    title,
     words,
 )
 
 FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
 OK = {FOUND: False, NOT_FOUND: True, OPEN: None}
 SHUFFLES = 2000  # of the labels, for what chance would give
-GROUPED = {"fixed": ("fixed-grouped", "accuracy"), "cv10": ("cv10-grouped", "recall_macro")}
 
 
 @dataclass(frozen=True)
@@ -251,53 +245,6 @@ def sheet() -> Table:
     return Table("leakage", "✗ found, ✓ looked for and not found.", [above, below], [("", rows)])
 
 
-def beside(collected: Collected) -> list[Table]:
-    """As-published and leak-free protocols of one setting, side by side."""
-    tables = []
-    for group in collected.groups:
-        free, metric = GROUPED.get(group.protocol, ("", ""))
-        other = collected.group(group.setting, free) if free else None
-        if other is None:
-            continue
-        table = Table(
-            f"leakfree-{group.setting.slug}-{group.protocol}",
-            f"The same networks under {group.protocol} and {free}: "
-            f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
-            f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
-            [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-              head(group.protocol), head(free), head("Difference")]],
-            [],
-        )  # fmt: skip
-        rows = []
-        for variant in group.variants:
-            pairs = [(f, group.cells.get((f, variant)), other.cells.get((f, variant)))
-                     for f in FRAMEWORKS]  # fmt: skip
-            for f, a, b in (p for p in pairs if p[1] and p[2]):
-                values = [_value(cell, metric) for cell in (a, b)]
-                gap = None if None in values else values[1] - values[0]
-                row = [label(title(variant)), Td(NAMES[f], kind="text", colour=f)]
-                row += [_shown(*of, metric) for of in zip((a, b), values, strict=True)]
-                rows.append([*row, Td("X" if gap is None else points(gap))])
-        table.bodies.append(("", rows))
-        table.notes += stale_notes(group)
-        if rows:
-            tables.append(table)
-    return tables
-
-
-def _value(cell: Cell, metric: str) -> float | None:
-    if metric == "accuracy":
-        return cell.number("accuracy").value
-    pooled = [cell.pooled(seed) for seed in cell.seeds]
-    return None if None in pooled else sum(p[metric] for p in pooled) / len(pooled)
-
-
-def _shown(cell: Cell, value: float | None, metric: str) -> Td:
-    if metric == "accuracy":
-        return measured(cell, "accuracy")
-    return Td("X", cell.lack) if value is None else Td(percent(value))
-
-
 def page(collected: Collected) -> dict[str, Any]:
     """What the page shows."""
-    return {"sheet": sheet(), "tables": beside(collected)}
+    return {"sheet": sheet(), "beside": leak_free.beside(collected)}

@@ -35,10 +35,17 @@ class Measured:
         for at, row in (("selected", run.history[self.row]), ("last", run.history[-1])):
             self.scores[at]["validation_loss"] = row["eval_loss"]
             self.scores[at]["selected_epoch"] = row["epoch"]
+        # accuracy on the test images after each epoch, (rows of history,)
+        self.by_epoch = _by_epoch(arrays["epochs"], self.labels)
         self.phase = int(run.history[self.row]["phase"])
         self.selection = _selection(run, arrays, self.groups)
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
         run.__dict__.pop("predictions", None)  # every epoch's probabilities: megabytes a run
+
+
+def _by_epoch(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    finite = np.isfinite(epochs).all(axis=(1, 2))
+    return np.where(finite, (epochs.argmax(axis=2) == labels).mean(axis=1), np.nan)
 
 
 def _selection(run: Run, arrays: dict[str, np.ndarray], groups: list[str]) -> Selection | None:

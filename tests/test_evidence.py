@@ -11,7 +11,7 @@ from reading import Tables, pages, percent, scored, steady_sources  # noqa: F401
 
 from benchmarks import pictures as picture
 from benchmarks.store import Store
-from protocols import provenance
+from protocols import metrics, provenance
 from protocols.dataset import Source
 from protocols.provenance import Overlap
 from protocols.seeds import generator
@@ -150,6 +150,13 @@ def test_leak_free_stands_beside_as_published(tmp_path):
     assert both[0] > both[1]
     assert row[2:4] == [percent(value) for value in both]
     assert row[4] == f"−{100 * (both[0] - both[1]):.2f}"
+    figure = pages(tmp_path)["leakage.html"].split("<figure")[1]
+    assert "PyTorch, as published" in figure and "PyTorch, leak-free" in figure
+    slot = collect.collect(store, plan).slots[1]
+    arrays = np.load(tmp_path / "runs" / plan[1].id / "predictions.npz")
+    assert slot.measured.by_epoch.tolist() == [
+        metrics.score(arrays["labels"], p.astype(np.float32))["accuracy"] for p in arrays["epochs"]
+    ]
 
 
 def test_the_sheet_has_eight_kinds_for_both_papers():
