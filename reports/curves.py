@@ -72,14 +72,19 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
 
 
 def _compared(cell: Cell | None, what: str) -> list[Curve]:
-    """Test-part curves of a cell: runs thin, the mean only where the set is whole."""
+    """Test-part curves of a cell: runs thin, each with its selected epoch; the mean only where
+    the set is whole."""
     slots = [s for s in cell.slots if s.usable] if cell else []
     drawn = []
     if len(slots) > 1 or (cell and cell.lack):
-        drawn = [Curve(cell.framework, column(s, TEST[what]), True) for s in slots]
+        drawn = [
+            Curve(cell.framework, column(s, TEST[what]), True, mark=s.measured.row) for s in slots
+        ]
     if slots and not cell.lack:
         text = NAMES[cell.framework] + (f", mean of {len(slots)}" if len(slots) > 1 else "")
-        drawn.append(Curve(cell.framework, mean_curve(slots, TEST[what]), label=text))
+        mark = slots[0].measured.row if len(slots) == 1 else None
+        values = mean_curve(slots, TEST[what])
+        drawn.append(Curve(cell.framework, values, label=text, mark=mark))
     return drawn
 
 
@@ -140,11 +145,17 @@ def network_figure(
         there = next((s for s in slots if s.usable), None)
         phases = boundary(there) if there else 0
         if phase2:
-            drawn, phases = [replace(c, values=c.values[phases:]) for c in drawn], 0
+            drawn, phases = [_from(c, phases) for c in drawn], 0
         panels.append(Panel(title(variant), LABELS[what], drawn, phases, points))
     if not any(panel.curves for panel in panels):
         return None
     return figures.curves(name, f"{what} of these networks over the epochs", panels)
+
+
+def _from(curve: Curve, epochs: int) -> Curve:
+    """The curve without its first epochs."""
+    mark = None if curve.mark is None else curve.mark - epochs
+    return replace(curve, values=curve.values[epochs:], mark=mark)
 
 
 def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:

@@ -85,10 +85,10 @@ def _plot(ax: "Axes", curve: Curve) -> None:
             [curve.mark + 1],
             [curve.values[curve.mark]],
             marker=MARKERS[curve.framework],
-            markersize=7,
+            markersize=4 if curve.thin else 7,
             color=COLOURS[curve.framework],
             markerfacecolor=PAPER,
-            markeredgewidth=1.6,
+            markeredgewidth=0.9 if curve.thin else 1.6,
             linestyle="none",
         )
 

@@ -64,7 +64,7 @@ def _liang(collected: Collected, group: Group) -> list[Table | Drawn]:
     spread = "Table 1 as a plot; whiskers span the seeds, where there are several."
     curve = (
         "After Liang's Fig. 6: Xception-LSTM on the test images. Thin: single runs; thick: their "
-        "mean, where none is missing."
+        "mean, where none is missing. Open marks: selected epochs."
     )
     return [
         paper_tables.liang_table1(collected, group),
@@ -79,7 +79,10 @@ def _liang(collected: Collected, group: Group) -> list[Table | Drawn]:
 
 def _jane(collected: Collected, group: Group) -> list[Table | Drawn]:
     slug = group.setting.slug
-    text = "on the held-out folds. Thin: single folds; thick: their mean, where none is missing."
+    text = (
+        "on the held-out folds. Thin: single folds; thick: their mean, where none is missing. Open "
+        "marks: selected epochs."
+    )
     one = f"After Jane's Fig. 1: accuracy over the epochs, {text} {group.caption}"
     two = f"After Jane's Fig. 2: log loss over the epochs, {text} {group.caption}"
     three = f"After Jane's Fig. 3: Table II as bars; X: no number. {group.caption}"

@@ -12,6 +12,7 @@ from protocols.metrics import METRICS
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
 from reports.collect import Cell, Collected, Group, Number
+from reports.commands import command
 from reports.evidence import shown
 from reports.groups import Setting, scrub
 from reports.intervals import Estimate
@@ -55,6 +56,7 @@ def run_record(slot: Slot) -> dict[str, Any]:
         "state": slot.state,
         "reason": slot.reason,
         "spec": dataclasses.asdict(slot.spec),
+        "command": command([slot.spec]) if slot.spec.variant in load_variants() else "",
     }
     if slot.usable:
         record |= {"env": slot.run.env, "timings": slot.run.timings}
