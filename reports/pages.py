@@ -65,8 +65,8 @@ SCHEMA = (
      "intervals[at][metric] on new photographs, over all images of all seeds: low, high, method, "
      "reason (why there is none), value, se, df; at is selected, last, or epoch N of Jane's "
      "Table III"),
-    ("runs", "every run asked for or found: suite, spec, command, state, reason, scores[at][metric], "
-     "confusion, timings, env, source digests"),
+    ("runs", "every run asked for or found: suite, spec, command, state, reason, "
+     "scores[at][metric], confusion, timings, env, source digests"),
     ("results.csv", "the same numbers, one a line; scope is run, cell (mean), pooled or timing"),
 )  # fmt: skip
 
