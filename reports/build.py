@@ -26,7 +26,7 @@ def build(store: Store, plan: list[RunSpec], out: Path) -> Path:
     files |= pages.render(collected, benchmarks.read(out), parity.read(out), out)
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        _write(out / name, text)
+        write(out / name, text)
     some = (pages.CONTROL_PAGE, pages.PARITY_PAGE)  # not in every report
     for old in [*out.glob("runs-*.html"), *(out / name for name in some)]:
         if old.name not in files:  # of settings that are no longer shown so
@@ -34,7 +34,8 @@ def build(store: Store, plan: list[RunSpec], out: Path) -> Path:
     return out / "index.html"
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Writes a page or a data file whole: to a temporary name first, then renamed."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8")
     part.rename(path)

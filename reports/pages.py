@@ -65,6 +65,17 @@ SCHEMA = (
 )  # fmt: skip
 
 
+def engine() -> Environment:
+    """Renders templates/, escaping every text."""
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def render(
     collected: Collected, measured: Benchmarks, ladder: Ladder | None, out: Path
 ) -> dict[str, str]:
@@ -73,15 +84,7 @@ def render(
 
     The control's page and that of the twins' parity are left out where they would be empty.
     """
-    folder = Path(__file__).parent / "templates"
-    environment_ = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
+    environment_ = engine()
     questions, asked = control_page(collected)
     compared = agreement.blocks(collected)
     left_out = {CONTROL_PAGE} if not asked else set()
