@@ -91,6 +91,8 @@ def _change(both: Both, metric: str) -> Change:
     """The measure with the interval of no change, or why it can't be judged."""
     numbers = [cell.number(metric) for cell in (both.a, both.b)]
     found = Change(*numbers, UNDECIDED)
+    if both.identical:
+        return dataclasses.replace(found, word=IDENTICAL)
     lacks = [f"{side}: {n.lack}" for side, n in zip("AB", numbers, strict=True) if n.lack]
     seeds = [len(n.by_seed) for n in numbers]
     reason = ""
@@ -101,7 +103,7 @@ def _change(both: Both, metric: str) -> Change:
     elif any(pair.order is None for pair in both.pairs):
         reason = "not the same test images"
     elif max(seeds) < MIN_SEEDS:
-        reason = f"{seeds[0]} and {seeds[1]} seeds: {MIN_SEEDS} are needed on one side at least"
+        reason = f"seeds: {seeds[0]} in A, {seeds[1]} in B; one side needs {MIN_SEEDS}"
     spread = None if reason else noise(*(list(n.by_seed.values()) for n in numbers))
     if reason or spread is None:
         return dataclasses.replace(found, reason=reason or "the seeds do not differ")

@@ -18,7 +18,7 @@ from reports.compare_tables import (
     lone_table,
     named,
     runs_table,
-    setting_of,
+    shared,
     sides_table,
 )
 from reports.compare_times import latency_table, training_table
@@ -47,11 +47,12 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
 
 def page(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> str:
     """Text of compare.html."""
-    phantom = any(pair.a.spec.data["kind"] == "phantom" for pair in joined.pairs)
+    kinds = {pair.a.spec.data["kind"] for pair in joined.pairs}
+    phantom = pages.PHANTOM if kinds == {"phantom"} else pages.SOME_PHANTOM
     counts = Counter(row.word for row in judged)
     return pages.engine().get_template("compare.html.j2").render(
         pages=[(PAGE, "A beside B")], here=PAGE, names=NAMES, banners=[], data=DATA,
-        phantom=pages.PHANTOM if phantom else "",
+        phantom=phantom if "phantom" in kinds else "",
         min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
         counts=[(word, counts[word]) for word in WORDS],
         sides=sides_table(joined),
@@ -68,7 +69,7 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
     found = []
     for one in (joined.a, joined.b):
         done = sum(s.usable for s in one.slots)
-        found.append(f"{one.letter}: {one.name}, {done} runs done; {'; '.join(devices(one))}")
+        found.append(f"{one.letter}: {one.name}, {done} runs done; {'; '.join(devices(one.slots))}")
     counts = Counter(row.word for row in judged)
     words = ", ".join(f"{counts[word]} {word}" for word in WORDS)
     found.append(f"networks on both sides: {len(judged)}: {words}")
@@ -89,7 +90,7 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
 
 def _name(row: Row) -> str:
     spec = row.both.spec
-    return f"{named(spec.variant)}, {NAMES[spec.framework]} ({setting_of(spec)})"
+    return f"{named(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
 
 
 def _more(row: Row) -> str:

@@ -8,8 +8,9 @@ from reports.compare import MEASURES, MORE, Change, Row
 from reports.environment import SHORT
 from reports.evidence import between, shown
 from reports.groups import WEIGHTS, extra_of, scrub
-from reports.joined import Joined, Lone, Pair, Side
-from reports.surroundings import Field, values
+from reports.joined import Joined, Lone, Pair
+from reports.slots import Slot
+from reports.surroundings import NONE, Field, values
 from reports.tables import (
     FIRM,
     MISSING,
@@ -34,7 +35,7 @@ def named(variant: str) -> str:
     return known[variant].title if variant in known else variant
 
 
-def setting_of(spec: RunSpec) -> str:
+def shared(spec: RunSpec) -> str:
     """What both sides of a comparison share, in words."""
     weights = scrub(str(spec.weights["source"]))
     parts = [f"Protocol {spec.protocol}", f"profile {spec.profile}", f"{spec.data['kind']} images",
@@ -57,7 +58,7 @@ def sides_table(joined: Joined) -> Table:
         rows.append([label(f"{side.letter}: {side.name}"), Td(str(len(done))),
                      words(", ".join(others) or "–"),
                      *(words(t[:19].replace("T", " ")) for t in (times[0], times[-1])),
-                     words("; ".join(devices(side)))])  # fmt: skip
+                     words("; ".join(devices(side.slots)))])  # fmt: skip
     heads = ("Failed, diverged, missing", "First finished (UTC)", "Last", "Devices")
     return Table(
         "sides", "The two folders.",
@@ -67,11 +68,14 @@ def sides_table(joined: Joined) -> Table:
     )  # fmt: skip
 
 
-def devices(side: Side) -> list[str]:
-    """The devices of its finished runs, in detail."""
+def devices(slots: list[Slot]) -> list[str]:
+    """The devices of finished runs, in detail."""
     names = ("device", "device, in detail", "CPU threads")
-    found = (tuple(values(s)["place", n] for n in names) for s in side.slots if s.usable)
-    return [f"{d} ({detail}), {_threads(threads)}" for d, detail, threads in sorted({*found})]
+    found = (tuple(values(s)["place", n] for n in names) for s in slots if s.usable)
+    return [
+        f"{d if detail in (d, NONE) else f'{d} ({detail})'}, {_threads(threads)}"
+        for d, detail, threads in sorted({*found})
+    ]
 
 
 def _threads(count: str) -> str:
@@ -109,7 +113,7 @@ def _values(found: dict[str, int], kind: str) -> str:
 def _by_setting(rows: list[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[setting_of(row.both.spec)].append(row)
+        found[shared(row.both.spec)].append(row)
     return found
 
 
@@ -123,7 +127,10 @@ def gap_text(metric: str, gap: float | None) -> str:
     """B less A: points, or nats."""
     if gap is None:
         return MISSING
-    return minus(f"{gap:+.4f}") if metric == "log_loss" else points(gap)
+    if metric != "log_loss":
+        return points(gap)
+    text = f"{gap:+.4f}"
+    return minus(text) if float(text) else "0.0000"
 
 
 def half_text(metric: str, change: Change) -> str:
@@ -152,8 +159,8 @@ def changes_table(rows: list[Row]) -> Table:
     judged = sum(c.p is not None for row in rows for c in row.changes.values())
     return Table(
         "changes",
-        "A, B, and B − A at the selected epoch, mean over seeds; below the difference the "
-        "half-width of the 95% interval around no change.",
+        "A, B, and B − A (points; losses: nats) at the selected epoch, mean over seeds; below the "
+        "difference the half-width of the 95% interval around no change.",
         [
             [head(t, rows=2, kind="headtext") for t in ("Network", "Twin")]
             + [head(text, span=3) for _, text, _ in MEASURES]
@@ -223,7 +230,7 @@ def runs_table(joined: Joined) -> Table | None:
                          Td(points(scores[1] - scores[0])),
                          Td(agree, "" if pair.order is not None else "not the same test images"),
                          words("yes" if pair.identical else "no")])  # fmt: skip
-        name = f"{named(both.spec.variant)}, {NAMES[both.spec.framework]}. {setting_of(both.spec)}"
+        name = f"{named(both.spec.variant)}, {NAMES[both.spec.framework]}. {shared(both.spec)}"
         bodies.append((name, rows))
     if not bodies:
         return None

@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 
-from reports.compare_tables import devices, first_cells, setting_of
-from reports.joined import Both, Joined
-from reports.tables import Table, Td, head, seconds_text
+from reports.compare_tables import devices, first_cells, shared
+from reports.joined import Both, Joined, Pair
+from reports.tables import Table, Td, head, seconds_text, words
 
 PARTS = (
     ("single", "One image"),
@@ -39,16 +39,17 @@ def training_table(joined: Joined) -> Table | None:
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
     for both in (both for both in joined.training if both.common):
         cells = [ratio(*pair) for pair in seconds(both).values()]
-        bodies[setting_of(both.spec)].append(
-            [*first_cells(both.spec), Td(str(len(both.common))), *cells]
+        bodies[shared(both.spec)].append(
+            [*first_cells(both.spec), Td(str(len(both.common))), *cells, _devices(both.common)]
         )
     if not bodies:
         return None
     return Table(
         "training",
-        f"Training, seconds of the common runs: B / A, with A → B below. {_named(joined)}",
+        "Training, seconds of the common runs: B / A, with A → B below.",
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"), head("Runs"),
-          head("Training"), head("Evaluation"), head("Whole run")]],
+          head("Training"), head("Evaluation"), head("Whole run"),
+          head("Devices", kind="headtext")]],
         list(bodies.items()),
     )  # fmt: skip
 
@@ -59,18 +60,20 @@ def latency_table(joined: Joined) -> Table | None:
     for pair in joined.latency:
         spec, times = pair.a.spec, [s.run.timings for s in (pair.a, pair.b)]
         cells = [ratio(*(t[part]["median"] for t in times)) for part, _ in PARTS]
+        cells.append(_devices([pair]))
         size = f"{spec.data.get('height', '?')}×{spec.data.get('width', '?')}"
         bodies[f"Profile {spec.profile}, {size}"].append([*first_cells(spec), *cells])
     if not bodies:
         return None
     return Table(
         "latency",
-        f"Time to an answer, median: B / A, with A → B below. {_named(joined)}",
+        "Time to an answer, median: B / A, with A → B below.",
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-          *(head(text) for _, text in PARTS)]],
+          *(head(text) for _, text in PARTS), head("Devices", kind="headtext")]],
         list(bodies.items()),
     )  # fmt: skip
 
 
-def _named(joined: Joined) -> str:
-    return " ".join(f"{s.letter}: {'; '.join(devices(s))}." for s in (joined.a, joined.b))
+def _devices(pairs: list[Pair]) -> Td:
+    sides = [pair.a for pair in pairs], [pair.b for pair in pairs]
+    return words(" → ".join("; ".join(devices(slots)) for slots in sides))

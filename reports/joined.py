@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.store import Store
 from protocols.errors import RequestError
 from protocols.spec import RunSpec
+from protocols.variants import load_variants
 from reports.collect import Cell
 from reports.groups import scrub
 from reports.slots import Slot
@@ -151,7 +152,16 @@ def join(a: Side, b: Side) -> Joined:
                 nearer = f"not compared: another way of running it is nearer to {there.letter}’s"
                 why = nearer if key in other else _nearest(slot, there)
                 found.lone.append(Lone(here.letter, slot, _own(slot) or why))
+    found.training.sort(key=lambda both: _place(both.spec))
+    found.latency.sort(key=lambda pair: _place(pair.a.spec))
     return found
+
+
+def _place(spec: RunSpec) -> tuple[object, ...]:
+    """By profile and protocol, then in the papers' order."""
+    known = list(load_variants())
+    order = known.index(spec.variant) if spec.variant in known else len(known)
+    return spec.profile, spec.protocol, order, spec.variant, spec.framework
 
 
 Editions = dict[tuple[object, ...], list[Slot]]  # by the way they ran

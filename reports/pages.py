@@ -46,6 +46,7 @@ PAGES = (
     ("environment.html", "Environment"),
 )
 PHANTOM = "Drawn, not real cells: tests the machinery, judges no claim."
+SOME_PHANTOM = f"{PHANTOM} This holds for the tables that name phantom images."
 SCHEMA = (
     ("schema_version", f"{results.SCHEMA_VERSION}; raised when a key changes its meaning"),
     ("rules", "level of the intervals, fewest seeds, widest half-width that still decides"),
@@ -152,7 +153,7 @@ def _phantom(collected: Collected, shown: list[Setting]) -> str:
     if not (planned or some):
         return ""
     whole = shown and all(s.data == "phantom" for s in shown)
-    return PHANTOM if whole else f"{PHANTOM} This holds for the tables that name phantom images."
+    return PHANTOM if whole else SOME_PHANTOM
 
 
 def _banners(shown: list[Setting]) -> list[str]:

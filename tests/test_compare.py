@@ -96,7 +96,8 @@ def test_one_seed_is_no_evidence_however_near(stores, compared):
     found, _, text = compared(stores("a", (KERAS, 0.8)), stores("b", (spec(**GPU), 0.8)))
     assert only(found)["changes"]["accuracy"]["difference"] == 0
     assert only(found)["word"] == "undecided"
-    assert "1 and 1 seeds" in only(found)["reason"] and "undecided, 1: 1 and 1 seeds" in text
+    assert only(found)["reason"] == "seeds: 1 in A, 1 in B; one side needs 3"
+    assert "undecided, 1: seeds: 1 in A" in text
 
 
 def test_one_epoch_of_one_run_with_other_bits_is_not_identical(stores, compared, monkeypatch):
@@ -234,11 +235,10 @@ def test_another_device_is_compared_and_every_difference_named(stores, compared,
     assert rows["protocols"] == ["a" * 12, "b" * 12, "2 of 2"]
     assert rows["backend"][2] == "1 of 2"
     assert "differs, Keras: device cpu / Some GPU" in text
-    times = tables.find("Time to an answer")
-    assert times[-1][-1].startswith("1.00 | 4.2")
-    captions = [caption for caption in tables.tables if caption.startswith(("Time to", "Training"))]
-    assert len(captions) == 2
-    assert all("A made-up processor" in text and "Some GPU" in text for text in captions)
+    assert tables.find("Time to an answer")[-1][-2].startswith("1.00 | 4.2")
+    named = "cpu (A made-up processor), 2 threads → Some GPU, 8 threads".replace(" th", "\u00a0th")
+    for caption in ("Time to an answer", "Training"):
+        assert tables.find(caption)[-1][-1] == named
 
 
 def test_of_several_ways_to_run_the_nearest_are_compared(stores, compared):
