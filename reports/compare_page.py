@@ -50,7 +50,8 @@ def page(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> s
     kinds = {pair.a.spec.data["kind"] for pair in joined.pairs}
     phantom = pages.PHANTOM if kinds == {"phantom"} else pages.SOME_PHANTOM
     counts = Counter(row.word for row in judged)
-    return pages.engine().get_template("compare.html.j2").render(
+    engine = pages.engine(keep=lambda table: None)
+    return engine.get_template("compare.html.j2").render(
         pages=[(PAGE, "A beside B")], here=PAGE, names=NAMES, banners=[], data=DATA,
         phantom=phantom if "phantom" in kinds else "",
         min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
