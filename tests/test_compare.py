@@ -29,12 +29,13 @@ GPU = {"device": "Some GPU", "threads": 8}
 
 @pytest.fixture
 def stores(tmp_path):
-    """Makes a store of (spec, accuracy)s under the name."""
+    """Makes a store of runs under the name: (spec, its accuracy, or seconds of a cold answer)."""
 
     def make(name, *runs):
         store = Store(tmp_path / name)
-        for run, accuracy in runs:
-            add(store, run, accuracy) if run.stage == "train" else add(store, run)
+        for run, value in runs:
+            more = {"accuracy" if run.stage == "train" else "cold": value}
+            add(store, run, **more)
         return store
 
     return make
@@ -64,7 +65,7 @@ def only(found):
 
 
 def test_the_same_store_twice_is_identical(stores, compared):
-    runs = (KERAS, 0.8), (TORCH, 0.7), (LATENCY, 0)
+    runs = (KERAS, 0.8), (TORCH, 0.7), (LATENCY, 4.0)
     found, tables, text = compared(stores("a", *runs), stores("b", *runs))
     assert found["counts"] == {
         "identical": 2, "within noise": 0, "more than noise": 0, "undecided": 0,
@@ -223,11 +224,11 @@ def test_a_fold_short_is_an_x(stores, compared):
 
 
 def test_another_device_is_compared_and_every_difference_named(stores, compared, monkeypatch):
-    a = stores("a", (KERAS, 0.8), (LATENCY, 0))
+    a = stores("a", (KERAS, 0.8), (LATENCY, 4.0))
     monkeypatch.setattr(
         benchmarks.store, "source_digests", lambda name: {"protocols": "b" * 64, "impl": "c" * 64}
     )
-    b = stores("b", (spec(backend="jax", **GPU), 0.8), (spec(stage="latency", **GPU), 0))
+    b = stores("b", (spec(backend="jax", **GPU), 0.8), (spec(stage="latency", **GPU), 2.0))
     found, tables, text = compared(a, b)
     differ = {one["what"] for one in found["around"]["keras"] if one["differ"]}
     assert differ == {"device", "device, in detail", "CPU threads", "backend", "protocols", "impl"}
@@ -236,7 +237,7 @@ def test_another_device_is_compared_and_every_difference_named(stores, compared,
     assert rows["protocols"] == ["a" * 12, "b" * 12, "2 of 2"]
     assert rows["backend"][2] == "1 of 2"
     assert "differs, Keras: device cpu / Some GPU" in text
-    assert tables.find("Time to an answer")[-1][-2].startswith("1.00 | 4.2")
+    assert tables.find("Time to an answer")[-1][-2] == "0.50 | 4\u202fs → 2\u202fs"
     named = "cpu (A made-up processor), 2 threads → Some GPU, 8 threads".replace(" th", "\u00a0th")
     for caption in ("Time to an answer", "Training"):
         assert tables.find(caption)[-1][-1] == named
