@@ -121,6 +121,17 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
     return 0
 
 
+def compare(args: argparse.Namespace) -> int:
+    """Sets two output folders beside each other."""
+    from benchmarks.merge import checked
+    from benchmarks.store import Store
+    from reports import compare_page
+
+    Store(args.out).check_writable()
+    print(*compare_page.compare(*map(checked, args.compare), args.out), sep="\n")
+    return 0
+
+
 def measure(args: argparse.Namespace) -> int:
     """--parity or --provenance, and the report anew if there is one."""
     from benchmarks import parity, plan, provenance
@@ -165,6 +176,8 @@ def main() -> int:
             raise RequestError("--from goes with --report")
         if args.report:
             return report(args)
+        if args.compare:
+            return compare(args)
         if args.parity or args.provenance:
             return measure(args)
         if args.list or args.status or args.validate:

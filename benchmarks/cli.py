@@ -42,6 +42,8 @@ def parser() -> Parser:
     instead = p.add_argument_group("instead of running").add_mutually_exclusive_group()
     for name, text in INSTEAD:
         instead.add_argument(f"--{name}", action="store_true", help=text)
+    text = "set two output folders side by side: what changed, and whether it is more than noise"
+    instead.add_argument("--compare", nargs=2, type=Path, metavar=("A", "B"), help=text)
     return p
 
 

@@ -15,18 +15,11 @@ def merge(folders: list[Path], store: Store) -> int:
     is written, if one is missing or altered, or if two folders hold different results of one run.
     Returns how many runs were copied.
     """
-    sources = [Store(folder) for folder in folders]
+    sources = [checked(folder) for folder in folders]
     plan = _plan(store, needed=False)
     new: dict[str, Run] = {}
     for source in sources:
-        done = [run for run in source.runs() if run.done]
-        if not done:
-            raise RequestError(f"there is no finished run in {source.runs_folder}")
-        if wrong := source.validate():
-            raise RequestError(f"{wrong[0]}; nothing was taken in")
-        for run in done:
-            if run.record["id"] != run.spec.id or any(Path(n).name != n for n in _files(run)):
-                raise RequestError(f"{run.folder / 'run.json'} belongs to no run of this suite")
+        for run in (run for run in source.runs() if run.done):
             there = new.get(run.spec.id) or store.find(run.spec)
             if there is None or not there.done:
                 new[run.spec.id] = run
@@ -43,6 +36,21 @@ def merge(folders: list[Path], store: Store) -> int:
         store.publish(run.spec, folder)
     store.remember(list({spec.id: spec for spec in plan}.values()))
     return len(new)
+
+
+def checked(folder: Path) -> Store:
+    """An output folder. Raises RequestError if no run is done there, or a file of one is missing
+    or altered."""
+    source = Store(folder)
+    done = [run for run in source.runs() if run.done]
+    if not done:
+        raise RequestError(f"there is no finished run in {source.runs_folder}")
+    if wrong := source.validate():
+        raise RequestError(f"{wrong[0]}; nothing is taken from there")
+    for run in done:
+        if run.record["id"] != run.spec.id or any(Path(n).name != n for n in _files(run)):
+            raise RequestError(f"{run.folder / 'run.json'} belongs to no run of this suite")
+    return source
 
 
 def _files(run: Run) -> list[str]:

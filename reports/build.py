@@ -12,30 +12,32 @@ if TYPE_CHECKING:
 
 
 def build(store: Store, plan: list[RunSpec], out: Path, jobs: int = 1) -> Path:
-    """Writes index.html, the other pages, results.json and results.csv into `out`.
+    """Writes index.html, the other pages, results.json, results.csv and the tables' other forms.
 
     `plan`: every run that is wanted now; what of it is not in the store shows as X. `jobs`:
     processes, forked from this one: 1 where a framework is loaded. Each file is
     written to a temporary name and renamed. Returns the path of index.html.
     """
-    from reports import benchmarks, pages, parity, results  # noqa: PLC0415 (slow imports)
+    from reports import benchmarks, forms, pages, parity, results  # noqa: PLC0415 (slow imports)
     from reports.collect import collect  # noqa: PLC0415
 
     collected = collect(store, plan, jobs)
     content = results.document(collected)
     files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
     files |= pages.render(collected, benchmarks.read(out), parity.read(out), out)
-    out.mkdir(parents=True, exist_ok=True)
+    (out / forms.FOLDER).mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        _write(out / name, text)
+        write(out / name, text)
     some = (pages.CONTROL_PAGE, pages.PARITY_PAGE)  # not in every report
-    for old in [*out.glob("runs-*.html"), *(out / name for name in some)]:
-        if old.name not in files:  # of settings that are no longer shown so
-            old.unlink(missing_ok=True)
+    old = [*out.glob("runs-*.html"), *out.glob(f"{forms.FOLDER}/*.csv"), *map(out.joinpath, some)]
+    for path in old:  # of settings that are no longer shown so
+        if path.relative_to(out).as_posix() not in files:
+            path.unlink(missing_ok=True)
     return out / "index.html"
 
 
-def _write(path: Path, text: str) -> None:
+def write(path: Path, text: str) -> None:
+    """Writes a page or a data file whole: to a temporary name first, then renamed."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8")
     part.rename(path)

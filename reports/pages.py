@@ -1,5 +1,6 @@
 """What stands on each page: tables and figures in their order, banners, templates."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from reports import (
     environment,
     errors,
     evidence,
+    forms,
     images,
     leakage,
     overview,
@@ -25,6 +27,7 @@ from reports import (
 from reports.benchmarks import Benchmarks
 from reports.collect import Collected
 from reports.control import control_page
+from reports.grid import Page
 from reports.groups import WEIGHTS, Setting
 from reports.papers import LEADS, paper_page
 from reports.parity import COMMAND, Ladder
@@ -52,6 +55,7 @@ PAGES = (
     ("environment.html", "Environment"),
 )
 PHANTOM = "Drawn, not real cells: tests the machinery, judges no claim."
+SOME_PHANTOM = f"{PHANTOM} This holds for the tables that name phantom images."
 SCHEMA = (
     ("schema_version", f"{results.SCHEMA_VERSION}; raised when a key changes its meaning"),
     ("rules", "level of the intervals, fewest seeds, widest half-width that still decides"),
@@ -71,6 +75,19 @@ SCHEMA = (
 )  # fmt: skip
 
 
+def engine(keep: Callable[[Table], object]) -> Environment:
+    """Renders templates/, escaping every text; `keep` is given each table that a page shows."""
+    environment_ = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment_.globals["keep"] = lambda table: keep(table) or ""
+    return environment_
+
+
 def render(
     collected: Collected, measured: Benchmarks, ladder: Ladder | None, out: Path
 ) -> dict[str, str]:
@@ -79,25 +96,23 @@ def render(
 
     The control's page and that of the twins' parity are left out where they would be empty.
     """
-    folder = Path(__file__).parent / "templates"
-    environment_ = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
+    written: list[Page] = []
+    environment_ = engine(lambda table: written[-1].tables.append(table))
     questions, asked = control_page(collected)
     compared = agreement.blocks(collected)
     left_out = {CONTROL_PAGE} if not asked else set()
     left_out |= {PARITY_PAGE} if ladder is None and not compared else set()
     pages = [(file, text) for file, text in PAGES if file not in left_out]
 
-    def page(template: str, here: str, shown: list[Setting], **content: Any) -> str:
+    def page(
+        template: str, here: str, shown: list[Setting], of: Page | None = None, **content: Any
+    ) -> str:
+        phantom, banners = _phantom(collected, shown), _banners(shown)
+        written.append(of or Page(here, dict(PAGES)[here]))
+        written[-1].banners = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
         return environment_.get_template(template).render(
             pages=pages, here=here, schema=results.SCHEMA_VERSION, names=NAMES,
-            phantom=_phantom(collected, shown), banners=_banners(shown), **content,
+            phantom=phantom, banners=banners, **content,
         )  # fmt: skip
 
     shown = collected.settings
@@ -137,6 +152,7 @@ def render(
         files[name] = page(
             "runset.html.j2", "runs.html", [group.setting], group=group, blocks=found,
             open=runs.OPEN if len(found) <= runs.OPEN else 0,
+            of=Page(name, f"Runs: {group.caption}"),
         )  # fmt: skip
     files["speed.html"] = page(
         "speed.html.j2", "speed.html", shown, sections=speed.sections(collected), measured=measured
@@ -149,7 +165,7 @@ def render(
             environment.data_sets(collected), environment.run_list(collected),
         ],
     )  # fmt: skip
-    return files
+    return files | forms.files(written)
 
 
 def _phantom(collected: Collected, shown: list[Setting]) -> str:
@@ -158,7 +174,7 @@ def _phantom(collected: Collected, shown: list[Setting]) -> str:
     if not (planned or some):
         return ""
     whole = shown and all(s.data == "phantom" for s in shown)
-    return PHANTOM if whole else f"{PHANTOM} This holds for the tables that name phantom images."
+    return PHANTOM if whole else SOME_PHANTOM
 
 
 def _banners(shown: list[Setting]) -> list[str]:

@@ -53,6 +53,10 @@ BAD = {
     "no such gpu": (["--gpu", "97"], "requirements-gpu.txt"),
     "runs from elsewhere, and training": (["--from", "x"], "--from goes with --report"),
     "no runs there": (["--report", "--from", "/no/such/folder"], "no finished run in /no/such"),
+    "nothing to compare": (
+        ["--compare", "/no/such/a", "/no/such/b"],
+        "no finished run in /no/such",
+    ),
     "no such flag": (["--sweet"], "--sweet"),
     "not a number": (["--jobs", "two"], "--jobs"),
     "unknown precision": (["--precision", "float16"], "float32, tf32, bfloat16"),

@@ -1,0 +1,87 @@
+"""The pages' tables in other forms: Markdown as GitHub reads it, LaTeX, and CSV.
+
+All from the same tables.Table objects as the pages, as they are written there: rounded. In Markdown
+and CSV a cell that spans rows is repeated in each; LaTeX has it once.
+"""
+
+import csv
+import io
+import re
+
+from reports import latex
+from reports.grid import Page, headings, key, numeric, plain, spread, width
+from reports.tables import Table, Td
+
+FOLDER = "tables"  # of the CSV files
+MARKDOWN, LATEX, INDEX = "tables.md", "tables.tex", f"{FOLDER}/index.csv"
+SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#&])")  # of Markdown
+
+
+def files(pages: list[Page]) -> dict[str, str]:
+    """File name -> text of every form of the pages' tables."""
+    found = {MARKDOWN: markdown(pages), LATEX: latex.document(pages)}
+    rows = [["file", "page", "caption", "notes"]]
+    for page in pages:
+        for table in page.tables:
+            file = f"{key(page, table)}.csv"
+            found[f"{FOLDER}/{file}"] = as_csv(table)
+            notes = " ".join([*page.banners, *table.notes])
+            rows.append([file, page.name, table.caption, notes])
+    return found | {INDEX: _csv(rows)}
+
+
+def as_csv(table: Table) -> str:
+    """One line of headings, then the rows; small print in brackets, a footnote's text in square
+    ones. Titles within the table become a first column, "Section"."""
+    sections = any(title for title, _ in table.bodies)
+    lines = [["Section"] * sections + headings(table)]
+    for title, rows in table.bodies:
+        for line in spread(rows, width(table)):
+            cells = [_csv_cell(p.td, table) if p.left else "" for p in line]
+            lines.append([title] * sections + cells)
+    return _csv(lines)
+
+
+def _csv_cell(td: Td, table: Table) -> str:
+    reason = f" [{table.reasons[td.ref - 1]}]" if td.ref else ""
+    return plain(td) + (f" ({td.note})" if td.note else "") + reason
+
+
+def _csv(rows: list[list[str]]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue()
+
+
+def markdown(pages: list[Page]) -> str:
+    """Every table of every page, below the page's name."""
+    parts = ["# The tables of the report"]
+    for page in (page for page in pages if page.tables):
+        parts += [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
+        for table in page.tables:
+            parts += [f"**{key(page, table)}.** {_escaped(table.caption)}", markdown_table(table)]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: Table) -> str:
+    """The table, its footnotes as a numbered list, its notes."""
+    lines = [[_escaped(text) for text in headings(table)]]
+    lines.append(["---:" if right else ":---" for right in numeric(table)])
+    for title, rows in table.bodies:
+        if title:
+            lines.append([f"*{_escaped(title)}*"] + [""] * (width(table) - 1))
+        for line in spread(rows, width(table)):
+            lines.append([_markdown_cell(p.td) if p.left else "" for p in line])
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    reasons = "\n".join(f"{i}. {_escaped(r)}" for i, r in enumerate(table.reasons, 1))
+    return "\n\n".join([text, *([reasons] if reasons else []), *map(_escaped, table.notes)])
+
+
+def _markdown_cell(td: Td) -> str:
+    ref = f"<sup>{td.ref}</sup>" if td.ref else ""
+    note = f"<br><small>{_escaped(td.note)}</small>" if td.note else ""
+    return _escaped(plain(td)) + ref + note
+
+
+def _escaped(text: str) -> str:
+    return SPECIAL.sub(r"\\\1", " ".join(text.split("\n")))
