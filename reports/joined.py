@@ -113,7 +113,7 @@ def side(letter: str, store: Store) -> Side:
     specs = {spec.id: spec for spec in plan} | {key: run.spec for key, run in runs.items()}
     slots = [Slot(spec, runs.get(key), True) for key, spec in specs.items()]
     for slot in slots:
-        slot.check()
+        slot.take(slot.read())
     known = {run.folder for run in runs.values()}
     there = store.runs_folder.iterdir() if store.runs_folder.is_dir() else ()
     others = (f for f in there if f.is_dir() and not f.name.startswith(".") and f not in known)

@@ -155,7 +155,8 @@ def test_every_table_of_every_page_is_in_every_form(report):
     captions = []
     for path in report.glob("*.html"):
         page = re.sub(r"<caption[^>]*>", "<caption>", path.read_text())
-        captions += [path.name] * page.count("<caption>")
+        squares = page.count('class="matrix"')  # the table of claims again, as a picture
+        captions += [path.name] * (page.count("<caption>") - squares)
     index = read((report / forms.INDEX).read_text())[1:]
     md, tex = ((report / name).read_text() for name in (forms.MARKDOWN, forms.LATEX))
     there = {path.name for path in (report / forms.FOLDER).glob("*.csv")} - {"index.csv"}
