@@ -29,6 +29,7 @@ from reports.collect import Collected
 from reports.control import control_page
 from reports.grid import Page
 from reports.groups import WEIGHTS, Setting
+from reports.inline import inline
 from reports.papers import LEADS, paper_page
 from reports.parity import COMMAND, Ladder
 from reports.tables import NAMES, Table
@@ -84,6 +85,7 @@ def engine(keep: Callable[[Table], object]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment_.globals |= inline()
     environment_.globals["keep"] = lambda table: keep(table) or ""
     return environment_
 

@@ -94,10 +94,16 @@ def to_svg(figure: "Figure", name: str, description: str) -> Markup:
         text = text.replace(colour, variable)
     text = re.sub(r"\s*\n\s*", "\n", text)
     opening = f'<svg role="img" aria-label="{escape(description)}" stroke-linejoin="round"'
-    width = re.search(r'width="([\d.]+)pt"', text)
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
-    style = f' style="max-width: {float(width[1]) * 4 / 3:.0f}px"' if width else ""
-    return Markup(text.replace("<svg", opening + style, 1))
+    text = re.sub(r' style="([^"]*)"', _attributes, text)
+    return Markup(text.replace("<svg", opening, 1))
+
+
+def _attributes(style: re.Match[str]) -> str:
+    """An element's style as SVG attributes: the pages' content security policy allows no inline
+    style."""
+    pairs = (part.split(":", 1) for part in style[1].split(";") if part.strip())
+    return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def legend(figure: "Figure", axes: list["Axes"]) -> None:

@@ -1,0 +1,153 @@
+// Tables sort, filter and copy; headings and tables can be linked to. Without it all stays readable.
+"use strict";
+(() => {
+  const make = (tag, properties, ...children) => {
+    const element = Object.assign(document.createElement(tag), properties);
+    element.append(...children);
+    return element;
+  };
+  const UNITS = { µs: 1e-6, ms: 1e-3, s: 1, min: 60, h: 3600, kB: 1e3, MB: 1e6, GB: 1e9, GiB: 2 ** 30, MiB: 2 ** 20 };
+  const LONG = 12; // rows, from which a table can be filtered
+
+  // A cell's own text, without its small print and footnote.
+  const own = (cell) => {
+    const copy = cell.cloneNode(true);
+    copy.querySelectorAll("small, sup, .sign, .mark, button").forEach((e) => e.remove());
+    return copy.textContent.trim();
+  };
+  // The number at its beginning, times its unit; NaN for text.
+  const value = (text) => {
+    const found = /^([+−-]?[\d,]*\.?\d+(?:e[+-]?\d+)?)[\s\u202f\u00a0]*([a-zA-Zµ]*)/.exec(text);
+    if (!found) return NaN;
+    return Number(found[1].replace("−", "-").replaceAll(",", "")) * (UNITS[found[2]] ?? 1);
+  };
+  const before = (a, b) => {
+    const [x, y] = [value(a), value(b)];
+    if (Number.isNaN(x) || Number.isNaN(y)) {
+      if (!Number.isNaN(x)) return -1; // numbers first, what is missing last
+      if (!Number.isNaN(y)) return 1;
+      return a.localeCompare(b, "en");
+    }
+    return x - y;
+  };
+  const rows = (body) => [...body.rows].filter((row) => !row.classList.contains("section"));
+
+  // The heading of each column: the lowest cell over it.
+  const headings = (table) => {
+    const grid = [];
+    [...(table.tHead?.rows ?? [])].forEach((row, y) => {
+      let x = 0;
+      for (const cell of row.cells) {
+        while (grid[x]?.until > y) x += 1;
+        for (let i = 0; i < cell.colSpan; i += 1) grid[x + i] = { cell, until: y + cell.rowSpan };
+        x += cell.colSpan;
+      }
+    });
+    return grid.map((entry) => entry.cell);
+  };
+  const sortable = (table) => {
+    const count = Math.max(0, ...[...table.tBodies].map((body) => rows(body).length));
+    const plain = (row) => [...row.cells].every((cell) => cell.colSpan === 1);
+    return count > 2 && [...table.tBodies].every((body) => rows(body).every(plain));
+  };
+  // Says a cell that reaches over several rows again in each of them.
+  const expand = (body) => {
+    const over = []; // by column
+    for (const row of rows(body)) {
+      for (let x = 0; x < row.cells.length || over[x]?.left > 0; x += 1) {
+        if (over[x]?.left > 0) {
+          const again = over[x].cell.cloneNode(true);
+          again.removeAttribute("id");
+          row.insertBefore(again, row.cells[x] ?? null);
+          over[x].left -= 1;
+        } else {
+          over[x] = { cell: row.cells[x], left: row.cells[x].rowSpan - 1 };
+          row.cells[x].rowSpan = 1;
+        }
+      }
+    }
+  };
+  const sort = (table, column, heading) => {
+    const down = heading.getAttribute("aria-sort") === "ascending";
+    table.querySelectorAll("[aria-sort]").forEach((cell) => cell.removeAttribute("aria-sort"));
+    heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+    for (const body of table.tBodies) {
+      expand(body);
+      const keyed = rows(body).map((row) => [own(row.cells[column]), row]);
+      const missing = ([text]) => Number.isNaN(value(text)) && /^(X|–|)$/.test(text);
+      keyed.sort((a, b) => missing(a) - missing(b) || (down ? before(b[0], a[0]) : before(a[0], b[0])));
+      body.append(...keyed.map(([, row]) => row));
+    }
+  };
+  const text = (table) => [...table.rows].map((row) =>
+    [...row.cells].flatMap((cell) => [own(cell), ...Array(cell.colSpan - 1).fill("")]).join("\t")).join("\n");
+
+  const copy = async (table, button, said) => {
+    const content = text(table);
+    try {
+      await navigator.clipboard.writeText(content);
+      said.textContent = "copied";
+    } catch { // a page opened from disk may not be allowed to
+      const area = make("textarea", { value: content, rows: 4, ariaLabel: "The table as text" });
+      button.after(area);
+      area.select();
+      said.textContent = document.execCommand("copy") ? "copied" : "press Ctrl+C to copy";
+      if (said.textContent === "copied") area.remove();
+      button.focus();
+    }
+  };
+  const filter = (table, wanted, said) => {
+    [...table.tBodies].forEach(expand);
+    const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
+    let [shown, all] = [0, 0];
+    for (const body of table.tBodies) {
+      for (const row of rows(body)) {
+        const content = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => content.includes(word));
+        all += 1;
+        shown += !row.hidden;
+      }
+    }
+    said.textContent = words.length ? `${shown} of ${all} rows` : "";
+  };
+
+  for (const table of document.querySelectorAll("main table:not(.matrix)")) {
+    const said = make("span", { role: "status" });
+    const tools = make("div", { className: "tools" });
+    const count = [...table.tBodies].reduce((sum, body) => sum + rows(body).length, 0);
+    if (count > LONG) {
+      const field = make("input", { type: "search", autocomplete: "off" });
+      field.addEventListener("input", () => filter(table, field.value, said));
+      tools.append(make("label", {}, "Filter rows ", field));
+    }
+    const button = make("button", { type: "button", textContent: "Copy as text" });
+    button.addEventListener("click", () => copy(table, button, said));
+    tools.append(button, said);
+    table.parentElement.before(tools);
+    if (!sortable(table)) continue;
+    headings(table).forEach((heading, column) => {
+      if (!own(heading) || heading.colSpan > 1) return;
+      const sorter = make("button", { type: "button", className: "sort" }, ...heading.childNodes);
+      sorter.addEventListener("click", () => sort(table, column, heading));
+      heading.append(sorter);
+    });
+  }
+  for (const element of document.querySelectorAll("main h2[id], main h3[id], main caption[id]")) {
+    const label = `Link to: ${element.textContent.trim().slice(0, 60)}`;
+    element.append(make("a", { className: "anchor", href: `#${element.id}`, textContent: "#", ariaLabel: label }));
+  }
+  // A link into a closed part opens it; printing opens all.
+  const open = () => {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let e = target; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
+    if (target) target.scrollIntoView();
+  };
+  addEventListener("hashchange", open);
+  if (location.hash) open();
+  let closed = [];
+  addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    closed.forEach((e) => (e.open = true));
+  });
+  addEventListener("afterprint", () => closed.forEach((e) => (e.open = false)));
+})();

@@ -1,0 +1,271 @@
+"""The pages in Debian's Chromium, from disk: errors, requests, numbers, sorting, dark, axe-core.
+
+AXE_CORE: a folder with node_modules/axe-core (npm install --prefix). BROWSER_SHOTS: where the
+screenshots go, else pytest's temporary folder.
+"""
+
+import json
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import synthetic
+from reading import percent, steady_sources  # noqa: F401 (used by itself)
+
+from benchmarks.merge import merge
+from benchmarks.store import Store
+from reports.build import build
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+AXE = Path(os.environ.get("AXE_CORE", "/nowhere")) / "node_modules/axe-core/axe.min.js"
+PUBLISHED = Path(__file__).resolve().parent.parent / "reports" / "published" / "laptop"
+SERIOUS = ("serious", "critical")
+WIDTHS = (1280, 390)
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """A report of made-up smoke runs, one of them failed with markup in its reason."""
+    out = tmp_path_factory.mktemp("browser")
+    store, plan = synthetic.make(out)
+    gone = plan[0]
+    shutil.rmtree(out / "runs" / gone.id)
+    synthetic.add_failed(store, gone, "<img src=x onerror=alert(1)> ended & failed")
+    synthetic.add(store, synthetic.spec("keras", "xception", recipe={"label_smoothing": 0.0}))
+    build(store, plan, out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory):
+    """The published runs' report."""
+    out = tmp_path_factory.mktemp("laptop")
+    store = Store(out)
+    merge([PUBLISHED], store)
+    build(store, store.plan(), out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as p:
+        found = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+class Tab:
+    """A page of the browser that keeps what it complains of and asks for."""
+
+    def __init__(self, browser, **words):
+        self.context = browser.new_context(**words)
+        self.page = self.context.new_page()
+        self.troubles, self.requests = [], []
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", lambda dialog: self.troubles.append(f"dialog {dialog.message}"))
+
+    def _said(self, message):
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def show(self, path, anchor=""):
+        self.page.goto(f"file://{path}{anchor}")
+        return self.page
+
+
+@pytest.fixture
+def tab(browser):
+    found = Tab(browser, viewport={"width": 1280, "height": 900})
+    yield found
+    found.context.close()
+
+
+def all_pages(out):
+    found = sorted(out.glob("*.html"))
+    assert len(found) > 12
+    return found
+
+
+@pytest.mark.parametrize("report", ["smoke", "laptop"])
+def test_every_page_opens_from_disk_without_an_error_or_a_request(report, tab, request):
+    for path in all_pages(request.getfixturevalue(report)):
+        page = tab.show(path)
+        assert page.locator("h1").count() == 1, path.name
+        assert page.evaluate("document.querySelectorAll('[style]').length") == 0, path.name
+    assert tab.troubles == []
+    other = [u for u in tab.requests if not u.startswith(("file://", "data:"))]
+    other += [u for u in tab.requests if u.startswith("file://") and not u.endswith(".html")]
+    assert other == []
+
+
+def test_the_policy_stops_what_is_not_the_page_s_own(smoke, tab, tmp_path):
+    text = (smoke / "index.html").read_text()
+    for bad in ("<script>document.title='bad'</script>", '<p style="color: red">x</p>',
+                '<img src="https://example.org/x.png">'):  # fmt: skip
+        path = tmp_path / "bad.html"
+        path.write_text(text.replace("</main>", f"{bad}</main>"))
+        tab.troubles.clear()
+        assert tab.show(path).title() != "bad"
+        assert any("Content Security Policy" in said for said in tab.troubles), bad
+
+
+def test_markup_in_a_reason_is_text(smoke, tab):
+    page = tab.show(smoke / "index.html")
+    assert "<img src=x onerror=alert(1)> ended & failed" in page.locator("main").inner_text()
+    assert page.locator("main img").count() == 0 and tab.troubles == []
+
+
+def test_every_link_leads_somewhere(smoke, tab):
+    targets, links = {}, []
+    for path in all_pages(smoke):
+        page = tab.show(path)
+        targets[path.name] = set(
+            page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        )
+        hrefs = page.evaluate("[...document.links].map(a => a.getAttribute('href'))")
+        links += [(path.name, href) for href in hrefs]
+    assert len(links) > 500
+    for here, href in links:
+        file, _, anchor = href.partition("#")
+        if href.startswith("https://doi.org/"):
+            continue
+        assert not file or (smoke / file).is_file(), (here, href)
+        assert not anchor or anchor in targets[file or here], (here, href)
+
+
+def test_numbers_on_the_page_are_those_of_results_json(laptop, tab):
+    result = json.loads((laptop / "results.json").read_text())
+    page = tab.show(laptop / "control.html")
+    texts = set(re.findall(r"\d+\.\d\d\u202f%", page.locator("main").inner_text()))
+    wanted = {percent(c["numbers"]["selected"]["accuracy"]["value"]) for c in result["cells"]}
+    assert len(wanted) == 8 and wanted <= texts
+
+
+def column(page, table, number):
+    cells = table.locator(f"tbody tr:not(.section):not([hidden]) > :nth-child({number})")
+    return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
+
+
+def test_tables_sort_by_number_and_by_text(smoke, tab):
+    page = tab.show(smoke / "liang.html")
+    table = page.locator("table", has=page.locator("caption[id^=t1-]"))
+    names, printed = column(page, table, 1), column(page, table, 2)
+    measured = table.get_by_role("button", name="measured").first
+    assert len(names) == 7 and "X" in column(page, table, 3)  # one run failed
+    for sign, direction in ((1, "ascending"), (-1, "descending")):
+        measured.press("Enter")
+        assert table.locator("th[aria-sort]").get_attribute("aria-sort") == direction
+        *numbers, last = column(page, table, 3)
+        values = [sign * float(text.split("\u202f")[0]) for text in numbers]
+        assert values == sorted(values) and len(set(values)) > 1 and last == "X"
+    by_row = dict(zip(names, printed, strict=True))
+    assert column(page, table, 2) == [by_row[name] for name in column(page, table, 1)]
+    table.get_by_role("button", name="Network").click()
+    assert column(page, table, 1) == sorted(names, key=str.lower)
+
+
+def test_sorting_says_a_cell_over_several_rows_in_each(smoke, tab):
+    page = tab.show(smoke / "liang.html")
+    table = page.locator("table", has=page.locator("caption[id^=more-]")).first
+    sizes = table.evaluate("t => [...t.tBodies[0].rows].map(row => row.cells.length)")
+    assert len(set(sizes)) == 2  # the network stands once for both twins
+    names = table.locator("tbody th").all_inner_texts()
+    table.get_by_role("button", name="Twin").click()
+    assert sorted(column(page, table, 1)) == sorted(2 * names)
+    twins = column(page, table, 2)
+    assert twins == ["Keras"] * (len(twins) // 2) + ["PyTorch"] * (len(twins) // 2)
+
+
+def test_a_long_table_filters_with_a_count(smoke, tab):
+    page = tab.show(smoke / "environment.html")
+    tools = page.locator(".tools", has=page.get_by_label("Filter rows")).last
+    tools.get_by_label("Filter rows").fill("torch gru fold1")
+    table = tools.locator("xpath=following-sibling::*[1]//table")
+    shown = column(page, table, 1)
+    assert shown and all("torch-cnn_gru" in text and "fold1" in text for text in shown)
+    assert tools.get_by_role("status").inner_text().startswith(f"{len(shown)} of ")
+
+
+def test_a_table_is_copied_as_plain_text(smoke, browser):
+    tab = Tab(browser, permissions=["clipboard-read", "clipboard-write"])
+    page = tab.show(smoke / "liang.html")
+    table = page.locator("table").first
+    page.get_by_role("button", name="Copy as text").first.click()
+    page.wait_for_function("document.querySelector('.tools [role=status]').textContent !== ''")
+    said = page.locator(".tools [role=status]").first.inner_text()
+    area = page.locator(".tools + textarea, .tools textarea")
+    copied = area.input_value() if area.count() else page.evaluate("navigator.clipboard.readText()")
+    assert said.startswith(("copied", "press"))
+    rows = [line.split("\t") for line in copied.splitlines()]
+    assert len(rows) == table.locator("tr").count()
+    assert rows[-1][0] == table.locator("tr").last.locator("th").first.inner_text()
+    tab.context.close()
+
+
+def test_a_link_into_a_closed_part_opens_it(laptop, tab):
+    anchor = "torch-efficientnet_lite0_lstm-s0"
+    path = next(p for p in laptop.glob("runs-*fixed.html"))
+    page = tab.show(path)
+    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = false)")
+    page.evaluate(f"location.hash = '#{anchor}'")
+    page.wait_for_function(f"document.getElementById('{anchor}').open")
+
+
+def test_dark_mode_is_dark(smoke, browser):
+    colours = {}
+    for scheme in ("light", "dark"):
+        tab = Tab(browser, color_scheme=scheme)
+        page = tab.show(smoke / "liang.html")
+        look = (
+            "e => { const c = getComputedStyle(e); return [c.backgroundColor, c.color, c.fill]; }"
+        )
+        colours[scheme] = [
+            page.locator("html").evaluate(look)[0],
+            page.locator("h1").evaluate(look)[1],
+            page.locator("svg text").first.evaluate(look)[2],
+        ]
+        tab.context.close()
+    for light, dark in zip(colours["light"], colours["dark"], strict=True):
+        assert light != dark
+    value = [sum(map(int, re.findall(r"\d+", colours[s][0])[:3])) for s in ("light", "dark")]
+    assert value[0] > 700 and value[1] < 120
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="AXE_CORE names no axe-core")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_serious_fault(smoke, laptop, browser, scheme):
+    tab = Tab(browser, color_scheme=scheme)
+    found = []
+    for path in [*all_pages(smoke), laptop / "control.html"]:
+        page = tab.show(path)
+        page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+        page.evaluate(AXE.read_text())
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            (path.name, fault["id"], fault["impact"], fault["nodes"][0]["html"][:200])
+            for fault in result["violations"]
+            if fault["impact"] in SERIOUS
+        ]
+    tab.context.close()
+    assert found == []
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_fit_their_width_and_are_kept_as_pictures(smoke, browser, width, tmp_path):
+    shots = Path(os.environ.get("BROWSER_SHOTS", tmp_path))
+    shots.mkdir(parents=True, exist_ok=True)
+    tab = Tab(browser, viewport={"width": width, "height": 900})
+    for path in all_pages(smoke):
+        page = tab.show(path)
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        assert wide <= width, (path.name, wide)
+        page.screenshot(path=shots / f"{path.stem}-{width}.png")
+    assert len(list(shots.glob(f"*-{width}.png"))) == len(all_pages(smoke))
+    tab.context.close()
