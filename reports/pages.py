@@ -21,6 +21,7 @@ from reports import (
     paper_tables,
     results,
     runs,
+    single,
     speed,
     summary,
 )
@@ -167,6 +168,7 @@ def render(
             environment.data_sets(collected), environment.run_list(collected),
         ],
     )  # fmt: skip
+    files[single.NAME] = single.single(files, pages, environment_)
     return files | forms.files(written)
 
 

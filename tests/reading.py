@@ -12,6 +12,7 @@ import benchmarks.store
 from benchmarks.store import Store
 from protocols import metrics
 from reports.build import build
+from reports.inline import inline
 
 SOURCES = {"keras": {"protocols": "a" * 64}, "torch": {"protocols": "a" * 64}}
 PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
@@ -78,7 +79,11 @@ def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -
 
 
 def pages(out: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in sorted(out.glob("*.html"))}
+    """The text of every page, but for the one script that stands in all of them."""
+    own = f"<script>{inline()['script']}</script>"
+    texts = {path.name: path.read_text() for path in sorted(out.glob("*.html"))}
+    assert all(text.count(own) == 1 for text in texts.values())
+    return {name: text.replace(own, "") for name, text in texts.items()}
 
 
 def percent(value: float) -> str:

@@ -235,6 +235,13 @@ def test_without_a_pair_the_page_names_the_command(tmp_path):
     assert "python runner.py" in text and "Both twins" not in text
 
 
+def slots_of(store):
+    found = [Slot(run.spec, run, True) for run in store.runs()]
+    for slot in found:
+        slot.take(slot.read())
+    return found
+
+
 def test_only_runs_alike_but_for_the_twin_are_a_pair(tmp_path):
     keras, torch = shared()
     others = [
@@ -249,10 +256,10 @@ def test_only_runs_alike_but_for_the_twin_are_a_pair(tmp_path):
     store = Store(tmp_path)
     for run in (keras, *others):
         synthetic.add(store, run, epochs=1)
-    found = [Slot(run.spec, run, True) for run in store.runs()]
+    found = slots_of(store)
     assert pairs_of(found) == []
     synthetic.add(store, torch)
-    found = [Slot(run.spec, run, True) for run in store.runs()]
+    found = slots_of(store)
     (pair,) = pairs_of(found)
     assert isinstance(pair, Pair) and (pair.keras.spec, pair.torch.spec) == (keras, torch)
 
