@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from protocols import dataset, features, provenance
+from protocols import activations, dataset, features, provenance
 from protocols.classes import CLASSES
 from protocols.spec import FIXED, RunSpec
 from protocols.splits import ungrouped
@@ -62,11 +62,13 @@ def public_grouped() -> tuple[int, int]:
 
 
 def stored(spec: RunSpec) -> int:
-    """Bytes of the run's folder: float16 probabilities of every epoch, and what is short."""
+    """Bytes of the run's folder: float16 probabilities of every epoch, what the network looks at,
+    and what is short."""
     if spec.stage == "latency":
         return SMALL
     epochs = sum(phase["epochs"] for phase in spec.phases)
-    return epochs * counts(spec)[1] * len(CLASSES) * 2 + SMALL
+    answers = epochs * counts(spec)[1] * len(CLASSES) * 2
+    return answers + activations.most_bytes(spec) + SMALL
 
 
 def checkpoint(parameters: int) -> int:

@@ -184,8 +184,9 @@ def train_parts(run: Run) -> Parts:
             rate = min(seconds / images, parts.get("thawed_eval", math.inf))
             parts |= {f"{name}_image": rate, f"{name}_first": max(0.0, seconds - images * rate)}
     once = sum(timings[f"{name}_seconds"] for name in ("build", "calibration", "features"))
-    rest = max(0.0, timings["total_seconds"] - once - spent)
-    return parts | {"build": timings["build_seconds"], "rest": rest}
+    looking = timings.get("activations_seconds", 0.0)  # none in runs made before there were any
+    rest = max(0.0, timings["total_seconds"] - once - looking - spent)
+    return parts | {"build": timings["build_seconds"], "activations": looking, "rest": rest}
 
 
 def train_seconds(spec: RunSpec, parts: Parts) -> float:
@@ -200,7 +201,7 @@ def train_seconds(spec: RunSpec, parts: Parts) -> float:
     passes = {"calibration": calibration_images(spec, n_train)}
     if any(phase["frozen"] for phase in spec.phases):
         passes["features"] = n_train + n_test
-    seconds = parts["build"] + parts["rest"]
+    seconds = parts["build"] + parts.get("activations", 0.0) + parts["rest"]
     for name, images in passes.items():
         if images:
             seconds += parts[f"{name}_first"] + images * parts[f"{name}_image"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from protocols.activations import FILE
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
 from protocols.files import sha256_of
@@ -79,6 +80,15 @@ class Run:
     def predictions(self) -> dict[str, np.ndarray]:
         """The arrays of predictions.npz."""
         with np.load(self.folder / "predictions.npz", allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    @cached_property
+    def activations(self) -> dict[str, np.ndarray] | None:
+        """The arrays of activations.npz; None for runs made before there was any."""
+        path = self.folder / FILE
+        if not path.is_file():
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
 
 

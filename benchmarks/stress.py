@@ -30,6 +30,7 @@ from benchmarks.launch import Launcher, todo_of
 from benchmarks.plan import Selection, make_plan
 from benchmarks.store import ROOT, Store
 from protocols import dataset, hardware
+from protocols.activations import FILE
 from protocols.files import default_cache
 
 VARIANTS = ("resnet50", "inception_v3", "cnn_gru")
@@ -66,6 +67,8 @@ class Trial:
             {k: v for k, v in row.items() if not k.endswith("seconds")} for row in runs[0].history
         ]
         arrays = {k: v.tobytes() for k, v in runs[0].predictions.items()}
+        seen = runs[0].activations.items()
+        arrays |= {f"{FILE}/{k}": v.tobytes() for k, v in seen}
         return arrays | {"history": json.dumps(kept).encode()}
 
     def resumed(self) -> int:

@@ -39,13 +39,15 @@ class Batches:
     def _take(self, array: Any, positions: np.ndarray) -> Any:
         return ops.take(array, positions, axis=0) if self.resident else array[positions]
 
+    def images(self, positions: np.ndarray) -> Any:
+        """uint8 (n, h, w, 3)."""
+        there = self.pixels is not None
+        return self._take(self.pixels, positions) if there else self.pool.images(positions)
+
     def inputs(self, positions: np.ndarray, read_images: bool) -> list[Any]:
         """Images, if they are read, and stored features, if there are any, of the positions."""
         start = time.perf_counter()
-        found = []
-        if read_images:
-            there = self.pixels is not None
-            found = [self._take(self.pixels, positions) if there else self.pool.images(positions)]
+        found = [self.images(positions)] if read_images else []
         found += [self._take(f, positions) for f in self.features or []]
         self.waited += time.perf_counter() - start
         return found

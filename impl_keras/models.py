@@ -94,7 +94,7 @@ def _cudnn(spec: RunSpec) -> bool | str:
 
 
 @contextlib.contextmanager
-def _policy(spec: RunSpec) -> Iterator[None]:
+def policy(spec: RunSpec) -> Iterator[None]:
     """Layers made inside compute in the run's precision (float64: for tests)."""
     before = keras.config.dtype_policy(), keras.config.floatx()
     names = {"bfloat16": "mixed_bfloat16", "float64": "float64"}
@@ -122,7 +122,7 @@ class Network:
         self.dtype = "float64" if spec.precision == "float64" else "float32"
         shape = (spec.data["height"], spec.data["width"], 3)
         self.backbones = []
-        with _policy(spec):
+        with policy(spec):
             for name in self.variant.backbones:
                 keras.utils.set_random_seed(derive(spec.seed, "weights", name))
                 model = BACKBONES[name](include_top=False, weights=None, input_shape=shape)
@@ -133,7 +133,7 @@ class Network:
     def make_head(self, spec: RunSpec) -> tuple[keras.Model, layers.Dense]:
         """Body and classifier with the random weights of a run's seed."""
         keras.utils.set_random_seed(derive(spec.seed, "weights", "head"))
-        with _policy(spec):
+        with policy(spec):
             if self.pooled:
                 body = _liang_body(self.variant, spec)
             else:
@@ -145,8 +145,11 @@ class Network:
     def backbone(self, number: int, images: Any, training: bool = False) -> Any:
         """What the head reads of one backbone: pooled (n, channels), or Jane's map."""
         x = preprocess(self.variant.backbones[number], images, self.dtype)
-        found = self.backbones[number](x, training=training)
-        return ops.mean(found, axis=(1, 2)) if self.pooled else found
+        return self.reduce(self.backbones[number](x, training=training))
+
+    def reduce(self, feature_map: Any) -> Any:
+        """What of a feature map (n, h, w, channels) the head reads: its mean, or all of it."""
+        return ops.mean(feature_map, axis=(1, 2)) if self.pooled else feature_map
 
     def features(self, images: Any, training: bool = False) -> list[Any]:
         """What the head reads of the backbones."""

@@ -79,6 +79,13 @@ def eagerly() -> contextlib.AbstractContextManager:
     return contextlib.nullcontext()
 
 
+def gradient(function: Function, arrays: list[Any]) -> tuple[Any, list[Any]]:
+    """`function(*arrays) -> (scalar, more)`: more, and the scalar's gradient by each array."""
+    by_all = jax.grad(function, argnums=tuple(range(len(arrays))), has_aux=True)
+    gradients, more = by_all(*arrays)
+    return more, list(gradients)
+
+
 class TrainStep:
     """One update of `trained` by `loss(*arrays) -> (to minimise, figures)`; gives the figures.
 
@@ -167,6 +174,11 @@ class TogetherStep(TrainStep):
     def values(self, found: list[np.ndarray]) -> None:
         given = iter(found)
         self._state = [[jnp.asarray(next(given)) for _ in group] for group in self._state]
+
+    def member(self, number: int) -> keras.StatelessScope:
+        """A scope in which the variables have one member's values."""
+        values = [value[number] for value in self._state[0] + self._state[1]]
+        return keras.StatelessScope(_pairs(self._variables[0] + self._variables[1], values))
 
     def mapped(self, function: Function) -> Function:
         """`function(*arrays)` of every member, with its variables."""

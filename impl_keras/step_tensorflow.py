@@ -89,6 +89,15 @@ def eagerly() -> Iterator[None]:
         tf.config.run_functions_eagerly(before)
 
 
+def gradient(function: Function, arrays: list[Any]) -> tuple[Any, list[Any]]:
+    """`function(*arrays) -> (scalar, more)`: more, and the scalar's gradient by each array."""
+    tensors = [tf.convert_to_tensor(a) for a in arrays]
+    with eagerly(), tf.GradientTape() as tape:
+        tape.watch(tensors)
+        scalar, more = function(*tensors)
+    return more, tape.gradient(scalar, tensors)
+
+
 class TrainStep:
     """One update of `trained` by `loss(*arrays) -> (to minimise, figures)`; gives the figures."""
 

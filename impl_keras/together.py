@@ -10,10 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from impl_keras import bridge
+from impl_keras import activations, bridge
 from impl_keras.models import make_optimizer, penalty
 from impl_keras.step import backend
 from impl_keras.train import KerasTwin
+from protocols.activations import Seen
 from protocols.pool import Pool
 from protocols.spec import RunSpec
 from protocols.weights import OWN, Start
@@ -86,6 +87,15 @@ class KerasFolds(KerasTwin):
             for i in range(0, test.shape[1], size)
         ]
         return list(np.concatenate(parts, axis=1))
+
+    def look(self, positions: list[np.ndarray]) -> list[Seen]:
+        """See Twin."""
+        return [
+            activations.look(
+                self.network, self.spec, self.batches.images(p), self.together.member(i)
+            )
+            for i, p in enumerate(positions)
+        ]
 
     def state(self) -> dict[str, np.ndarray]:
         """See Twin."""

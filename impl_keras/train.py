@@ -7,12 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from impl_keras import bridge
+from impl_keras import activations, bridge
 from impl_keras.batches import Batches
 from impl_keras.device import environment, prepare
 from impl_keras.models import Network, data_loss, make_optimizer, penalty
 from impl_keras.step import backend
 from protocols import training
+from protocols.activations import Seen
 from protocols.files import Progress
 from protocols.pool import Pool, in_batches
 from protocols.serve import Job
@@ -160,6 +161,12 @@ class KerasTwin:
                 inputs = [*inputs, *features] if self.network.reads_images else features
             answers.append(ops.convert_to_numpy(self._head(*inputs)))
         return [np.concatenate(answers)]
+
+    def look(self, positions: list[np.ndarray]) -> list[Seen]:
+        """See Twin."""
+        self.step_function.sync()
+        (images,) = (self.batches.images(p) for p in positions)
+        return [activations.look(self.network, self.spec, images)]
 
     def _stateful(self) -> dict[str, keras.Variable]:
         found = {f"network/{i}": v for i, v in enumerate(self.network.variables)}

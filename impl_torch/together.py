@@ -13,11 +13,12 @@ import torch.nn.functional as F
 from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from impl_torch import bridge
+from impl_torch import activations, bridge
 from impl_torch.batches import Batches
 from impl_torch.device import autocast, device_of, dtype_of, environment, prepare
 from impl_torch.models import Network, make_head, penalised
 from impl_torch.train import TorchTwin, make_optimizer
+from protocols.activations import Seen
 from protocols.pool import Pool
 from protocols.spec import RunSpec
 from protocols.weights import OWN, Start
@@ -160,6 +161,18 @@ class TorchFolds(TorchTwin):
             for positions in there.split(self.recipe["batch_size"], dim=1)
         ]
         return list(torch.cat(parts, dim=1).log_softmax(2).cpu().numpy())
+
+    def look(self, positions: list[np.ndarray]) -> list[Seen]:
+        """See Twin."""
+        backbones, head = self.network.backbones.eval(), self.head.eval()
+        own = [
+            {name: value[i] for name, value in (self.weights | self.buffers).items()}
+            for i in range(self.size)
+        ]
+        return [
+            activations.look(self.spec, backbones, head, self.batches.images(p), weights)
+            for p, weights in zip(positions, own, strict=True)
+        ]
 
     def _network_state(self) -> dict[str, torch.Tensor]:
         backbones = {f"backbones/{k}": v for k, v in self.network.backbones.state_dict().items()}

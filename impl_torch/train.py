@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from impl_torch import bridge
+from impl_torch import activations, bridge
 from impl_torch.batches import Batches
 from impl_torch.device import autocast, device_of, dtype_of, environment, free_memory, prepare
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
 from protocols import training
+from protocols.activations import Seen
 from protocols.files import Progress
 from protocols.pool import Pool, in_batches
 from protocols.serve import Job
@@ -144,6 +145,12 @@ class TorchTwin:
             for positions in in_batches(self.pool.evaluated[0], self.recipe["batch_size"])
         ]
         return [torch.cat(answers).log_softmax(1).cpu().numpy()]
+
+    def look(self, positions: list[np.ndarray]) -> list[Seen]:
+        """See Twin."""
+        network = self.network.eval()
+        (images,) = (self.batches.images(p) for p in positions)
+        return [activations.look(self.spec, network.backbones, network.head, images)]
 
     def _network_state(self) -> dict[str, torch.Tensor]:
         return self.network.state_dict()

@@ -4,6 +4,8 @@ spec.json         the RunSpec
 env.json          versions, device, threads, engine
 history.csv       one row an epoch: see HISTORY
 predictions.npz   see Recorder.write
+activations.npz   what the network looks at: see protocols.activations (training; runs made before
+                  there was any lack it, and stay whole)
 timings.json      seconds by part and memory (training), or latencies (stage "latency")
 log.txt           what the worker printed
 run.json          written last, by benchmarks.store: sizes, SHA-256 of each file, source digests
@@ -31,7 +33,14 @@ HISTORY = (
     "train_seconds",
     "eval_seconds",
 )
-TRAIN_FILES = ("spec.json", "env.json", "history.csv", "predictions.npz", "timings.json")
+TRAIN_FILES = (
+    "spec.json",
+    "env.json",
+    "history.csv",
+    "predictions.npz",
+    "activations.npz",
+    "timings.json",
+)
 LATENCY_FILES = ("spec.json", "env.json", "timings.json")
 TABLE3_EPOCHS = (100, 200, 300, 400, 500)  # Jane, Table III
 

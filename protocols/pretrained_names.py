@@ -20,6 +20,7 @@ AUTOMATIC = {
     "batch_normalization": "batch_normalization",
     "batchnormalization": "batch_normalization",
     "dense": "dense",
+    "max_pooling2d": "max_pooling2d",
 }
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 # A layer's weights by the numbers of their axes: their names changed from version to version

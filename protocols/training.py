@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from protocols import features
+from protocols import activations, features
 from protocols.checkpoint import CheckpointRefused, Checkpoints
 from protocols.contract import Recorder, TrainingDiverged, phase_timing
 from protocols.files import Progress
@@ -25,6 +25,7 @@ from protocols.twin import Phase, Twin, begin_epoch, check_memory
 from protocols.variants import load_variants
 from protocols.weights import Start
 
+PARTS = ("build", "calibration", "features", "activations", "total")  # of timings.json
 Note = Callable[[str], None]
 Make = Callable[[list[RunSpec], Pool, Start], Twin]
 
@@ -57,11 +58,14 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
         course.prepare()
     for phase in specs[0].phases[course.at["phase"] - 1 :]:
         course.run_phase(phase)
+    positions = [activations.chosen(pool, part) for part in pool.evaluated]
+    seen = course.look(positions)
     timings = course.finished()
     diverged = None
-    for recorder, job in zip(course.recorders, jobs, strict=True):
+    for i, (recorder, job) in enumerate(zip(course.recorders, jobs, strict=True)):
         try:
             recorder.write(job.folder, twin.environment(), timings)
+            activations.write(job.folder, pool, positions[i], seen[i])
         except TrainingDiverged as error:  # of one member: the others are whole
             diverged = error
     if diverged:
@@ -94,8 +98,7 @@ class Course:
             )
             for spec, part in zip(self.specs, self.pool.evaluated, strict=True)
         ]
-        parts = ("build", "calibration", "features", "total")
-        self.timings |= {f"{part}_seconds": 0.0 for part in parts}
+        self.timings |= {f"{part}_seconds": 0.0 for part in PARTS}
         self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}
         self.timings |= {"together": len(self.specs), "checkpoint_refused": ""}
         self.waited = 0.0  # fetching the batches of this phase
@@ -187,6 +190,13 @@ class Course:
         past = sum(epochs[: phase - 1]) + epoch - 1
         self.progress("images trained", past * n + done, sum(epochs) * n)
 
+    def look(self, positions: list[np.ndarray]) -> list[activations.Seen]:
+        """After the last phase: what each network looks at."""
+        start = time.perf_counter()
+        seen = self.twin.look(positions)
+        self.timings["activations_seconds"] = time.perf_counter() - start
+        return seen
+
     def so_far(self) -> dict[str, Any]:
         """The timings, with all seconds up to now."""
         seconds = time.perf_counter() - self.began
@@ -195,7 +205,7 @@ class Course:
     def finished(self) -> dict[str, Any]:
         """timings.json. Seconds of runs trained together are each one's share."""
         timings = self.so_far()
-        for part in ("build", "calibration", "features", "total"):
+        for part in PARTS:
             timings[f"{part}_seconds"] /= len(self.specs)
         del timings["waiting"]
         memory = {"host_peak_bytes": peak_memory(), "device_peak_bytes": self.twin.device_peak()}

@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from protocols.activations import Seen
 from protocols.pool import Pool
 from protocols.seeds import dropout_keep, epoch_order
 from protocols.spec import RunSpec
@@ -48,6 +49,12 @@ class Twin(Protocol):
 
     def log_probabilities(self) -> list[np.ndarray]:
         """Of each member's test part, float32 (n, 4), inference mode."""
+
+    def look(self, positions: list[np.ndarray]) -> list[Seen]:
+        """What each member makes of images, inference mode: layers of protocols.activations.
+
+        Called once, after the last step; not compiled for it.
+        """
 
     def state(self) -> dict[str, np.ndarray]:
         """ "network/..." and "optimizer/...": all that a later step depends on."""

@@ -8,6 +8,7 @@ import pytest
 
 from protocols import training
 from protocols import twin as twin_of
+from protocols.activations import Seen
 from protocols.checkpoint import CheckpointRefused, Checkpoints
 from protocols.contract import HISTORY
 from protocols.pool import Pool
@@ -145,6 +146,11 @@ class Line:
         logits = np.outer(np.sin(self.pool.evaluated[0] + self.network), np.arange(4.0))
         return [(logits - np.log(np.exp(logits).sum(1, keepdims=True))).astype(np.float32)]
 
+    def look(self, positions):
+        logits = np.outer(np.sin(positions[0] + self.network), np.arange(4.0))
+        maps = {"xception": np.full((len(logits), 1, 1, 1), self.network)}
+        return [Seen(logits, {}, maps, maps)]
+
     def state(self):
         return {"network/x": np.array(self.network), "optimizer/x": np.array(self.optimizer)}
 
@@ -193,8 +199,10 @@ def trained(plan_of, job_of, tmp_path):
                 assert limit is not None
         if not finish:
             return None
-        with np.load(tmp_path / "predictions.npz") as found:
-            arrays = dict(found)
+        arrays = {}
+        for name in ("predictions.npz", "activations.npz"):
+            with np.load(tmp_path / name) as found:
+                arrays |= {f"{name}/{key}": value for key, value in found.items()}
         job.checkpoint.unlink(missing_ok=True)
         rows = (tmp_path / "history.csv").read_text().splitlines()
         kept = [i for i, name in enumerate(HISTORY) if not name.endswith("seconds")]
@@ -223,7 +231,7 @@ def test_a_refused_checkpoint_is_said_and_the_run_begins_anew(trained, monkeypat
     assert sentence.endswith(
         "numpy 2.4.6, here 9): the run starts from the beginning".replace("2.4.6", np.__version__)
     )
-    assert len(arrays["epochs"]) == 4
+    assert len(arrays["predictions.npz/epochs"]) == 4
 
 
 def pool_of_eight():

@@ -30,7 +30,8 @@ def test_counts_are_those_of_the_split(phantom, cache, plan_of):
 def test_all_the_public_images_are_counted_from_the_manifest():
     spec = synthetic.spec(profile="paper", kind="real")
     assert disk.counts(spec) == (9957, 2487)
-    assert disk.stored(spec) == 170 * 2487 * 4 * 2 + disk.SMALL
+    answers, maps = 170 * 2487 * 4 * 2, 32 * 120 * 160 + 16 * (60 * 80 + 30 * 40 + 15 * 20)
+    assert disk.stored(spec) == answers + maps + disk.SMALL
 
 
 def test_shared_arrays_count_once_and_not_when_they_are_there(tmp_path):

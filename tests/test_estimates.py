@@ -55,6 +55,7 @@ def true_timings(spec):
     timings = {
         "build_seconds": 2.0 * weight(spec),
         "calibration_seconds": (0.5 + rate * calibrated) if calibrated else 0.0,
+        "activations_seconds": 0.3 * weight(spec),
         "features_seconds": (0.7 + rate * (n_train + n_test)) if frozen else 0.0,
     }
     epochs = [sum(e) for phase in spec.phases for e in true_epochs(spec, phase)]
@@ -302,8 +303,9 @@ def test_the_plan_in_words(world):
     assert "4 to make (1 of them, with no estimate" in lines[4]
     assert f"about {duration(sum(seconds) + 15)} of computing" in lines[4]
     assert f"{duration(max(seconds) + 15)} with 2 at a time" in lines[4], "the longest one"
-    held = 24 * 5_000_000 + 3 * disk.SMALL + sum(disk.shared(runs, world.estimates.cache).values())
-    assert lines[4].endswith(f"{words.size(held + 4 * 16 * 8 * 2)} of disk")
+    held = 24 * 5_000_000 + sum(disk.shared(runs, world.estimates.cache).values())
+    held += sum(disk.stored(run) for run in (*specs[:2], latency()))
+    assert lines[4].endswith(f"{words.size(held)} of disk")
     assert "about" not in words.listing(runs, runs[2:3], store, world.estimates)[0]
     assert words.listing(runs, [], store, world.estimates)[4] == "4 runs, all of them done"
 

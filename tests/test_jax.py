@@ -7,7 +7,8 @@ import sys
 import pytest
 
 QUICK = (
-    "assign_variables or plain_fit or optimiser_steps or data_loss or seed_decides or frozen_phase"
+    "assign_variables or plain_fit or optimiser_steps or data_loss or seed_decides or frozen_phase "
+    "or grad_cam"
 )
 
 
@@ -24,7 +25,7 @@ def on_jax(select, file="tests/test_keras_twin.py"):
 def test_quick_part():
     answer = on_jax(QUICK)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "10 passed" in answer.stdout
+    assert "11 passed" in answer.stdout
 
 
 @pytest.mark.slow
@@ -37,4 +38,4 @@ def test_all_of_it():
 def test_folds_together():
     answer = on_jax("test", "tests/test_together.py")
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "5 passed" in answer.stdout
+    assert "6 passed" in answer.stdout

@@ -9,11 +9,21 @@ import numpy as np
 import pytest
 from keras import ops
 
+from impl_keras import activations
 from impl_keras.models import BACKBONES as MAKERS
 from impl_keras.models import Network, data_loss, make_optimizer, penalty, preprocess
 from impl_keras.step import backend
+from protocols.activations import grad_cam
 from tests.synthetic import spec
-from tests.twins import BACKBONES, HEADS, IMAGES, TRAINED, keras_adam, rmsprop_2018
+from tests.twins import (
+    BACKBONES,
+    HEADS,
+    IMAGES,
+    TRAINED,
+    cam_of_pooled_head,
+    keras_adam,
+    rmsprop_2018,
+)
 
 # as many threads as the specs of other tests want: TensorFlow takes one number
 backend.prepare(spec("keras", threads=1, deterministic=False))
@@ -173,3 +183,15 @@ def test_a_compiled_function_may_assign_variables(rng):
         mean, variance = (ops.convert_to_numpy(norm.moving_mean), norm.moving_variance)
         np.testing.assert_allclose(mean, part.mean(0), rtol=1e-4)
         np.testing.assert_allclose(ops.convert_to_numpy(variance), part.var(0), rtol=1e-4)
+
+
+def test_grad_cam_is_that_worked_out_from_the_head():
+    network = small("resnet50")
+    seen = activations.look(network, spec("keras", "resnet50"), IMAGES)
+    (project, bias), (classify, _) = network.body.get_weights(), network.classify.get_weights()
+    wanted = cam_of_pooled_head(seen.maps["resnet50"], project, bias, classify, seen.logits)
+    found = grad_cam(seen.maps["resnet50"], seen.gradients["resnet50"])
+    assert wanted.max() > 0
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * wanted.max())
+    answers = ops.convert_to_numpy(network.logits(ops.convert_to_tensor(IMAGES)))
+    np.testing.assert_allclose(seen.logits, answers, rtol=1e-4, atol=1e-5)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks.plan import together
+from protocols.activations import chosen, grad_cam
 from protocols.pool import Pool
 from protocols.twin import begin_epoch
 from protocols.weights import HeadsOnly
@@ -65,7 +66,7 @@ def run_of(variant, fold, seed, precision="float64"):
 def pool_of(runs):
     labels, folds = np.repeat(np.arange(4), N // 4), np.arange(N) % 10
     return Pool(
-        pixels=np.zeros((N, 84, 112, 3), np.uint8),
+        pixels=np.random.default_rng(1).integers(0, 256, (N, 84, 112, 3), dtype=np.uint8),
         rows=np.arange(N),
         ids=[str(i) for i in range(N)],
         labels=labels,
@@ -101,6 +102,28 @@ def test_each_member_trains_as_it_does_alone(make, features, variant):
     for i, run in enumerate(runs):
         np.testing.assert_allclose(found[:, :, [i]], course(make, [run], features), rtol=1e-9)
     assert len(np.unique(found[-1, 0])) == len(MEMBERS)  # they are not one run thrice
+
+
+def looked_at(make, runs, features):
+    """What each member looks at after an epoch."""
+    pool = pool_of(runs)
+    twin = make(runs, pool)
+    twin.begin_phase(runs[0].phases[0], [features])
+    n = begin_epoch(runs, pool, twin, 1, 1)
+    twin.read([twin.step(0, n)])
+    return twin.look([chosen(pool, part) for part in pool.evaluated])
+
+
+def test_each_member_looks_at_what_it_does_alone(make, features):
+    runs = [run_of("cnn_gru", fold, 0) for fold in range(3)]  # alone, another seed draws its CNN
+    together_, alone = looked_at(make, runs, features), []
+    for run, found in zip(runs, together_, strict=True):
+        (wanted,) = looked_at(make, [run], features)
+        np.testing.assert_allclose(found.logits, wanted.logits, rtol=1e-9)
+        cams = [grad_cam(s.maps["xception"], s.gradients["xception"]) for s in (found, wanted)]
+        np.testing.assert_allclose(*cams, rtol=1e-7, atol=1e-9 * cams[1].max())
+        alone.append(cams[1])
+    assert all(cam.max() > 0 and (cam != alone[0]).any() for cam in alone[1:])
 
 
 def test_members_go_on_from_their_state(make, features):

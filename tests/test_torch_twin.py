@@ -5,11 +5,21 @@ import pytest
 import torch
 from torch import nn
 
+from impl_torch import activations
 from impl_torch.backbones import SamePadMaxPool, WithoutPadding, make_backbone
 from impl_torch.models import LastStates, Network, calibrate, keras_epsilon, penalised
 from impl_torch.train import make_optimizer
+from protocols.activations import grad_cam
 from tests.synthetic import spec
-from tests.twins import BACKBONES, HEADS, IMAGES, TRAINED, keras_adam, rmsprop_2018
+from tests.twins import (
+    BACKBONES,
+    HEADS,
+    IMAGES,
+    TRAINED,
+    cam_of_pooled_head,
+    keras_adam,
+    rmsprop_2018,
+)
 
 
 def small(variant, **words):
@@ -121,3 +131,18 @@ def test_optimiser_steps_are_keras_steps(name, rng):
             optimizer.param_groups[0]["eps"] = keras_epsilon(1e-7, 0.999, step)
         optimizer.step()
         np.testing.assert_allclose(weight.detach(), expected[step - 1], rtol=1e-9)
+
+
+def test_grad_cam_is_that_worked_out_from_the_head():
+    network = small("resnet50").eval()
+    run, images = spec("torch", "resnet50"), torch.from_numpy(IMAGES)
+    seen = activations.look(run, network.backbones, network.head, images)
+    with torch.no_grad():
+        project, classify = network.head.project[0], network.head.classify.weight.T.numpy()
+        weights = project.weight.T.numpy(), project.bias.numpy(), classify
+        answers = network(images).numpy()
+    wanted = cam_of_pooled_head(seen.maps["resnet50"], *weights, seen.logits)
+    found = grad_cam(seen.maps["resnet50"], seen.gradients["resnet50"])
+    assert wanted.max() > 0
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * wanted.max())
+    np.testing.assert_allclose(seen.logits, answers, rtol=1e-4, atol=1e-5)

@@ -53,6 +53,16 @@ def _trained(variant: str) -> int:
 TRAINED = {variant: _trained(variant) for variant in HEADS}
 
 
+def cam_of_pooled_head(maps, project, bias, classify, logits) -> np.ndarray:
+    """Grad-CAM (n, h, w) of Liang's plain head, worked out: dense (channels, 512) on the map's mean
+    (n, h, w, channels), ReLU, dense (512, 4); the predicted class's slope by the mean is that by
+    each position times their number."""
+    hidden = maps.mean(axis=(1, 2)) @ project + bias
+    slopes = ((hidden > 0) * classify[:, logits.argmax(axis=1)].T) @ project.T
+    positions = maps.shape[1] * maps.shape[2]
+    return np.maximum((maps * slopes[:, None, None]).sum(axis=-1) / positions, 0)
+
+
 def keras_adam(gradients: np.ndarray, rate: float) -> np.ndarray:
     """Keras's Adam from zero, weights after each step: epsilon before the bias correction."""
     m = v = w = np.zeros(gradients.shape[1])

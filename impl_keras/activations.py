@@ -1,0 +1,56 @@
+"""What a trained network makes of images: its inner layers' outputs, and Grad-CAM's gradients."""
+
+import contextlib
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from impl_keras.models import Network, policy, preprocess
+from impl_keras.step import backend
+from protocols.activations import LAYERS, Seen
+from protocols.pretrained import canonical_names
+from protocols.spec import RunSpec
+
+
+def look(
+    network: Network, spec: RunSpec, images: Any, scope: keras.StatelessScope | None = None
+) -> Seen:
+    """images uint8 (n, h, w, 3). `scope`: in which the head's variables have the values wanted."""
+    names, inner, maps = network.variant.backbones, {}, []
+    images = ops.convert_to_tensor(images)
+    for name, backbone in zip(names, network.backbones, strict=True):
+        with policy(spec):
+            model = keras.Model(backbone.inputs, [*_outputs(name, backbone), backbone.output])
+        *layers, last = model(preprocess(name, images, network.dtype), training=False)
+        for layer, output in zip(LAYERS[name], layers, strict=True):
+            inner[f"{name}/{layer.name}"] = _array(output[0, ..., : layer.maps])
+        maps.append(last)
+
+    def predicted(*maps: Any) -> tuple[Any, Any]:
+        """The summed logits of the predicted classes, and all logits."""
+        logits = network.head([network.reduce(x) for x in maps], images)
+        best = ops.one_hot(ops.argmax(logits, axis=1), logits.shape[1], dtype=logits.dtype)
+        return ops.sum(logits * best), logits
+
+    with scope or contextlib.nullcontext():
+        logits, gradients = backend.gradient(predicted, maps)
+    return Seen(
+        logits=_array(logits),
+        layers=inner,
+        maps={name: _array(x) for name, x in zip(names, maps, strict=True)},
+        gradients={name: _array(x) for name, x in zip(names, gradients, strict=True)},
+    )
+
+
+def _outputs(name: str, backbone: keras.Model) -> list[Any]:
+    canonical = canonical_names(layer.name for layer in backbone.layers)
+    by_name = {canonical[layer.name]: layer.output for layer in backbone.layers}
+    return [by_name[layer.name] for layer in LAYERS[name]]
+
+
+def _array(x: Any) -> np.ndarray:
+    """On the host; bfloat16 as float32."""
+    brief = keras.backend.standardize_dtype(x.dtype) == "bfloat16"
+    return ops.convert_to_numpy(ops.cast(x, "float32") if brief else x)

@@ -1,0 +1,93 @@
+"""What a trained network makes of images: its inner layers by hooks, and Grad-CAM's gradients."""
+
+import contextlib
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.func import functional_call
+
+from impl_torch.device import autocast
+from impl_torch.models import JaneHead, LiangHead
+from protocols.activations import LAYERS, Seen
+from protocols.spec import RunSpec
+from protocols.variants import load_variants
+
+PATHS = {  # where timm's networks have the layers of protocols.activations, by Keras's names
+    "xception": {  # timm counts the blocks without the stem
+        "block1_conv1": "conv1",
+        "block2_pool": "block1.rep.5",
+        "block3_pool": "block2.rep.6",
+        "block4_pool": "block3.rep.6",
+    },
+    "inception_v3": {
+        "conv2d": "Conv2d_1a_3x3.conv",
+        "max_pooling2d": "Pool1",
+        "max_pooling2d_1": "Pool2",
+    },
+    "resnet50": {"conv1_conv": "conv1", "pool1_pool": "maxpool"},
+    "efficientnet_lite0": {"conv_stem": "conv_stem"},
+}
+
+
+def look(
+    spec: RunSpec,
+    backbones: nn.ModuleList,
+    head: LiangHead | JaneHead,
+    images: torch.Tensor,
+    weights: dict[str, torch.Tensor] | None = None,
+) -> Seen:
+    """images uint8 (n, h, w, 3); all modules in inference mode. `weights`: of the head, by name,
+    where they aren't its own."""
+    names, inner = load_variants()[spec.variant].backbones, {}
+    with torch.no_grad(), autocast(spec):
+        maps = []
+        for name, backbone in zip(names, backbones, strict=True):
+            with _kept(name, backbone[1], inner):
+                maps.append(backbone(images))
+    for module in head.modules():
+        if isinstance(module, nn.RNNBase):
+            module.train()  # cuDNN's give gradients only then; there is no dropout in them
+    for feature_map in maps:
+        feature_map.requires_grad_()
+    with autocast(spec):
+        features = tuple(head.reduce(feature_map) for feature_map in maps)
+        logits = functional_call(head, weights or {}, (features, images))
+    predicted = logits.argmax(1, keepdim=True)
+    gradients = torch.autograd.grad(logits.gather(1, predicted).sum(), maps)
+    return Seen(
+        logits=_array(logits),
+        layers=inner,
+        maps={name: _channels_last(x) for name, x in zip(names, maps, strict=True)},
+        gradients={name: _channels_last(x) for name, x in zip(names, gradients, strict=True)},
+    )
+
+
+@contextlib.contextmanager
+def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iterator[None]:
+    """Adds each layer's output for the first image to `found`, at once: a residual block adds to
+    its pooling's output in place."""
+    hooks = []
+    for layer in LAYERS[backbone]:
+
+        def keep(module: nn.Module, given: tuple, output: torch.Tensor, layer=layer) -> None:
+            found[f"{backbone}/{layer.name}"] = _channels_last(output[:1, : layer.maps])[0]
+
+        path = PATHS[backbone][layer.name]
+        hooks.append(model.get_submodule(path).register_forward_hook(keep))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _array(x: torch.Tensor) -> np.ndarray:
+    """A copy on the host; bfloat16 as float32."""
+    x = x.detach()
+    return (x.float() if x.dtype == torch.bfloat16 else x).cpu().numpy().copy()
+
+
+def _channels_last(x: torch.Tensor) -> np.ndarray:
+    return _array(x).transpose(0, 2, 3, 1)
