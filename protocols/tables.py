@@ -20,6 +20,11 @@ def rows(name: str, into: type[T], key: str) -> dict[str, T]:
 
     The table's name goes into field `key`. Raises ValueError on an unknown or a missing key.
     """
+    return dict(_rows(name, into, key))
+
+
+@cache
+def _rows(name: str, into: type[T], key: str) -> dict[str, T]:
     return {title: record(f"{name} [{title}]", into, {key: title, **table})
             for title, table in _parsed(name).items()}  # fmt: skip
 

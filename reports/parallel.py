@@ -1,5 +1,6 @@
 """One function over many items, on several cores: a report of 200 runs is mostly such work."""
 
+import importlib
 import multiprocessing
 import sys
 from collections.abc import Callable
@@ -7,6 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 FEW = 8  # items: below it, starting processes costs as much as it gains
+# imported before forking, once for all processes
+SLOW = ("matplotlib.backends.backend_svg", "scipy.stats", "sklearn.metrics")
 _shared: tuple[Callable[[Any], Any], list[Any]] | None = None  # what forked processes begin with
 
 
@@ -16,6 +19,8 @@ def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[
     global _shared
     if jobs < 2 or len(items) < FEW or sys.platform != "linux":
         return [function(item) for item in items]
+    for name in SLOW:
+        importlib.import_module(name)
     _shared = function, items
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
