@@ -15,8 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from protocols import provenance
 from protocols.classes import CLASSES
 from protocols.pool import Pool
+from protocols.provenance import Shown
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
 
@@ -75,6 +77,19 @@ def chosen(pool: Pool, evaluated: np.ndarray) -> np.ndarray:
     tested = evaluated[pool.selecting :]
     firsts = (np.flatnonzero(pool.labels[tested] == c)[:1] for c in range(len(CLASSES)))
     return tested[np.concatenate(list(firsts))]
+
+
+def turned(image: str, count: int = 6) -> list[Shown]:
+    """Images of one part that show the photograph of `image`, a file of the public set, by angle:
+    `count` at most, evenly taken. Empty for what isn't such a file."""
+    shown = {row.file: row for row in provenance.shown()}
+    if image not in shown:
+        return []
+    of, split = shown[image].original, shown[image].split
+    rows = [row for row in shown.values() if (row.original, row.split) == (of, split)]
+    rows.sort(key=lambda row: (row.angle, row.file))
+    steps = np.linspace(0, len(rows) - 1, min(count, len(rows)))
+    return [rows[round(i)] for i in steps]
 
 
 def grad_cam(feature_map: np.ndarray, gradient: np.ndarray) -> np.ndarray:
