@@ -74,7 +74,7 @@ class Section:
     blocks: list[Block]
 
 
-def tested(cell: Cell | None) -> Answers | None:
+def answers(cell: Cell | None) -> Answers | None:
     """None unless every seed and fold is there, with finite probabilities."""
     if cell is None or cell.lack:
         return None
@@ -104,7 +104,7 @@ def page(collected: Collected) -> dict[str, list[Section]]:
     """The sections of the page: groups with a whole cell, planned ones first."""
     sections = []
     for group in collected.groups:
-        found = {key: tested(cell) for key, cell in group.cells.items()}
+        found = {key: answers(cell) for key, cell in group.cells.items()}
         found = {key: one for key, one in found.items() if one}
         if found:
             wanted = [(group, variant, found) for variant in group.variants]

@@ -6,6 +6,7 @@ on a light page, a dark page and on paper.
 
 import io
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
@@ -104,6 +105,16 @@ def _attributes(style: re.Match[str]) -> str:
     style."""
     pairs = (part.split(":", 1) for part in style[1].split(";") if part.strip())
     return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
+
+
+def standalone(drawing: Markup) -> str:
+    """An inline drawing as a file of its own, in the light page's colours, paper included."""
+    style = (Path(__file__).parent / "templates" / "style.css").read_text()
+    paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
+    text = str(drawing).replace(">", f">{paper}", 1)
+    text = re.sub(r"var\((--\w+)\)", lambda m: re.search(rf"{m[1]}: (#\w+)", style)[1], text)
+    names = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif"'
+    return text.replace("<svg", f"<svg {names}", 1) + "\n"
 
 
 def legend(figure: "Figure", axes: list["Axes"]) -> None:

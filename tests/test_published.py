@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.merge import merge
 from benchmarks.store import Store
+from reports import picture
 from reports.build import build
+from reports.errors import photographs
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "reports" / "published"
 FOLDERS = sorted(path.parent for path in PUBLISHED.glob("*/plan.json"))
@@ -38,3 +41,18 @@ def test_published_runs_name_versions_and_device_but_no_path(folder):
 
 def test_something_is_published():
     assert FOLDERS
+
+
+def test_the_readme_s_picture_is_that_of_the_published_runs():
+    assert picture.PICTURE.read_text() == picture.picture()
+    assert picture.PICTURE.relative_to(PUBLISHED.parent.parent).as_posix() in (
+        (PUBLISHED.parent.parent / "README.md").read_text()
+    )
+
+
+def test_the_readme_s_words_on_the_picture_are_the_numbers():
+    keras, torch = picture.found().values()
+    both = ~keras.right & ~torch.right
+    _, counts = np.unique(photographs(keras.ids)[both], return_counts=True)
+    said = f"both twins get {both.sum()} wrong, and {sum(sorted(counts)[-3:])} of those"
+    assert said in (PUBLISHED.parent.parent / "README.md").read_text()
