@@ -103,7 +103,7 @@ def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list
 
 def report(args: argparse.Namespace, source: Source | None = None) -> int:
     """Writes the report of the last request from what is stored, and from what --from brings;
-    with pictures of the photographs if `source` has them."""
+    with pictures of the photographs if `source` has them, and of images that the cache has."""
     from benchmarks import pictures
     from benchmarks.merge import merge
     from benchmarks.store import Store
@@ -114,8 +114,7 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
     store.check_writable()
     if args.sources:
         print(f"runs taken in: {merge(args.sources, store)}")
-    if source:
-        pictures.write(source, args.out)
+    pictures.write(source, store, args.cache, args.out)
     plan = store.plan()
     print(f"report: {build(store, plan, args.out, hardware.cores())}")
     return 0

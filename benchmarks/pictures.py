@@ -1,23 +1,31 @@
-"""Pictures of overlapping photographs, for the report: both shared parts, aligned, and mixed."""
+"""Pictures for the report: overlapping photographs (both shared parts, aligned, and mixed), and
+the images that networks were seen to look at."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from protocols import dataset, provenance
-from protocols.files import in_order, write_whole
+from benchmarks.store import Run, Store
+from protocols import activations, dataset, provenance
+from protocols.errors import RequestError
+from protocols.files import default_cache, in_order, write_whole
+from protocols.images import open_set
 from protocols.provenance import Overlap
 
 NAME = "overlap-pictures.json"
 LONGEST = 176  # pixels of a shared part's longer side
 SQUARES = 6  # of the chequered mix, along the longer side
 GAP = 4
+SEEN = "activation-pictures.json"
+WIDEST = 160  # pixels of an image that a network looked at
 
 
 def strip(first: np.ndarray, second: np.ndarray) -> Image.Image:
@@ -54,7 +62,15 @@ def _read(path: Path) -> np.ndarray | None:
         return None
 
 
-def write(source: dataset.Source, out: Path) -> None:
+def write(source: dataset.Source | None, store: Store, cache: Path | None, out: Path) -> None:
+    """Overlapping photographs, if `source` has them, and the images that networks looked at, if
+    `cache` (default: the user's) has them."""
+    if source:
+        write_overlaps(source, out)
+    write_seen(store.runs(), cache or default_cache(), out)
+
+
+def write_overlaps(source: dataset.Source, out: Path) -> None:
     """Writes `out/overlap-pictures.json`: "first second" -> a JPEG as a data address.
 
     About a second; nothing where it is there, or where the images are a phantom's. Left out: pairs
@@ -69,8 +85,47 @@ def write(source: dataset.Source, out: Path) -> None:
     for pair in provenance.overlaps():
         if images.get(pair.first) is None or images.get(pair.second) is None:
             continue
-        data = io.BytesIO()
-        _cut(pair, images).save(data, "JPEG", quality=80)
-        code = base64.b64encode(data.getvalue()).decode()
-        pictures[f"{pair.first} {pair.second}"] = f"data:image/jpeg;base64,{code}"
+        pictures[f"{pair.first} {pair.second}"] = _address(_cut(pair, images))
     write_whole(out / NAME, json.dumps(pictures).encode())
+
+
+def _address(image: Image.Image) -> str:
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=80)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def write_seen(runs: Iterable[Run], cache: Path, out: Path) -> None:
+    """Writes `out/activation-pictures.json`: data digest -> image id -> a JPEG as a data address.
+
+    Of the images in the runs' activations.npz, and of some that show the first one's photograph;
+    from the decoded sets in `cache`. What is there stays; a set that is not in the cache is left
+    out.
+    """
+    wanted: dict[str, dict[str, None]] = defaultdict(dict)
+    for run in runs:
+        ids = run.seen_ids if run.done and run.spec.stage == "train" else []
+        near = [row.file for image in ids[:1] for row in activations.turned(image)]
+        wanted[run.spec.data["digest"]] |= dict.fromkeys([*ids, *near])
+    path = out / SEEN
+    pictures = json.loads(path.read_text()) if path.is_file() else {}
+    before = json.dumps(pictures)
+    for digest, ids in wanted.items():
+        if ids.keys() - pictures.get(digest, {}).keys():
+            pictures.setdefault(digest, {}).update(_images(cache, digest, list(ids)))
+    if json.dumps(pictures) != before:
+        write_whole(path, json.dumps(pictures).encode())
+
+
+def _images(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
+    try:
+        there = open_set(cache / "arrays" / digest[:16])
+    except RequestError:
+        return {}
+    place = {name: i for i, name in enumerate(there.ids)} if there.digest == digest else {}
+    found = {}
+    for name in (name for name in ids if name in place):
+        image = Image.fromarray(there.pixels[place[name]])
+        image.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
+        found[name] = _address(image)
+    return found

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -82,7 +83,7 @@ class Run:
         with np.load(self.folder / "predictions.npz", allow_pickle=False) as arrays:
             return dict(arrays)
 
-    @cached_property
+    @property
     def activations(self) -> dict[str, np.ndarray] | None:
         """The arrays of activations.npz; None for runs made before there was any."""
         path = self.folder / FILE
@@ -90,6 +91,15 @@ class Run:
             return None
         with np.load(path, allow_pickle=False) as arrays:
             return dict(arrays)
+
+    @property
+    def seen_ids(self) -> list[str]:
+        """The images in activations.npz; none where it lacks or can't be read."""
+        try:
+            with np.load(self.folder / FILE, allow_pickle=False) as arrays:
+                return arrays["ids"].tolist()
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return []
 
 
 class Store:

@@ -28,7 +28,8 @@ def build(store: Store, plan: list[RunSpec], out: Path, jobs: int = 1) -> Path:
     (out / forms.FOLDER).mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write(out / name, text)
-    some = (pages.CONTROL_PAGE, pages.PARITY_PAGE)  # not in every report
+    # not in every report
+    some = (pages.CONTROL_PAGE, pages.PARITY_PAGE, pages.ACTIVATIONS_PAGE)
     old = [*out.glob("runs-*.html"), *out.glob(f"{forms.FOLDER}/*.csv"), *map(out.joinpath, some)]
     for path in old:  # of settings that are no longer shown so
         if path.relative_to(out).as_posix() not in files:

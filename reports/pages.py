@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from protocols.recipes import load_profiles
 from reports import (
+    activations,
     agreement,
     assumed,
     audit,
@@ -37,6 +38,7 @@ from reports.tables import NAMES, Table
 from reports.verdicts import MIN_SEEDS, WIDEST
 
 AUDIT_PAGE, EVIDENCE_PAGE = "audit.html", "evidence.html"
+ACTIVATIONS_PAGE = "activations.html"
 ERRORS_PAGE, ASSUMED_PAGE = "errors.html", "assumed.html"
 IMAGES_PAGE, LEAKAGE_PAGE = "images.html", "leakage.html"
 CONTROL_PAGE, PARITY_PAGE = "control.html", "parity.html"
@@ -46,6 +48,7 @@ PAGES = (
     ("jane.html", "Jane 2022"),
     (EVIDENCE_PAGE, "Evidence"),
     (ERRORS_PAGE, "Errors"),
+    (ACTIVATIONS_PAGE, "Activations"),  # where some run has recorded them
     (LEAKAGE_PAGE, "Leakage"),
     (AUDIT_PAGE, "Arithmetic"),
     (IMAGES_PAGE, "Images"),
@@ -97,7 +100,8 @@ def render(
     """File name -> text of every page; `measured` stands on the speed page, `ladder` on its own.
     `out` has the pictures of overlapping photographs, or hasn't.
 
-    The control's page and that of the twins' parity are left out where they would be empty.
+    The pages of the control, of the twins' parity and of activations are left out where they would
+    be empty.
     """
     written: list[Page] = []
     environment_ = engine(lambda table: written[-1].tables.append(table))
@@ -105,6 +109,8 @@ def render(
     compared = agreement.blocks(collected)
     left_out = {CONTROL_PAGE} if not asked else set()
     left_out |= {PARITY_PAGE} if ladder is None and not compared else set()
+    looks = activations.sections(collected, out)
+    left_out |= {ACTIVATIONS_PAGE} if not looks else set()
     pages = [(file, text) for file, text in PAGES if file not in left_out]
 
     def page(
@@ -132,6 +138,10 @@ def render(
         "evidence.html.j2", EVIDENCE_PAGE, shown, **evidence.page(collected)
     )
     files[ERRORS_PAGE] = page("errors.html.j2", ERRORS_PAGE, shown, **errors.page(collected))
+    if looks:
+        files[ACTIVATIONS_PAGE] = page(
+            "activations.html.j2", ACTIVATIONS_PAGE, shown, sections=looks
+        )
     files[LEAKAGE_PAGE] = page("leakage.html.j2", LEAKAGE_PAGE, shown, **leakage.page(collected))
     files[AUDIT_PAGE] = page("audit.html.j2", AUDIT_PAGE, [], **audit.page())
     files[IMAGES_PAGE] = page("images.html.j2", IMAGES_PAGE, [], **images.page(out))
