@@ -27,7 +27,9 @@ def test_published_runs_are_unaltered_and_make_a_report(folder, tmp_path):
     assert merge([folder], out) == len(runs)
     found = json.loads((build(out, out.plan(), tmp_path).parent / "results.json").read_text())
     accuracies = [cell["numbers"]["selected"]["accuracy"]["value"] for cell in found["cells"]]
-    assert any(value is not None and 0.25 < value <= 1 for value in accuracies)
+    assert accuracies and all(value is not None and 0 <= value <= 1 for value in accuracies)
+    if folder.name != "smoke":  # whose networks are trained for an epoch or two, from random ones
+        assert any(value > 0.25 for value in accuracies)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
