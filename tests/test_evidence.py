@@ -115,6 +115,7 @@ def test_networks_tested_on_other_images_are_not_compared(tmp_path):
     folder = store.begin(specs[1])
     recorder.write(folder, synthetic.env(specs[1]), synthetic.timings(specs[1]))
     (folder / "log.txt").write_text("made up\n")
+    synthetic.look(specs[1], folder)
     store.finish(specs[1], folder)
     build(store, specs, tmp_path)
     assert "Differences of accuracy" not in pages(tmp_path)["evidence.html"]
@@ -132,6 +133,7 @@ def test_a_validation_part_leaves_no_optimism_to_tell(tmp_path):
     folder = grouped.begin(made_up)
     recorder.write(folder, synthetic.env(made_up), synthetic.timings(made_up))
     (folder / "log.txt").write_text("made up\n")
+    synthetic.look(made_up, folder)
     grouped.finish(made_up, folder)
     measured = collect.collect(grouped, [made_up]).slots[0].measured
     assert measured.selection is None and measured.n == len(recorder.labels) - 4
@@ -238,9 +240,9 @@ def test_pictures_are_drawn_of_the_photographs_at_hand(tmp_path):
     for name in {*first[:2], *damaged[:2]}:
         Image.new("RGB", (640, 480), "pink").save(tmp_path / "Original_Images" / name)
     (tmp_path / "Original_Images" / damaged.second).write_bytes(b"no image")
-    picture.write(Source("phantom", tmp_path), tmp_path)
+    picture.write_overlaps(Source("phantom", tmp_path), tmp_path)
     assert not (tmp_path / picture.NAME).exists()
-    picture.write(Source("real", tmp_path), tmp_path)
+    picture.write_overlaps(Source("real", tmp_path), tmp_path)
     found = json.loads((tmp_path / picture.NAME).read_text())
     assert list(found) == [f"{first.first} {first.second}"]
     assert all(text.startswith("data:image/jpeg;base64,") for text in found.values())

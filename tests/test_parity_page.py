@@ -176,6 +176,7 @@ def predicting(store: Store, run, classes: list[int], losses: list[float], ids=N
     recorder.ids = ids or recorder.ids
     folder = store.begin(run)
     recorder.write(folder, synthetic.env(run), synthetic.timings(run))
+    synthetic.look(run, folder)
     store.finish(run, folder)
 
 

@@ -47,6 +47,7 @@ def test_the_digests_need_no_file(monkeypatch):
 )
 def test_a_wrong_table_is_refused(monkeypatch, change):
     table = tables.raw("pretrained.toml")
+    monkeypatch.setattr(tables, "_rows", tables._rows.__wrapped__)  # unread
     monkeypatch.setattr(tables, "_parsed", lambda _: {"xception": table["xception"] | change})
     with pytest.raises(ValueError, match=r"pretrained\.toml \[xception\]"):
         pretrained.load_pretrained()

@@ -143,7 +143,8 @@ def test_rebuilding_gives_the_same_bytes(smoke):
 
 def test_pages_load_nothing_and_name_no_folder(smoke):
     out, _ = smoke
-    for name, text in pages(out).items():
+    for name, whole in pages(out).items():
+        text = re.sub(r'<img src="data:image/[^"]*"', "<picture", whole)  # inline
         assert not re.search(
             r"<(script|link|img|iframe|object|embed|image)\b|@import|url\((?!#)", text
         )
@@ -210,6 +211,7 @@ def test_divergence_is_said_and_never_printed_as_nan(tmp_path):
     recorder.rows[0]["eval_loss"] = float("nan")
     folder = store.begin(plan[1])
     recorder.write(folder, synthetic.env(plan[1]), synthetic.timings(plan[1]))
+    synthetic.look(plan[1], folder)
     store.finish(plan[1], folder)
     made(tmp_path, plan)
     rows = Tables(pages(tmp_path)["jane.html"]).find("Jane 2022, Table III")
