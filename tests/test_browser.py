@@ -257,6 +257,20 @@ def test_dark_mode_is_dark(smoke, browser):
     assert value[0] > 700 and value[1] < 120
 
 
+def test_print_leaves_out_what_is_for_the_screen_and_opens_all(laptop, tab):
+    page = tab.show(next(laptop.glob("runs-*cv10.html")))
+    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = false)")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("details:not([open])").count() == 0 < page.locator("details").count()
+    shown = "e => getComputedStyle(e).display"
+    for part, display in ((".tools", "none"), ("nav", "none"), (".sort", "contents")):
+        assert page.locator(part).first.evaluate(shown) == display
+    assert page.locator("thead").first.evaluate(shown) == "table-header-group"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="AXE_CORE names no axe-core")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_fault(smoke, laptop, browser, scheme):
