@@ -1,5 +1,5 @@
-"""Pictures for the report: overlapping photographs (both shared parts, aligned, and mixed), and
-the images that networks were seen to look at."""
+"""Pictures for the report: photographs, overlapping ones (both shared parts, aligned, and mixed),
+and the images that networks were seen to look at."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ NAME = "overlap-pictures.json"
 LONGEST = 176  # pixels of a shared part's longer side
 SQUARES = 6  # of the chequered mix, along the longer side
 GAP = 4
+PHOTOGRAPHS = "photograph-pictures.json"
+SMALL = 112  # pixels of a photograph
 SEEN = "activation-pictures.json"
 WIDEST = 160  # pixels of an image that a network looked at
 
@@ -63,10 +65,11 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def write(source: dataset.Source | None, store: Store, cache: Path | None, out: Path) -> None:
-    """Overlapping photographs, if `source` has them, and the images that networks looked at, if
-    `cache` (default: the user's) has them."""
+    """Photographs, and pairs that overlap, if `source` has them, and the images that networks
+    looked at, if `cache` (default: the user's) has them."""
     if source:
         write_overlaps(source, out)
+        write_photographs(source, out)
     write_seen(store.runs(), cache or default_cache(), out)
 
 
@@ -87,6 +90,25 @@ def write_overlaps(source: dataset.Source, out: Path) -> None:
             continue
         pictures[f"{pair.first} {pair.second}"] = _address(_cut(pair, images))
     write_whole(out / NAME, json.dumps(pictures).encode())
+
+
+def write_photographs(source: dataset.Source, out: Path) -> None:
+    """Writes `out/photograph-pictures.json`: photograph -> a small JPEG as a data address.
+
+    Some seconds; nothing where it is there, or where the images are a phantom's. Left out:
+    photographs in neither part, and those that aren't at hand.
+    """
+    if source.kind != "real" or (out / PHOTOGRAPHS).is_file():
+        return
+    names = [o.file for o in provenance.originals() if o.split]
+    read = in_order(lambda name: _read(source.path(dataset.ORIGINALS + name)), names)
+    pictures = {}
+    for name, pixels in zip(names, read, strict=True):
+        if pixels is not None:
+            image = Image.fromarray(pixels)
+            image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+            pictures[name] = _address(image)
+    write_whole(out / PHOTOGRAPHS, json.dumps(pictures).encode())
 
 
 def _address(image: Image.Image) -> str:

@@ -1,7 +1,9 @@
 """The page "Where they err": by class, by photograph, image by image, and how sure they were."""
 
+import json
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
@@ -10,6 +12,7 @@ from protocols import provenance
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
 from reports import error_figures
+from reports.activations import Picture
 from reports.calibration import Reliability, reliability
 from reports.collect import Cell, Collected, Group
 from reports.images import short
@@ -31,6 +34,7 @@ from reports.tables import (
     words,
 )
 
+PICTURES = "photograph-pictures.json"
 MOST = 12  # photographs, and images, in the tables of what both twins get wrong
 
 
@@ -62,6 +66,7 @@ class Block:
     reliability: Markup | None
     photographs: Markup | None
     tables: list[Table]
+    pictures: list[Picture]  # of the photographs in the first table, where they are at hand
 
 
 @dataclass(frozen=True)
@@ -100,14 +105,17 @@ def _name(photograph: str) -> str:
     return short(photograph) if photograph.startswith("BloodImage_") else photograph
 
 
-def page(collected: Collected) -> dict[str, list[Section]]:
-    """The sections of the page: groups with a whole cell, planned ones first."""
+def page(collected: Collected, out: Path) -> dict[str, list[Section]]:
+    """The sections of the page: groups with a whole cell, planned ones first. `out` has the
+    pictures of photographs, or hasn't."""
+    path = out / PICTURES
+    pictures = json.loads(path.read_text()) if path.is_file() else {}
     sections = []
     for group in collected.groups:
         found = {key: answers(cell) for key, cell in group.cells.items()}
         found = {key: one for key, one in found.items() if one}
         if found:
-            wanted = [(group, variant, found) for variant in group.variants]
+            wanted = [(group, variant, found, pictures) for variant in group.variants]
             blocks = spread(_block, wanted, collected.jobs)
             sections.append(
                 Section(
@@ -148,8 +156,10 @@ def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
     return table
 
 
-def _block(wanted: tuple[Group, str, dict[tuple[str, str], Answers]]) -> Block | None:
-    group, variant, found = wanted
+def _block(
+    wanted: tuple[Group, str, dict[tuple[str, str], Answers], dict[str, str]],
+) -> Block | None:
+    group, variant, found, at_hand = wanted
     own = {f: found[f, variant] for f in FRAMEWORKS if (f, variant) in found}
     if not own:
         return None
@@ -157,16 +167,18 @@ def _block(wanted: tuple[Group, str, dict[tuple[str, str], Answers]]) -> Block |
     curves: dict[str, Reliability] = {
         f: reliability(one.labels, one.probabilities) for f, one in own.items()
     }
-    tables = []
+    tables, drawn = [], []
     both = [own[f] for f in FRAMEWORKS if f in own]
     if len(both) == len(FRAMEWORKS) and np.array_equal(both[0].ids, both[1].ids):
         tables = [_by_photograph(name, variant, *both), _by_image(name, variant, *both)]
+        drawn = _pictures(*both, at_hand)
     return Block(
         f"errors-{name}",
         title(variant),
         error_figures.reliability(f"rel-{name}", title(variant), curves),
         error_figures.by_photograph(f"photo-{name}", title(variant), accuracies(own)),
         [table for table in tables if table],
+        drawn,
     )
 
 
@@ -195,14 +207,34 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f}{THIN}%"
 
 
+def _hardest(keras: Answers, torch: Answers) -> np.ndarray:
+    """Photographs by the number of their images that both twins get wrong, most first."""
+    wrong = photographs(keras.ids)[~keras.right & ~torch.right]
+    names, count = np.unique(wrong, return_counts=True)
+    return names[np.argsort(-count, kind="stable")]
+
+
+def _pictures(keras: Answers, torch: Answers, at_hand: dict[str, str]) -> list[Picture]:
+    shown, both = photographs(keras.ids), ~keras.right & ~torch.right
+    drawn = []
+    for photograph in _hardest(keras, torch)[:MOST]:
+        if photograph not in at_hand:
+            continue
+        here = shown == photograph
+        true = CLASSES[keras.labels[here][0]].lower()
+        said = f"{_name(photograph)}, {true}: {int((here & both).sum()):,} of {here.sum():,}"
+        drawn.append(Picture(at_hand[photograph], f"Photograph of a {true}", said))
+    return drawn
+
+
 def _by_photograph(name: str, variant: str, keras: Answers, torch: Answers) -> Table | None:
     """The photographs that both twins get wrong most often."""
     both = ~keras.right & ~torch.right
     if not both.any():
         return None
     shown, rows = photographs(keras.ids), []
-    names, count = np.unique(shown[both], return_counts=True)
-    for photograph in names[np.argsort(-count, kind="stable")][:MOST]:
+    names = _hardest(keras, torch)
+    for photograph in names[:MOST]:
         here = shown == photograph
         wrong = here & both
         true = int(keras.labels[here][0])

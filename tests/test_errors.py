@@ -1,15 +1,19 @@
 """Reliability, accuracy by photograph, and what both twins get wrong."""
 
+import json
 import shutil
 
 import numpy as np
 import pytest
 import synthetic
+from PIL import Image
 from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
 
+from benchmarks import pictures
 from benchmarks.store import Store
 from protocols import provenance
 from protocols.classes import CLASSES
+from protocols.dataset import Source
 from reports import errors
 from reports.build import build
 from reports.calibration import reliability
@@ -90,3 +94,26 @@ def test_an_incomplete_or_diverged_cell_is_an_x(tmp_path):
     found = Tables(pages(tmp_path)["errors.html"])
     row = next(r for r in found.find("How far probabilities") if r[0] == "ResNet50")
     assert row[3].startswith("X") and row[3].endswith("0 of 1 runs") and not row[1].startswith("X")
+
+
+def test_photographs_at_hand_are_drawn():
+    assert errors.PICTURES == pictures.PHOTOGRAPHS
+    ids = np.array(["BloodImage_00001.jpg#0", "BloodImage_00001.jpg#1", "BloodImage_00002.jpg#0"])
+    keras = Answers(ids, np.array([1, 1, 2]), rows((0, 0.9), (0, 0.9), (2, 0.9)))
+    at_hand = {"BloodImage_00001.jpg": "data:image/jpeg;base64,AAAA", "BloodImage_00002.jpg": "x"}
+    (drawn,) = errors._pictures(keras, keras, at_hand)
+    assert drawn.source == at_hand["BloodImage_00001.jpg"]
+    assert drawn.caption == f"1, {CLASSES[1].lower()}: 2 of 2"
+    assert errors._pictures(keras, keras, {}) == []
+
+
+def test_photographs_are_made_small_once(tmp_path):
+    (tmp_path / "Original_Images").mkdir()
+    first = next(o for o in provenance.originals() if o.split)
+    Image.new("RGB", (640, 480), "pink").save(tmp_path / "Original_Images" / first.file)
+    source = Source("real", tmp_path)
+    pictures.write_photographs(source, tmp_path)
+    found = json.loads((tmp_path / pictures.PHOTOGRAPHS).read_text())
+    assert list(found) == [first.file] and found[first.file].startswith("data:image/jpeg")
+    pictures.write_photographs(Source("phantom", tmp_path), tmp_path / "none")
+    assert not (tmp_path / "none").exists()
