@@ -129,7 +129,8 @@ def difference_table(group: Group, question: Question) -> Table:
     for metric, at, text in ROWS:
         found = [_gap(group, question, f, metric, at) for f in FRAMEWORKS]
         values = [gap.value for gap in found]
-        between = Gap(None if None in values else values[1] - values[0])
+        gap = None if None in values else values[1] - values[0]
+        between = Gap(gap, stale=any(one.stale for one in found))
         rows.append([label(text), *(_cell(gap, metric) for gap in (*found, between))])
     table.bodies.append(("", rows))
     table.notes += [_weight(group), *stale_notes(group)]

@@ -1,11 +1,13 @@
 """What is recorded under reports/published/ is whole, unaltered, and makes a report."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import benchmarks.store
 from benchmarks.merge import merge
 from benchmarks.store import Store
 from reports import picture
@@ -58,3 +60,22 @@ def test_the_readme_s_words_on_the_picture_are_the_numbers():
     _, counts = np.unique(photographs(keras.ids)[both], return_counts=True)
     said = f"both twins get {both.sum()} wrong, and {sum(sorted(counts)[-3:])} of those"
     assert said in (PUBLISHED.parent.parent / "README.md").read_text()
+
+
+def section(markdown, title):
+    """The part of tables.md under a page's heading."""
+    return next(p for p in markdown.split("\n## ")[1:] if p.startswith(title + "\n"))
+
+
+@pytest.mark.parametrize(("folder", "title"), [("laptop", "On a laptop"), ("smoke", "Liang 2018")])
+def test_tables_of_stored_results_are_the_golden_ones(folder, title, tmp_path, monkeypatch):
+    """UPDATE_GOLDEN=1 writes them anew: then read the difference before you commit it."""
+    store = Store(PUBLISHED / folder)
+    made_by = {run.spec.framework: run.record["sources"] for run in store.runs()}
+    monkeypatch.setattr(benchmarks.store, "source_digests", made_by.get)  # today's are not asked
+    build(store, store.plan(), tmp_path)
+    found = section((tmp_path / "tables.md").read_text(), title)
+    golden = Path(__file__).parent / "golden" / f"{folder}.md"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(found)
+    assert found == golden.read_text()
