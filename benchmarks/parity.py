@@ -125,7 +125,8 @@ def _on_jax(variant: str, pools: Pools, folder: Path) -> tuple[list[Result], dic
 
 def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result], dict[str, str]]:
     """Every rung of `variants`, and the versions of what was compared."""
-    longest = sorted(variants, key=lambda v: v not in parity.LONG)
+    known = load_variants()  # the longest first, so that none is left to climb alone
+    longest = sorted(variants, key=lambda v: (-len(known[v].backbones), v not in parity.LONG))
     results, versions = [], {}
     with tempfile.TemporaryDirectory() as temporary:
         for backend, work, names in (("tensorflow", _climb, longest), ("jax", _on_jax, variants)):
@@ -139,7 +140,7 @@ def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result
                     found, seen = done.result()
                     results += found
                     versions |= seen
-    order = list(load_variants()), list(RUNGS)
+    order = list(known), list(RUNGS)
     results.sort(key=lambda r: (order[0].index(r.variant), order[1].index(r.rung)))
     return results, versions
 
