@@ -16,7 +16,7 @@ from reading import percent, steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.merge import merge
 from benchmarks.store import Store
-from reports import single
+from reports import compare_page, single
 from reports.build import build
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -50,6 +50,22 @@ def laptop(tmp_path_factory):
     merge([PUBLISHED], store)
     build(store, store.plan(), out)
     return out
+
+
+@pytest.fixture(scope="module")
+def beside(tmp_path_factory):
+    """compare.html of two stores: a network in five seeds each, another in one, a lone run."""
+    out = tmp_path_factory.mktemp("beside")
+    a, b = Store(out / "a"), Store(out / "b")
+    for seed in range(5):
+        run = synthetic.spec("keras", "xception", seed=seed)
+        synthetic.add(a, run, accuracy=0.8 + seed / 100)
+        synthetic.add(b, run, accuracy=0.7 + seed / 100)
+    for store in (a, b):
+        synthetic.add(store, synthetic.spec("torch", "resnet50"))
+    synthetic.add(a, synthetic.spec("torch", "xception"))
+    compare_page.compare(a, b, out)
+    return out / compare_page.PAGE
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +108,18 @@ def all_pages(out):
     found = sorted(out.glob("*.html"))
     assert len(found) > 12
     return found
+
+
+def test_the_comparison_opens_from_disk_without_an_error_or_a_request(beside, tab):
+    page = tab.show(beside)
+    assert "more than noise" in page.locator("main").inner_text()
+    assert page.locator("h1").count() == 1 and tab.troubles == []
+    assert tab.requests == [f"file://{beside}"]
+    targets = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    for href in page.evaluate("[...document.links].map(a => a.getAttribute('href'))"):
+        file, _, anchor = href.partition("#")
+        assert (beside.parent / (file or beside.name)).is_file(), href
+        assert not anchor or anchor in targets, href
 
 
 @pytest.mark.parametrize("report", ["smoke", "laptop"])
@@ -273,10 +301,10 @@ def test_print_leaves_out_what_is_for_the_screen_and_opens_all(laptop, tab):
 
 @pytest.mark.skipif(not AXE.is_file(), reason="AXE_CORE names no axe-core")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(smoke, laptop, browser, scheme):
+def test_axe_finds_no_serious_fault(smoke, laptop, beside, browser, scheme):
     tab = Tab(browser, color_scheme=scheme)
     found = []
-    for path in [*all_pages(smoke), laptop / "control.html"]:
+    for path in [*all_pages(smoke), laptop / "control.html", beside]:
         page = tab.show(path)
         page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
         page.evaluate(AXE.read_text())
@@ -291,14 +319,15 @@ def test_axe_finds_no_serious_fault(smoke, laptop, browser, scheme):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_fit_their_width_and_are_kept_as_pictures(smoke, browser, width, tmp_path):
+def test_pages_fit_their_width_and_are_kept_as_pictures(smoke, beside, browser, width, tmp_path):
     shots = Path(os.environ.get("BROWSER_SHOTS", tmp_path))
     shots.mkdir(parents=True, exist_ok=True)
     tab = Tab(browser, viewport={"width": width, "height": 900})
-    for path in all_pages(smoke):
+    paths = [*all_pages(smoke), beside]
+    for path in paths:
         page = tab.show(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, (path.name, wide)
         page.screenshot(path=shots / f"{path.stem}-{width}.png")
-    assert len(list(shots.glob(f"*-{width}.png"))) == len(all_pages(smoke))
+    assert len(list(shots.glob(f"*-{width}.png"))) == len(paths)
     tab.context.close()
