@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import signal
 import threading
@@ -15,7 +16,8 @@ from pathlib import Path
 from benchmarks.console import Console
 from benchmarks.estimates import Estimates
 from benchmarks.plan import Device, set_request, together, work
-from benchmarks.store import Run, Store, source_digests
+from benchmarks.sources import ENTRIES, source_digests
+from benchmarks.store import Run, Store
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from protocols import pretrained
 from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
@@ -65,7 +67,8 @@ class Launcher:
         self._lock = threading.Lock()
         self._workers: list[Worker | LatencyProcess] = []
         self._stopping = False
-        self.sources = {framework: source_digests(framework) for framework in self.devices}
+        kinds = itertools.product(self.devices, ENTRIES)
+        self.sources = {kind: source_digests(*kind) for kind in kinds}
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
         """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
@@ -213,7 +216,7 @@ class Launcher:
 
     def _jobs(self, specs: list[RunSpec]) -> list[Job]:
         images = self.sets[specs[0].data["digest"]]
-        sources = json.dumps(self.sources[specs[0].framework], sort_keys=True)
+        sources = json.dumps(self.sources[specs[0].framework, specs[0].stage], sort_keys=True)
         return [
             Job(
                 images=images.folder,
@@ -229,7 +232,7 @@ class Launcher:
         ]
 
     def _finish(self, spec: RunSpec, job: Job) -> Run:
-        return self.store.finish(spec, job.folder, self.sources[spec.framework])
+        return self.store.finish(spec, job.folder, self.sources[spec.framework, spec.stage])
 
     def _latency(self, spec: RunSpec, job: Job) -> None:
         """Cold starts in new processes; the last of them goes on to the warm figures."""

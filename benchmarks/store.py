@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -15,28 +14,14 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from benchmarks.sources import source_digests
 from protocols.activations import FILE
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
 from protocols.files import sha256_of
 from protocols.spec import RunSpec
 
-ROOT = Path(__file__).resolve().parent.parent
-SOURCES = (".py", ".toml", ".gz")
 CHECKPOINT = ".checkpoint.npz"
-
-
-def source_digests(framework: str) -> dict[str, str]:
-    """SHA-256 of the sources that made a run: of `protocols/` and of its twin."""
-    digests = {}
-    for name in ("protocols", f"impl_{framework}"):
-        digest = hashlib.sha256()
-        for path in sorted((ROOT / name).rglob("*")):
-            if path.suffix in SOURCES:
-                digest.update(path.relative_to(ROOT).as_posix().encode())
-                digest.update(path.read_bytes())
-        digests[name] = digest.hexdigest()
-    return digests
 
 
 @dataclass(frozen=True)
@@ -108,7 +93,6 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.runs_folder = out / "runs"
-        self._sources: dict[str, dict[str, str]] = {}
 
     def check_writable(self) -> None:
         """Raises RequestError unless `out` can be written; creates nothing."""
@@ -139,9 +123,7 @@ class Store:
             return None  # unfinished, or of another contract
         if (folder / "run.json").exists():
             record = json.loads((folder / "run.json").read_text())
-            if spec.framework not in self._sources:
-                self._sources[spec.framework] = source_digests(spec.framework)
-            current = record["sources"] == self._sources[spec.framework]
+            current = record["sources"] == source_digests(spec.framework, spec.stage)
             return Run(spec, folder, "done" if current else "stale")
         if (folder / "failed.json").exists():
             return Run(
@@ -205,7 +187,7 @@ class Store:
         record = {
             "id": spec.id,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "sources": sources or source_digests(spec.framework),
+            "sources": sources or source_digests(spec.framework, spec.stage),
             "files": {
                 path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
                 for path in sorted(folder.iterdir())

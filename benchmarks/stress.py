@@ -28,7 +28,8 @@ from benchmarks.console import Console
 from benchmarks.devices import expected_devices
 from benchmarks.launch import Launcher, todo_of
 from benchmarks.plan import Selection, make_plan
-from benchmarks.store import ROOT, Store
+from benchmarks.sources import ROOT
+from benchmarks.store import Store
 from protocols import dataset, hardware
 from protocols.activations import FILE
 from protocols.files import default_cache

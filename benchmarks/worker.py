@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from benchmarks.plan import Device
-from benchmarks.store import ROOT
+from benchmarks.sources import ROOT
 from protocols.files import Progress, default_cache
 from protocols.hardware import DETERMINISTIC, gpu_token
 from protocols.serve import Job

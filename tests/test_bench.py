@@ -13,7 +13,8 @@ import synthetic
 
 from benchmarks.paired import compared, paired, timed
 from benchmarks.peers.process import PeerProcess
-from benchmarks.store import ROOT, Store
+from benchmarks.sources import ROOT
+from benchmarks.store import Store
 from benchmarks.trial import decoded, take_sample
 from protocols import dataset
 from protocols.classes import CLASSES

@@ -226,7 +226,7 @@ def test_a_fold_short_is_an_x(stores, compared):
 def test_another_device_is_compared_and_every_difference_named(stores, compared, monkeypatch):
     a = stores("a", (KERAS, 0.8), (LATENCY, 4.0))
     monkeypatch.setattr(
-        benchmarks.store, "source_digests", lambda name: {"protocols": "b" * 64, "impl": "c" * 64}
+        benchmarks.store, "source_digests", lambda *_: {"protocols": "b" * 64, "impl": "c" * 64}
     )
     b = stores("b", (spec(backend="jax", **GPU), 0.8), (spec(stage="latency", **GPU), 2.0))
     found, tables, text = compared(a, b)

@@ -22,6 +22,7 @@ from reading import (
     word,
 )
 
+import benchmarks.sources
 import benchmarks.store
 from benchmarks.store import Store
 from protocols import metrics
@@ -410,7 +411,7 @@ def test_importing_build_is_light():
         "slow = {'matplotlib', 'sklearn', 'pandas', 'jinja2', 'scipy', 'numpy', 'torch', 'keras'};"
         "print(sorted(slow & set(sys.modules)))"
     )
-    root = Path(benchmarks.store.ROOT)
+    root = Path(benchmarks.sources.ROOT)
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert done.stdout.strip() == "[]", done.stderr
 
@@ -438,7 +439,7 @@ def test_several_processes_write_the_same_pages(tmp_path):
     store.remember(plan)
     outs = [tmp_path / "serial", tmp_path / "parallel"]
     subprocess.run(
-        [sys.executable, "-c", script, store.out, *outs], check=True, cwd=benchmarks.store.ROOT
+        [sys.executable, "-c", script, store.out, *outs], check=True, cwd=benchmarks.sources.ROOT
     )
     names = sorted(p.relative_to(outs[0]) for p in outs[0].rglob("*") if p.is_file())
     assert len(names) > 10

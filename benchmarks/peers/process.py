@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.store import ROOT
+from benchmarks.sources import ROOT
 from protocols.files import default_cache
 from protocols.spec import RunSpec
 

@@ -1,0 +1,93 @@
+"""Which sources made a run: the modules that its stage can reach, and the tables that they name.
+
+A change of a docstring or of a comment on a line of its own changes no run; nor does one of a
+module or a table that the stage never reads (what a run takes from recipes.toml and profiles.toml
+stands in its specification).
+"""
+
+import ast
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+ENTRIES = {"train": "worker.py", "latency": "latency.py"}  # of a twin, by stage
+WITH_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+class Module(NamedTuple):
+    """What a module asks for, and what it does."""
+
+    imports: list[str]
+    strings: list[str]  # constants that may be the name of a file
+    code: str
+
+
+@lru_cache
+def source_digests(framework: str, stage: str, root: Path = ROOT) -> dict[str, str]:
+    """SHA-256 of the sources that made a run: those of `protocols/` and of its twin."""
+    folders = ("protocols", f"impl_{framework}")
+    digests = {name: hashlib.sha256() for name in folders}
+    for path in sorted(reached(root / folders[1] / ENTRIES[stage], root)):
+        digest = digests[path.relative_to(root).parts[0]]
+        digest.update(path.name.encode() + b"\n")
+        digest.update(read(path).code.encode() if path.suffix == ".py" else path.read_bytes())
+    return {name: digest.hexdigest() for name, digest in digests.items()}
+
+
+def reached(entry: Path, root: Path = ROOT) -> set[Path]:
+    """The modules of ours that `entry` imports, however far away and wherever in the file, and the
+    tables beside them that they name."""
+    found: set[Path] = set()
+    waiting = [entry]
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            module = read(path)
+            modules = (root / (name.replace(".", "/") + ".py") for name in module.imports)
+            waiting += [p for p in modules if p.is_file()]
+            found |= {p for name in module.strings if (p := path.with_name(name)).is_file()}
+    return found
+
+
+@lru_cache
+def read(path: Path) -> Module:
+    """Raises ValueError if it imports relatively: that is not followed."""
+    text = path.read_text()
+    lines, imports, strings = text.splitlines(), [], []
+    within: set[int] = set()  # rows inside a string, where # begins no comment
+    without: set[int] = set()  # rows of docstrings
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            imports += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            if node.level or not node.module:
+                raise ValueError(f"{path.name}: relative imports are not followed")
+            imports += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Constant | ast.JoinedStr):
+            within.update(range(node.lineno, node.end_lineno))
+            if isinstance(value := getattr(node, "value", None), str) and _names_a_file(value):
+                strings.append(value)
+        elif isinstance(node, WITH_DOCSTRING):
+            without |= _docstring(node, lines)
+    kept = (
+        line.rstrip()
+        for row, line in enumerate(lines)
+        if row not in without and (row in within or not line.lstrip().startswith("#"))
+    )
+    return Module(imports, strings, "\n".join(line for line in kept if line))
+
+
+def _names_a_file(text: str) -> bool:
+    return "." in text[1:-1] and not {"/", "\n", " "} & set(text)
+
+
+def _docstring(node: WITH_DOCSTRING, lines: list[str]) -> set[int]:
+    """Rows that hold nothing but the node's docstring, counted from 0."""
+    if ast.get_docstring(node, clean=False) is None:
+        return set()
+    first = node.body[0]
+    alone = not lines[first.lineno - 1][: first.col_offset].strip()
+    return set(range(first.lineno - 1, first.end_lineno)) if alone else set()
