@@ -10,14 +10,18 @@ import numpy as np
 
 from benchmarks.plan import Device, Selection, make_plan
 from protocols import parity
-from protocols.parity import BATCH, SIZES, STEPS, Result, Side
+from protocols.parity import BATCH, SIZES, STEPS, GivenSide, Result, Side
 from protocols.pool import Pool
+from protocols.recipes import load_profiles
+from protocols.seeds import generator
 from protocols.spec import RunSpec
+from protocols.variants import load_variants
 from protocols.weights import Arrays, counts, drawn, shapes_of
 
 Pools = dict[str, Pool]  # the images, by precision
 MOMENTUM = 0.99  # of batch normalisation, both twins
 SEED = 3  # of the drawn weights
+SPREAD = 0.1  # standard deviation of what is added to gammas, betas and biases
 THREADS = 1
 TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the ladder's pool
 SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
@@ -25,12 +29,15 @@ SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
 
 def spec_of(framework: str, variant: str, precision: str, backend: str) -> RunSpec:
     """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
-    stand in each other's way, and one sums in a fixed order."""
+    stand in each other's way, and one sums in a fixed order. Controls read rows as the laptop does.
+    """
     wish = Selection(frameworks=(framework,), variants=(variant,), weights="random", folds=(0,))
     run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
     height, width = SIZES[precision]
     data = run.data | {"height": height, "width": width}
     recipe = parity.recipe(run.recipe)
+    if "grey_pooling" in recipe and load_variants()[variant].suite == "control":
+        recipe["grey_pooling"] = load_profiles()["laptop"].grey_pooling
     return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
 
 
@@ -47,7 +54,7 @@ class Pair:
 
     variant: str
     torch: Side
-    keras: Side
+    keras: GivenSide
     recipe: dict
     start: Arrays
 
@@ -64,6 +71,17 @@ class Pair:
             twin.begin(parity.phase(optimizer, self.recipe, frozen), order)
 
 
+def disturbed(arrays: Arrays) -> Arrays:
+    """Noise added to what every network draws as zeros or ones: a bridge that left one of them
+    where it was would go unseen."""
+    return {
+        key: array
+        if key.endswith("kernel") or "/moving_" in key
+        else array + SPREAD * generator(SEED, "disturbed", key).standard_normal(array.shape)
+        for key, array in arrays.items()
+    }
+
+
 def make_pair(variant: str, precision: str, pool: Pool) -> Pair:
     """Twins at weights drawn once; Keras calibrates the statistics for both."""
     runs = {
@@ -71,7 +89,7 @@ def make_pair(variant: str, precision: str, pool: Pool) -> Pair:
         for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
     }
     torch, keras = (side(framework, run, pool) for framework, run in runs.items())
-    keras.take(drawn(SEED, shapes_of(keras.weights())))
+    keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
     keras.calibrate(np.concatenate([TRAIN, TEST]))
     pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
     torch.take(pair.start)
@@ -165,37 +183,53 @@ def statistics_result(pair: Pair) -> Result:
                   f"{min(sizes.values()) * BATCH} to {max(sizes.values()) * BATCH}")  # fmt: skip
 
 
-def optimizer_rung(pair: Pair, optimizer: str) -> Result:
+def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
     """The weights' change in each of ten steps from equal weights; those of zero gradient apart.
+    Then that of each twin's optimiser from PyTorch's gradients, all weights.
 
     RMSProp over the frozen CNN, the only way in which it ever trains; Adam the whole network.
     """
     frozen = optimizer == "rmsprop" or pair.variant not in parity.LONG
     pair.begin(optimizer, frozen)
-    before, trained, without = pair.start, set(), set()
-    worst, most, noise = (0.0, 0), (0.0, 0), 0.0
+    before, moved, without = pair.start, set(), set()
+    worst, most, given, noise = (0.0, 0), (0.0, 0), (0.0, 0), 0.0
     for number in range(1, STEPS + 1):
         batch = (number - 1) * BATCH, number * BATCH
         if number == 1:
             _, _, gradients = pair.keras.step_gradients(*batch)
-            without = parity.zeros(gradients)
-            trained = gradients.keys() - without
+            moved, without = gradients.keys(), parity.zeros(gradients)
         else:
             pair.torch.take(before)
             pair.keras.step(*batch)
-        pair.torch.step(*batch)
+        _, _, found = pair.torch.step_gradients(*batch)
+        gradients = {key: found[key] for key in moved}  # others may be left of an earlier phase
         ours, theirs = pair.torch.weights(), pair.keras.weights()
-        off = parity.Distance.between(ours, theirs, trained)
-        change = parity.Distance.between(theirs, before, trained)
+        off = parity.Distance.between(ours, theirs, moved - without)
+        change = parity.Distance.between(theirs, before, moved - without)
         worst = max(worst, (off.length / change.length, number), key=parity.nan_last)
         most = max(most, (off.most / change.most, number), key=parity.nan_last)
         noise = max(noise, parity.Distance.between(ours, theirs, without).length / change.length)
+        on_given = off_given(pair, before, gradients, ours)
+        pair.keras.take(theirs)
+        given = max(given, (on_given, number), key=parity.nan_last)
         before = theirs
-    said = "the head over a frozen CNN" if frozen else "the whole network"
-    said += f"; largest at step {worst[1]}; of a single weight {most[0]:.1e} of the largest change"
-    said += f" (step {most[1]})"
+    what = "the head over a frozen CNN" if frozen else "the whole network"
+    said = f"{what}; largest at step {worst[1]}; of a single weight {most[0]:.1e} of the largest "
+    said += f"change (step {most[1]})"
     apart = f"; apart, {len(without)} arrays of zero gradient {noise:.1e}" if without else ""
-    return Result(optimizer, pair.variant, worst[0], said + apart)
+    yield Result(optimizer, pair.variant, worst[0], said + apart)
+    said = f"{what}, {len(moved)} arrays; largest at step {given[1]}"
+    yield Result(parity.given(optimizer), pair.variant, given[0], said)
+
+
+def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> float:
+    """How far a weight is from `ours` where Keras's optimiser has PyTorch's gradients, of the
+    largest change."""
+    pair.keras.take(before)
+    pair.keras.apply(gradients)
+    theirs = pair.keras.weights()
+    off = parity.Distance.between(ours, theirs, gradients)
+    return off.most / parity.Distance.between(theirs, before, gradients).most
 
 
 def climb(variant: str, pools: Pools, folder: Path | None = None) -> Iterator[Result]:
@@ -206,7 +240,7 @@ def climb(variant: str, pools: Pools, folder: Path | None = None) -> Iterator[Re
     yield forward_rung(pair)
     yield from step_rungs(pair)
     for optimizer in parity.optimizers(pair.recipe):
-        yield optimizer_rung(pair, optimizer)
+        yield from optimizer_rungs(pair, optimizer)
     del pair
     gc.collect()  # what a network's frameworks hold goes round in circles
     single = make_pair(variant, "float32", pools["float32"])

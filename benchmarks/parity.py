@@ -170,7 +170,7 @@ def main() -> int:
         print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
         return 1
     seconds = time.monotonic() - begun
-    found = parity.report(results, cpu_name(), versions, seconds) | {"images": kind}
+    found = parity.report(results, cpu_name(), versions, kind, seconds)
     write_whole(asked.json, json.dumps(found, indent=1).encode())
     broken = [result for result in results if not result.ok]
     print(f"{len(results)} rungs, {len(broken)} broken, {seconds:.0f} s: {asked.json}")

@@ -9,9 +9,8 @@ from types import ModuleType
 import numpy as np
 
 from benchmarks.plan import Device, Selection, make_plan, set_request
-from protocols import dataset
+from protocols import dataset, hardware
 from protocols.classes import CLASSES
-from protocols.hardware import cores
 from protocols.images import ImageSet, image_set, set_digest
 from protocols.pool import Pool, in_batches, make_pool
 from protocols.spec import FIXED, RunSpec
@@ -80,8 +79,11 @@ def twin_of(framework: str) -> ModuleType:
 
 
 def device_of(framework: str) -> Device:
-    """The device and backend that the framework really has in this process."""
+    """The device and backend that the framework really has in this process. Raises RuntimeError
+    where it doesn't see the GPU: a CPU number never stands in a GPU column."""
     seen = importlib.import_module(f"impl_{framework}.device").seen()
+    if hardware.gpus() and seen["gpu"] is None:
+        raise RuntimeError(f"{framework} on {seen['backend']} doesn't see the GPU")
     index = None if seen["gpu"] is None else 0
     return Device(seen["backend"], seen["gpu"] or "cpu", index)
 
@@ -90,12 +92,12 @@ def spec_of(framework: str, variant: str, scale: Scale, stage: str = "train") ->
     """A smoke run of the benchmarks' size, on every core, over a whole sample."""
     wish = Selection(frameworks=(framework,), variants=(variant,), profile="smoke")
     devices = {framework: device_of(framework)}
-    run = next(s for s in make_plan(wish, "phantom", devices, cores()) if s.stage == stage)
+    run = next(s for s in make_plan(wish, "phantom", devices, hardware.cores()) if s.stage == stage)
     data = run.data | {"height": scale.height, "width": scale.width}
     if run.protocol in FIXED:
         data |= {"train_per_class": 0, "test_per_class": 0}  # all
     data["digest"] = set_digest("phantom", set_request(run.protocol, run.fold, data))
-    return replace(run, data=data, threads=cores())
+    return replace(run, data=data, threads=hardware.cores())
 
 
 class Trained:

@@ -7,7 +7,7 @@ import numpy as np
 from keras import layers, ops
 
 from impl_keras import bridge
-from impl_keras.models import preprocess
+from impl_keras.models import make_optimizer, preprocess
 from impl_keras.step import backend
 from impl_keras.train import KerasTwin
 from protocols.pool import Pool
@@ -16,7 +16,7 @@ from protocols.weights import Arrays
 
 
 class KerasSide:
-    """protocols.parity.Side, around a KerasTwin; steps on TensorFlow only."""
+    """protocols.parity.GivenSide, around a KerasTwin; steps on TensorFlow only."""
 
     def __init__(self, spec: RunSpec, pool: Pool) -> None:
         self.twin = KerasTwin([spec], pool)
@@ -72,6 +72,12 @@ class KerasSide:
         """See Side."""
         self.twin.begin_phase(phase, None)
         self.twin.begin_epoch([order], None)
+        self.apart = make_optimizer(phase, self.twin.recipe)
+
+    def apply(self, gradients: Arrays) -> None:
+        """See GivenSide."""
+        variables = [self.variables[key] for key in gradients]
+        self.apart.apply([ops.convert_to_tensor(g) for g in gradients.values()], variables)
 
     def step(self, start: int, stop: int) -> tuple[float, float]:
         """See Side."""

@@ -16,7 +16,8 @@ import numpy as np
 from protocols.weights import Arrays
 
 SCHEMA = 2
-# Height, width in pixels: float32 as published; steps in float64 where 2 cores can take them.
+# Height, width in pixels: float32 as published; steps in float64 where 2 cores can take them, and
+# no smaller: at 75x96 Jane's recurrent layers would read one position, and hide which they end at.
 SIZES = {"float64": (84, 112), "float32": (240, 320)}
 BATCH = 4  # images
 STEPS = 10
@@ -76,6 +77,11 @@ RUNGS = {
              "memory; as Euclidean lengths, for a first step divides a gradient near zero by "
              "itself, rounding and all", 1e-7, "of the change's length"),
         Rung("adam", "Ten Adam steps", "the same", 1e-7, "of the change's length"),
+        Rung("rmsprop_given", "RMSProp, equal gradients",
+             "the change of each single weight in the same ten steps, where Keras's optimiser is "
+             "given PyTorch's gradients: what is left is the optimisers' own arithmetic, so "
+             "gradients near zero count too", 1e-7, "of the largest change"),
+        Rung("adam_given", "Adam, equal gradients", "the same", 1e-7, "of the largest change"),
         Rung("backends", "Keras on TensorFlow and on JAX",
              "the forward pass of Keras in two processes; float32, for off TensorFlow Keras "
              "normalises batches of float64 in float32", 1e-4, "of the largest value"),
@@ -95,8 +101,8 @@ class Difference:
 
 DIFFERENCES = (
     Difference("running variance", "biased (divided by n)", "unbiased (divided by n-1)",
-               "each framework's own; not used while training, measured by rung Running "
-               "statistics, where it explains the whole difference"),
+               "each framework's own; no training step reads it, every evaluation does; measured "
+               "by rung Running statistics, where it explains the whole difference"),
     Difference("numbers of the optimisers", "learning rate, and on TensorFlow Adam's decay rates "
                "in the bias correction, rounded to float32", "exact",
                "0.999 as float32 makes the first step of Adam 6.4e-6 of itself smaller, the rate "
@@ -112,6 +118,8 @@ DIFFERENCES = (
     Difference("float32 rounding", "TensorFlow's or XLA's kernels", "PyTorch's kernels",
                "sums in another order; training amplifies it, as it does another number of "
                "threads"),
+    Difference("precision of the two backends' rung", "float32", "not compared",
+               "off TensorFlow, Keras normalises batches of float64 in float32"),
     Difference("memory format in this ladder", "channels last, as in training",
                "channels first; channels last in training",
                "PyTorch's float64 depthwise convolution takes ten times as long in channels last; "
@@ -154,6 +162,14 @@ class Side(Protocol):
         """The same, with the gradients it used."""
 
 
+class GivenSide(Side, Protocol):
+    """A twin whose optimiser can be given another's gradients."""
+
+    def apply(self, gradients: Arrays) -> None:
+        """One update by them, of an optimiser apart, whose memory is that of earlier calls in this
+        phase."""
+
+
 @dataclass(frozen=True)
 class Result:
     """One rung of one network."""
@@ -174,13 +190,14 @@ class Result:
 
 
 def report(
-    results: list[Result], device: str, versions: dict[str, str], seconds: float
+    results: list[Result], device: str, versions: dict[str, str], images: str, seconds: float
 ) -> dict[str, Any]:
-    """parity.json."""
+    """parity.json; `images`: "real" or "phantom"."""
     return {
         "schema": SCHEMA,
         "device": device,
         "versions": versions,
+        "images": images,
         "sizes": {precision: list(size) for precision, size in SIZES.items()},
         "batch": BATCH,
         "seconds": round(seconds, 1),
@@ -265,6 +282,11 @@ def phase(optimizer: str, recipe: dict[str, Any], frozen: bool = False) -> dict[
     rate = recipe.get(rates[optimizer], recipe.get("rate"))
     return {"phase": 1, "epochs": 1, "optimizer": optimizer, "rate": held(rate),
             "frozen": frozen}  # fmt: skip
+
+
+def given(optimizer: str) -> str:
+    """The rung of an optimiser on equal gradients."""
+    return f"{optimizer}_given"
 
 
 def optimizers(recipe: dict[str, Any]) -> list[str]:

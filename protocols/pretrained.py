@@ -167,7 +167,8 @@ def _cached(
         return path
     if dry:
         return None
-    there = f"; {path} {problem}, and is not used" if path.exists() else ""
+    expected = f", expected are {file.expected}"
+    there = f"; {path} {problem}{expected}, and is not used" if path.exists() else ""
     try:
         download.fetch(
             file.url,
@@ -175,7 +176,7 @@ def _cached(
             progress,
             what=f"weights of {file.backbone}",
             instead=instead,
-            check=lambda part: _problem(file, part),
+            check=lambda part: found + expected if (found := _problem(file, part)) else "",
         )
     except RequestError as error:
         raise RequestError(f"{str(error).removesuffix('.')}{there}.") from error

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from protocols.parity import optimizers
+from protocols.parity import given, optimizers
 from protocols.recipes import load_recipe
 from protocols.variants import load_variants
 from reports.groups import scrub
@@ -20,7 +20,7 @@ PUBLISHED = Path(__file__).with_name("published") / NAME
 COMMAND = "python runner.py --parity"
 SCHEMA = 2
 NONE = "not applicable"
-OPTIMIZERS = ("rmsprop", "adam")  # rungs of an optimiser
+OPTIMIZERS = {rung: name for name in ("rmsprop", "adam") for rung in (name, given(name))}  # rungs
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def lack(rung: str, variant: str) -> str:
     known = load_variants()
     if rung in OPTIMIZERS and variant in known:
         used = optimizers(load_recipe(known[variant].paper))
-        return MISSING if rung in used else NONE
+        return MISSING if OPTIMIZERS[rung] in used else NONE
     return MISSING
 
 
@@ -235,8 +235,9 @@ def _where(content: dict[str, Any]) -> str:
     sides = {_text(k): tuple(map(int, size)) for k, size in content["sizes"].items()}
     sizes = ", ".join(f"{name} at {h}×{w}" for name, (h, w) in sides.items())
     versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in content["versions"].items())
+    images = "PHANTOM images" if content["images"] == "phantom" else "the real images"
     return (
-        f"Measured on {_text(content['device'])}, {sizes} pixels (height × width), "
+        f"Measured on {_text(content['device'])}, on {images}, {sizes} pixels (height × width), "
         f"{plural(int(content['batch']), 'image')} a batch, in {float(content['seconds']):.0f}"
         f"{THIN}s; {versions}."
     )

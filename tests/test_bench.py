@@ -15,8 +15,8 @@ from benchmarks.paired import compared, paired, timed
 from benchmarks.peers.process import PeerProcess
 from benchmarks.sources import ROOT
 from benchmarks.store import Store
-from benchmarks.trial import decoded, take_sample
-from protocols import dataset
+from benchmarks.trial import decoded, device_of, take_sample
+from protocols import dataset, hardware
 from protocols.classes import CLASSES
 from reports import benchmarks
 from reports.build import build
@@ -307,3 +307,13 @@ def test_a_benchmark_runs_and_writes_its_json(tmp_path):
     assert found["extra_info"]["ours"] == found["stats"]["median"]
     page = speed_page(tmp_path, path.read_text())
     assert "Decode and build the cache" in page
+
+
+def test_a_gpu_that_a_framework_does_not_see_ends_the_benchmark(monkeypatch):
+    seen = SimpleNamespace(seen=lambda: {"gpu": None, "backend": "tensorflow"})
+    monkeypatch.setitem(sys.modules, "impl_keras.device", seen)
+    monkeypatch.setattr(hardware, "gpus", lambda: [])
+    assert device_of("keras").name == "cpu"
+    monkeypatch.setattr(hardware, "gpus", lambda: ["NVIDIA H100"])
+    with pytest.raises(RuntimeError, match="keras on tensorflow doesn't see the GPU"):
+        device_of("keras")

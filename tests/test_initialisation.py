@@ -22,6 +22,7 @@ KINDS = [
     pytest.param("efficientnet_lite0_lstm", marks=pytest.mark.slow),  # LSTMs
     pytest.param("cnn_lstm", marks=pytest.mark.slow),  # separable convolutions
     pytest.param("resnet50", marks=pytest.mark.slow),  # biases
+    pytest.param("inception_v3", marks=pytest.mark.slow),  # no gammas
 ]
 LARGE = 200  # numbers, enough for moments
 SIGMAS = 5
@@ -55,6 +56,7 @@ def is_as_keras_draws(key, w, found):
     layer, kind = key.rsplit("/", 1)
     if kind == "recurrent_kernel":
         np.testing.assert_allclose(w @ w.T, np.eye(len(w)), atol=1e-5)
+        assert abs(w.mean()) < SIGMAS / math.sqrt(w.size * w.shape[1])  # each of variance 1/columns
     elif kind.endswith("kernel"):
         is_glorot_uniform(w)
     elif kind in ("gamma", "moving_variance"):

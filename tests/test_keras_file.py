@@ -1,5 +1,6 @@
 """Each number of a Keras file ends up where Keras itself would put it."""
 
+import importlib
 import itertools
 import sys
 
@@ -7,9 +8,13 @@ import h5py
 import numpy as np
 import pytest
 
+from protocols.files import sha256_of
 from protocols.keras_file import read_layers
 from protocols.pretrained import canonical_names, read
+from protocols.spec import FRAMEWORKS
+from protocols.weights import Start
 from tests.official import write_official
+from tests.synthetic import spec
 
 
 def test_automatic_names_are_counted_anew():
@@ -195,6 +200,20 @@ def old_names(made, kinds, all_of_them):
     return found
 
 
+def begun_from(path, framework, backbone):
+    """A twin's backbone weights by key, where a run begins with this file."""
+    run = spec(framework, backbone, weights="imagenet", threads=1, deterministic=False)
+    run.weights["digest"] = f"sha256:{sha256_of(path)}"
+    models, bridge = (
+        importlib.import_module(f"impl_{framework}.{n}") for n in ("models", "bridge")
+    )
+    network = models.Network(run)
+    bridge.begin(network, run, Start({backbone: path}))
+    if framework == "torch":
+        return bridge.read(bridge.backbone_slots(backbone, network.backbones[0]))
+    return bridge.read(bridge.backbone_variables(backbone, network.backbones[0]))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "module", "kinds", "all_of_them", "named"),
@@ -239,6 +258,12 @@ def test_a_file_is_read_as_keras_reads_it(
     assert found.keys() == expected.keys()
     for key, array in expected.items():
         np.testing.assert_array_equal(found[key], array, err_msg=key)
+
+    for framework in FRAMEWORKS:
+        begun = begun_from(path, framework, backbone)
+        assert begun.keys() == {f"{backbone}/{key}" for key in expected}
+        for key, array in expected.items():
+            np.testing.assert_array_equal(begun[f"{backbone}/{key}"], array, err_msg=key)
 
     again = make(**words)
     again.load_weights(path)

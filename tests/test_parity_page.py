@@ -46,6 +46,7 @@ def content(**change) -> dict:
         "schema": 2,
         "device": "A <b>processor</b>",
         "versions": {"keras": "3.0", "torch": "2.0"},
+        "images": "real",
         "sizes": {"float64": [84, 112]},
         "batch": 4,
         "seconds": 61.2,
@@ -139,6 +140,11 @@ def test_an_unknown_schema_is_a_sentence(tmp_path):
     assert "has schema &lt;b&gt;3, and this version reads 2" in text and "<table" not in text
 
 
+def test_a_climb_over_made_up_images_says_phantom(tmp_path):
+    assert "on the real images" in shown(tmp_path, content())
+    assert "on PHANTOM images" in shown(tmp_path, content(images="phantom"))
+
+
 def test_without_a_file_there_is_no_page_and_no_link(tmp_path):
     shown(tmp_path, content())
     assert 'href="parity.html"' in pages(tmp_path)["index.html"]
@@ -159,7 +165,7 @@ def test_the_published_file_stands_in(tmp_path, monkeypatch):
 
 def test_the_page_reads_what_the_ladder_writes(tmp_path):
     found = [ladder.Result(rung, "resnet50", 0.0, "fine") for rung in ladder.RUNGS]
-    written = json.dumps(ladder.report(found, "cpu", {"keras": "3"}, 5.0))
+    written = json.dumps(ladder.report(found, "cpu", {"keras": "3"}, "real", 5.0))
     (tmp_path / "parity.json").write_text(written)
     read = parity.read(tmp_path)
     assert not read.sentence and len(read.tables[0].heads[0]) == 1 + len(ladder.RUNGS)
