@@ -192,7 +192,7 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
     frozen = optimizer == "rmsprop" or pair.variant not in parity.LONG
     pair.begin(optimizer, frozen)
     before, moved, without = pair.start, set(), set()
-    worst, most, given, noise = (0.0, 0), (0.0, 0), (0.0, 0), 0.0
+    length, single, noise, given = (Highest() for _ in range(4))
     for number in range(1, STEPS + 1):
         batch = (number - 1) * BATCH, number * BATCH
         if number == 1:
@@ -206,20 +206,33 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
         ours, theirs = pair.torch.weights(), pair.keras.weights()
         off = parity.Distance.between(ours, theirs, moved - without)
         change = parity.Distance.between(theirs, before, moved - without)
-        worst = max(worst, (off.length / change.length, number), key=parity.nan_last)
-        most = max(most, (off.most / change.most, number), key=parity.nan_last)
-        noise = max(noise, parity.Distance.between(ours, theirs, without).length / change.length)
-        on_given = off_given(pair, before, gradients, ours)
+        noisy = parity.Distance.between(ours, theirs, without)
+        length.see(off.length / change.length, number)
+        single.see(off.most / change.most, number)
+        noise.see(noisy.length / change.length, number)
+        given.see(off_given(pair, before, gradients, ours), number)
         pair.keras.take(theirs)
-        given = max(given, (on_given, number), key=parity.nan_last)
         before = theirs
     what = "the head over a frozen CNN" if frozen else "the whole network"
-    said = f"{what}; largest at step {worst[1]}; of a single weight {most[0]:.1e} of the largest "
-    said += f"change (step {most[1]})"
-    apart = f"; apart, {len(without)} arrays of zero gradient {noise:.1e}" if without else ""
-    yield Result(optimizer, pair.variant, worst[0], said + apart)
-    said = f"{what}, {len(moved)} arrays; largest at step {given[1]}"
-    yield Result(parity.given(optimizer), pair.variant, given[0], said)
+    said = f"{what}; largest at step {length.step}; of a single weight {single.value:.1e} of the "
+    said += f"largest change (step {single.step})"
+    apart = f"; apart, {len(without)} arrays of zero gradient {noise.value:.1e}" if without else ""
+    yield Result(optimizer, pair.variant, length.value, said + apart)
+    said = f"{what}, {len(moved)} arrays; largest at step {given.step}"
+    yield Result(parity.given(optimizer), pair.variant, given.value, said)
+
+
+@dataclass
+class Highest:
+    """The largest value of some steps, and its step; a NaN counts as the largest."""
+
+    value: float = 0.0
+    step: int = 0
+
+    def see(self, value: float, step: int) -> None:
+        """Another step's."""
+        if parity.nan_last((value, step)) > parity.nan_last((self.value, self.step)):
+            self.value, self.step = value, step
 
 
 def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> float:

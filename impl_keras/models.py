@@ -65,7 +65,8 @@ class Grey(layers.Layer):
         grey = ops.sum(x * ops.convert_to_tensor(self.rgb, x.dtype), axis=-1) / 255
         if self.pooling == 1:
             return grey
-        return ops.squeeze(ops.average_pool(ops.expand_dims(grey, -1), self.pooling), -1)
+        side = self.pooling  # strides named: Keras on JAX fails to derive them
+        return ops.squeeze(ops.average_pool(ops.expand_dims(grey, -1), side, strides=side), -1)
 
 
 def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
