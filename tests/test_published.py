@@ -86,7 +86,9 @@ def whole_tables(tmp_path_factory, few_draws):
     for name in {folder for folder, _, _ in GOLDEN}:
         out = tmp_path_factory.mktemp(name)
         with pytest.MonkeyPatch.context() as patch:
-            made_by = {r.spec.framework: r.record["sources"] for r in Store(PUBLISHED / name).runs()}
+            made_by = {
+                r.spec.framework: r.record["sources"] for r in Store(PUBLISHED / name).runs()
+            }
             patch.setattr(benchmarks.store, "source_digests", made_by.get)  # today's are not asked
             for one in few_draws:
                 patch.setattr(*one)
