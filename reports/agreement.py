@@ -179,7 +179,11 @@ def _cells(pair: Pair) -> list[Td]:
     note = f"{round(same * n):,} of {n:,}"
     last = Td("–", "one class only") if math.isnan(kappa) else Td(f"{kappa:.3f}")
     last = replace(last, key=f"{pair.key}:kappa")
-    return [*row, Td(number_text("accuracy", same), note, key=f"{pair.key}:same_class"), last]
+    return [
+        *row,
+        Td(number_text("accuracy", same), note, key=f"{pair.key}:same_class", scale=100),
+        last,
+    ]
 
 
 def _epoch(slot: Slot, row: int) -> str:

@@ -15,6 +15,7 @@ from reports.control import ROWS
 from reports.evidence import as_good_as, chosen, naive, over_folds
 from reports.groups import changed
 from reports.intervals import Interval
+from reports.speed import phase_means, total_seconds
 
 
 def of_cell(cell: Cell) -> dict[str, Any]:
@@ -29,6 +30,7 @@ def of_cell(cell: Cell) -> dict[str, Any]:
     if sample is not None:
         found |= {"naive": interval(naive(cell)), "clusters": len(sample.strata)}
         found |= {"as_good_as": as_good_as(cell), "selection": chosen(cell) or None}
+        found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
         found |= {"over_folds": interval(over_folds(cell)) if cell.folds > 1 else None}
     if answers is not None:
         believed = reliability(answers.labels, answers.probabilities)

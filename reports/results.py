@@ -124,7 +124,11 @@ def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
     claim = load_claims()[claim_id]
     record = dataclasses.asdict(claim) | {"value": claim.value}
     record["verdicts"] = [
-        {"setting": setting.slug, "framework": framework}
+        {
+            "id": f"{claim_id}/{setting.slug}/{framework}",
+            "setting": setting.slug,
+            "framework": framework,
+        }
         | dataclasses.asdict(judge(claim, collected, setting, framework))
         for setting in collected.papers
         for framework in FRAMEWORKS

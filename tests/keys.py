@@ -6,29 +6,29 @@ from pathlib import Path
 
 UNITS = {"": 1.0, "%": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 NUMBER = re.compile(r"([+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s?([a-zA-Z%]*)")
-LISTS = ("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts", "runs")
+LISTS = ("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts", "runs",
+         "latency")  # fmt: skip
 NOTHING = ("X", "–", "", "diverged")
 
 
 class Numbers:
-    """results.json by id."""
+    """results.json or compare.json by id."""
 
-    def __init__(self, out: Path):
-        found = json.loads((out / "results.json").read_text())
+    def __init__(self, path: Path):
+        found = json.loads(path.read_text())
+        lists = [found.get(name, []) for name in LISTS]
+        lists += [claim["verdicts"] for claim in found.get("claims", [])]
+        lists += [cell["runs"] for cell in found["cells"] if path.name == "compare.json"]
         self.known = {}
-        for name in LISTS:
-            for record in found[name]:
-                assert self.known.setdefault(record["id"], record) is record, record["id"]
+        for record in (record for records in lists for record in records):
+            assert self.known.setdefault(record["id"], record) is record, record["id"]
 
     def value(self, key):
         """What stands there; None where a step on the way is null or isn't there."""
         place, _, path = key.partition(":")
         found = self.known[place]
         for step in path.split("."):
-            if isinstance(found, list):
-                found = found[int(step)]
-            else:
-                found = (found or {}).get(step)
+            found = found[int(step)] if isinstance(found, list) else (found or {}).get(step)
         return found
 
 
