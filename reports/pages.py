@@ -67,7 +67,7 @@ SCHEMA = (
     ("schema_version", f"{results.SCHEMA_VERSION}; raised when a key changes its meaning"),
     ("rules", "level of the intervals, fewest seeds, widest half-width that still decides"),
     ("settings", "what no table mixes: profile, data, weights, device, precision, whether "
-     "planned, anything else; objections: why it judges no claim"),
+     "planned, anything else; backends; objections: why it judges no claim"),
     ("claims", "every claim as printed, and its verdict by setting and twin: word, reason, value "
      "(mean over seeds), half_width of the prediction interval, seeds"),
     ("cells", "one network in one twin: suite (liang, jane, control: ours, no claim is judged from "
@@ -75,7 +75,13 @@ SCHEMA = (
      "diverged, by_seed; pooled[seed][metric] over the images of all folds together; "
      "intervals[at][metric] on new photographs, over all images of all seeds: low, high, method, "
      "reason (why there is none), value, se, df; at is selected, last, or epoch N of Jane's "
-     "Table III"),
+     "Table III; of whole cells also confusion, naive interval, over_folds, selection, "
+     "calibration, photographs, times"),
+    ("comparisons", "two networks in one twin, or the twins in one network, on the same images: "
+     "difference of accuracy with intervals and p; means: difference of the means by metric"),
+    ("both_wrong", "images that both twins get wrong, by network and photograph"),
+    ("leak_free, sensitivity, shared_starts", "as published and leak-free; with a guessed value "
+     "changed and without; pairs of runs from the same bytes"),
     ("runs", "every run asked for or found: suite, spec, command, state, reason, "
      "scores[at][metric], confusion, timings, env, source digests"),
     ("results.csv", "the same numbers, one a line; scope is run, cell (mean), pooled or timing"),
@@ -133,7 +139,7 @@ def render(
         sections, used = paper_page(collected, paper)
         files[f"{paper}.html"] = page(
             "paper.html.j2", f"{paper}.html", used, title=f"{overview.PAPERS[paper]}",
-            lead=LEADS[paper], sections=sections,
+            lead=LEADS[paper], sections=sections, looks=looks and paper == "liang",
             fixed_tables=[fixed[paper]()],
         )  # fmt: skip
     files[EVIDENCE_PAGE] = page(
@@ -235,8 +241,9 @@ def _backends(specs: list[RunSpec]) -> str:
 def _index(collected: Collected) -> dict[str, Any]:
     settings = [s for s in collected.papers if s.as_published]
     shown = [s for s in settings if s.planned or not s.objections] or settings[:1]
+    shown = summary.foremost(collected, shown)
     return {
-        "summary": summary.summary(collected, shown[0] if shown else None),
+        "summary": summary.summary(collected, shown),
         "ran": overview.ran_table(collected),
         "failures": overview.failures(collected),
         "verdicts": [overview.verdict_table(collected, s, s == shown[0]) for s in shown],

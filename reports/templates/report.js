@@ -79,8 +79,28 @@
       body.append(...keyed.map(([, row]) => row));
     }
   };
-  const text = (table) => [...table.rows].map((row) =>
-    [...row.cells].flatMap((cell) => [own(cell), ...Array(cell.colSpan - 1).fill("")]).join("\t")).join("\n");
+  // A cell's text as a spreadsheet reads it: numbers in plain ASCII.
+  const plain = (cell) => own(cell)
+    .replaceAll("−", "-").replace(/\s+%/g, "%").replace(/[\s\u202f\u00a0]+/g, " ")
+    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1");
+  // Rows of columns: what spans rows stands in each, a heading over several columns over each.
+  const grid = (table) => {
+    const lines = [...table.rows].map(() => []);
+    [...table.rows].forEach((row, y) => {
+      let x = 0;
+      for (const cell of row.cells) {
+        while (lines[y][x] !== undefined) x += 1;
+        for (let down = 0; down < cell.rowSpan; down += 1) {
+          for (let i = 0; i < cell.colSpan; i += 1) {
+            const again = i === 0 || row.parentElement === table.tHead;
+            if (lines[y + down]) lines[y + down][x + i] = again ? plain(cell) : "";
+          }
+        }
+      }
+    });
+    return lines;
+  };
+  const text = (table) => grid(table).map((line) => line.join("\t")).join("\n");
 
   const copy = async (table, button, said) => {
     const content = text(table);
