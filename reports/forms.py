@@ -22,7 +22,7 @@ def files(pages: list[Page]) -> dict[str, str]:
     found = {MARKDOWN: markdown(pages), LATEX: latex.document(pages)}
     rows = [["file", "page", "caption", "notes"]]
     for page in pages:
-        for table in page.tables:
+        for table in [*page.tables, *page.lists]:
             file = f"{key(page, table)}.csv"
             found[f"{FOLDER}/{file}"] = as_csv(table)
             notes = " ".join([*page.banners, *table.notes])
