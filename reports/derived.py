@@ -8,7 +8,9 @@ import numpy as np
 
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
-from reports import agreement, assumed, errors, leak_free, paired
+from reports import agreement, assumed, leak_free, paired
+from reports.answers import Answers, answers
+from reports.answers import photographs as photographs_of
 from reports.calibration import reliability
 from reports.collect import Cell, Collected, Group
 from reports.control import ROWS
@@ -26,16 +28,16 @@ def of_cell(cell: Cell) -> dict[str, Any]:
         if cell.whole(seed)
     }
     found: dict[str, Any] = {"confusion": confusion}
-    sample, answers = cell.sample(), errors.answers(cell)
+    sample, said = cell.sample(), answers(cell)
     if sample is not None:
         found |= {"naive": interval(naive(cell)), "clusters": len(sample.strata)}
         found |= {"as_good_as": as_good_as(cell), "selection": chosen(cell) or None}
         found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
         found |= {"over_folds": interval(over_folds(cell)) if cell.folds > 1 else None}
-    if answers is not None:
-        believed = reliability(answers.labels, answers.probabilities)
+    if said is not None:
+        believed = reliability(said.labels, said.probabilities)
         found["calibration"] = {"error": believed.error, "excess": believed.excess}
-        found["photographs"] = photographs(answers)
+        found["photographs"] = photographs(said)
     return found
 
 
@@ -44,13 +46,13 @@ def interval(found: Interval) -> dict[str, Any]:
     return dataclasses.asdict(found)
 
 
-def photographs(answers: errors.Answers) -> dict[str, dict[str, Any]]:
+def photographs(said: Answers) -> dict[str, dict[str, Any]]:
     """By photograph: its class, how many tests show it, how many of them are right."""
-    names, place = np.unique(errors.photographs(answers.ids), return_inverse=True)
-    tests, right = np.bincount(place), np.bincount(place, answers.right)
+    names, place = np.unique(photographs_of(said.ids), return_inverse=True)
+    tests, right = np.bincount(place), np.bincount(place, said.right)
     first = [int(np.flatnonzero(place == i)[0]) for i in range(len(names))]
     return {
-        str(name): {"class": CLASSES[answers.labels[first[i]]].lower(), "tests": int(tests[i]),
+        str(name): {"class": CLASSES[said.labels[first[i]]].lower(), "tests": int(tests[i]),
                     "right": int(right[i])}
         for i, name in enumerate(names)
     }  # fmt: skip
@@ -113,11 +115,11 @@ def both_wrong(group: Group) -> list[dict[str, Any]]:
     """By network: images that both twins get wrong, in all and by photograph."""
     found = []
     for variant in group.variants:
-        own = [errors.answers(group.cells.get((f, variant))) for f in FRAMEWORKS]
+        own = [answers(group.cells.get((f, variant))) for f in FRAMEWORKS]
         if None in own or not np.array_equal(own[0].ids, own[1].ids):
             continue
         wrong = ~own[0].right & ~own[1].right
-        names, count = np.unique(errors.photographs(own[0].ids)[wrong], return_counts=True)
+        names, count = np.unique(photographs_of(own[0].ids)[wrong], return_counts=True)
         found.append({
             "id": f"{group.place}/both-wrong/{variant}", "setting": group.setting.slug,
             "protocol": group.protocol, "variant": variant, "tests": len(wrong),

@@ -22,7 +22,7 @@ def files(pages: list[Page], name: str = FOLDER, title: str = TITLE) -> dict[str
     found = {f"{name}.md": markdown(pages, title), f"{name}.tex": latex.document(pages)}
     rows = [["file", "page", "caption", "notes"]]
     for page in pages:
-        for table in page.tables:
+        for table in [*page.tables, *page.lists]:
             file = f"{key(page, table)}.csv"
             found[f"{name}/{file}"] = as_csv(table)
             notes = " ".join([*page.banners, *table.notes])

@@ -145,7 +145,9 @@ def render(
     files[EVIDENCE_PAGE] = page(
         "evidence.html.j2", EVIDENCE_PAGE, shown, **evidence.page(collected)
     )
-    files[ERRORS_PAGE] = page("errors.html.j2", ERRORS_PAGE, shown, **errors.page(collected, out))
+    erring = errors.page(collected, out)
+    files[ERRORS_PAGE] = page("errors.html.j2", ERRORS_PAGE, shown, **erring)
+    written[-1].lists = erring["lists"]
     if looks:
         files[ACTIVATIONS_PAGE] = page(
             "activations.html.j2", ACTIVATIONS_PAGE, shown, sections=looks

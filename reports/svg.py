@@ -72,8 +72,13 @@ def draw(
     return figure, list(axes)
 
 
-def to_svg(figure: "Figure", name: str, description: str) -> Markup:
-    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page."""
+def to_svg(
+    figure: "Figure", name: str, description: str, titles: dict[str, list[str]] | None = None
+) -> Markup:
+    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page.
+
+    `titles`: by the gid of a line of markers, a word on each, shown where it is pointed at.
+    """
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
 
     buffer = io.StringIO()
@@ -83,6 +88,8 @@ def to_svg(figure: "Figure", name: str, description: str) -> Markup:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
+    for group, said in (titles or {}).items():
+        text = _titled(text, group, said)
     used = set(re.findall(r"[\"(]#([\w.-]+)[\")]", text))
     text = re.sub(
         r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
@@ -98,6 +105,20 @@ def to_svg(figure: "Figure", name: str, description: str) -> Markup:
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     text = re.sub(r' style="([^"]*)"', _attributes, text)
     return Markup(text.replace("<svg", opening, 1))
+
+
+def _titled(text: str, group: str, said: list[str]) -> str:
+    """The marks of the group, each with its title."""
+    start = text.find(f'<g id="{group}">')
+    if start < 0:
+        return text
+    end = text.index("</g>", start)
+    words = iter(said)
+
+    def give(mark: re.Match[str]) -> str:
+        return f"{mark[1]}><title>{escape(next(words))}</title></use>"
+
+    return text[:start] + re.sub(r"(<use [^>]*)/>", give, text[start:end]) + text[end:]
 
 
 def _attributes(style: re.Match[str]) -> str:

@@ -157,6 +157,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count}{FIRM}{noun}" + ("" if count == 1 else "s")
 
 
+def an(noun: str) -> str:
+    """ "a neutrophil", "an eosinophil"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "") -> Td:
     """The number of a cell as written; X with what is missing; a dash if not asked for."""
     if cell is None:

@@ -99,8 +99,6 @@ def test_every_measured_number_leads_to_its_runs(report):
     out, pages = report
     seen, without = set(), []
     for page, table, td, row in measured(pages):
-        if page.file == "errors.html":
-            continue
         links = [td.href, *(other.href for other in row if other.colour)]
         whole = table.name.startswith(("confusion-", "folds-"))  # in the block of their runs
         if not whole and not any(EVIDENCE.fullmatch(link) for link in links):

@@ -11,8 +11,8 @@ import benchmarks.store
 from benchmarks.merge import merge
 from benchmarks.store import Store
 from reports import picture
+from reports.answers import photographs
 from reports.build import build
-from reports.errors import photographs
 from reports.tables import STALE
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "reports" / "published"
