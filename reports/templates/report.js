@@ -12,7 +12,7 @@
   // A cell's own text, without its small print and footnote.
   const own = (cell) => {
     const copy = cell.cloneNode(true);
-    copy.querySelectorAll("small, sup, .sign, .mark, button").forEach((e) => e.remove());
+    copy.querySelectorAll("small, sup, .sign, .mark").forEach((e) => e.remove());
     return copy.textContent.trim();
   };
   // The number at its beginning, times its unit; NaN for text.
