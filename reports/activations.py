@@ -10,6 +10,7 @@ from PIL import Image
 from protocols import activations
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
+from reports.answers import short_id
 from reports.collect import Collected, Group
 from reports.images import short
 from reports.pictures import SEEN, address, grey, png, read
@@ -108,7 +109,7 @@ def _shown(
     ids = [str(i) for i in arrays["ids"]]
     classes = [CLASSES[c].lower() for c in arrays["labels"]]
     some = [
-        Picture(images[i], f"{i}: {an(c)}, stained", f"{c}, {i}")
+        Picture(images[i], f"{an(c).capitalize()}, stained: {short_id(i)}", f"{c}, {short_id(i)}")
         for i, c in zip(ids, classes, strict=True)
         if i in images
     ]
@@ -157,7 +158,7 @@ def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> li
     """Liang's Fig. 7 and Fig. 8."""
     figures = []
     arrays = next(iter(twins.values()))
-    image = f"{CLASSES[arrays['labels'][0]].lower()}, {arrays['ids'][0]}"
+    image = f"{CLASSES[arrays['labels'][0]].lower()}, {short_id(str(arrays['ids'][0]))}"
     for layer in activations.LAYERS[OF]:
         key = f"{OF}/{layer.name}"
         pictures = []
@@ -220,7 +221,7 @@ def _cams(
                     Picture(
                         _heat(cam, images.get(str(image), "")),
                         f"{NAMES[framework]} {title(variant)}{of_network}: where it looks for "
-                        f"{said}; {image} is {an(true)}",
+                        f"{said}; {short_id(str(image))} is {an(true)}",
                         f"{true}: taken for {said}{of_network}{nothing}",
                         framework,
                     )

@@ -1,5 +1,6 @@
 """What a network answered, image by image, and which photograph each image shows."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from protocols import provenance
 from protocols.classes import CLASSES
+from protocols.spec import FRAMEWORKS
 from reports.collect import Cell
 from reports.images import short
 
@@ -34,6 +36,18 @@ class Answers:
     def of_true(self) -> np.ndarray:
         """Probability of the true class, float32 (n,)."""
         return self.probabilities[np.arange(len(self.labels)), self.labels]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An image that both twins get wrong, in one seed or more; numbers are means over all seeds."""
+
+    id: str
+    label: int
+    photograph: str
+    seeds: int  # in which both are wrong
+    said: tuple[int, ...]  # by twin, the class it says most often when it is wrong
+    of_true: tuple[float, ...]  # by twin, probability of the true class
 
 
 @dataclass(frozen=True)
@@ -93,3 +107,56 @@ def accuracies(own: dict[str, Answers]) -> dict[str, list[Share]]:
         name: [Share(photograph, found) for (c, photograph), found in whole if c == number]
         for number, name in enumerate(CLASSES)
     }
+
+
+def comparable(twins: list[Answers]) -> bool:
+    """Whether both twins are there and tested the same images in the same seeds."""
+    if len(twins) != len(FRAMEWORKS):
+        return False
+    first, second = twins
+    return np.array_equal(first.ids, second.ids) and np.array_equal(first.seeds, second.seeds)
+
+
+def wrong_in_both(twins: list[Answers]) -> list[Wrong]:
+    """Those that both get wrong, by the probability that they leave to the true class."""
+    first = twins[0]
+    both_wrong = ~twins[0].right & ~twins[1].right
+    shown = photographs(first.ids)
+    found = []
+    for image, places in _places(first.ids, both_wrong):
+        here = places[both_wrong[places]]
+        said = [np.bincount(one.predicted[here]).argmax() for one in twins]
+        left = [one.of_true[places].mean(dtype=np.float64) for one in twins]
+        found.append(
+            Wrong(
+                image, int(first.labels[here[0]]), str(shown[here[0]]), len(here),
+                tuple(map(int, said)), tuple(map(float, left)),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: (sum(one.of_true), one.id))
+
+
+def _places(ids: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each image with one wanted test, and where all its tests stand."""
+    order = np.argsort(ids, kind="stable")
+    names, starts = np.unique(ids[order], return_index=True)
+    for image, places in zip(names, np.split(order, starts[1:]), strict=True):
+        if wanted[places].any():
+            yield str(image), places
+
+
+def tests_wrong(twins: list[Answers]) -> dict[str, int]:
+    """Photograph -> its tests that both get wrong, most first."""
+    shown, both_wrong = photographs(twins[0].ids), ~twins[0].right & ~twins[1].right
+    names, place = np.unique(shown, return_inverse=True)
+    count = np.bincount(place, both_wrong).astype(int)
+    order = np.argsort(-count, kind="stable")
+    return {str(names[i]): int(count[i]) for i in order}
+
+
+def short_id(image: str) -> str:
+    """TEST/EOSINOPHIL/_0_1616.jpeg -> _0_1616; BloodImage_00001.jpg#2 -> 1, copy 2."""
+    photograph, _, copy = image.partition("#")
+    if copy and photograph.startswith("BloodImage_"):
+        return f"{name_of(photograph)}, copy {copy}" if int(copy) else name_of(photograph)
+    return image.rpartition("/")[2].partition(".")[0]

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from protocols.spec import FRAMEWORKS
 from reports import error_figures, pictures, wrong
-from reports.answers import Answers, accuracies, answers
+from reports.answers import Answers, accuracies, answers, comparable
 from reports.calibration import Reliability, reliability
 from reports.collect import Collected, Group
 from reports.parallel import spread
@@ -58,7 +58,7 @@ def page(collected: Collected, out: Path) -> dict[str, Any]:
     for group in collected.groups:
         found = _answers(group)
         if found:
-            drawable = at_hand if _real(group) else {}
+            drawable = at_hand if _real(group) else None
             wanted = [(group, variant, found, drawable) for variant in group.variants]
             blocks = spread(_block, wanted, collected.jobs)
             sections.append(
@@ -85,7 +85,7 @@ def wrong_images(collected: Collected) -> list[list[str]]:
         known = _answers(group)
         for variant in group.variants:
             own = [known[f, variant] for f in FRAMEWORKS if (f, variant) in known]
-            if wrong.comparable(own):
+            if comparable(own):
                 found.append(sorted(set(own[0].ids[~own[0].right & ~own[1].right].tolist())))
     return found
 
@@ -140,7 +140,7 @@ def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
 
 
 def _block(
-    wanted: tuple[Group, str, dict[tuple[str, str], Answers], dict[str, str]],
+    wanted: tuple[Group, str, dict[tuple[str, str], Answers], dict[str, str] | None],
 ) -> Block | None:
     group, variant, found, at_hand = wanted
     own = {f: found[f, variant] for f in FRAMEWORKS if (f, variant) in found}
@@ -152,7 +152,7 @@ def _block(
     }
     twins = list(own.values())
     cells = [group.cells[f, variant] for f in own]
-    both = wrong.both(name, variant, cells, twins, at_hand) if wrong.comparable(twins) else None
+    both = wrong.both(name, variant, cells, twins, at_hand) if comparable(twins) else None
     return Block(
         f"errors-{name}",
         title(variant),

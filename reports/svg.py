@@ -25,6 +25,7 @@ _VARIABLES = {
     COLOURS["torch"]: "var(--torch)",
 }
 WIDTH = 7.2  # inches, of every figure
+LABEL = 0.56  # inches of an axis' numbers and name
 _RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
@@ -54,8 +55,11 @@ def draw(
     left: float = 0.62,
     top: float = 0.28,
     widths: list[float] | None = None,
+    right: float = 0.0,
 ) -> tuple["Figure", list["Axes"]]:
-    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again)."""
+    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again).
+
+    `right`: inches for words beside each panel, with which there is no legend below."""
     import matplotlib  # noqa: PLC0415 (slow import)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -63,13 +67,19 @@ def draw(
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
     figure.subplots_adjust(
-        left=left / WIDTH, right=1 - 0.1 / WIDTH, top=1 - top / height, bottom=0.72 / height,
-        wspace=0.24,
+        left=left / WIDTH, right=1 - max(right, 0.1) / WIDTH, top=1 - top / height,
+        bottom=(0.46 if right else 0.72) / height,
+        wspace=(right + LABEL) / panel_width(columns, right, left) if right else 0.24,
     )  # fmt: skip
     for ax in axes:
         ax.patch.set_visible(False)
     figure.patch.set_visible(False)
     return figure, list(axes)
+
+
+def panel_width(columns: int, right: float, left: float = 0.62) -> float:
+    """Inches of a panel with words beside it."""
+    return (WIDTH - left - columns * right - (columns - 1) * LABEL) / columns
 
 
 def to_svg(
