@@ -211,7 +211,7 @@ def test_it_compiles(report, tmp_path, whole):
 def test_tables_no_longer_shown_go_away(tmp_path):
     run = synthetic.spec()
     synthetic.add(Store(tmp_path), run)
-    made(tmp_path, [])
+    made(tmp_path, [synthetic.spec(profile="laptop")])
     before = {path.name for path in (tmp_path / forms.FOLDER).iterdir()}
     made(tmp_path, [run])
     after = {path.name for path in (tmp_path / forms.FOLDER).iterdir()}
