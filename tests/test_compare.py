@@ -127,7 +127,7 @@ def test_a_seed_that_differs_is_said_and_named(stores, compared):
     assert [run["identical"] for run in only(found)["runs"]] == [True, True, False]
     assert only(found)["word"] != "identical"
     assert "2 of 3 common runs have the same bits" in only(found)["reason"]
-    assert [row[5] for row in tables.find("Every run that both")][2:] == ["yes", "yes", "no"]
+    assert [row[5] for row in tables.find("Every run that both")[2:]] == ["yes", "yes", "no"]
 
 
 @pytest.mark.parametrize(

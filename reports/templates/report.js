@@ -147,7 +147,10 @@
     if (!sortable(table)) continue;
     headings(table).forEach((heading, column) => {
       if (!own(heading) || heading.colSpan > 1) return;
-      const sorter = make("button", { type: "button", className: "sort" }, ...heading.childNodes);
+      const linked = heading.querySelector("a"); // a link may not stand in a button
+      const sorter = make("button", { type: "button", className: "sort" });
+      if (linked) sorter.ariaLabel = `Sort by ${own(heading)}`;
+      else sorter.append(...heading.childNodes);
       sorter.addEventListener("click", () => sort(table, column, heading));
       heading.append(sorter);
     });
