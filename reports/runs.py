@@ -16,6 +16,7 @@ from reports.tables import (
     MISSING,
     NAMES,
     STALE,
+    STALE_NOTE,
     THIN,
     Table,
     Td,
@@ -68,7 +69,7 @@ def _block(wanted: tuple[Cell, int]) -> Block:
         summary(cell, seed),
         curves.run_figure(cell, seed, f"f-{anchor}"),
         _caption(cell, there),
-        _confusion(cell, seed, there) if there else None,
+        _confusion(cell, seed, there) if cell.whole(seed) else None,
         _folds(cell, slots) if cell.slots[0].spec.fold is not None else None,
         [_trouble(s) for s in slots if not s.usable],
         command([s.spec for s in slots]),
@@ -131,14 +132,17 @@ def _confusion(cell: Cell, seed: int, there: list[Slot]) -> Table:
         [label(names[i]), *(_rate(v, row.sum()) for v in row), Td(f"{int(row.sum()):,}")]
         for i, row in enumerate(matrix)
     ]
+    stale = any(slot.state == "stale" for slot in there)
     foot = [label("All"), *(Td(f"{int(v):,}") for v in matrix.sum(axis=0))]
     rows.append([*foot, Td(f"{int(matrix.sum()):,}")])
     return Table(
         f"confusion-{cell.framework}-{cell.variant}-{seed}",
-        f"Confusion matrix at the selected epoch, images{pooled}: rows are the true classes, "
-        "columns the predicted ones. Below each count: its share of the true class.",
+        f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' if stale else ''}: "
+        "rows are the true classes, columns the predicted ones. Below each count: its share of the "
+        "true class.",
         [[head("", kind="headtext"), *(head(n) for n in names), head("All")]],
         [("", rows)],
+        [STALE_NOTE] if stale else [],
     )
 
 
