@@ -28,7 +28,7 @@ from reports.comparisons import (
     ordering,
 )
 from reports.groups import CONTROL
-from reports.intervals import Estimate, Interval, corrected_t, design_effect, wilson
+from reports.intervals import Estimate, Interval, corrected_t, design_effect, unless_few, wilson
 from reports.tables import (
     MISSING,
     NAMES,
@@ -210,7 +210,9 @@ def _compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None]
         return None
     rng = generator(0, "comparison")
     found = compare(one, other, rng, draws=DRAWS, names=("accuracy",))["accuracy"]
-    return found, naive_mcnemar(one, other)
+    estimate = unless_few(found.estimate, len(one.strata))
+    p = found.p if estimate is found.estimate else None
+    return Difference(estimate, p), naive_mcnemar(one, other)
 
 
 def _p(value: float | None) -> str:

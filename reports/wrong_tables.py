@@ -35,11 +35,7 @@ def marked_title(variant: str, cells: list[Cell]) -> tuple[str, list[str]]:
 
 
 def _twins(cells: list[Cell], span: int = 1) -> list[Td]:
-    """A column heading for each twin, linked to its runs."""
-    return [
-        Td(NAMES[c.framework], kind="head", span=span, colour=c.framework, href=c.href)
-        for c in cells
-    ]
+    return [head(NAMES[c.framework], span, colour=c.framework) for c in cells]
 
 
 def _rows(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> dict[str, list[Td]]:

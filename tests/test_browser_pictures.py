@@ -61,7 +61,7 @@ def test_thumbnails_are_drawn_on_the_page_and_in_the_single_file(report, browser
 
 def test_every_picture_can_be_read_and_has_a_text(report, browser):  # noqa: F811
     tab = Tab(browser)
-    for name in (*PAGES, "images.html"):
+    for name in PAGES:
         page = tab.show(report / name)
         page.evaluate(OPEN)
         shown = page.evaluate(
@@ -72,9 +72,9 @@ def test_every_picture_can_be_read_and_has_a_text(report, browser):  # noqa: F81
         said = page.evaluate(
             "[...document.querySelectorAll('svg[role=img]')].map(e => e.getAttribute('aria-label'))"
         )
-        assert all(said) and (shown or said)
-    alts = [alt for _, alt in shown]
-    assert len(set(alts)) == len(alts) and tab.troubles == []
+        assert all(said) and (name != "errors.html" or len(said) > 4)
+    alts = [alt for _, alt in shown]  # of activations.html
+    assert len(set(alts)) == len(alts) > 20 and tab.troubles == []
     tab.context.close()
 
 
