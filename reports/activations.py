@@ -121,8 +121,9 @@ def _shown(
     turned = [
         Picture(
             images[row.file],
-            f"The same {classes[0]}, turned by {row.angle:.0f} degrees",
-            minus(f"{row.angle:.0f}°") + (", mirrored" if int(row.mirrored) else ""),
+            f"The same {classes[0]}, {'mirrored and ' if row.mirrored else ''}turned by "
+            f"{row.angle:.0f} degrees: {short_id(row.file)}",
+            minus(f"{row.angle:.0f}°") + (", mirrored" if row.mirrored else ""),
         )
         for row in rows
     ]

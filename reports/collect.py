@@ -13,7 +13,7 @@ from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.variants import load_variants
 from reports.groups import CONTROL, Setting, folds_needed, setting_of, signature
-from reports.intervals import DRAWS, Estimate, Sample, intervals
+from reports.intervals import DRAWS, Estimate, Sample, intervals, unless_few
 from reports.parallel import spread
 from reports.slots import Slot
 
@@ -145,7 +145,8 @@ class Cell:
         for at in self.slots[0].measured.probabilities:
             names, draws = (METRICS, DRAWS) if at == "selected" else (OVER_TIME, FEW_DRAWS)
             rng, sample = generator(0, "interval"), self.sample(at)
-            found[at] = intervals(sample, rng, draws, names) if sample else {}
+            all_of = intervals(sample, rng, draws, names) if sample else {}
+            found[at] = {m: unless_few(e, len(sample.strata)) for m, e in all_of.items()}
         return found
 
     def pooled(self, seed: int) -> dict[str, float] | None:

@@ -18,6 +18,7 @@ from reports.comparisons import (
     minimum_detectable_difference,
     naive_mcnemar,
 )
+from reports.intervals import unless_few
 from reports.verdicts import contests
 
 DRAWS = 2000  # of a comparison; its p-value needs none
@@ -72,7 +73,9 @@ def compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] 
         return None
     rng = generator(0, "comparison")
     found = compare(one, other, rng, draws=DRAWS, names=("accuracy",))["accuracy"]
-    return found, naive_mcnemar(one, other)
+    estimate = unless_few(found.estimate, len(one.strata))
+    p = found.p if estimate is found.estimate else None
+    return Difference(estimate, p), naive_mcnemar(one, other)
 
 
 def comparisons(group: Group) -> list[Comparison]:

@@ -8,6 +8,7 @@ from protocols.spec import FRAMEWORKS
 from reports.collect import Collected, Group
 from reports.evidence import beside
 from reports.groups import Setting
+from reports.intervals import FEWEST
 from reports.paired import gap_key
 from reports.tables import (
     NAMES,
@@ -65,7 +66,8 @@ def claim_heads(first: str, unit: str) -> list[list[Td]]:
 
 NEW_CELLS = (
     "New cells: 95% interval on photographs other than those tested (page Evidence); it says "
-    "nothing of whether the claim reproduces."
+    f"nothing of whether the claim reproduces. None from fewer than {FEWEST} photographs, or where "
+    "none differs from the others."
 )
 
 

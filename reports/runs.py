@@ -146,7 +146,7 @@ def _confusion(cell: Cell, seed: int) -> Table:
     old = any(s.state == "stale" for s in there)
     key = f"{cell.key}:confusion.{seed}"
     rows = [
-        [label(names[i] + f" {STALE}" * old),
+        [label(names[i]),
          *(replace(_rate(v, row.sum()), key=f"{key}.{i}.{j}") for j, v in enumerate(row)),
          Td(f"{int(row.sum()):,}")]
         for i, row in enumerate(matrix)
@@ -155,8 +155,9 @@ def _confusion(cell: Cell, seed: int) -> Table:
     rows.append([*foot, Td(f"{int(matrix.sum()):,}")])
     return Table(
         f"confusion-{cell.anchor(seed)}",
-        f"Confusion matrix at the selected epoch, images{pooled}: rows are the true classes, "
-        "columns the predicted ones. Below each count: its share of the true class.",
+        f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' * old}: "
+        "rows are the true classes, columns the predicted ones. Below each count: its share of the "
+        "true class.",
         [[head("", kind="headtext"), *(head(n) for n in names), head("All")]],
         [("", rows)],
         [STALE_NOTE] if old else [],

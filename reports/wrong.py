@@ -71,13 +71,14 @@ def both(
     shown = {p: [one for one in wrong if one.photograph == p] for p, n in counts.items() if n}
     groups, links = _groups(name, shown, there)
     marked = wrong_tables.marked_title(variant, cells)
-    whole = wrong_tables.every_photograph(name, marked, cells, twins)
+    rows = wrong_tables.by_row(cells, twins, links)
+    whole = wrong_tables.every_photograph(name, marked, cells, rows)
     listed = wrong_tables.every_test(name, marked, cells, twins)
     overview = [_overview(p, counts[p], shown[p][0].label) for p in list(shown)[:MOST]]
     drawn = sum(len(group.images) for group in groups)
     return Both(
         _sentence(variant, twins),
-        wrong_tables.by_photograph(name, marked, cells, twins, counts, links),
+        wrong_tables.by_photograph(name, marked, cells, rows, counts),
         wrong_tables.surest(name, marked, cells, wrong),
         [one for one in overview if one.picture in there],
         groups,

@@ -35,14 +35,10 @@ def marked_title(variant: str, cells: list[Cell]) -> tuple[str, list[str]]:
 
 
 def _twins(cells: list[Cell], span: int = 1) -> list[Td]:
-    """A column heading for each twin, linked to its runs."""
-    return [
-        Td(NAMES[c.framework], kind="head", span=span, colour=c.framework, href=c.href)
-        for c in cells
-    ]
+    return [head(NAMES[c.framework], span, colour=c.framework) for c in cells]
 
 
-def _rows(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> dict[str, list[Td]]:
+def by_row(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> dict[str, list[Td]]:
     """A row for each photograph: tests, wrong, what it is taken for, what the true class gets."""
     shown, wrong = photographs(twins[0].ids), [~one.right for one in twins]
     names, place = np.unique(shown, return_inverse=True)
@@ -79,12 +75,10 @@ def by_photograph(
     name: str,
     marked: tuple[str, list[str]],
     cells: list[Cell],
-    twins: list[Answers],
+    rows: dict[str, list[Td]],
     counts: dict[str, int],
-    links: dict[str, str],
 ) -> Table:
-    """Every photograph, those with most tests wrong in both first; of many, the first MOST."""
-    rows = _rows(cells, twins, links)
+    """Every photograph, those with most tests wrong in both (`counts`) first; of many, MOST."""
     kept = list(counts)[: len(counts) if len(counts) <= WHOLE else MOST]
     notes, more = list(marked[1]), len(counts) - len(kept)
     if more:
@@ -100,10 +94,9 @@ def by_photograph(
 
 
 def every_photograph(
-    name: str, marked: tuple[str, list[str]], cells: list[Cell], twins: list[Answers]
+    name: str, marked: tuple[str, list[str]], cells: list[Cell], rows: dict[str, list[Td]]
 ) -> Table:
     """The same of all photographs, as a list."""
-    rows = _rows(cells, twins, {})
     caption = f"{marked[0]}: every photograph, and how many tests of its images are wrong."
     return Table(f"photographs-{name}", caption, _heads(cells), [("", list(rows.values()))],
                  list(marked[1]))  # fmt: skip
