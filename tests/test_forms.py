@@ -161,8 +161,11 @@ def test_every_table_of_every_page_is_in_every_form(report):
     index = read((report / INDEX).read_text())[1:]
     md, tex = ((report / name).read_text() for name in (MARKDOWN, LATEX))
     there = {path.name for path in (report / forms.FOLDER).glob("*.csv")} - {"index.csv"}
-    assert len(index) == len(captions) == len(there) == tex.count(r"\begin{table}")
-    assert {row[0] for row in index} == there
+    assert {row[0] for row in index} == there and len(index) == len(there)
+    lists = [row for row in index if row[0].startswith(("errors-photographs-", "errors-both-"))]
+    assert lists  # too long for a page: as CSV alone, linked
+    index = [row for row in index if row not in lists]
+    assert len(index) == len(captions) == tex.count(r"\begin{table}")
     for file, _, _, notes in index:
         assert f"**{file.removesuffix('.csv')}.**" in md
         assert rf"\label{{tab:{file.removesuffix('.csv')}}}" in tex
