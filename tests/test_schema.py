@@ -11,6 +11,7 @@ from reading import steady_sources  # noqa: F401 (used by itself)
 from reports.build import build
 
 README = Path(__file__).resolve().parent.parent / "reports" / "README.md"
+METHODS = ("bootstrap_t", "linearised")  # none from a handful of photographs
 PLACES = ("data-key", "epoch N")  # words of the text that are no keys
 
 
@@ -58,7 +59,7 @@ def test_the_keys_are_the_documented_ones(result):
 def test_each_record_has_the_documented_keys(part, result):
     said, content = documented()[part], result[part]
     records = content if isinstance(content, list) else [content]
-    assert records and not said - deep(content)
+    assert records and not said - deep(content) - set(METHODS)
     for record in (r for r in records if isinstance(r, dict)):
         assert not set(record) - said, part
         for inner in ("verdicts", "selection", "calibration"):
