@@ -1,8 +1,5 @@
 """The page "What the networks look at": Liang's Figs. 3, 4, 7, 8, and Grad-CAM, in both twins."""
 
-import base64
-import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -13,12 +10,19 @@ from PIL import Image
 from protocols import activations
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
+from reports.answers import short_id
 from reports.collect import Collected, Group
 from reports.images import short
-from reports.tables import NAMES, STALE, STALE_NOTE, THIN, minus, title
+from reports.pictures import SEEN, address, grey, png, read
+from reports.tables import NAMES, STALE, STALE_NOTE, THIN, an, minus, title
 
-PICTURES = "activation-pictures.json"
-FIGURES = "xception"  # the network of Liang's Figs. 7 and 8
+FIGURES, OF = "xception_lstm", "xception"  # the network of Liang's Figs. 7 and 8, and its CNN
+LACKING = {
+    "real": "X: Liang’s Figs. 3 and 4 need the images, and so do the heat maps to stand on them; "
+    "here they stand alone. Name the images’ folder (WBC_DATA or --data) and write the report "
+    "again.",
+    "phantom": "X: the drawn images are no longer in the cache; the heat maps stand alone.",
+}
 ACROSS = 8  # maps side by side
 WIDEST = 72  # pixels of a map
 CAM = (160, 120)  # pixels of a heat map without its image (width, height)
@@ -75,8 +79,7 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
 
 def sections(collected: Collected, out: Path) -> list[Section]:
     """Groups whose runs have recorded something: those of the request, else all."""
-    path = out / PICTURES
-    pictures = json.loads(path.read_text()) if path.is_file() else {}
+    pictures = read(out / SEEN)
     groups = [g for g in collected.groups if g.setting.planned] or collected.groups
     found = []
     for group in groups:
@@ -85,7 +88,7 @@ def sections(collected: Collected, out: Path) -> list[Section]:
             continue
         spec = next(s.spec for s in group.slots if s.spec.variant in seen)
         images = pictures.get(spec.data["digest"], {})
-        notes = [] if images else ["The images themselves are not at hand here: heat maps alone."]
+        notes = [] if images else [LACKING[spec.data["kind"]]]
         stale = any(cell.stale for cell in group.cells.values())
         notes += [STALE_NOTE] if stale else []
         mark = f" {STALE}" if stale else ""
@@ -98,13 +101,6 @@ def sections(collected: Collected, out: Path) -> list[Section]:
     return found
 
 
-def _address(image: Image.Image, kind: str) -> str:
-    data = io.BytesIO()
-    image.save(data, kind, **({"quality": 82} if kind == "JPEG" else {"optimize": True}))
-    code = base64.b64encode(data.getvalue()).decode()
-    return f"data:image/{kind.lower()};base64,{code}"
-
-
 def _shown(
     name: str, twins: dict[str, dict[str, np.ndarray]], images: dict[str, str]
 ) -> list[Figure]:
@@ -113,7 +109,7 @@ def _shown(
     ids = [str(i) for i in arrays["ids"]]
     classes = [CLASSES[c].lower() for c in arrays["labels"]]
     some = [
-        Picture(images[i], f"A stained {c}", f"{c}, {i}")
+        Picture(images[i], f"{an(c).capitalize()}, stained: {short_id(i)}", f"{c}, {short_id(i)}")
         for i, c in zip(ids, classes, strict=True)
         if i in images
     ]
@@ -125,8 +121,9 @@ def _shown(
     turned = [
         Picture(
             images[row.file],
-            f"The same {classes[0]}, turned by {row.angle:.0f} degrees",
-            minus(f"{row.angle:.0f}°") + (", mirrored" if int(row.mirrored) else ""),
+            f"The same {classes[0]}, {'mirrored and ' if row.mirrored else ''}turned by "
+            f"{row.angle:.0f} degrees: {short_id(row.file)}",
+            minus(f"{row.angle:.0f}°") + (", mirrored" if row.mirrored else ""),
         )
         for row in rows
     ]
@@ -139,8 +136,9 @@ def _shown(
     return figures
 
 
-def _grid(values: np.ndarray) -> Image.Image:
-    """Maps (n, h, w), each from its lowest to its highest value, ACROSS side by side."""
+def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Maps (n, h, w), each from its lowest to its highest value, ACROSS side by side; and where
+    there is a map, not the paper between two."""
     n, h, w = values.shape
     low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
     scaled = np.uint8(255 * (values - low) / np.where(high > low, high - low, 1))
@@ -148,20 +146,22 @@ def _grid(values: np.ndarray) -> Image.Image:
         size = (WIDEST, round(h * WIDEST / w))
         scaled = np.stack([np.asarray(Image.fromarray(one).resize(size)) for one in scaled])
         _, h, w = scaled.shape
-    sheet = np.full((-(-n // ACROSS) * (h + 1) - 1, ACROSS * (w + 1) - 1), 255, np.uint8)
+    sheet = np.zeros((-(-n // ACROSS) * (h + 1) - 1, ACROSS * (w + 1) - 1), np.uint8)
+    drawn = np.zeros(sheet.shape, bool)
     for i, one in enumerate(scaled):
         y, x = i // ACROSS * (h + 1), i % ACROSS * (w + 1)
         sheet[y : y + h, x : x + w] = one
-    return Image.fromarray(sheet)
+        drawn[y : y + h, x : x + w] = True
+    return sheet, drawn
 
 
 def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> list[Figure]:
     """Liang's Fig. 7 and Fig. 8."""
     figures = []
     arrays = next(iter(twins.values()))
-    image = f"{CLASSES[arrays['labels'][0]].lower()}, {arrays['ids'][0]}"
-    for layer in activations.LAYERS[FIGURES]:
-        key = f"{FIGURES}/{layer.name}"
+    image = f"{CLASSES[arrays['labels'][0]].lower()}, {short_id(str(arrays['ids'][0]))}"
+    for layer in activations.LAYERS[OF]:
+        key = f"{OF}/{layer.name}"
         pictures = []
         for framework, of in twins.items():
             values = activations.values(of, key)
@@ -169,17 +169,21 @@ def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> li
                 continue
             ends = minus(f"{values.min():.3g} to {values.max():.3g}")
             said = f"{NAMES[framework]}{mark}: {ends}"
-            alt = f"{NAMES[framework]}: the first {len(values)} maps of {layer.name}"
-            pictures.append(Picture(_address(_grid(values), "PNG"), alt, said, framework))
+            alt = (
+                f"{NAMES[framework]} {title(FIGURES)}: the first {len(values)} maps of "
+                f"{layer.name} for {an(image)}, values from {ends}"
+            )
+            pictures.append(Picture(png(*_grid(values)), alt, said, framework))
         what = "pooling layer" if layer.pools else "first convolution"
         height, width = arrays[f"layer/{key}"].shape[1:]
         text = (
-            f"After {layer.reason}: the first {layer.maps} maps of Xception’s {what} "
+            f"After {layer.reason}: the first {layer.maps} maps of {title(FIGURES)}’s {what} "
             f"{layer.name}, {height} × {width}, for one image ({image}). Each map from its "
-            "lowest value (black) to its highest (white); below, the range of all."
+            "lowest value (black) to its highest (white); below, the range of all. The network as "
+            "its training ended, after fine-tuning."
         )
         anchor = f"{layer.name}-{name}".replace("_", "-")
-        figures.append(Figure(anchor, f"Xception, {layer.name}", text, pictures, wide=True))
+        figures.append(Figure(anchor, f"{title(FIGURES)}, {layer.name}", text, pictures, wide=True))
     return figures
 
 
@@ -187,16 +191,12 @@ def _heat(cam: np.ndarray, picture: str) -> str:
     """A heat map over its image in grey, or alone."""
     import matplotlib  # noqa: PLC0415 (slow import)
 
-    if picture:
-        code = picture.partition(",")[2]
-        under = Image.open(io.BytesIO(base64.b64decode(code))).convert("L").convert("RGB")
-    else:
-        under = None
+    under = grey(picture) if picture else None
     size = under.size if under else CAM
     scaled = Image.fromarray(np.float32(cam / (cam.max() or 1))).resize(size, Image.BILINEAR)
     heat = matplotlib.colormaps["viridis"](np.clip(np.asarray(scaled), 0, 1))[..., :3]
     over = Image.fromarray(np.uint8(255 * heat))
-    return _address(Image.blend(under, over, MIXED) if under else over, "JPEG")
+    return address(Image.blend(under, over, MIXED) if under else over)
 
 
 def _cams(
@@ -221,7 +221,8 @@ def _cams(
                 pictures.append(
                     Picture(
                         _heat(cam, images.get(str(image), "")),
-                        f"{NAMES[framework]}{of_network}: where it looks for {said}; it is {true}",
+                        f"{NAMES[framework]} {title(variant)}{of_network}: where it looks for "
+                        f"{said}; {short_id(str(image))} is {an(true)}",
                         f"{true}: taken for {said}{of_network}{nothing}",
                         framework,
                     )

@@ -4,10 +4,10 @@ import dataclasses
 import json
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from protocols.spec import PROTOCOLS
+from protocols.spec import PROTOCOLS, RunSpec
 from protocols.variants import load_variants
 from reports import figures
 from reports.collect import Collected
@@ -42,6 +42,11 @@ class Pair:
     torch: Slot
 
     @property
+    def key(self) -> str:
+        """Its id in results.json."""
+        return f"{self.keras.spec.id}={self.torch.spec.id}"
+
+    @property
     def stale(self) -> bool:
         """Whether either was made by other sources than today's."""
         return "stale" in (self.keras.state, self.torch.state)
@@ -56,6 +61,13 @@ class Pair:
         """Keras's evaluation loss less PyTorch's, nats, epoch by epoch."""
         losses = zip(column(self.keras, "eval_loss"), column(self.torch, "eval_loss"), strict=False)
         return [a - b for a, b in losses]
+
+    @property
+    def widest(self) -> int | None:
+        """The row of history where the losses lie furthest apart; None if a run diverged."""
+        if any(gap != gap for gap in self.gaps):
+            return None
+        return max(range(len(self.gaps)), key=lambda i: abs(self.gaps[i]))
 
     @cached_property
     def agreement(self) -> tuple[float, float]:
@@ -82,9 +94,16 @@ def blocks(collected: Collected) -> list[Block]:
     for pair in pairs(collected.slots):
         spec = pair.keras.spec
         planned = pair.keras.planned and pair.torch.planned
-        found[setting_of(spec, planned), spec.protocol].append(pair)
+        found[_setting(collected, spec, planned), spec.protocol].append(pair)
     order = sorted(found, key=lambda k: (not k[0].planned, k[0].title, PROTOCOLS.index(k[1])))
-    return [_block(*key, found[key]) for key in order]
+    return [_block(*key, found[key], collected.blocks) for key in order]
+
+
+def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
+    """That of the pair; shadowed where the request has runs of the same setting."""
+    found = setting_of(spec, planned)
+    shadowed = not planned and replace(found, planned=True) in collected.settings
+    return replace(found, shadowed=shadowed)
 
 
 def pairs(slots: list[Slot]) -> list[Pair]:
@@ -105,7 +124,7 @@ def _key(pair: Pair) -> tuple[int, int, str]:
     return spec.seed, -1 if spec.fold is None else spec.fold, spec.backend
 
 
-def _block(setting: Setting, protocol: str, found: list[Pair]) -> Block:
+def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str, str]) -> Block:
     caption = f"Protocol {protocol}, {setting.title}."
     name = f"{setting.slug}-{protocol}"
     table = Table(
@@ -124,7 +143,7 @@ def _block(setting: Setting, protocol: str, found: list[Pair]) -> Block:
     of: dict[str, list[Pair]] = defaultdict(list)
     for pair in found:
         of[pair.keras.spec.variant].append(pair)
-    table.bodies = [(title(v), [_row(p) for p in own]) for v, own in of.items()]
+    table.bodies = [(title(v), [_row(p, places) for p in own]) for v, own in of.items()]
     text = (
         "How far the twins’ losses on the test part lie apart, without the sign, on a logarithmic "
         "scale; epochs with equal losses are left out. Thin: single pairs; thick: the largest of "
@@ -138,7 +157,15 @@ def _block(setting: Setting, protocol: str, found: list[Pair]) -> Block:
     return Block(setting, [table, *figures_])
 
 
-def _row(pair: Pair) -> list[Td]:
+def _row(pair: Pair, places: dict[str, str]) -> list[Td]:
+    """The numbers of both twins lead to Keras's run, PyTorch's epoch to PyTorch's."""
+    hrefs = [places.get(s.spec.id, "") for s in (pair.keras, pair.torch)]
+    first, *cells = _cells(pair)
+    linked = [hrefs[0], hrefs[1], *[hrefs[0]] * (len(cells) - 2)]
+    return [first, *(replace(td, href=href) for td, href in zip(cells, linked, strict=True))]
+
+
+def _cells(pair: Pair) -> list[Td]:
     spec = pair.keras.spec
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
     backend = "" if spec.backend == "tensorflow" else f"{NAMES['keras']} on {spec.backend}"
@@ -151,7 +178,12 @@ def _row(pair: Pair) -> list[Td]:
     n = pair.keras.measured.n
     note = f"{round(same * n):,} of {n:,}"
     last = Td("–", "one class only") if math.isnan(kappa) else Td(f"{kappa:.3f}")
-    return [*row, Td(number_text("accuracy", same), note), last]
+    last = replace(last, key=f"{pair.key}:kappa")
+    return [
+        *row,
+        Td(number_text("accuracy", same), note, key=f"{pair.key}:same_class", scale=100),
+        last,
+    ]
 
 
 def _epoch(slot: Slot, row: int) -> str:
@@ -163,10 +195,11 @@ def _epoch(slot: Slot, row: int) -> str:
 
 
 def _furthest(pair: Pair) -> Td:
-    if any(gap != gap for gap in pair.gaps):
+    index = pair.widest
+    if index is None:
         return Td("diverged")
-    index = max(range(len(pair.gaps)), key=lambda i: abs(pair.gaps[i]))
-    return Td(f"{pair.gaps[index]:+.2g}".replace("-", "−"), f"epoch {_epoch(pair.keras, index)}")
+    text = f"{pair.gaps[index]:+.2g}".replace("-", "−")
+    return Td(text, f"epoch {_epoch(pair.keras, index)}", key=f"{pair.key}:loss_gap")
 
 
 def _figure(of: dict[str, list[Pair]], name: str) -> "figures.Markup":

@@ -1,8 +1,10 @@
 """The page "What is guessed": every value the papers don't state, and what it changes."""
 
+from dataclasses import dataclass, replace
+
 from protocols.recipes import load_recipe
 from protocols.spec import FRAMEWORKS
-from reports.collect import Collected, Group
+from reports.collect import Cell, Collected, Group
 from reports.groups import changed
 from reports.overview import PAPERS
 from reports.tables import (
@@ -12,7 +14,7 @@ from reports.tables import (
     framework_heads,
     head,
     label,
-    pair,
+    measured,
     points,
     stale_notes,
     title,
@@ -64,10 +66,39 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
 
 
+@dataclass(frozen=True)
+class Effect:
+    """A network in one twin with a changed value, and without it."""
+
+    cell: Cell
+    base: Cell | None
+
+    @property
+    def key(self) -> str:
+        """Its id in results.json."""
+        return f"{self.cell.key}/effect"
+
+    @property
+    def value(self) -> float | None:
+        """Accuracy with the change."""
+        return self.cell.number("accuracy").value
+
+    @property
+    def before(self) -> float | None:
+        """Accuracy without it."""
+        return self.base.number("accuracy").value if self.base else None
+
+
+def effects(collected: Collected, group: Group) -> list[Effect]:
+    """Every cell of a group of sensitivity runs, beside the same without the change."""
+    plain = _plain_group(collected, group)
+    cells = plain.cells if plain else {}
+    return [Effect(cell, cells.get(key)) for key, cell in group.cells.items()]
+
+
 def effect_table(collected: Collected, group: Group) -> Table:
     """Accuracy with a changed value, and the difference to the same runs without the change."""
     changes = changed(group.slots[0].spec)
-    plain = _plain_group(collected, group)
     said = ", ".join(f"{key} = {value}" for key, value in changes.items())
     table = Table(
         f"effect-{group.setting.slug}-{group.protocol}",
@@ -80,21 +111,26 @@ def effect_table(collected: Collected, group: Group) -> Table:
         [],
         stale_notes(group),
     )
+    found = {(e.cell.framework, e.cell.variant): e for e in effects(collected, group)}
     rows = []
     for variant in group.variants:
         row = [label(title(variant))]
-        for framework, cell in pair(group, variant):
-            number = cell.number("accuracy") if cell else None
-            value = number.value if number else None
-            base = plain.cells.get((framework, variant)) if plain else None
-            before = base.number("accuracy").value if base else None
-            row.append(Td(MISSING if value is None else f"{100 * value:.2f}\u202f%",
-                          number.lack if number else "not asked for"))  # fmt: skip
-            known = value is not None and before is not None
-            row.append(Td(points(value - before)) if known else Td(MISSING, "no run without it"))
+        for framework in FRAMEWORKS:
+            one = found.get((framework, variant))
+            row += _effect(one) if one else [Td("–", "not asked for"), Td("–")]
         rows.append(row)
     table.bodies.append(("", rows))
     return table
+
+
+def _effect(one: Effect) -> list[Td]:
+    """Accuracy with the change, linked to its runs; the difference, linked to those without."""
+    if None in (one.value, one.before):
+        last = Td(MISSING, "" if one.value is None else "no run without it", href=one.cell.href)
+    else:
+        last = Td(points(one.value - one.before), href=one.base.href)
+    last = replace(last, key=f"{one.key}:difference", scale=100)
+    return [measured(one.cell, "accuracy"), last]
 
 
 def _plain_group(collected: Collected, group: Group) -> Group | None:

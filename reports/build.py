@@ -8,20 +8,35 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from benchmarks.store import Store
+    from protocols.dataset import Source
     from protocols.spec import RunSpec
 
 
-def build(store: Store, plan: list[RunSpec], out: Path, jobs: int = 1) -> Path:
+def build(
+    store: Store, plan: list[RunSpec], out: Path, jobs: int = 1, source: Source | None = None
+) -> Path:
     """Writes index.html, the other pages, results.json, results.csv and the tables' other forms.
 
     `plan`: every run that is wanted now; what of it is not in the store shows as X. `jobs`:
-    processes, forked from this one: 1 where a framework is loaded. Each file is
-    written to a temporary name and renamed. Returns the path of index.html.
+    processes, forked from this one: 1 where a framework is loaded. `source`: the set's images, if
+    they are at hand, to draw some. Each file is written to a temporary name and renamed. Returns
+    the path of index.html.
     """
-    from reports import benchmarks, forms, pages, parity, results  # noqa: PLC0415 (slow imports)
+    from reports import (  # noqa: PLC0415 (slow imports)
+        benchmarks,
+        errors,
+        forms,
+        pages,
+        parity,
+        pictures,
+        results,
+    )
     from reports.collect import collect  # noqa: PLC0415
 
     collected = collect(store, plan, jobs)
+    if source is not None and source.kind == "real":
+        pictures.write_seen(source, [s.run for s in collected.slots if s.run], out)
+        pictures.write_wrong(source, errors.wrong_images(collected), out)
     content = results.document(collected)
     files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
     files |= pages.render(collected, benchmarks.read(out), parity.read(out), out)

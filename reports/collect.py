@@ -1,7 +1,8 @@
 """Store and plan -> cells: what was asked for, what is there, and the numbers it gives."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.variants import load_variants
 from reports.groups import CONTROL, Setting, folds_needed, setting_of, signature
-from reports.intervals import DRAWS, Estimate, Sample, intervals
+from reports.intervals import DRAWS, Estimate, Sample, intervals, unless_few
 from reports.parallel import spread
 from reports.slots import Slot
 
@@ -42,11 +43,19 @@ class Cell:
     variant: str
     slots: list[Slot]
     page: str = ""  # the file that shows its runs
+    place: str = ""  # setting and protocol
+    taken: frozenset[int] = frozenset()  # seeds whose anchor is that of runs of the request
     estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # by `estimate`
 
     def anchor(self, seed: int) -> str:
         """Of a seed's runs, on that page."""
-        return f"{self.framework}-{self.variant}-s{seed}"
+        beside = "-beside" if seed in self.taken else ""
+        return f"{self.framework}-{self.variant}-s{seed}{beside}"
+
+    @property
+    def key(self) -> str:
+        """Its id in results.json."""
+        return f"{self.place}/{self.framework}/{self.variant}"
 
     @property
     def href(self) -> str:
@@ -136,7 +145,8 @@ class Cell:
         for at in self.slots[0].measured.probabilities:
             names, draws = (METRICS, DRAWS) if at == "selected" else (OVER_TIME, FEW_DRAWS)
             rng, sample = generator(0, "interval"), self.sample(at)
-            found[at] = intervals(sample, rng, draws, names) if sample else {}
+            all_of = intervals(sample, rng, draws, names) if sample else {}
+            found[at] = {m: unless_few(e, len(sample.strata)) for m, e in all_of.items()}
         return found
 
     def pooled(self, seed: int) -> dict[str, float] | None:
@@ -175,8 +185,14 @@ class Group:
 
     @property
     def page(self) -> str:
-        """The file that shows its runs."""
-        return f"runs-{self.setting.slug}-{self.protocol}.html"
+        """The file that shows its runs: one for those of the request and those beside it, so that
+        a run is found in the same place whatever is asked for later."""
+        return f"runs-{replace(self.setting, shadowed=False).slug}-{self.protocol}.html"
+
+    @property
+    def place(self) -> str:
+        """Setting and protocol, in results.json's ids."""
+        return f"{self.setting.slug}/{self.protocol}"
 
     @property
     def caption(self) -> str:
@@ -212,6 +228,16 @@ class Collected:
         found = {g.setting for g in self.groups} | set(self.latency)
         return sorted(found, key=_rank)
 
+    @cached_property
+    def blocks(self) -> dict[str, str]:
+        """Run id -> where the run is shown, of training runs."""
+        return {
+            slot.spec.id: f"{cell.page}#{cell.anchor(slot.spec.seed)}"
+            for group in self.groups
+            for cell in group.cells.values()
+            for slot in cell.slots
+        }
+
     @property
     def papers(self) -> list[Setting]:
         """The settings with runs of the papers' networks; others say nothing of a claim."""
@@ -222,6 +248,18 @@ class Collected:
         names = {v for g in self.groups if g.setting == setting for _, v in g.cells}
         names |= {v for _, v in self.latency.get(setting, {})}
         return {load_variants()[v].suite for v in names}
+
+    def specs(self, setting: Setting) -> list[RunSpec]:
+        """Of the setting's runs, those asked for and missing too."""
+        slots = [s for g in self.groups if g.setting == setting for s in g.slots]
+        return [s.spec for s in (*slots, *self.latency.get(setting, {}).values())]
+
+    def backends(self, setting: Setting) -> dict[str, list[str]]:
+        """Twin -> what it computes on, by name."""
+        found: dict[str, set[str]] = {}
+        for spec in self.specs(setting):
+            found.setdefault(spec.framework, set()).add(spec.backend)
+        return {f: sorted(found[f]) for f in FRAMEWORKS if f in found}
 
     def group(self, setting: Setting, protocol: str) -> Group | None:
         """The training runs of a setting under a protocol."""
@@ -248,22 +286,37 @@ def collect(store: Store, plan: list[RunSpec], jobs: int = 1) -> Collected:
     for slot, read in zip(slots, spread(Slot.read, slots, jobs), strict=True):
         slot.take(read)
     editions = _editions(slots)
+    asked = {setting_of(s.spec, True) for s in slots if s.planned and _known(s.spec)}
     groups: dict[tuple[Setting, str], Group] = {}
     latency: dict[Setting, dict[tuple[str, str], Slot]] = defaultdict(dict)
     for slot in (s for s in slots if _known(s.spec)):
         spec = slot.spec
         setting = setting_of(spec, slot.planned, editions.get(spec.id, 0))
+        if not slot.planned and replace(setting, planned=True) in asked:
+            setting = replace(setting, shadowed=True)
         key = (spec.framework, spec.variant)
         if spec.stage == "latency":
             latency[setting].setdefault(key, slot)
             continue
         group = groups.setdefault((setting, spec.protocol), Group(setting, spec.protocol, {}))
-        group.cells.setdefault(key, Cell(*key, [], group.page)).slots.append(slot)
+        cell = group.cells.setdefault(key, Cell(*key, [], group.page, group.place))
+        cell.slots.append(slot)
+    _take_anchors(groups)
     cells = [cell for group in groups.values() for cell in group.cells.values()]
     for cell, found in zip(cells, spread(Cell.estimate, cells, jobs), strict=True):
         cell.estimates = found
     ordered = sorted(groups.values(), key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
     return Collected(ordered, dict(latency), slots, jobs)
+
+
+def _take_anchors(groups: dict[tuple[Setting, str], Group]) -> None:
+    """Where two groups share a page, an anchor is that of the request's runs."""
+    for (setting, protocol), group in groups.items():
+        if setting.shadowed:
+            other = groups.get((replace(setting, planned=True, shadowed=False), protocol))
+            for key, cell in group.cells.items():
+                there = other.cells.get(key) if other else None
+                cell.taken = frozenset(there.seeds if there else ())
 
 
 def _known(spec: RunSpec) -> bool:

@@ -14,9 +14,9 @@ import numpy as np
 from protocols.seeds import generator
 from reports.collect import Number
 from reports.comparisons import ALPHA, Difference, compare, holm
-from reports.evidence import DRAWS
 from reports.intervals import TINY, Sample
 from reports.joined import Both, Joined
+from reports.paired import DRAWS
 from reports.slots import Measured
 from reports.verdicts import LEVEL, MIN_SEEDS, WIDEST
 

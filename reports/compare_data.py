@@ -35,7 +35,7 @@ def document(joined: Joined, rows: list[Row], around: dict[str, list[Field]]) ->
             },
             "cells": [_cell(row) for row in rows],
             "latency": [
-                _what(pair.a.spec) | _ids(pair)
+                {"id": pair.key} | _what(pair.a.spec) | _ids(pair)
                 | {part: _ratio(*(s.run.timings[part]["median"] for s in (pair.a, pair.b)))
                    for part, _ in PARTS}
                 for pair in joined.latency
@@ -92,6 +92,7 @@ def _cell(row: Row) -> dict[str, Any]:
             "method": method, "value": one.value, "se": one.se, "df": one.df,
         }  # fmt: skip
     return _what(both.spec) | {
+        "id": both.key,
         "word": row.word,
         "reason": row.reason,
         "changes": changes,
@@ -99,9 +100,10 @@ def _cell(row: Row) -> dict[str, Any]:
         "images": images,
         "seconds": {k: _ratio(*v) for k, v in seconds(both).items()} if both.common else {},
         "runs": [
-            _ids(pair)
+            {"id": pair.key} | _ids(pair)
             | {"seed": pair.a.spec.seed, "fold": pair.a.spec.fold, "n": pair.a.measured.n,
-               "identical": pair.identical, "agree": pair.agree}
+               "identical": pair.identical, "agree": pair.agree,
+               "accuracy": [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]}
             for pair in both.pairs
         ],
     }  # fmt: skip

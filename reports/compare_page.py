@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from benchmarks.store import Store
-from reports import compare_data, pages, results
+from reports import compare_data, forms, pages, results
 from reports.build import write
 from reports.compare import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
 from reports.compare_tables import (
@@ -22,12 +22,14 @@ from reports.compare_tables import (
     sides_table,
 )
 from reports.compare_times import latency_table, training_table
+from reports.grid import Page
 from reports.joined import Joined, join, side
 from reports.surroundings import Field, fields
 from reports.tables import NAMES, number_text, plural
 from reports.verdicts import MIN_SEEDS
 
-PAGE, DATA = "compare.html", "compare.json"
+PAGE, DATA, FORMS = "compare.html", "compare.json", "compare"
+NAME = "A beside B"
 
 
 def compare(a: Store, b: Store, out: Path) -> list[str]:
@@ -38,30 +40,40 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
     joined = join(side("A", a), side("B", b))
     judged, around = rows(joined), fields(joined)
     content = compare_data.document(joined, judged, around)
-    files = {PAGE: page(joined, judged, around), DATA: results.as_json(content)}
-    out.mkdir(parents=True, exist_ok=True)
+    sheet = Page(PAGE, NAME)
+    files = {PAGE: page(joined, judged, around, out, sheet), DATA: results.as_json(content)}
+    files |= forms.files([sheet], FORMS, "The tables of the comparison")
+    (out / FORMS).mkdir(parents=True, exist_ok=True)
+    for path in (out / FORMS).glob("*.csv"):  # of another comparison
+        if f"{FORMS}/{path.name}" not in files:
+            path.unlink()
     for name, text in files.items():
         write(out / name, text)
     return [*lines(joined, judged, around), f"page: {out / PAGE}", f"data: {out / DATA}"]
 
 
-def page(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> str:
-    """Text of compare.html."""
+def page(
+    joined: Joined, judged: list[Row], around: dict[str, list[Field]], out: Path, sheet: Page
+) -> str:
+    """Text of compare.html as it stands in `out`; its tables and banners are kept in `sheet`."""
+    specs = [slot.spec for pair in joined.pairs for slot in (pair.a, pair.b)]
     kinds = {pair.a.spec.data["kind"] for pair in joined.pairs}
     phantom = pages.PHANTOM if kinds == {"phantom"} else pages.SOME_PHANTOM
+    phantom = phantom if "phantom" in kinds else ""
     counts = Counter(row.word for row in judged)
-    engine = pages.engine(keep=lambda table: None)
+    engine = pages.engine(keep=sheet.tables.append)
+    sheet.banners = [*([f"PHANTOM: {phantom}"] if phantom else []), *pages.banners(specs)]
     return engine.get_template("compare.html.j2").render(
-        pages=[(PAGE, "A beside B")], here=PAGE, names=NAMES, banners=[], data=DATA,
-        phantom=phantom if "phantom" in kinds else "",
+        pages=[(PAGE, NAME)], here=PAGE, names=NAMES, banners=pages.banners(specs), data=DATA,
+        phantom=phantom, forms=FORMS,
         min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
         counts=[(word, counts[word]) for word in WORDS],
         sides=sides_table(joined),
         around=[differs_table(framework, found) for framework, found in around.items()],
         changes=changes_table(judged) if judged else None,
         images=images_table(judged) if judged else None,
-        times=[t for t in (training_table(joined), latency_table(joined)) if t],
-        runs=runs_table(joined), lone=lone_table(joined), schema=compare_data.SCHEMA_VERSION,
+        times=[t for t in (training_table(joined), latency_table(joined, out)) if t],
+        runs=runs_table(joined, out), lone=lone_table(joined), schema=compare_data.SCHEMA_VERSION,
     )  # fmt: skip
 
 

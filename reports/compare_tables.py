@@ -1,9 +1,12 @@
 """The tables of compare.html: A, B, and B less A or B / A."""
 
 from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
 
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
+from reports.commands import command
 from reports.compare import MEASURES, MORE, Change, Row
 from reports.environment import SHORT
 from reports.evidence import between, shown
@@ -26,6 +29,7 @@ from reports.tables import (
     words,
 )
 
+RUNS = ("Run of A, and again", "Run of B, and again")
 KINDS = {"place": "Where and how", "package": "Packages", "sources": "Sources (SHA-256)"}
 
 
@@ -149,12 +153,10 @@ def changes_table(rows: list[Row]) -> Table:
         for row in group:
             line = first_cells(row.both.spec)
             for metric, _, _ in MEASURES:
-                change = row.changes[metric]
-                line += [Td(number_text(metric, n.value), n.lack if n.value is None else "")
-                         for n in (change.a, change.b)]  # fmt: skip
-                line.append(Td(gap_text(metric, change.gap), half_text(metric, change)))
+                line += _change_cells(row, metric)
             seeds = [len(row.changes["accuracy"].a.by_seed), len(row.changes["accuracy"].b.by_seed)]
-            lines.append([*line, Td(f"{seeds[0]}, {seeds[1]}"), words(row.word, row.reason)])
+            line.append(Td(f"{seeds[0]}, {seeds[1]}", href=f"#{row.both.key}"))
+            lines.append([*line, words(row.word, row.reason)])
         bodies.append((setting, lines))
     judged = sum(c.p is not None for row in rows for c in row.changes.values())
     return Table(
@@ -173,6 +175,25 @@ def changes_table(rows: list[Row]) -> Table:
     )  # fmt: skip
 
 
+def scale(metric: str) -> int:
+    """By what a measure is multiplied to be written."""
+    return 1 if metric == "log_loss" else 100
+
+
+def _change_cells(row: Row, metric: str) -> list[Td]:
+    """A, B, B − A, linked to the pairs of runs."""
+    change, key = row.changes[metric], f"{row.both.key}:changes.{metric}"
+    more = {"href": f"#{row.both.key}", "scale": scale(metric)}
+    found = [
+        Td(number_text(metric, n.value), n.lack if n.value is None else "", key=f"{key}.{side}",
+           **more)
+        for side, n in (("a", change.a), ("b", change.b))
+    ]  # fmt: skip
+    gap, half = gap_text(metric, change.gap), half_text(metric, change)
+    near = f"{key}.half_width" if half else ""
+    return [*found, Td(gap, half, key=f"{key}.difference", near=near, **more)]
+
+
 def images_table(rows: list[Row]) -> Table:
     """How far both sides agree image by image, and what the difference is on new photographs."""
     bodies = []
@@ -182,8 +203,10 @@ def images_table(rows: list[Row]) -> Table:
             pairs = row.both.common
             same = sum(p.identical for p in pairs)
             lines.append(
-                [*first_cells(row.both.spec), Td(f"{same} of {len(pairs)}"), *_images(row, pairs)]
-            )
+                [*first_cells(row.both.spec),
+                 *(replace(td, href=f"#{row.both.key}" if pairs else "")
+                   for td in (Td(f"{same} of {len(pairs)}"), *_images(row, pairs)))]
+            )  # fmt: skip
         bodies.append((setting, lines))
     return Table(
         "images",
@@ -210,26 +233,22 @@ def _images(row: Row, pairs: list[Pair]) -> list[Td]:
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate
         interval, _ = shown(one)
-        scale, digits = (1, 4) if metric == "log_loss" else (100, 2)
-        text = "–" if interval.reason else minus(between(interval, scale, digits))
-        cells.append(Td(gap_text(metric, one.value), text))
+        digits = 4 if metric == "log_loss" else 2
+        text = "–" if interval.reason else minus(between(interval, scale(metric), digits))
+        key = f"{row.both.key}:images.{metric}"
+        cells.append(Td(gap_text(metric, one.value), text, key=f"{key}.value", near=key,
+                        scale=scale(metric)))  # fmt: skip
     return cells
 
 
-def runs_table(joined: Joined) -> Table | None:
-    """Run by run: accuracy on both sides, whether the bits are the same, how far they agree."""
+def runs_table(joined: Joined, out: Path) -> Table | None:
+    """Run by run: accuracy on both sides, whether the bits are the same, how far they agree, and
+    the runs, as seen from `out`."""
+    places = [side.beside(out) for side in (joined.a, joined.b)]
     bodies = []
     for both in (both for both in joined.training if both.pairs):
-        rows = []
-        for pair in both.pairs:
-            spec = pair.a.spec
-            text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
-            scores = [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
-            agree = number_text("accuracy", pair.agree)
-            rows.append([label(text), *(Td(number_text("accuracy", v)) for v in scores),
-                         Td(points(scores[1] - scores[0])),
-                         Td(agree, "" if pair.order is not None else "not the same test images"),
-                         words("yes" if pair.identical else "no")])  # fmt: skip
+        rows = [_run_row(pair, places) for pair in both.pairs]
+        rows[0][0] = replace(rows[0][0], id=both.key)
         name = f"{named(both.spec.variant)}, {NAMES[both.spec.framework]}. {shared(both.spec)}"
         bodies.append((name, rows))
     if not bodies:
@@ -237,9 +256,35 @@ def runs_table(joined: Joined) -> Table | None:
     return Table(
         "pairs", "Every run that both sides have finished.",
         [[head("Run", kind="headtext"), head("Accuracy, A"), head("B"), head("B − A, points"),
-          head("Same class"), head("Same bits", kind="headtext")]],
+          head("Same class"), *(head(t, kind="headtext") for t in ("Same bits", *RUNS))]],
         bodies,
     )  # fmt: skip
+
+
+def _run_row(pair: Pair, places: list[str]) -> list[Td]:
+    spec, key = pair.a.spec, pair.key
+    text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
+    scores = [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
+    why = "" if pair.order is not None else "not the same test images"
+    return [
+        label(text),
+        *(Td(number_text("accuracy", v), key=f"{key}:accuracy.{i}", scale=100)
+          for i, v in enumerate(scores)),
+        Td(points(scores[1] - scores[0])),
+        Td(number_text("accuracy", pair.agree), why, key=f"{key}:agree", scale=100),
+        words("yes" if pair.identical else "no"), *run_cells(pair, places),
+    ]  # fmt: skip
+
+
+def run_cells(pair: Pair, places: list[str]) -> list[Td]:
+    """Both runs, with the commands that make them again; linked to their digests, if they lie
+    beside the page."""
+    cells = []
+    for slot, place in zip((pair.a, pair.b), places, strict=True):
+        known = slot.spec.variant in load_variants()
+        href = f"{place}/{slot.run.folder.name}/run.json" if place else ""
+        cells.append(words(slot.spec.id, command([slot.spec]) if known else "", href=href))
+    return cells
 
 
 def lone_table(joined: Joined) -> Table | None:

@@ -1,8 +1,10 @@
 """Training times and latencies of two joined sets of runs: ratios, with the devices, no word."""
 
 from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
 
-from reports.compare_tables import devices, first_cells, shared
+from reports.compare_tables import RUNS, devices, first_cells, run_cells, shared
 from reports.joined import Both, Joined, Pair
 from reports.tables import Table, Td, head, seconds_text, words
 
@@ -14,9 +16,10 @@ PARTS = (
 )
 
 
-def ratio(a: float, b: float) -> Td:
-    """B / A, with both times below."""
-    return Td(f"{b / a:.2f}" if a else "–", f"{seconds_text(a)} → {seconds_text(b)}")
+def ratio(a: float, b: float, key: str, href: str) -> Td:
+    """B / A, with both times below; `key`: its place in compare.json."""
+    text = f"{seconds_text(a)} → {seconds_text(b)}"
+    return Td(f"{b / a:.2f}" if a else "–", text, key=f"{key}.ratio", href=href)
 
 
 def seconds(both: Both) -> dict[str, tuple[float, float]]:
@@ -38,9 +41,13 @@ def training_table(joined: Joined) -> Table | None:
     """Ratios of training times; no word."""
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
     for both in (both for both in joined.training if both.common):
-        cells = [ratio(*pair) for pair in seconds(both).values()]
+        href = f"#{both.key}"
+        cells = [
+            ratio(*pair, f"{both.key}:seconds.{name}", href) for name, pair in seconds(both).items()
+        ]
+        count = Td(str(len(both.common)), href=href)
         bodies[shared(both.spec)].append(
-            [*first_cells(both.spec), Td(str(len(both.common))), *cells, _devices(both.common)]
+            [*first_cells(both.spec), count, *cells, _devices(both.common)]
         )
     if not bodies:
         return None
@@ -54,22 +61,30 @@ def training_table(joined: Joined) -> Table | None:
     )  # fmt: skip
 
 
-def latency_table(joined: Joined) -> Table | None:
-    """Ratios of times to an answer; no word."""
+def latency_table(joined: Joined, out: Path) -> Table | None:
+    """Ratios of times to an answer; no word. The runs stand in the row, as seen from `out`."""
+    places = [side.beside(out) for side in (joined.a, joined.b)]
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
     for pair in joined.latency:
         spec, times = pair.a.spec, [s.run.timings for s in (pair.a, pair.b)]
-        cells = [ratio(*(t[part]["median"] for t in times)) for part, _ in PARTS]
-        cells.append(_devices([pair]))
+        names, own = first_cells(spec), f"latency-{spec.id}"
+        cells = [
+            ratio(*(t[part]["median"] for t in times), f"{pair.key}:{part}", f"#{own}")
+            for part, _ in PARTS
+        ]
+        cells += [_devices([pair]), *run_cells(pair, places)]
         size = f"{spec.data.get('height', '?')}×{spec.data.get('width', '?')}"
-        bodies[f"Profile {spec.profile}, {size}"].append([*first_cells(spec), *cells])
+        bodies[f"Profile {spec.profile}, {size}"].append(
+            [replace(names[0], id=own), *names[1:], *cells]
+        )
     if not bodies:
         return None
     return Table(
         "latency",
         "Time to an answer, median: B / A, with A → B below.",
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-          *(head(text) for _, text in PARTS), head("Devices", kind="headtext")]],
+          *(head(text) for _, text in PARTS),
+          *(head(text, kind="headtext") for text in ("Devices", *RUNS))]],
         list(bodies.items()),
     )  # fmt: skip
 

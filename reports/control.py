@@ -1,13 +1,13 @@
 """The page "The same question on a laptop": the control's networks, ours, in neither paper."""
 
-import math
 from dataclasses import dataclass
 
 from protocols.spec import FRAMEWORKS
 from reports import curves
-from reports.collect import Collected, Group
+from reports.collect import Cell, Collected, Group
 from reports.groups import CONTROL, Setting
 from reports.measures import more_table
+from reports.paired import BETWEEN, Gap, gap, gap_key
 from reports.papers import Drawn, Section
 from reports.tables import (
     MISSING,
@@ -45,15 +45,6 @@ class Question:
     text: str
     first: str
     second: str
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Mean difference of two networks and what it rests on; no value where a run is missing."""
-
-    value: float | None
-    note: str = ""
-    stale: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,48 +116,58 @@ def difference_table(group: Group, question: Question) -> Table:
         [[head("Measure", kind="headtext"), *framework_heads(), between]],
         [],
     )
+    cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
     rows = []
     for metric, at, text in ROWS:
-        found = [_gap(group, question, f, metric, at) for f in FRAMEWORKS]
-        values = [gap.value for gap in found]
-        gap = None if None in values else values[1] - values[0]
-        between = Gap(gap, stale=any(one.stale for one in found))
-        rows.append([label(text), *(_cell(gap, metric) for gap in (*found, between))])
+        found = [None if None in both else gap(*both, metric, at) for both in cells]
+        row = [_cell(both, one, metric, at) for both, one in zip(cells, found, strict=True)]
+        rows.append([label(text), *row, _between(group, cells, found, metric, at)])
     table.bodies.append(("", rows))
     table.notes += [_weight(group), *stale_notes(group)]
     return table
 
 
-def _cell(gap: Gap, metric: str) -> Td:
-    if gap.value is None:
-        return Td("–" if gap.note == NOT_ASKED else MISSING, gap.note)
-    text = minus(f"{gap.value:+.4f}") if metric == "log_loss" else points(gap.value)
-    text = "diverged" if gap.value != gap.value else text
-    return Td(text + (f" {STALE}" if gap.stale else ""), gap.note)
+def _cell(both: list[Cell | None], found: Gap | None, metric: str, at: str) -> Td:
+    """The difference in one twin, linked to the first network's runs: the other's are beside."""
+    if found is None:
+        return Td("–", NOT_ASKED)
+    notes = _beside(list(found.by_seed), metric)
+    if both[0].folds > 1 and found.value is not None:
+        notes.append(f"higher in {found.won} of {plural(len(both[0].slots), 'fold')}")
+    old = f" {STALE}" if any(cell.stale for cell in both) else ""
+    return Td(
+        _text(found.value, metric) + (old if found.value is not None else ""),
+        found.lack or ", ".join(notes), href=both[0].href,
+        key=f"{gap_key(*both)}:means.{at}.{metric}.value", scale=_scale(metric),
+    )  # fmt: skip
 
 
-def _gap(group: Group, question: Question, framework: str, metric: str, at: str) -> Gap:
-    names = (question.first, question.second)
-    cells = [group.cells.get((framework, name)) for name in names]
-    if None in cells:
-        return Gap(None, NOT_ASKED)
-    numbers = [cell.number(metric, at) for cell in cells]
-    lacks = [f"{title(n)}: {x.lack}" for n, x in zip(names, numbers, strict=True) if x.lack]
-    if lacks:
-        return Gap(None, "; ".join(lacks))
-    scores = [
-        {(s.spec.seed, s.spec.fold): s.measured.scores[at][metric] for s in cell.slots}
-        for cell in cells
-    ]
-    if scores[0].keys() != scores[1].keys():
-        return Gap(None, "the two sides have different seeds or folds")
-    gaps = [value - numbers[1].by_seed[seed] for seed, value in numbers[0].by_seed.items()]
-    notes = _beside(gaps, metric)
-    if cells[0].folds > 1:
-        won = sum(scores[0][key] > scores[1][key] for key in scores[0])
-        notes.append(f"higher in {won} of {plural(len(scores[0]), 'fold')}")
-    stale = any(cell.stale for cell in cells)
-    return Gap(math.fsum(gaps) / len(gaps), ", ".join(notes), stale)
+def _between(
+    group: Group, cells: list[list[Cell | None]], found: list[Gap | None], metric: str, at: str
+) -> Td:
+    """How far the twins differ in the difference."""
+    if None in found:
+        return Td(MISSING)
+    values = [one.value for one in found]
+    value = None if None in values else values[1] - values[0]
+    old = any(cell.stale for both in cells for cell in both) and value is not None
+    names = "-".join(cell.variant for cell in cells[0])
+    return Td(
+        _text(value, metric) + (f" {STALE}" if old else ""), href=cells[1][0].href,
+        key=f"{group.place}/{BETWEEN}/{names}:means.{at}.{metric}.value", scale=_scale(metric),
+    )  # fmt: skip
+
+
+def _scale(metric: str) -> int:
+    return 1 if metric == "log_loss" else 100
+
+
+def _text(value: float | None, metric: str) -> str:
+    if value is None:
+        return MISSING
+    if value != value:
+        return "diverged"
+    return minus(f"{value:+.4f}") if metric == "log_loss" else points(value)
 
 
 def _beside(gaps: list[float], metric: str) -> list[str]:

@@ -1,27 +1,36 @@
 """The curves over epochs of run sets, from their histories."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from markupsafe import Markup
 
-from protocols.claims import load_claims
+from protocols.claims import Claim, load_claims
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
 from reports import figures
 from reports.collect import Cell, Group
-from reports.figures import Curve, Panel
+from reports.figures import Bar, Curve, Panel
 from reports.slots import Slot
-from reports.tables import NAMES, title
+from reports.tables import MISSING, NAMES, number_text, title
 
 TEST = {"loss": "eval_loss", "accuracy": "eval_accuracy"}
 TRAIN = {"loss": "train_loss", "accuracy": "train_accuracy"}
-LABELS = {"loss": "loss, nat", "accuracy": "accuracy"}
+LABELS = {"loss": "loss, nat", "accuracy": "accuracy, %"}
+FIG6, JANE = "xception_lstm", ("cnn_lstm", "cnn_gru")
+MEASURES = {
+    "precision_macro": "precision", "recall_macro": "recall", "f1_macro": "F",
+    "accuracy": "accuracy",
+}  # fmt: skip
+WORDS = {"accuracy": "accuracy", "validation_loss": "loss"}
+PARTS = ((TEST, "test"), (TRAIN, "training"))
 
 
 def column(slot: Slot, name: str) -> list[float]:
-    """A column of the run's history, one value an epoch."""
-    return [row[name] for row in slot.run.history]
+    """A column of the run's history, one value an epoch; accuracies in %."""
+    scale = 100 if name.endswith("accuracy") else 1
+    return [scale * row[name] for row in slot.run.history]
 
 
 def mean_curve(slots: list[Slot], name: str) -> list[float]:
@@ -48,12 +57,11 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
     for what in ("loss", "accuracy"):
         drawn = []
         for training, source in ((True, TRAIN), (False, TEST)):
-            text = "training" if training else "test part"
+            text = "training" if training else "test"
             if len(slots) == 1:
                 mark = None if training else slots[0].measured.row
                 values = column(slots[0], source[what])
-                folded = "" if slots[0].spec.fold is None else f", fold {slots[0].spec.fold}"
-                drawn.append(Curve(cell.framework, values, False, training, text + folded, mark))
+                drawn.append(Curve(cell.framework, values, False, training, text, mark))
                 continue
             for slot in slots:
                 mark = None if training else slot.measured.row
@@ -61,44 +69,85 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
                 drawn.append(Curve(cell.framework, values, True, training, mark=mark))
             if cell.whole(seed):
                 values = mean_curve(slots, source[what])
-                text += f", mean of {len(slots)} folds"
                 drawn.append(Curve(cell.framework, values, False, training, text))
         panels.append(Panel("", LABELS[what], drawn, boundary(slots[0])))
     description = (
-        f"{NAMES[cell.framework]} {title(cell.variant)}, seed {seed}: "
-        "loss and accuracy over the epochs"
+        f"{NAMES[cell.framework]} {title(cell.variant)}, seed {seed}: loss and accuracy over the "
+        f"epochs, in training and on the test part{_folded(cell, seed, slots)}"
     )
     return figures.curves(name, description, panels)
 
 
-def _compared(cell: Cell | None, what: str) -> list[Curve]:
-    """Test-part curves of a cell: runs thin, each with its selected epoch; the mean only where
-    the set is whole."""
+def _folded(cell: Cell, seed: int, slots: list[Slot]) -> str:
+    """Which folds a figure shows, in words."""
+    if slots[0].spec.fold is None:
+        return ""
+    if len(slots) == 1:
+        return f"; fold {slots[0].spec.fold}"
+    single = f"; single folds ({len(slots)})"
+    return single + (f" and the mean of {len(slots)} folds" if cell.whole(seed) else "")
+
+
+def _compared(
+    cell: Cell | None, what: str, source: dict[str, str] = TEST, label: str = ""
+) -> list[Curve]:
+    """Curves of a cell: runs thin, each with its selected epoch; the mean only where the set is
+    whole. On the test part, or of another `source`, which has no marks."""
     slots = [s for s in cell.slots if s.usable] if cell else []
-    drawn = []
+    training, drawn = source is TRAIN, []
+    marks = [None if training else s.measured.row for s in slots]
     if len(slots) > 1 or (cell and cell.lack):
         drawn = [
-            Curve(cell.framework, column(s, TEST[what]), True, mark=s.measured.row) for s in slots
+            Curve(cell.framework, column(s, source[what]), True, training, mark=mark)
+            for s, mark in zip(slots, marks, strict=True)
         ]
     if slots and not cell.lack:
-        text = NAMES[cell.framework] + (f", mean of {len(slots)}" if len(slots) > 1 else "")
-        mark = slots[0].measured.row if len(slots) == 1 else None
-        values = mean_curve(slots, TEST[what])
-        drawn.append(Curve(cell.framework, values, label=text, mark=mark))
+        text = " ".join(filter(None, (NAMES[cell.framework], label)))
+        mark = marks[0] if len(slots) == 1 else None
+        values = mean_curve(slots, source[what])
+        drawn.append(Curve(cell.framework, values, False, training, text, mark))
     return drawn
 
 
 def liang_fig6(group: Group, name: str) -> Markup | None:
-    """Liang's Fig. 6, both twins: loss and accuracy of Xception-LSTM on the test part."""
-    cells = [group.cells.get((f, "xception_lstm")) for f in FRAMEWORKS]
+    """Liang's Fig. 6, both twins: training and test loss and accuracy of Xception-LSTM over the
+    epochs of fine-tuning; what the paper prints as diamonds, where the epochs are the paper's."""
+    cells = [group.cells.get((f, FIG6)) for f in FRAMEWORKS]
     first = next((s for c in cells if c for s in c.slots if s.usable), None)
     if first is None:
         return None
-    panels = [
-        Panel("", LABELS[what], [c for x in cells for c in _compared(x, what)], boundary(first))
-        for what in ("loss", "accuracy")
-    ]
-    return figures.curves(name, "Xception-LSTM: loss and accuracy over the epochs", panels)
+    before, panels = boundary(first), []
+    for what in ("loss", "accuracy"):
+        found = [c for x in cells for part in PARTS for c in _compared(x, what, *part)]
+        drawn = [_from(curve, before) for curve in found]
+        points = _claimed_fig6(what) if first.spec.profile == "paper" else ()
+        panels.append(Panel("", LABELS[what], drawn, points=points))
+    description = (
+        f"{title(FIG6)}: training and test loss and accuracy over the epochs of fine-tuning. "
+        + _results(cells, ("validation_loss", "accuracy"))
+    )
+    return figures.curves(name, description, panels)
+
+
+def _claimed_fig6(what: str) -> tuple[tuple[float, float]]:
+    claims = load_claims()
+    epoch, loss, accuracy = (
+        claims[f"liang.fig6.{key}"].value for key in ("epoch", "min_val_loss", "val_acc")
+    )
+    return ((epoch, loss if what == "loss" else 100 * accuracy),)
+
+
+def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
+    """What the cells reached at their selected epochs, in words."""
+    said = []
+    for cell in filter(None, cells):
+        values = [cell.number(metric) for metric in metrics]
+        texts = [
+            f"{WORDS[metric]} {number_text(metric, value.value)}"
+            for metric, value in zip(metrics, values, strict=True)
+        ]
+        said.append(f"{NAMES[cell.framework]} {title(cell.variant)}: {', '.join(texts)}")
+    return f"At the selected epochs: {'; '.join(said)}." if said else ""
 
 
 def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> Markup | None:
@@ -114,7 +163,7 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> M
             if not slots:
                 return None
             phases = boundary(slots[0])
-            runs = [[float(v) for v in slot.measured.by_epoch] for slot in slots]
+            runs = [[100 * float(v) for v in slot.measured.by_epoch] for slot in slots]
             marks = [slot.measured.row for slot in slots]
             if len(runs) > 1 or cell.lack:
                 lines = zip(runs, marks, strict=True)
@@ -122,13 +171,18 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> M
             if not cell.lack:
                 mean = [math.fsum(v) / len(v) for v in zip(*runs, strict=True)]
                 mark = marks[0] if len(runs) == 1 else None
-                drawn.append(Curve(colour, mean, label=f"{NAMES[framework]}, {text}", mark=mark))
-        panels.append(Panel(NAMES[framework], "accuracy, test images", drawn, phases))
-    return figures.curves(name, f"{title(variant)}: accuracy, as published and leak-free", panels)
+                drawn.append(Curve(colour, mean, label=text, mark=mark))
+        panels.append(Panel(NAMES[framework], "accuracy on test images, %", drawn, phases))
+    description = (
+        f"{title(variant)}: accuracy on the test images over the epochs, as published and "
+        f"leak-free. As published: {_results([p for p, _ in cells.values()], ('accuracy',))} "
+        f"Leak-free: {_results([f for _, f in cells.values()], ('accuracy',))}"
+    )
+    return figures.curves(name, description, panels)
 
 
 def network_figure(
-    group: Group, variants: list[str], what: str, name: str, phase2: bool = False
+    group: Group, variants: Sequence[str], what: str, name: str, phase2: bool = False
 ) -> Markup | None:
     """Accuracy or loss on the test part, a panel a network, both twins; Table III as diamonds.
 
@@ -149,7 +203,12 @@ def network_figure(
         panels.append(Panel(title(variant), LABELS[what], drawn, phases, points))
     if not any(panel.curves for panel in panels):
         return None
-    return figures.curves(name, f"{what} of these networks over the epochs", panels)
+    cells = [group.cells.get((f, v)) for v in variants for f in FRAMEWORKS]
+    names = " and ".join(title(variant) for variant in variants)
+    over = "over the epochs of phase 2" if phase2 else "over the epochs"
+    metric = "accuracy" if what == "accuracy" else "validation_loss"
+    said = _results(cells, (metric,))
+    return figures.curves(name, f"{names}: {what} on the test part {over}. {said}", panels)
 
 
 def _from(curve: Curve, epochs: int) -> Curve:
@@ -161,25 +220,47 @@ def _from(curve: Curve, epochs: int) -> Curve:
 def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:
     metric = "log_loss" if what == "loss" else "accuracy"
     claims = [c for c in load_claims().values() if c.where == "Table III" and c.variant == variant]
-    return tuple((c.epoch, c.value) for c in claims if c.metric == metric)
+    scale = 1 if what == "loss" else 100
+    return tuple((c.epoch, scale * c.value) for c in claims if c.metric == metric)
 
 
 def jane_bars(group: Group, name: str) -> Markup | None:
-    """Jane's Fig. 3: Table II's measures as bars, claimed beside measured."""
+    """Jane's Fig. 3: Table II's measures as bars, printed beside measured."""
     panels = []
-    for variant in ("cnn_lstm", "cnn_gru"):
+    for variant in JANE:
         claims = [
             c for c in load_claims().values() if c.where == "Table II" and c.variant == variant
         ]
-        panel: dict[str, list[float | None]] = {"claimed": [c.value for c in claims]}
+        panel = {"printed": [Bar(MEASURES[c.metric], c.value, _printed(c)) for c in claims]}
         for framework in FRAMEWORKS:
             cell = group.cells.get((framework, variant))
-            panel[framework] = [cell.number(c.metric, c.at).value if cell else None for c in claims]
+            values = [cell.number(c.metric, c.at).value if cell else None for c in claims]
+            panel[framework] = [
+                Bar(MEASURES[c.metric], value, _bar_text(value))
+                for c, value in zip(claims, values, strict=True)
+            ]
         panels.append(panel)
-    if not any(v is not None for p in panels for f in FRAMEWORKS for v in p[f]):
+    if not any(bar.value is not None for p in panels for f in FRAMEWORKS for bar in p[f]):
         return None
-    heads = [title("cnn_lstm"), title("cnn_gru")]
-    return figures.bars(name, "precision, recall, F and accuracy", heads, panels)
+    heads = [title(variant) for variant in JANE]
+    said = "; ".join(
+        f"{heading}, {figures.NAMES.get(key, key)}: "
+        + ", ".join(f"{bar.measure} {bar.text}" for bar in some)
+        for heading, panel in zip(heads, panels, strict=True)
+        for key, some in panel.items()
+    )
+    return figures.bars(name, f"Precision, recall, F and accuracy. {said}", heads, panels)
+
+
+def _printed(claim: Claim) -> str:
+    """The claim as a share, with the digits that the paper has."""
+    return f"{claim.value:.3f}" if claim.unit == "%" else claim.printed
+
+
+def _bar_text(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return "diverged" if value != value else f"{value:.3f}"
 
 
 def liang_dots(group: Group, name: str) -> Markup | None:
@@ -205,4 +286,6 @@ def liang_dots(group: Group, name: str) -> Markup | None:
     if not any(entry["points"] for entry in series[1:]):
         return None
     rows = [title(c.variant) for c in claims]
-    return figures.dots(name, "Accuracy of the seven networks", rows, series, "accuracy, %")
+    cells = [group.cells.get((f, c.variant)) for c in claims for f in FRAMEWORKS]
+    said = f"Accuracy of the seven networks, printed and measured. {_results(cells, ('accuracy',))}"
+    return figures.dots(name, said, rows, series, "accuracy, %")

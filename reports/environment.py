@@ -4,7 +4,9 @@ import json
 from collections import defaultdict
 
 from protocols.spec import FRAMEWORKS
+from protocols.variants import load_variants
 from reports.collect import Collected
+from reports.commands import command
 from reports.groups import WEIGHTS, scrub
 from reports.slots import Slot
 from reports.tables import NAMES, STALE, STALE_NOTE, Table, Td, head, label, plural, words
@@ -112,22 +114,36 @@ def data_sets(collected: Collected) -> Table:
 
 
 def run_list(collected: Collected) -> Table:
-    """Every run asked for or found: id, state, when it finished, and a link to its folder's log."""
+    """Every run asked for or found: id, state, when it finished, and where it is shown or, of a
+    latency run, the command that makes it again; its specification, times and log."""
     bodies: dict[str, list[list[Td]]] = {"The current request": [], "Beside it": []}
     for slot in collected.slots:
         finished = slot.run.record["finished"] if slot.usable else "–"
-        logged = slot.run is not None and (slot.run.folder / "log.txt").is_file()
-        href = f"runs/{slot.run.folder.name}/log.txt" if logged else ""
         row = [
-            label(slot.spec.id, anchor=slot.spec.id),
+            label(slot.spec.id, _again(slot), anchor=slot.spec.id),
             words(slot.state, scrub(slot.reason)),
             words(finished),
         ]
-        row.append(words("log" if logged else "–", href=href))
+        shown = collected.blocks.get(slot.spec.id, "")
+        row.append(words("curves, files" if shown else "–", href=shown))
+        row += [_file(slot, name) for name in ("spec.json", "timings.json", "log.txt")]
         bodies["The current request" if slot.planned else "Beside it"].append(row)
+    heads = ("Run", "State", "Finished (UTC)", "Shown", "Specification", "Times", "Log")
     return Table(
         "runs",
         "Every run: its id is a readable prefix and a digest of everything that decides it.",
-        [[head(t, kind="headtext") for t in ("Run", "State", "Finished (UTC)", "Log")]],
+        [[head(t, kind="headtext") for t in heads]],
         [(name, rows) for name, rows in bodies.items() if rows],
     )
+
+
+def _again(slot: Slot) -> str:
+    """The command that makes a latency run again: no other page has it."""
+    known = slot.spec.stage == "latency" and slot.spec.variant in load_variants()
+    return command([slot.spec]) if known else ""
+
+
+def _file(slot: Slot, name: str) -> Td:
+    there = slot.run is not None and (slot.run.folder / name).is_file()
+    text = name.partition(".")[0] if there else "–"
+    return words(text, href=f"runs/{slot.run.folder.name}/{name}" if there else "")

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from reports.answers import Share, name_of
 from reports.calibration import BINS, Reliability
 from reports.figures import MARKERS, NAMES, STYLES
 from reports.svg import AXIS, COLOURS, PAPER, draw, legend, to_svg
@@ -44,16 +45,20 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Mark
     return to_svg(figure, name, f"{network}: accuracy by predicted probability. {said}")
 
 
-def by_photograph(name: str, network: str, classes: dict[str, dict[str, list[float]]]) -> Markup:
+def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> Markup:
     """A dot a photograph and twin, a panel a class, from the hardest photograph to the easiest."""
-    counts = [max((len(v) for v in twins.values()), default=0) for twins in classes.values()]
+    counts = [len(shares) for shares in classes.values()]
     widths = [max(count, NARROWEST * max(counts), 1) for count in counts]
     figure, axes = draw(2.5, len(classes), widths=widths)
-    for ax, (heading, twins) in zip(axes, classes.items(), strict=True):
-        count = counts[axes.index(ax)]
-        for framework, values in twins.items():
+    twins = next((list(shares[0].of) for shares in classes.values() if shares), [])
+    titles = {}
+    for ax, count, (heading, shares) in zip(axes, counts, classes.items(), strict=True):
+        for framework in twins:
+            group = f"{heading}-{framework}"
+            titles[group] = [_named(share, framework) for share in shares]
             ax.plot(
-                range(1, len(values) + 1), [100 * v for v in values], linestyle="none",
+                range(1, count + 1), [100 * share.of[framework] for share in shares],
+                linestyle="none", gid=group,
                 marker=MARKERS[framework], markersize=4, color=COLOURS[framework],
                 markerfacecolor=COLOURS[framework] if framework == "keras" else "none",
                 label=NAMES[framework],
@@ -67,4 +72,19 @@ def by_photograph(name: str, network: str, classes: dict[str, dict[str, list[flo
             ax.set_yticklabels([])
     axes[0].set_ylabel("accuracy, %")
     legend(figure, axes)
-    return to_svg(figure, name, f"{network}: accuracy on each photograph, by class and twin")
+    return to_svg(figure, name, _said(network, twins, classes), titles)
+
+
+def _named(share: Share, framework: str) -> str:
+    value = f"{100 * share.of[framework]:.0f} %"
+    return f"photograph {name_of(share.photograph)}, {NAMES[framework]}: {value}"
+
+
+def _said(network: str, twins: list[str], classes: dict[str, list[Share]]) -> str:
+    shares = [share for some in classes.values() for share in some]
+    hard = "; ".join(
+        f"{NAMES[f]} is right on less than half of the images of "
+        f"{sum(share.of[f] < 0.5 for share in shares)}"
+        for f in twins
+    )
+    return f"{network}: accuracy on each of {len(shares)} photographs, by class and twin. {hard}"

@@ -6,32 +6,21 @@ reports/published/coverage.json), not by taste.
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from protocols.claims import load_claims
-from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS
-from protocols.variants import load_variants
+from reports import paired
 from reports.collect import Cell, Collected, Group
-from reports.comparisons import (
-    Difference,
-    check_paired,
-    compare,
-    equivalence,
-    holm,
-    minimum_detectable_difference,
-    naive_mcnemar,
-    ordering,
-)
-from reports.groups import CONTROL
+from reports.comparisons import Difference, equivalence, ordering
 from reports.intervals import Estimate, Interval, corrected_t, design_effect, wilson
+from reports.paired import NETWORKS, TWINS, Comparison, compared, comparisons
 from reports.tables import (
     MISSING,
     NAMES,
+    STALE,
     THIN,
     Table,
     Td,
@@ -48,7 +37,6 @@ from reports.tables import (
 from reports.verdicts import contests
 
 COVERAGE = Path(__file__).with_name("published") / "coverage.json"
-DRAWS = 2000  # of a comparison; its p-value needs none
 METHODS = {"bootstrap_t": "bootstrap-t", "linearised": "linearised t", "percentile": "percentile "
            "bootstrap", "wilson": "naive (Wilson)"}  # fmt: skip
 MEASURES = (
@@ -98,6 +86,35 @@ def beside(cell: Cell | None, metric: str, at: str) -> str:
     return f"new cells: {text}" if text else ""
 
 
+def naive(cell: Cell) -> Interval:
+    """Wilson's interval of a whole cell's accuracy, as if all images were independent."""
+    sample, seeds = cell.sample(), len(cell.seeds)
+    return wilson(sample.hits / seeds, len(sample.labels) // seeds)
+
+
+def as_good_as(cell: Cell) -> float | None:
+    """How many independent images would say as much as a whole cell's do."""
+    found = design_effect(cell.estimates["selected"]["accuracy"], cell.n)
+    return found[1] if found else None
+
+
+def over_folds(cell: Cell) -> Interval:
+    """The corrected interval of the accuracy over the folds of a whole cell's first seed."""
+    slots = cell.of_seed(cell.seeds[0])
+    values = [slot.measured.scores["selected"]["accuracy"] for slot in slots]
+    return corrected_t(values, 1 / slots[0].spec.data["n_folds"], (0.0, 1.0))
+
+
+def chosen(cell: Cell) -> dict[str, float]:
+    """What choosing the epoch on the test part adds, mean over seeds and folds; empty where the
+    cell isn't whole, or another part chose."""
+    if cell.lack or not all(s.measured.selection for s in cell.slots):
+        return {}
+    found = [slot.measured.selection for slot in cell.slots]
+    parts = ("selected", "last", "honest", "optimism")
+    return {part: sum(getattr(s, part) for s in found) / len(found) for part in parts}
+
+
 def accuracy_table(group: Group) -> Table:
     """Accuracy with the interval that respects photographs, and the naive one."""
     table = Table(
@@ -137,28 +154,25 @@ def _accuracy(table: Table, cell: Cell) -> list[Td]:
         return [Td(MISSING, cell.lack), *[Td("–")] * 5, *more]
     found = cell.estimates["selected"]["accuracy"]
     interval, method = shown(found)
-    n, seeds = len(sample.labels), len(cell.seeds)
-    naive = wilson(sample.hits / seeds, n // seeds)
-    effect = design_effect(found, n // seeds)
+    seeds, plain, worth = len(cell.seeds), naive(cell), as_good_as(cell)
     reason = interval.reason or ("" if method == "bootstrap_t" else f"method: {METHODS[method]}")
+    old = f" {STALE}" if cell.stale else ""
+    value = f"{100 * found.value:.2f}{THIN}%" if math.isfinite(found.value) else "diverged"
+    key = f"{cell.key}:intervals.selected.accuracy"
     row = [
-        Td(f"{100 * found.value:.2f}{THIN}%" if math.isfinite(found.value) else "diverged"),
-        Td("–" if interval.reason else between(interval), ref=table.reason(reason)),
-        Td("–" if naive.reason else between(naive)),
-        Td(f"{n // seeds:,}", plural(seeds, "seed") if seeds > 1 else ""),
-        Td(str(len(sample.strata))),
-        Td(f"{effect[1]:,.0f}" if effect else "–"),
-    ]
-    return [*row, _over_folds(table, cell)] if more else row
-
-
-def _over_folds(table: Table, cell: Cell) -> Td:
-    """The corrected interval over the folds of the first seed."""
-    slots = cell.of_seed(cell.seeds[0])
-    values = [slot.measured.scores["selected"]["accuracy"] for slot in slots]
-    share = 1 / slots[0].spec.data["n_folds"]
-    found = corrected_t(values, share, (0.0, 1.0))
-    return Td("–" if found.reason else between(found), ref=table.reason(found.reason))
+        Td(value + old, key=f"{key}.value", scale=100),
+        Td("–" if interval.reason else between(interval), ref=table.reason(reason), key=key,
+           scale=100),
+        Td("–" if plain.reason else between(plain), key=f"{cell.key}:naive", scale=100),
+        Td(f"{cell.n:,}", plural(seeds, "seed") if seeds > 1 else "", key=f"{cell.key}:n"),
+        Td(str(len(sample.strata)), key=f"{cell.key}:clusters"),
+        Td(f"{worth:,.0f}" if worth else "–", key=f"{cell.key}:as_good_as"),
+    ]  # fmt: skip
+    if not more:
+        return row
+    found = over_folds(cell)
+    return [*row, Td("–" if found.reason else between(found), ref=table.reason(found.reason),
+                     key=f"{cell.key}:over_folds", scale=100)]  # fmt: skip
 
 
 def measures_table(group: Group) -> Table:
@@ -179,38 +193,14 @@ def measures_table(group: Group) -> Table:
             row = [*first, twin(cell)]
             for metric, _ in MEASURES:
                 found = cell.estimates["selected"][metric]
-                value = f"{found.value:.4f}" if metric == "log_loss" else f"{100 * found.value:.2f}"
-                row.append(Td(value, interval_text(metric, found)))
+                loss = metric == "log_loss"
+                value = f"{found.value:.4f}" if loss else f"{100 * found.value:.2f}"
+                key = f"{cell.key}:intervals.selected.{metric}"
+                row.append(Td(value, interval_text(metric, found), key=f"{key}.value", near=key,
+                              scale=1 if loss else 100))  # fmt: skip
             rows.append(row)
     table.bodies.append(("", rows))
     return table
-
-
-def _contests(group: Group) -> Iterator[tuple[str, str]]:
-    """Pairs of networks whose order a claim, or the control's question, is about."""
-    if any(load_variants()[v].suite == CONTROL for v in group.variants):
-        from reports.control import QUESTIONS  # noqa: PLC0415 (the page, which imports this one)
-
-        found = [(q.first, q.second) for q in QUESTIONS]
-    else:
-        claims = [c for c in load_claims().values() if c.kind == "ordering"]
-        found = [pair for claim in claims for pair in contests(claim)]
-    yield from dict.fromkeys(p for p in found if set(p) <= set(group.variants))
-
-
-@lru_cache(maxsize=512)
-def _compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] | None:
-    """Accuracy of a less that of b; None where one isn't whole, or they tested other images."""
-    one, other = (c.sample() if c else None for c in (a, b))
-    if one is None or other is None:
-        return None
-    try:
-        check_paired(one, other)
-    except ValueError:
-        return None
-    rng = generator(0, "comparison")
-    found = compare(one, other, rng, draws=DRAWS, names=("accuracy",))["accuracy"]
-    return found, naive_mcnemar(one, other)
 
 
 def _p(value: float | None) -> str:
@@ -219,19 +209,9 @@ def _p(value: float | None) -> str:
 
 def comparison_table(group: Group) -> Table | None:
     """Networks within a twin, and the twins within a network, image by image."""
-    named: list[tuple[str, str, Cell | None, Cell | None]] = []
-    for a, b in _contests(group):
-        for f in FRAMEWORKS:
-            cells = (group.cells.get((f, name)) for name in (a, b))
-            named.append(("Networks", f"{title(a)} less {title(b)}, {NAMES[f]}", *cells))
-    for variant in group.variants:
-        sides = [group.cells.get((f, variant)) for f in FRAMEWORKS]
-        named.append(("Twins", f"{title(variant)}: Keras less PyTorch", *sides))
-    found = [(kind, text, _compared(a, b)) for kind, text, a, b in named]
-    found = [(kind, text, both) for kind, text, both in found if both]
+    found = comparisons(group)
     if not found:
         return None
-    adjusted = holm([both[0].p for _, _, both in found])
     table = Table(
         f"compared-{group.setting.slug}-{group.protocol}",
         "Differences of accuracy on the same images, in points, with 95% intervals on new "
@@ -243,32 +223,45 @@ def comparison_table(group: Group) -> Table | None:
         [],
         [
             "Interval and p: by the linearised variance, so they agree; bootstrap-t: of the same "
-            f"resampled photographs for both sides, {DRAWS:,} draws; Holm: "
+            f"resampled photographs for both sides, {paired.DRAWS:,} draws; Holm: "
             f"adjusted for the {len(found)} of this table; McNemar: as if images were independent; "
             "smallest: the true difference found with 80% power; equal: two one-sided tests at 5%.",
+            *stale_notes(group),
         ],
     )  # fmt: skip
-    bodies: dict[str, list[list[Td]]] = {"Networks": [], "Twins": []}
-    for (kind, text, (difference, naive)), p in zip(found, adjusted, strict=True):
-        bodies[kind].append(_difference(text, difference, p, naive))
+    bodies: dict[str, list[list[Td]]] = {NETWORKS: [], TWINS: []}
+    for one in found:
+        bodies[one.kind].append(_difference(one))
     table.bodies += [(name, rows) for name, rows in bodies.items() if rows]
     return table
 
 
-def _difference(text: str, found: Difference, adjusted: float | None, naive: float | None) -> list:
-    one = found.estimate
-    least = minimum_detectable_difference(one.se, one.df) if one.se else None
-    verdict = equivalence(one)
-    same = one.value == 0 and one.se is None
-    return [
-        label(text),
-        Td(points(one.value)),
-        *(Td("–" if i.reason else between(i)) for i in (one.linearised, one.bootstrap_t)),
-        Td(_p(found.p)), Td(_p(adjusted)), Td(_p(naive)),
-        Td("–" if least is None else f"{100 * least:.2f}"),
-        words("no difference seen" if same else verdict.verdict,
-              "" if verdict.p is None else f"p {_p(verdict.p)}"),
+def _difference(one: Comparison) -> list[Td]:
+    found = one.difference.estimate
+    least = one.detectable
+    verdict = equivalence(found)
+    same = found.value == 0 and found.se is None
+    old = f" {STALE}" if one.a.stale or one.b.stale else ""
+    cells = [
+        Td(points(found.value) + old, key=f"{one.key}:value", scale=100),
+        *(Td("–" if i.reason else between(i), key=f"{one.key}:{name}", scale=100)
+          for name, i in (("linearised", found.linearised), ("bootstrap_t", found.bootstrap_t))),
+        *(Td(_p(p), key=f"{one.key}:{name}")
+          for name, p in (("p", one.difference.p), ("p_holm", one.adjusted),
+                          ("mcnemar", one.mcnemar))),
+        Td("–" if least is None else f"{100 * least:.2f}", key=f"{one.key}:detectable", scale=100),
     ]  # fmt: skip
+    word = words("no difference seen" if same else verdict.verdict,
+                 "" if verdict.p is None else f"p {_p(verdict.p)}")  # fmt: skip
+    return [_sides(one), *(replace(td, href=one.a.href) for td in cells), word]
+
+
+def _sides(one: Comparison) -> Td:
+    """The row's heading."""
+    if one.kind == TWINS:
+        return label(f"{title(one.a.variant)}: Keras less PyTorch")
+    text = f"{title(one.a.variant)} less {title(one.b.variant)}, {NAMES[one.a.framework]}"
+    return label(text)
 
 
 def ranking_table(group: Group) -> Table | None:
@@ -280,7 +273,7 @@ def ranking_table(group: Group) -> Table | None:
             continue
         row = [label(claim.column, claim.where)]
         for f in FRAMEWORKS:
-            both = [_compared(*(group.cells.get((f, v)) for v in p)) for p in pairs]
+            both = [compared(*(group.cells.get((f, v)) for v in p)) for p in pairs]
             row.append(_ranked(group, both))
         rows.append(row)
     if not rows:
@@ -315,22 +308,18 @@ def selection_table(group: Group) -> Table | None:
         [],
         ["From the stored probabilities of every epoch (half precision). Mean over seeds and "
          "folds. A choice on half of the photographs is a worse choice, which makes the honest "
-         "figure a little low."],
+         "figure a little low.", *stale_notes(group)],
     )  # fmt: skip
     rows = []
     for variant in group.variants:
-        cells = [c for _, c in pair(group, variant) if c and not c.lack]
-        cells = [c for c in cells if all(s.measured.selection for s in c.slots)]
+        cells = [c for _, c in pair(group, variant) if c and chosen(c)]
         for index, cell in enumerate(cells):
-            found = [slot.measured.selection for slot in cell.slots]
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            means = [
-                sum(getattr(s, part) for s in found) / len(found)
-                for part in ("selected", "last", "honest", "optimism")
-            ]
             row = [*first, twin(cell)]
-            row += [Td(f"{100 * mean:.2f}{THIN}%") for mean in means[:3]]
-            rows.append([*row, Td(points(means[3]))])
+            for part, mean in chosen(cell).items():
+                text = points(mean) if part == "optimism" else f"{100 * mean:.2f}{THIN}%"
+                row.append(Td(text, key=f"{cell.key}:selection.{part}", scale=100))
+            rows.append(row)
     if not rows:
         return None
     table.bodies.append(("", rows))

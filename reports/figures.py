@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from reports.svg import AXIS, COLOURS, INK, PAPER, draw, legend, to_svg
+from reports import labels
+from reports.svg import AXIS, COLOURS, INK, PAPER, draw, legend, panel_width, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,6 +19,7 @@ STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
 MOST_POINTS = 150  # of a curve; longer ones are thinned evenly, and thin ones more
 THIN_POINTS = 60
+NARROWEST = 1.3  # inches of a panel; narrower ones leave no room for words beside them
 NARROW = 0.85  # of the epochs: phase 2, beginning later, has no room for its name
 
 
@@ -29,7 +31,7 @@ class Curve:
     values: list[float]
     thin: bool = False
     training: bool = False  # rather than on the test part
-    label: str = ""
+    label: str = ""  # at its end
     mark: int | None = None  # index of the selected epoch
 
 
@@ -45,14 +47,23 @@ class Panel:
     log: bool = False
 
 
+@dataclass(frozen=True)
+class Bar:
+    """A number of Jane's Fig. 3; `text` as it stands at the bar's end, "X" where there is none."""
+
+    measure: str
+    value: float | None
+    text: str
+
+
 @cache
-def _kept(columns: int, top: float) -> tuple["Figure", list["Axes"]]:
-    return draw(2.6, columns, top=top)
+def _kept(columns: int, top: float, right: float) -> tuple["Figure", list["Axes"]]:
+    return draw(2.4 if right else 2.6, columns, top=top, right=right)
 
 
-def _panels(columns: int, top: float) -> tuple["Figure", list["Axes"]]:
+def _panels(columns: int, top: float, right: float) -> tuple["Figure", list["Axes"]]:
     """Empty panels for curves, used again and again: making axes costs as much as drawing."""
-    figure, axes = _kept(columns, top)
+    figure, axes = _kept(columns, top, right)
     for old in list(figure.legends):
         old.remove()
     for ax in axes:
@@ -93,20 +104,27 @@ def _plot(ax: "Axes", curve: Curve) -> None:
         )
 
 
+def _end(curve: Curve) -> tuple[str, str, float, float]:
+    """Its label, colour, and last finite point."""
+    finite = [i for i, value in enumerate(curve.values) if math.isfinite(value)]
+    x, y = (finite[-1] + 1, curve.values[finite[-1]]) if finite else (math.nan, math.nan)
+    return curve.label, COLOURS[curve.framework], x, y
+
+
 def curves(name: str, description: str, panels: list[Panel]) -> Markup:
-    """Panels of curves over the epochs, side by side; one legend for all."""
+    """Panels of curves over the epochs, side by side, each curve named at its end; where panels
+    are many, one legend for all."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow import)
 
     above = any(panel.title and panel.boundary for panel in panels)  # the phases' names
-    figure, axes = _panels(len(panels), 0.42 if above else 0.28)
+    right = labels.room([curve.label for panel in panels for curve in panel.curves])
+    beside = panel_width(len(panels), right) >= NARROWEST
+    figure, axes = _panels(len(panels), 0.42 if above else 0.28, right if beside else 0)
     for ax, panel in zip(axes, panels, strict=True):
         for curve in panel.curves:
             _plot(ax, curve)
-        if panel.boundary:
-            _phases(ax, panel)
         if panel.points:
-            x, y = zip(*panel.points, strict=True)
-            ax.plot(x, y, "D", color=INK, markerfacecolor="none", markersize=5, label="claimed")
+            _claimed(ax, panel)
         ax.set_title(panel.title, loc="left", pad=14 if panel.boundary else 6)
         ax.set_xlabel("epoch")
         ax.set_ylabel(panel.ylabel)
@@ -115,8 +133,23 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
             _decades(ax)
         else:
             ax.yaxis.set_major_locator(MaxNLocator(nbins=4))
-    legend(figure, axes)
+        if panel.boundary:
+            _phases(ax, panel)
+        if beside:
+            labels.ends(ax, [_end(curve) for curve in panel.curves], INK)
+    if not beside:
+        legend(figure, axes)
     return to_svg(figure, name, description)
+
+
+def _claimed(ax: "Axes", panel: Panel) -> None:
+    """Diamonds at the claimed numbers, and a word on the first."""
+    x, y = zip(*panel.points, strict=True)
+    ax.plot(x, y, "D", color=INK, markerfacecolor="none", markersize=5)
+    ax.annotate(
+        "printed", (x[0], y[0]), (0, 7), textcoords="offset points", ha="center",
+        fontsize=7.5,
+    )  # fmt: skip
 
 
 def _decades(ax: "Axes") -> None:
@@ -192,33 +225,41 @@ def dots(
 
 
 def bars(
-    name: str, description: str, titles: list[str], panels: list[dict[str, list[float | None]]]
+    name: str, description: str, titles: list[str], panels: list[dict[str, list[Bar]]]
 ) -> Markup:
-    """Jane's Fig. 3: bars of precision, recall, F and accuracy. Panel keys: claimed, keras, torch.
+    """Jane's Fig. 3: bars of precision, recall, F and accuracy, each with its number.
 
-    A missing number leaves its place empty, with an X.
+    Panels: series ("printed", a twin) -> its bars, top to bottom; the same measures in all.
     """
-    figure, axes = draw(2.4, len(panels), 0.4)
-    hatches = {"torch": "////"}
+    series = list(panels[0])
+    measures = [bar.measure for bar in panels[0][series[0]]]
+    step = len(series) + 0.7
+    figure, axes = draw(0.75 + 0.155 * step * len(measures), len(panels), 1.42, right=0.42)
     for ax, heading, panel in zip(axes, titles, panels, strict=True):
-        for offset, (key, values) in enumerate(panel.items()):
-            for place, value in enumerate(values):
-                x = place + (offset - 1) * 0.27
-                if value is None or value != value:
-                    ax.text(x, 0.02, "X", ha="center", fontsize=8)
-                    continue
-                ax.bar(
-                    x,
-                    value,
-                    0.24,
-                    facecolor="none" if key == "claimed" else COLOURS[key],
-                    edgecolor=INK if key == "claimed" else PAPER,
-                    linewidth=0.9,
-                    hatch=hatches.get(key),
-                    label=NAMES.get(key, key) if place == 0 else None,
-                )
-        ax.set_xticks(range(4), ["precision", "recall", "F", "accuracy"])
-        ax.set_ylim(0, 1)
+        for offset, (key, some) in enumerate(panel.items()):
+            for place, bar in enumerate(some):
+                y = place * step + offset
+                value = bar.value
+                there = value is not None and math.isfinite(value)
+                if there:
+                    ax.barh(
+                        y, value, 0.78, facecolor=COLOURS.get(key, "none"),
+                        edgecolor=COLOURS.get(key, INK), linewidth=0.9,
+                    )  # fmt: skip
+                ax.text((value if there else 0) + 0.015, y, bar.text, va="center", fontsize=8)
+        ticks = [(p * step + o, NAMES.get(k, k)) for p in range(len(measures))
+                 for o, k in enumerate(series)]  # fmt: skip
+        ax.set_yticks(*zip(*ticks, strict=True))
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlim(0, 1)
+        ax.set_ylim(step * len(measures) - 1, -0.8)
         ax.set_title(heading, loc="left")
-    legend(figure, axes)
+        ax.set_xlabel("share")
+        if ax is not axes[0]:
+            ax.set_yticklabels([])
+    for place, measure in enumerate(measures):
+        axes[0].annotate(
+            measure, (0, place * step + (len(series) - 1) / 2), (-96, 0), va="center",
+            xycoords=axes[0].get_yaxis_transform(), textcoords="offset points", fontsize=9,
+        )  # fmt: skip
     return to_svg(figure, name, description)

@@ -12,22 +12,22 @@ from reports import latex
 from reports.grid import Page, headings, key, numeric, plain, spread, width
 from reports.tables import Table, Td
 
-FOLDER = "tables"  # of the CSV files
-MARKDOWN, LATEX, INDEX = "tables.md", "tables.tex", f"{FOLDER}/index.csv"
+FOLDER = "tables"  # of a report's CSV files
+TITLE = "The tables of the report"
 SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#&])")  # of Markdown
 
 
-def files(pages: list[Page]) -> dict[str, str]:
-    """File name -> text of every form of the pages' tables."""
-    found = {MARKDOWN: markdown(pages), LATEX: latex.document(pages)}
+def files(pages: list[Page], name: str = FOLDER, title: str = TITLE) -> dict[str, str]:
+    """File name -> text of every form of the pages' tables: `name`.md, `name`.tex, `name`/*.csv."""
+    found = {f"{name}.md": markdown(pages, title), f"{name}.tex": latex.document(pages)}
     rows = [["file", "page", "caption", "notes"]]
     for page in pages:
-        for table in page.tables:
+        for table in [*page.tables, *page.lists]:
             file = f"{key(page, table)}.csv"
-            found[f"{FOLDER}/{file}"] = as_csv(table)
+            found[f"{name}/{file}"] = as_csv(table)
             notes = " ".join([*page.banners, *table.notes])
             rows.append([file, page.name, table.caption, notes])
-    return found | {INDEX: _csv(rows)}
+    return found | {f"{name}/index.csv": _csv(rows)}
 
 
 def as_csv(table: Table) -> str:
@@ -53,9 +53,9 @@ def _csv(rows: list[list[str]]) -> str:
     return buffer.getvalue()
 
 
-def markdown(pages: list[Page]) -> str:
+def markdown(pages: list[Page], title: str = TITLE) -> str:
     """Every table of every page, below the page's name."""
-    parts = ["# The tables of the report"]
+    parts = [f"# {title}"]
     for page in (page for page in pages if page.tables):
         parts += [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
         for table in page.tables:

@@ -9,12 +9,14 @@ SIGNS = {True: "✓ ", False: "✗ ", None: ""}
 
 @dataclass
 class Page:
-    """A page's tables in their order, and what stands above them."""
+    """A page's tables in their order, and what stands above them; `lists`: tables too long for the
+    page, as CSV only."""
 
     file: str
     name: str
     banners: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
+    lists: list[Table] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ class Setting:
     precision: str
     planned: bool
     extra: str = ""
+    shadowed: bool = False  # the current request has the same setting
 
     @property
     def title(self) -> str:
@@ -52,9 +53,10 @@ class Setting:
 
     @property
     def slug(self) -> str:
-        """A file name's part, unique for the setting."""
+        """A part of anchors and of file names, unique for the setting. It stays what it is when the
+        runs leave the current request, unless that has runs of the same setting."""
         words = (self.profile, self.data, self.weights, self.device, self.precision, self.extra)
-        text = "-".join(w for w in words if w) + ("" if self.planned else "-beside")
+        text = "-".join(w for w in words if w) + ("-beside" if self.shadowed else "")
         return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
     @property

@@ -1,9 +1,12 @@
 """Two result folders joined by what each run is an experiment of, wherever and however it ran."""
 
 import dataclasses
+import hashlib
 import json
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +30,14 @@ class Side:
     name: str  # the folder's own, without its path
     slots: list[Slot]
     unreadable: list[str]  # run folders of another contract
+    folder: Path = Path()
+
+    def beside(self, out: Path) -> str:
+        """The folder's runs/ as seen from `out`; empty where it lies elsewhere, for no page names a
+        machine's folders."""
+        way = os.path.relpath(self.folder.resolve(), out.resolve())
+        near = way.count("..") <= 1 and not os.path.isabs(way)
+        return Path(way, "runs").as_posix() if near else ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,11 @@ class Pair:
     b: Slot
     identical: bool = False  # every stored probability has the same bits (training runs)
     order: np.ndarray | None = None  # b's images in a's order, int (n,); None: other images
+
+    @property
+    def key(self) -> str:
+        """Its id in compare.json and on the page."""
+        return f"{self.a.spec.id}={self.b.spec.id}"
 
     @property
     def agree(self) -> float | None:
@@ -59,6 +75,13 @@ class Both:
     def spec(self) -> RunSpec:
         """Of one of its runs."""
         return self.a.slots[0].spec
+
+    @property
+    def key(self) -> str:
+        """Its id in compare.json and on the page: of what ran and how, on both sides."""
+        ran = [experiments(self.spec), *(ways(c.slots[0].spec) for c in (self.a, self.b))]
+        digest = hashlib.sha256(json.dumps(ran).encode()).hexdigest()[:8]
+        return f"{self.spec.framework}-{self.spec.variant}-{self.spec.protocol}-{digest}"
 
     @property
     def seeds(self) -> list[int]:
@@ -117,7 +140,8 @@ def side(letter: str, store: Store) -> Side:
     known = {run.folder for run in runs.values()}
     there = store.runs_folder.iterdir() if store.runs_folder.is_dir() else ()
     others = (f for f in there if f.is_dir() and not f.name.startswith(".") and f not in known)
-    return Side(letter, store.out.resolve().name, slots, sorted(f.name for f in others))
+    return Side(letter, store.out.resolve().name, slots, sorted(f.name for f in others),
+                store.out)  # fmt: skip
 
 
 def experiment(spec: RunSpec) -> str:

@@ -44,6 +44,7 @@ def _encoder() -> UnicodeToLatexEncoder:
     )
 
 
+@cache  # tables say the same words again and again
 def escaped(text: str) -> str:
     """`text` as LaTeX; a character without a name in it as its code point."""
     found = _encoder().unicode_to_latex(" ".join(text.split("\n")))

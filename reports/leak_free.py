@@ -1,11 +1,14 @@
 """As-published and leak-free protocols of one setting, side by side: tables, learning curves."""
 
+from dataclasses import dataclass
+
 from protocols.spec import FRAMEWORKS
 from reports import curves
 from reports.collect import Cell, Collected, Group
 from reports.papers import Drawn
 from reports.tables import (
-    NAMES,
+    MISSING,
+    STALE,
     Table,
     Td,
     head,
@@ -15,43 +18,90 @@ from reports.tables import (
     points,
     stale_notes,
     title,
+    twin,
 )
 
 GROUPED = {"fixed": ("fixed-grouped", "accuracy"), "cv10": ("cv10-grouped", "recall_macro")}
 
 
-def beside(collected: Collected) -> list[Table | Drawn]:
-    """As-published and leak-free protocols of one setting, side by side, with learning curves."""
-    found: list[Table | Drawn] = []
+@dataclass(frozen=True)
+class Both:
+    """One network in one twin under both protocols."""
+
+    a: Cell  # as published
+    b: Cell  # leak-free
+    metric: str
+
+    @property
+    def key(self) -> str:
+        """Its id in results.json."""
+        return f"{self.a.key}/leak-free"
+
+    @property
+    def values(self) -> list[float | None]:
+        """As published, leak-free."""
+        return [_value(cell, self.metric) for cell in (self.a, self.b)]
+
+    @property
+    def difference(self) -> float | None:
+        """What the leak-free protocol takes away."""
+        before, after = self.values
+        return None if None in (before, after) else after - before
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A group under a published protocol, and the same networks under the leak-free one."""
+
+    group: Group
+    other: Group
+    metric: str
+
+    @property
+    def pairs(self) -> list[Both]:
+        """Those that both have, in the papers' order."""
+        keys = [(f, v) for v in self.group.variants for f in FRAMEWORKS]
+        known = [k for k in keys if k in self.group.cells and k in self.other.cells]
+        return [Both(self.group.cells[k], self.other.cells[k], self.metric) for k in known]
+
+
+def sides(collected: Collected) -> list[Sides]:
+    """Every group that has a leak-free one of the same setting."""
+    found = []
     for group in collected.groups:
         free, metric = GROUPED.get(group.protocol, ("", ""))
         other = collected.group(group.setting, free) if free else None
-        if other is None:
-            continue
-        table = Table(
-            f"leakfree-{group.setting.slug}-{group.protocol}",
-            f"The same networks under {group.protocol} and {free}: "
-            f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
-            f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
-            [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-              head(group.protocol), head(free), head("Difference")]],
-            [],
-        )  # fmt: skip
-        rows = []
-        for variant in group.variants:
-            pairs = [(f, group.cells.get((f, variant)), other.cells.get((f, variant)))
-                     for f in FRAMEWORKS]  # fmt: skip
-            for f, a, b in (p for p in pairs if p[1] and p[2]):
-                values = [_value(cell, metric) for cell in (a, b)]
-                gap = None if None in values else values[1] - values[0]
-                row = [label(title(variant)), Td(NAMES[f], kind="text", colour=f)]
-                row += [_shown(*of, metric) for of in zip((a, b), values, strict=True)]
-                rows.append([*row, Td("X" if gap is None else points(gap))])
-        table.bodies.append(("", rows))
-        table.notes += stale_notes(group)
-        if rows:
-            found += [table, *_curves(group, other)]
+        if other is not None:
+            found.append(Sides(group, other, metric))
+    return [one for one in found if one.pairs]
+
+
+def beside(collected: Collected) -> list[Table | Drawn]:
+    """As-published and leak-free protocols of one setting, side by side, with learning curves."""
+    found: list[Table | Drawn] = []
+    for one in sides(collected):
+        found += [_table(one), *_curves(one.group, one.other)]
     return found
+
+
+def _table(of: Sides) -> Table:
+    group, free = of.group, of.other.protocol
+    rows = []
+    for one in of.pairs:
+        row = [label(title(one.a.variant)), twin(one.a)]
+        row += [_shown(one, 0), _shown(one, 1)]
+        text = MISSING if one.difference is None else points(one.difference)
+        rows.append([*row, Td(text, href=one.b.href, key=f"{one.key}:difference", scale=100)])
+    return Table(
+        f"leakfree-{group.setting.slug}-{group.protocol}",
+        f"The same networks under {group.protocol} and {free}: "
+        f"{'accuracy' if of.metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
+        f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
+        [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
+          head(group.protocol), head(free), head("Difference")]],
+        [("", rows)],
+        list(dict.fromkeys(stale_notes(group) + stale_notes(of.other))),
+    )  # fmt: skip
 
 
 def _curves(group: Group, other: Group) -> list[Drawn]:
@@ -79,7 +129,10 @@ def _value(cell: Cell, metric: str) -> float | None:
     return None if None in pooled else sum(p[metric] for p in pooled) / len(pooled)
 
 
-def _shown(cell: Cell, value: float | None, metric: str) -> Td:
-    if metric == "accuracy":
+def _shown(both: Both, index: int) -> Td:
+    cell, value = (both.a, both.b)[index], both.values[index]
+    if both.metric == "accuracy":
         return measured(cell, "accuracy")
-    return Td("X", cell.lack) if value is None else Td(number_text(metric, value))
+    old = f" {STALE}" if cell.stale and value is not None else ""
+    return Td(number_text(both.metric, value) + old, cell.lack, href=cell.href,
+              key=f"{both.key}:values.{index}", scale=100)  # fmt: skip

@@ -1,5 +1,7 @@
 """Tables of what was measured, without any claim: for the papers' pages and the control's."""
 
+from dataclasses import replace
+
 from protocols.classes import LETTERS
 from reports.collect import Cell, Group
 from reports.tables import (
@@ -8,6 +10,7 @@ from reports.tables import (
     behind,
     head,
     label,
+    marked_twin,
     measured,
     number_text,
     pair,
@@ -51,7 +54,7 @@ def more_table(group: Group) -> Table:
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
             row = [*first, twin(cell)]
             row += [
-                Td(measured(cell, metric, at).text, gap_text(cell) if at == "last" else "")
+                replace(measured(cell, metric, at), note=gap_text(cell) if at == "last" else "")
                 for metric, at, _ in MORE
             ]
             rows.append([*row, words(behind(cell))])
@@ -79,18 +82,20 @@ def per_class_table(group: Group) -> Table:
             [head(letter) for _ in names for letter in LETTERS],
         ],
         [],
-        ["E eosinophil, L lymphocyte, M monocyte, N neutrophil."],
+        ["E eosinophil, L lymphocyte, M monocyte, N neutrophil.", *stale_notes(group)],
     )
     rows = []
     for variant in group.variants:
         cells = [c for _, c in pair(group, variant) if c]
         for index, cell in enumerate(cells):
             row = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row.append(twin(cell))
+            row.append(marked_twin(cell))
             for name in names:
                 for letter in LETTERS:
                     value = cell.number(f"{name}_{letter}").value
-                    row.append(Td(number_text("accuracy", value).replace("\u202f%", "")))
+                    text = number_text("accuracy", value).replace("\u202f%", "")
+                    key = f"{cell.key}:numbers.selected.{name}_{letter}.value"
+                    row.append(Td(text, key=key, scale=100))
             rows.append(row)
     table.bodies.append(("", rows))
     return table

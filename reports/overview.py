@@ -26,7 +26,7 @@ from reports.tables import (
     verdict_cell,
     words,
 )
-from reports.verdicts import Verdict, judge
+from reports.verdicts import Verdict, contests, judge
 
 STATES = ("done", "failed", "missing", "stale", "diverged")
 PAPERS = {"liang": "Liang 2018", "jane": "Jane 2022"}
@@ -111,7 +111,12 @@ def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) 
         stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
         row = [label(claim_name(claim), anchor=claim.id if anchors else ""), Td(claim_text(claim))]
         row += [
-            Td(value_text(claim, v) + m, href=_runs(collected, setting, claim, f))
+            Td(
+                value_text(claim, v) + m,
+                href=_evidence(collected, setting, claim, f),
+                key=f"{claim.id}/{setting.slug}/{f}:value",
+                scale=_scale(claim),
+            )
             for f, v, m in zip(FRAMEWORKS, verdicts, stale, strict=True)
         ]
         row += [verdict_cell(table, claim, v) for v in verdicts]
@@ -139,9 +144,22 @@ def _cell(collected: Collected, setting: Setting, claim: Claim, framework: str) 
     return group.cells.get((framework, claim.variant)) if group else None
 
 
-def _runs(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
-    cell = _cell(collected, setting, claim, framework)
+def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+    """Where the runs behind a verdict are shown; of an order, those of the first network."""
+    if claim.kind == "count":
+        return "images.html"
+    if claim.metric == "cold_seconds":
+        slot = collected.latency.get(setting, {}).get((framework, claim.variant))
+        return f"environment.html#{slot.spec.id}" if slot else ""
+    group = collected.group(setting, claim.protocol or "fixed")
+    name = contests(claim)[0][0] if claim.kind == "ordering" else claim.variant
+    cell = group.cells.get((framework, name)) if group else None
     return cell.href if cell else ""
+
+
+def _scale(claim: Claim) -> int:
+    """By what a claim's value is multiplied to be written."""
+    return 100 if claim.unit in ("%", "fraction") or claim.kind == "ordering" else 1
 
 
 def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:

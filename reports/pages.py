@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from protocols.recipes import load_profiles
+from protocols.spec import RunSpec
 from reports import (
     activations,
     agreement,
@@ -30,7 +31,7 @@ from reports.benchmarks import Benchmarks
 from reports.collect import Collected
 from reports.control import control_page
 from reports.grid import Page
-from reports.groups import WEIGHTS, Setting
+from reports.groups import WEIGHTS, Setting, scrub
 from reports.inline import inline
 from reports.papers import LEADS, paper_page
 from reports.parity import COMMAND, Ladder
@@ -60,12 +61,13 @@ PAGES = (
     ("environment.html", "Environment"),
 )
 PHANTOM = "Drawn, not real cells: tests the machinery, judges no claim."
+BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 SOME_PHANTOM = f"{PHANTOM} This holds for the tables that name phantom images."
 SCHEMA = (
     ("schema_version", f"{results.SCHEMA_VERSION}; raised when a key changes its meaning"),
     ("rules", "level of the intervals, fewest seeds, widest half-width that still decides"),
     ("settings", "what no table mixes: profile, data, weights, device, precision, whether "
-     "planned, anything else; objections: why it judges no claim"),
+     "planned, anything else; backends; objections: why it judges no claim"),
     ("claims", "every claim as printed, and its verdict by setting and twin: word, reason, value "
      "(mean over seeds), half_width of the prediction interval, seeds"),
     ("cells", "one network in one twin: suite (liang, jane, control: ours, no claim is judged from "
@@ -73,7 +75,13 @@ SCHEMA = (
      "diverged, by_seed; pooled[seed][metric] over the images of all folds together; "
      "intervals[at][metric] on new photographs, over all images of all seeds: low, high, method, "
      "reason (why there is none), value, se, df; at is selected, last, or epoch N of Jane's "
-     "Table III"),
+     "Table III; of whole cells also confusion, naive interval, over_folds, selection, "
+     "calibration, photographs, times"),
+    ("comparisons", "two networks in one twin, or the twins in one network, on the same images: "
+     "difference of accuracy with intervals and p; means: difference of the means by metric"),
+    ("both_wrong", "images that both twins get wrong, by network and photograph"),
+    ("leak_free, sensitivity, shared_starts", "as published and leak-free; with a guessed value "
+     "changed and without; pairs of runs from the same bytes"),
     ("runs", "every run asked for or found: suite, spec, command, state, reason, "
      "scores[at][metric], confusion, timings, env, source digests"),
     ("results.csv", "the same numbers, one a line; scope is run, cell (mean), pooled or timing"),
@@ -116,7 +124,7 @@ def render(
     def page(
         template: str, here: str, shown: list[Setting], of: Page | None = None, **content: Any
     ) -> str:
-        phantom, banners = _phantom(collected, shown), _banners(shown)
+        phantom, banners = _phantom(collected, shown), _banners(collected, shown)
         written.append(of or Page(here, dict(PAGES)[here]))
         written[-1].banners = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
         return environment_.get_template(template).render(
@@ -131,13 +139,15 @@ def render(
         sections, used = paper_page(collected, paper)
         files[f"{paper}.html"] = page(
             "paper.html.j2", f"{paper}.html", used, title=f"{overview.PAPERS[paper]}",
-            lead=LEADS[paper], sections=sections,
+            lead=LEADS[paper], sections=sections, looks=looks and paper == "liang",
             fixed_tables=[fixed[paper]()],
         )  # fmt: skip
     files[EVIDENCE_PAGE] = page(
         "evidence.html.j2", EVIDENCE_PAGE, shown, **evidence.page(collected)
     )
-    files[ERRORS_PAGE] = page("errors.html.j2", ERRORS_PAGE, shown, **errors.page(collected, out))
+    erring = errors.page(collected, out)
+    files[ERRORS_PAGE] = page("errors.html.j2", ERRORS_PAGE, shown, **erring)
+    written[-1].lists = erring["lists"]
     if looks:
         files[ACTIVATIONS_PAGE] = page(
             "activations.html.j2", ACTIVATIONS_PAGE, shown, sections=looks
@@ -159,13 +169,13 @@ def render(
             ladder=ladder or Ladder(f"Not measured here; {COMMAND} does it."),
         )  # fmt: skip
     files["runs.html"] = page("runs.html.j2", "runs.html", shown, sections=_run_tables(collected))
-    for group in collected.groups:
-        name = group.page
-        found = runs.blocks(group, collected.jobs)
+    for name in dict.fromkeys(group.page for group in collected.groups):
+        groups = [group for group in collected.groups if group.page == name]
+        found = [(group, runs.blocks(group, collected.jobs)) for group in groups]
         files[name] = page(
-            "runset.html.j2", "runs.html", [group.setting], group=group, blocks=found,
-            open=runs.OPEN if len(found) <= runs.OPEN else 0,
-            of=Page(name, f"Runs: {group.caption}"),
+            "runset.html.j2", "runs.html", [g.setting for g in groups], sections=found,
+            open=sum(len(blocks) for _, blocks in found) <= runs.OPEN,
+            of=Page(name, f"Runs: {groups[0].caption}"),
         )  # fmt: skip
     files["speed.html"] = page(
         "speed.html.j2", "speed.html", shown, sections=speed.sections(collected), measured=measured
@@ -191,26 +201,51 @@ def _phantom(collected: Collected, shown: list[Setting]) -> str:
     return PHANTOM if whole else SOME_PHANTOM
 
 
-def _banners(shown: list[Setting]) -> list[str]:
-    """A calm word on every profile shown that judges no claim."""
-    profiles = load_profiles()
-    texts = []
-    for name in dict.fromkeys(s.profile for s in shown if s.profile != "paper"):
-        weights = sorted({WEIGHTS.get(s.weights, s.weights) for s in shown if s.profile == name})
-        known = profiles[name].about if name in profiles else "not a profile of today's"
-        what = known if "no claim" in known else f"{known}; it tests no claim"
-        texts.append(f"Profile {name}: {what}. Weights: {', '.join(weights)}.")
+def _banners(collected: Collected, shown: list[Setting]) -> list[str]:
+    """A calm word on every profile shown: what ran, and why it judges no claim if so."""
+    texts = banners([spec for setting in shown for spec in collected.specs(setting)])
     for s in shown:
         if s.profile == "paper" and s.objections:
             texts.append(f"Profile paper, but no claim is judged: {'; '.join(s.objections)}.")
+    return list(dict.fromkeys(texts))
+
+
+def banners(specs: list[RunSpec]) -> list[str]:
+    """A line for each profile: what it is; images, weights, devices, backends of its runs."""
+    profiles, texts = load_profiles(), []
+    for name in dict.fromkeys(spec.profile for spec in specs):
+        known = profiles[name].about if name in profiles else "not a profile of today's"
+        what = known if "no claim" in known or name == "paper" else f"{known}; it tests no claim"
+        places = dict.fromkeys(_place(spec) for spec in specs if spec.profile == name)
+        found = [
+            f"{place}, {_backends([s for s in specs if (s.profile, _place(s)) == (name, place)])}"
+            for place in places
+        ]
+        texts.append(f"Profile {name}: {what}. These runs: {'; '.join(found)}.")
     return texts
+
+
+def _place(spec: RunSpec) -> str:
+    weights = scrub(str(spec.weights["source"]))
+    images = "phantom images (drawn)" if spec.data["kind"] == "phantom" else "real images"
+    return f"{images}, {WEIGHTS.get(weights, weights)} weights, device {spec.device}"
+
+
+def _backends(specs: list[RunSpec]) -> str:
+    """ "Keras on TensorFlow, PyTorch"."""
+    pairs = sorted({(spec.framework, spec.backend) for spec in specs})
+    return ", ".join(
+        NAMES[f] if f == backend else f"{NAMES[f]} on {BACKENDS.get(backend, backend)}"
+        for f, backend in pairs
+    )
 
 
 def _index(collected: Collected) -> dict[str, Any]:
     settings = [s for s in collected.papers if s.as_published]
     shown = [s for s in settings if s.planned or not s.objections] or settings[:1]
+    shown = summary.foremost(collected, shown)
     return {
-        "summary": summary.summary(collected, shown[0] if shown else None),
+        "summary": summary.summary(collected, shown),
         "ran": overview.ran_table(collected),
         "failures": overview.failures(collected),
         "verdicts": [overview.verdict_table(collected, s, s == shown[0]) for s in shown],

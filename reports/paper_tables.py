@@ -1,13 +1,18 @@
 """The tables of the two papers' pages: claimed, Keras, PyTorch, side by side."""
 
+from dataclasses import replace
+
 from protocols.claims import Claim, load_claims
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
 from reports.collect import Collected, Group
 from reports.evidence import beside
 from reports.groups import Setting
+from reports.intervals import FEWEST
+from reports.paired import gap_key
 from reports.tables import (
     NAMES,
+    STALE,
     Table,
     Td,
     behind,
@@ -43,8 +48,10 @@ def claim_row(
     for framework, cell in pair(group, claim.variant):
         value = cell.number(claim.metric, claim.at).value if cell else None
         near = beside(cell, claim.metric, claim.at)
-        row.append(measured(cell, claim.metric, claim.at, near))
-        row.append(Td(difference_text(claim, value)))
+        found = measured(cell, claim.metric, claim.at, near)
+        place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if near else ""
+        row.append(replace(found, near=place))
+        row.append(Td(difference_text(claim, value), href=found.href))
         row.append(verdict_cell(table, claim, judge(claim, collected, setting, framework)))
     return row
 
@@ -59,7 +66,8 @@ def claim_heads(first: str, unit: str) -> list[list[Td]]:
 
 NEW_CELLS = (
     "New cells: 95% interval on photographs other than those tested (page Evidence); it says "
-    "nothing of whether the claim reproduces."
+    f"nothing of whether the claim reproduces. None from fewer than {FEWEST} photographs, or where "
+    "none differs from the others."
 )
 
 
@@ -108,6 +116,7 @@ def liang_fig6(collected: Collected, group: Group) -> Table:
         for claim in claims_where("liang", "IV.A, Fig. 6")
     ]
     table.bodies.append(("", rows))
+    table.notes += stale_notes(group)
     return table
 
 
@@ -121,17 +130,30 @@ def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
         [],
     )
     for claim in (c for c in load_claims().values() if c.kind == "ordering" and c.paper == paper):
-        gaps = [margins(claim, group, f) for f in FRAMEWORKS]
-        pairs = dict.fromkeys(p for gap in gaps for p in gap)
+        pairs = dict.fromkeys(p for f in FRAMEWORKS for p in margins(claim, group, f))
         rows = [
             [label(f"{title(a)} over {title(b)}")]
-            + [Td(points(gap[a, b]) if (a, b) in gap else "X") for gap in gaps]
+            + [_margin(group, f, claim, (a, b)) for f in FRAMEWORKS]
             for a, b in pairs
         ]
         verdicts = [judge_ordering(claim, group.setting, group, f) for f in FRAMEWORKS]
         rows.append([label("Verdict"), *(verdict_cell(table, claim, v) for v in verdicts)])
         table.bodies.append((f"{claim.column} ({claim.where})", rows))
+    table.notes += stale_notes(group)
     return table
+
+
+def _margin(group: Group, framework: str, claim: Claim, names: tuple[str, str]) -> Td:
+    """One network's number less the other's, linked to the first one's runs."""
+    value = margins(claim, group, framework).get(names)
+    cells = [group.cells.get((framework, name)) for name in names]
+    if None in cells:
+        return Td("–", "not asked for")
+    old = f" {STALE}" if any(cell.stale for cell in cells) and value is not None else ""
+    return Td(
+        "X" if value is None else points(value) + old, href=cells[0].href, scale=100,
+        key=f"{gap_key(*cells)}:means.{claim.at}.{claim.metric}.value",
+    )  # fmt: skip
 
 
 def counts_table() -> Table:

@@ -17,7 +17,6 @@ LEADS = {
     "jane": "CNN-LSTM and CNN-GRU by ten-fold cross-validation on 500 images a class. The epoch "
     "is selected on the held-out fold, for the paper names no other set.",
 }
-JANE = ["cnn_lstm", "cnn_gru"]
 
 
 @dataclass(frozen=True)
@@ -63,9 +62,12 @@ def _liang(collected: Collected, group: Group) -> list[Table | Drawn]:
     slug = group.setting.slug
     spread = "Table 1 as a plot; whiskers span the seeds, where there are several."
     curve = (
-        "After Liang's Fig. 6: Xception-LSTM on the test images. Thin: single runs; thick: their "
+        "After Liang's Fig. 6: Xception-LSTM over the epochs of fine-tuning (phase 2), whose test "
+        "images are the paper's validation part. Dotted: training. Thin: single runs; thick: their "
         "mean, where none is missing. Open marks: selected epochs."
     )
+    if group.setting.profile == "paper":
+        curve += " Diamonds: the point that the paper prints."
     return [
         paper_tables.liang_table1(collected, group),
         Drawn(curves.liang_dots(group, f"dots-{slug}"), f"{spread} {group.caption}"),
@@ -81,17 +83,20 @@ def _jane(collected: Collected, group: Group) -> list[Table | Drawn]:
     slug = group.setting.slug
     text = (
         "on the held-out folds. Thin: single folds; thick: their mean, where none is missing. Open "
-        "marks: selected epochs."
+        "marks: selected epochs. Diamonds: Table III, where the epochs are the paper's."
     )
     one = f"After Jane's Fig. 1: accuracy over the epochs, {text} {group.caption}"
     two = f"After Jane's Fig. 2: log loss over the epochs, {text} {group.caption}"
-    three = f"After Jane's Fig. 3: Table II as bars; X: no number. {group.caption}"
+    three = (
+        "After Jane's Fig. 3: Table II as bars, printed and measured, macro averages at the "
+        f"selected epochs; X: no number. {group.caption}"
+    )
     return [
         paper_tables.jane_table2(collected, group),
         Drawn(curves.jane_bars(group, f"bars-{slug}"), three),
         paper_tables.jane_table3(collected, group),
-        Drawn(curves.network_figure(group, JANE, "accuracy", f"one-{slug}"), one),
-        Drawn(curves.network_figure(group, JANE, "loss", f"two-{slug}"), two),
+        Drawn(curves.network_figure(group, curves.JANE, "accuracy", f"one-{slug}"), one),
+        Drawn(curves.network_figure(group, curves.JANE, "loss", f"two-{slug}"), two),
         more_table(group),
         per_class_table(group),
         paper_tables.ordering_table(collected, group, "jane"),

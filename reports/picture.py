@@ -5,8 +5,8 @@ from pathlib import Path
 from benchmarks.store import Store
 from protocols.spec import FRAMEWORKS
 from reports import error_figures
+from reports.answers import Answers, accuracies, answers
 from reports.collect import collect
-from reports.errors import Answers, accuracies, answers
 from reports.svg import standalone
 from reports.tables import title
 

@@ -1,4 +1,4 @@
-"""results.json and results.csv: every number of the pages, unrounded. README.md has the schema."""
+"""results.json and results.csv: what the runs measured, unrounded. README.md has the schema."""
 
 import csv
 import dataclasses
@@ -11,6 +11,7 @@ from protocols.contract import TABLE3_EPOCHS
 from protocols.metrics import METRICS
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
+from reports import derived
 from reports.collect import Cell, Collected, Group, Number
 from reports.commands import command
 from reports.evidence import shown
@@ -77,7 +78,8 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
         at: {k: v for k, v in found.items() if v["lack"] != "not recorded"}
         for at, found in numbers.items()
     }
-    return {
+    return derived.of_cell(cell) | {
+        "id": cell.key,
         "setting": group.setting.slug,
         "protocol": group.protocol,
         "framework": cell.framework,
@@ -122,7 +124,11 @@ def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
     claim = load_claims()[claim_id]
     record = dataclasses.asdict(claim) | {"value": claim.value}
     record["verdicts"] = [
-        {"setting": setting.slug, "framework": framework}
+        {
+            "id": f"{claim_id}/{setting.slug}/{framework}",
+            "setting": setting.slug,
+            "framework": framework,
+        }
         | dataclasses.asdict(judge(claim, collected, setting, framework))
         for setting in collected.papers
         for framework in FRAMEWORKS
@@ -137,11 +143,17 @@ def document(collected: Collected) -> dict[str, Any]:
             "schema_version": SCHEMA_VERSION,
             "rules": {"level": LEVEL, "min_seeds": MIN_SEEDS, "widest_half_width": WIDEST},
             "settings": [
-                {"slug": s.slug, "objections": s.objections} | dataclasses.asdict(s)
+                {"slug": s.slug, "objections": s.objections, "backends": collected.backends(s)}
+                | {k: v for k, v in dataclasses.asdict(s).items() if k != "shadowed"}
                 for s in collected.settings
             ],
             "claims": [claim_record(collected, key) for key in load_claims()],
             "cells": [cell_record(g, c) for g in collected.groups for c in g.cells.values()],
+            "comparisons": [one for g in collected.groups for one in derived.comparisons(g)],
+            "both_wrong": [one for g in collected.groups for one in derived.both_wrong(g)],
+            "leak_free": derived.leak_free_records(collected),
+            "sensitivity": derived.sensitivity(collected),
+            "shared_starts": derived.shared_starts(collected),
             "runs": [run_record(slot) for slot in collected.slots],
         }
     )

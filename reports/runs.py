@@ -1,6 +1,6 @@
 """The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -16,6 +16,7 @@ from reports.tables import (
     MISSING,
     NAMES,
     STALE,
+    STALE_NOTE,
     THIN,
     Table,
     Td,
@@ -27,8 +28,12 @@ from reports.tables import (
     words,
 )
 
-FILES = ("spec.json", "env.json", "history.csv", "predictions.npz", "timings.json", "run.json",
-         "log.txt")  # fmt: skip
+# file, heading
+FILES = (
+    ("spec.json", "Specification"), ("env.json", "Versions, device"), ("history.csv", "Epochs"),
+    ("predictions.npz", "Probabilities"), ("activations.npz", "Activations"),
+    ("timings.json", "Times"), ("run.json", "Digests"), ("log.txt", "Log"),
+)  # fmt: skip
 OPEN = 16  # at most so many blocks of a page start open
 
 
@@ -68,9 +73,9 @@ def _block(wanted: tuple[Cell, int]) -> Block:
         summary(cell, seed),
         curves.run_figure(cell, seed, f"f-{anchor}"),
         _caption(cell, there),
-        _confusion(cell, seed, there) if there else None,
-        _folds(cell, slots) if cell.slots[0].spec.fold is not None else None,
-        [_trouble(s) for s in slots if not s.usable],
+        _confusion(cell, seed) if cell.whole(seed) else None,
+        _folds(anchor, slots) if cell.slots[0].spec.fold is not None else None,
+        _troubles(cell, seed),
         command([s.spec for s in slots]),
         _evidence(anchor, slots),
     )
@@ -117,28 +122,45 @@ def _caption(cell: Cell, there: list[Slot]) -> str:
     return text
 
 
+def _troubles(cell: Cell, seed: int) -> list[str]:
+    """What failed or is missing, and what isn't shown for it."""
+    slots = cell.of_seed(seed)
+    found = [_trouble(s) for s in slots if not s.usable]
+    if cell.folds > 1 and not cell.whole(seed):
+        there = sum(s.usable for s in slots)
+        found.append(f"confusion matrix: X, {there} of {plural(cell.folds, 'fold')}")
+    return found
+
+
 def _trouble(slot: Slot) -> str:
     fold = "" if slot.spec.fold is None else f"fold {slot.spec.fold}: "
     reason = f": {scrub(slot.reason)}" if slot.reason else ""
     return f"{fold}{slot.state}{reason}"
 
 
-def _confusion(cell: Cell, seed: int, there: list[Slot]) -> Table:
+def _confusion(cell: Cell, seed: int) -> Table:
+    there = cell.of_seed(seed)
     matrix = sum(s.measured.confusion for s in there)
     pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
     names = [name.capitalize() for name in CLASSES]
+    old = any(s.state == "stale" for s in there)
+    key = f"{cell.key}:confusion.{seed}"
     rows = [
-        [label(names[i]), *(_rate(v, row.sum()) for v in row), Td(f"{int(row.sum()):,}")]
+        [label(names[i]),
+         *(replace(_rate(v, row.sum()), key=f"{key}.{i}.{j}") for j, v in enumerate(row)),
+         Td(f"{int(row.sum()):,}")]
         for i, row in enumerate(matrix)
-    ]
+    ]  # fmt: skip
     foot = [label("All"), *(Td(f"{int(v):,}") for v in matrix.sum(axis=0))]
     rows.append([*foot, Td(f"{int(matrix.sum()):,}")])
     return Table(
-        f"confusion-{cell.framework}-{cell.variant}-{seed}",
-        f"Confusion matrix at the selected epoch, images{pooled}: rows are the true classes, "
-        "columns the predicted ones. Below each count: its share of the true class.",
+        f"confusion-{cell.anchor(seed)}",
+        f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' * old}: "
+        "rows are the true classes, columns the predicted ones. Below each count: its share of the "
+        "true class.",
         [[head("", kind="headtext"), *(head(n) for n in names), head("All")]],
         [("", rows)],
+        [STALE_NOTE] if old else [],
     )
 
 
@@ -154,13 +176,12 @@ def _evidence(anchor: str, slots: list[Slot]) -> Table:
         folder = slot.run.folder if slot.run else None
         row = [label(slot.spec.id), words(slot.state)]
         row.append(words(slot.run.record["finished"] if slot.usable else "–"))
-        for name in FILES:
+        for name, _ in FILES:
             there = folder is not None and (folder / name).is_file()
             text = name.partition(".")[0] if there else "–"
             row.append(words(text, href=f"runs/{folder.name}/{name}" if there else ""))
         rows.append(row)
-    heads = ("Run", "State", "Finished (UTC)", "Specification", "Versions, device", "Epochs",
-             "Probabilities", "Times", "Digests", "Log")  # fmt: skip
+    heads = ("Run", "State", "Finished (UTC)", *(text for _, text in FILES))
     return Table(
         f"files-{anchor}",
         "What the runs left: every number above is made from these files.",
@@ -170,26 +191,24 @@ def _evidence(anchor: str, slots: list[Slot]) -> Table:
     )
 
 
-def _folds(cell: Cell, slots: list[Slot]) -> Table:
+def _folds(anchor: str, slots: list[Slot]) -> Table:
     rows = []
     for slot in slots:
         row = [label(f"Fold {slot.spec.fold}")]
         if slot.usable:
-            scores = slot.measured.scores["selected"]
-            row += [
-                Td(f"{slot.measured.n:,}"),
-                Td(f"{scores['selected_epoch']:.0f}"),
-                Td(number_text("accuracy", scores["accuracy"])),
-                Td(number_text("accuracy", scores["f1_macro"])),
-                Td(number_text("log_loss", scores["log_loss"])),
-                words(slot.state),
-            ]
+            scores, key = slot.measured.scores["selected"], f"{slot.spec.id}:scores.selected"
+            row.append(Td(f"{slot.measured.n:,}", key=f"{slot.spec.id}:n"))
+            for name in ("selected_epoch", "accuracy", "f1_macro", "log_loss"):
+                scale = 100 if name in ("accuracy", "f1_macro") else 1
+                text = number_text(name, scores[name])
+                row.append(Td(text, key=f"{key}.{name}", scale=scale))
+            row.append(words(slot.state))
         else:
             row += [Td("X")] * 5 + [words(slot.state)]
         rows.append(row)
     heads = ("n", "Selected epoch", "Accuracy", "F1, macro", "Log loss, nat")
     return Table(
-        f"folds-{cell.framework}-{cell.variant}-{slots[0].spec.seed}",
+        f"folds-{anchor}",
         "Each fold at its selected epoch.",
         [
             [head("Fold", kind="headtext")]

@@ -21,9 +21,10 @@ from reports.tables import (
     Td,
     head,
     label,
+    marked_twin,
     seconds_text,
+    stale_notes,
     title,
-    twin,
     words,
 )
 from reports.verdicts import phase_seconds
@@ -74,15 +75,26 @@ def _latency_cells(slot: Slot) -> list[Td]:
         return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
     times = slot.run.timings
     stale = f" {STALE}" if slot.state == "stale" else ""
-    run = f"environment.html#{slot.spec.id}"
+    run = _place(slot)
     cells = [
-        Td(seconds_text(times[p]["median"]) + stale, _range(times[p]), href=run) for p, _ in PARTS
+        Td(
+            seconds_text(times[p]["median"]) + stale,
+            _range(times[p]),
+            href=run,
+            key=f"{slot.spec.id}:timings.{p}.median",
+        )
+        for p in (*(p for p, _ in PARTS), "cold")
     ]
-    cells.append(Td(f"{BATCH / times['batch32']['median']:,.1f}"))
-    cells.append(Td(seconds_text(times["cold"]["median"]), _range(times["cold"]), href=run))
+    cells.insert(-1, Td(f"{BATCH / times['batch32']['median']:,.1f}{stale}", href=run))
     repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
     threads = slot.run.env.get("threads", slot.spec.threads)
-    return [*cells, words(str(times.get("engine", ""))), Td(str(threads)), Td(repeats)]
+    more = [words(str(times.get("engine", ""))), Td(str(threads)), Td(repeats)]
+    return cells + [replace(td, href=run) for td in more]
+
+
+def _place(slot: Slot) -> str:
+    """Where a latency run is shown, with its files and the command."""
+    return f"environment.html#{slot.spec.id}"
 
 
 def _range(times: dict[str, float]) -> str:
@@ -144,47 +156,68 @@ def training_table(group: Group) -> Table:
                 lines[0].insert(0, label(title(variant), rows=height))
             rows += lines
     table.bodies.append(("", rows))
+    table.notes += stale_notes(group)
     return table
 
 
 def _training_lines(cell: Cell) -> list[list[Td]]:
-    named = twin(cell)
+    named = marked_twin(cell)
     if cell.lack:
         return [[named, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
-    runs = [s.run.timings for s in cell.slots]
-    count = len(runs)
-    lines = []
-    for index, phase in enumerate(runs[0]["phases"]):
-        same = [p for r in runs for p in r["phases"] if p["phase"] == phase["phase"]]
-        seconds = sum(p["train_seconds"] for p in same)
-        images = sum(p["images"] for p in same)
+    runs, lines = [s.run.timings for s in cell.slots], []
+    for index, (phase, mean) in enumerate(zip(runs[0]["phases"], phase_means(cell), strict=True)):
+        key = f"{cell.key}:times.phases.{index}"
         frozen = "frozen" if phase["frozen"] else "all layers"
         row = [words(f"{phase['phase']} ({frozen})"), Td(str(phase["epochs"]))]
-        row.append(Td(seconds_text(seconds / count)))
-        row.append(Td(seconds_text(sum(p["eval_seconds"] for p in same) / count)))
-        speeds = [p["images_per_second"] or 0.0 for p in same]
-        waiting = sum(p.get("waiting_seconds", 0.0) for p in same) / seconds if seconds else 0.0
-        speed = Td(_speed(speeds), f"{waiting:.1%} waiting for images") if images else Td("–")
-        row += [speed, Td(str(count))]
+        row += [Td(seconds_text(mean[name]), key=f"{key}.{name}")
+                for name in ("train_seconds", "eval_seconds")]  # fmt: skip
+        row += [_speed(mean, key), Td(str(len(runs)))]
         if index == 0:
             row.insert(0, replace(named, rows=len(runs[0]["phases"])))
-            row += _whole(runs, len(runs[0]["phases"]))
+            row += _whole(cell, runs, len(runs[0]["phases"]))
         lines.append(row)
     return lines
 
 
-def _speed(speeds: list[float]) -> str:
-    return f"{sum(speeds) / len(speeds):,.1f}"
+def phase_means(cell: Cell) -> list[dict[str, float | None]]:
+    """Of each phase, means over a whole cell's runs; images a second None where none is trained
+    on."""
+    runs, found = [s.run.timings for s in cell.slots], []
+    for phase in runs[0]["phases"]:
+        same = [p for r in runs for p in r["phases"] if p["phase"] == phase["phase"]]
+        sums = {
+            name: sum(p.get(name) or 0.0 for p in same)
+            for name in ("train_seconds", "eval_seconds", "images_per_second", "waiting_seconds")
+        }
+        means: dict[str, float | None] = {name: value / len(runs) for name, value in sums.items()}
+        if not sum(p["images"] for p in same):
+            means["images_per_second"] = None
+        found.append({"phase": phase["phase"]} | means)
+    return found
 
 
-def _whole(runs: list[dict[str, float]], rows: int) -> list[Td]:
+def _speed(mean: dict[str, float | None], key: str) -> Td:
+    if mean["images_per_second"] is None:
+        return Td("–")
+    train = mean["train_seconds"]
+    waiting = mean["waiting_seconds"] / train if train else 0.0
+    text = f"{mean['images_per_second']:,.1f}"
+    return Td(text, f"{waiting:.1%} waiting for images", key=f"{key}.images_per_second")
+
+
+def total_seconds(cell: Cell) -> float:
+    """Of a run, mean over a whole cell's."""
+    return sum(s.run.timings["total_seconds"] for s in cell.slots) / len(cell.slots)
+
+
+def _whole(cell: Cell, runs: list[dict[str, float]], rows: int) -> list[Td]:
     def mean(key: str) -> float:
         return sum(r.get(key) or 0.0 for r in runs) / len(runs)
 
     parts = [mean(f"{k}_seconds") for k in ("build", "calibration", "features")]
     texts = " + ".join(seconds_text(p) if p else "0" for p in parts)
-    cells = [seconds_text(mean("total_seconds")), texts, _memory(runs)]
-    return [Td(text, rows=rows) for text in cells]
+    first = Td(seconds_text(total_seconds(cell)), rows=rows, key=f"{cell.key}:times.total_seconds")
+    return [first, Td(texts, rows=rows), Td(_memory(runs), rows=rows)]
 
 
 def _memory(runs: list[dict[str, float]]) -> str:
@@ -213,10 +246,20 @@ def claims_table(setting: Setting, group: Group | None, slots: Latency) -> Table
     row = [label("Phase 2, training and evaluation"), Td(train.printed, "70 epochs")]
     row += [_phase_cell(cell) for cell in cells]
     timed = [slots.get((f, "xception_lstm")) for f in FRAMEWORKS]
-    values = [s.run.timings["cold"]["median"] if s and s.usable else None for s in timed]
-    other = [label("One image, cold"), Td(test.printed)] + [Td(seconds_text(v)) for v in values]
+    other = [label("One image, cold"), Td(test.printed), *map(_cold_cell, timed)]
     table.bodies.append(("", [row, other]))
+    if any(STALE in td.text for td in row + other):
+        table.notes.append(STALE_NOTE)
     return table
+
+
+def _cold_cell(slot: Slot | None) -> Td:
+    if slot is None:
+        return Td("–", "not asked for")
+    value = slot.run.timings["cold"]["median"] if slot.usable else None
+    old = f" {STALE}" if slot.state == "stale" else ""
+    return Td(seconds_text(value) + old, "" if slot.usable else slot.state, href=_place(slot),
+              key=f"{slot.spec.id}:timings.cold.median")  # fmt: skip
 
 
 def _phase_cell(cell: Cell | None) -> Td:
@@ -225,7 +268,8 @@ def _phase_cell(cell: Cell | None) -> Td:
     seconds = phase_seconds(cell, 2)
     epochs = cell.slots[0].spec.recipe.get("phase2_epochs", "?")
     note = cell.lack or f"{epochs} epochs"
-    return Td(seconds_text(seconds), note)
+    old = f" {STALE}" if cell.stale and seconds is not None else ""
+    return Td(seconds_text(seconds) + old, note, href=cell.href)
 
 
 def sections(collected: Collected) -> list[dict[str, Any]]:

@@ -61,10 +61,22 @@ class Summary:
     lines: list[Line]
     legend: list[tuple[str, str, str]]  # sign, class, words
     takes: list[tuple[str, str]]  # what a full verdict takes; empty once nothing is untested
+    others: list[Setting]  # those that judge nothing here: of other tables, or of other networks
 
 
-def summary(collected: Collected, setting: Setting | None) -> Summary:
-    """`setting`: whose runs judge; None where no run of the papers' networks is known."""
+def foremost(collected: Collected, settings: list[Setting]) -> list[Setting]:
+    """The one whose runs judge most claims first, be it of an earlier request; else as they are."""
+
+    def judged(setting: Setting) -> int:
+        claims = load_claims().values()
+        return sum(judge(c, collected, setting, f).judged for c in claims for f in FRAMEWORKS)
+
+    return sorted(settings, key=judged, reverse=True)
+
+
+def summary(collected: Collected, settings: list[Setting]) -> Summary:
+    """`settings`: those with runs of the papers' networks; the first one's judge."""
+    setting = settings[0] if settings else None
     claims = load_claims()
     verdicts = {
         (f, key): judge(claim, collected, setting, f)
@@ -92,6 +104,7 @@ def summary(collected: Collected, setting: Setting | None) -> Summary:
         list(lines.values()),
         _legend(used),
         _takes(collected) if untested else [],
+        settings[1:] if settings else collected.settings,
     )
 
 

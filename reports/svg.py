@@ -25,6 +25,7 @@ _VARIABLES = {
     COLOURS["torch"]: "var(--torch)",
 }
 WIDTH = 7.2  # inches, of every figure
+LABEL = 0.56  # inches of an axis' numbers and name
 _RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
@@ -54,8 +55,11 @@ def draw(
     left: float = 0.62,
     top: float = 0.28,
     widths: list[float] | None = None,
+    right: float = 0.0,
 ) -> tuple["Figure", list["Axes"]]:
-    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again)."""
+    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again).
+
+    `right`: inches for words beside each panel, with which there is no legend below."""
     import matplotlib  # noqa: PLC0415 (slow import)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -63,8 +67,9 @@ def draw(
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
     figure.subplots_adjust(
-        left=left / WIDTH, right=1 - 0.1 / WIDTH, top=1 - top / height, bottom=0.72 / height,
-        wspace=0.24,
+        left=left / WIDTH, right=1 - max(right, 0.1) / WIDTH, top=1 - top / height,
+        bottom=(0.46 if right else 0.72) / height,
+        wspace=(right + LABEL) / panel_width(columns, right, left) if right else 0.24,
     )  # fmt: skip
     for ax in axes:
         ax.patch.set_visible(False)
@@ -72,8 +77,18 @@ def draw(
     return figure, list(axes)
 
 
-def to_svg(figure: "Figure", name: str, description: str) -> Markup:
-    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page."""
+def panel_width(columns: int, right: float, left: float = 0.62) -> float:
+    """Inches of a panel with words beside it."""
+    return (WIDTH - left - columns * right - (columns - 1) * LABEL) / columns
+
+
+def to_svg(
+    figure: "Figure", name: str, description: str, titles: dict[str, list[str]] | None = None
+) -> Markup:
+    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page.
+
+    `titles`: by the gid of a line of markers, a word on each, shown where it is pointed at.
+    """
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
 
     buffer = io.StringIO()
@@ -83,6 +98,8 @@ def to_svg(figure: "Figure", name: str, description: str) -> Markup:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
+    for group, said in (titles or {}).items():
+        text = _titled(text, group, said)
     used = set(re.findall(r"[\"(]#([\w.-]+)[\")]", text))
     text = re.sub(
         r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
@@ -98,6 +115,20 @@ def to_svg(figure: "Figure", name: str, description: str) -> Markup:
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     text = re.sub(r' style="([^"]*)"', _attributes, text)
     return Markup(text.replace("<svg", opening, 1))
+
+
+def _titled(text: str, group: str, said: list[str]) -> str:
+    """The marks of the group, each with its title."""
+    start = text.find(f'<g id="{group}">')
+    if start < 0:
+        return text
+    end = text.index("</g>", start)
+    words = iter(said)
+
+    def give(mark: re.Match[str]) -> str:
+        return f"{mark[1]}><title>{escape(next(words))}</title></use>"
+
+    return text[:start] + re.sub(r"(<use [^>]*)/>", give, text[start:end]) + text[end:]
 
 
 def _attributes(style: re.Match[str]) -> str:

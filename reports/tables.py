@@ -1,6 +1,6 @@
 """Tables as data, and how every number is written: rounding happens here and nowhere before."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from protocols.claims import Claim
 from protocols.spec import FRAMEWORKS
@@ -31,6 +31,9 @@ class Td:
     id: str = ""
     colour: str = ""  # a framework's name: its mark stands before the text
     ok: bool | None = None  # whether a bound was kept: a sign and a colour
+    key: str = ""  # the number's place in results.json, "id:path" (README.md)
+    near: str = ""  # that of the interval in the small print
+    scale: int = 1  # by what the number is multiplied to be written; 100 for points
 
 
 @dataclass
@@ -154,13 +157,22 @@ def plural(count: int, noun: str) -> str:
     return f"{count}{FIRM}{noun}" + ("" if count == 1 else "s")
 
 
+def an(noun: str) -> str:
+    """ "a neutrophil", "an eosinophil"."""
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+
+
 def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "") -> Td:
     """The number of a cell as written; X with what is missing; a dash if not asked for."""
     if cell is None:
         return Td("–", "not asked for")
     number = cell.number(metric, at)
     small = note or (number.lack if number.value is None else "")
-    return Td(_marked(number, metric), small, href=cell.href if cell.page else "")
+    return Td(
+        _marked(number, metric), small, href=cell.href if cell.page else "",
+        key=f"{cell.key}:numbers.{at}.{metric}.value",
+        scale=1 if metric in (*LOSSES, "selected_epoch") else 100,
+    )  # fmt: skip
 
 
 def _marked(number: Number, metric: str) -> str:
@@ -203,6 +215,12 @@ def twin(cell: Cell) -> Td:
     """A row's twin, linked to the runs behind the row."""
     href = cell.href if cell.page else ""
     return Td(NAMES[cell.framework], kind="text", colour=cell.framework, href=href)
+
+
+def marked_twin(cell: Cell) -> Td:
+    """The same, marked where the row's numbers are stale and too narrow for a mark of their own."""
+    found = twin(cell)
+    return replace(found, text=f"{found.text} {STALE}") if cell.stale else found
 
 
 def stale_notes(group: Group) -> list[str]:

@@ -56,14 +56,16 @@ def job_of(phantom, cache, tmp_path):
 
 @pytest.fixture(scope="session", autouse=True)
 def few_draws():
-    """Pages are built often here: their intervals from few draws (test_intervals has them all)."""
-    from reports import collect, evidence
+    """Pages are built often here: their intervals from few draws. Gives the true numbers, as
+    (module, name, draws)."""
+    from reports import collect, paired
 
+    few = ((collect, "DRAWS", 300), (collect, "FEW_DRAWS", 100), (paired, "DRAWS", 200))
+    whole = [(module, name, getattr(module, name)) for module, name, _ in few]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(collect, "DRAWS", 300)
-        patch.setattr(collect, "FEW_DRAWS", 100)
-        patch.setattr(evidence, "DRAWS", 200)
-        yield
+        for one in few:
+            patch.setattr(*one)
+        yield whole
 
 
 @pytest.fixture

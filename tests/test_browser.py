@@ -1,10 +1,10 @@
 """The pages in Debian's Chromium, from disk: errors, requests, numbers, sorting, dark, axe-core.
 
 AXE_CORE: a folder with node_modules/axe-core (npm install --prefix). BROWSER_SHOTS: where the
-screenshots go, else pytest's temporary folder.
+screenshots go, else pytest's temporary folder. REQUIRE_BROWSER=1: what is missing is a failure.
 """
 
-import json
+import csv
 import os
 import re
 import shutil
@@ -12,21 +12,35 @@ from pathlib import Path
 
 import pytest
 import synthetic
-from reading import percent, steady_sources  # noqa: F401 (used by itself)
+from keys import Numbers, agrees
+from reading import steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.merge import merge
 from benchmarks.store import Store
+from protocols import dataset
 from reports import compare_page, single
 from reports.build import build
 
-playwright = pytest.importorskip("playwright.sync_api")
+REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
+if REQUIRED:
+    import playwright.sync_api as playwright
+else:
+    playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 AXE = Path(os.environ.get("AXE_CORE", "/nowhere")) / "node_modules/axe-core/axe.min.js"
-PUBLISHED = Path(__file__).resolve().parent.parent / "reports" / "published" / "laptop"
+PUBLISHED = Path(__file__).resolve().parent.parent / "reports" / "published"
 SERIOUS = ("serious", "critical")
 WIDTHS = (1280, 390)
+TALLEST = 8000  # pixels of one picture; a longer page is kept in several
+A4 = 718  # CSS pixels between the margins of a printed page
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium here")
+pytestmark = pytest.mark.skipif(not CHROMIUM and not REQUIRED, reason="no Chromium here")
+
+
+@pytest.mark.skipif(not REQUIRED, reason="REQUIRE_BROWSER isn't 1")
+def test_what_is_required_is_there():
+    assert CHROMIUM, "no Chromium"
+    assert AXE.is_file(), "AXE_CORE names no axe-core"
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +57,14 @@ def smoke(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def laptop(tmp_path_factory):
-    """The published runs' report."""
-    out = tmp_path_factory.mktemp("laptop")
+def published(tmp_path_factory, cache):
+    """The published runs' report; with pictures of images where WBC_DATA has them."""
+    out = tmp_path_factory.mktemp("published")
     store = Store(out)
-    merge([PUBLISHED], store)
-    build(store, store.plan(), out)
+    merge([PUBLISHED / "laptop", PUBLISHED / "smoke"], store)
+    there = os.environ.get("WBC_DATA")
+    source = dataset.locate(there, True, cache, dry=True) if there else None
+    build(store, store.plan(), out, 1, source)
     return out
 
 
@@ -110,6 +126,11 @@ def all_pages(out):
     return found
 
 
+def own_pages(out):
+    """Those whose content isn't on another page."""
+    return [path for path in all_pages(out) if path.name != single.NAME]
+
+
 def test_the_comparison_opens_from_disk_without_an_error_or_a_request(beside, tab):
     page = tab.show(beside)
     assert "more than noise" in page.locator("main").inner_text()
@@ -122,7 +143,7 @@ def test_the_comparison_opens_from_disk_without_an_error_or_a_request(beside, ta
         assert not anchor or anchor in targets, href
 
 
-@pytest.mark.parametrize("report", ["smoke", "laptop"])
+@pytest.mark.parametrize("report", ["smoke", "published"])
 def test_every_page_opens_from_disk_without_an_error_or_a_request(report, tab, request):
     for path in all_pages(request.getfixturevalue(report)):
         page = tab.show(path)
@@ -170,12 +191,25 @@ def test_every_link_leads_somewhere(smoke, tab):
         assert not anchor or anchor in targets[file or here], (here, href)
 
 
-def test_numbers_on_the_page_are_those_of_results_json(laptop, tab):
-    result = json.loads((laptop / "results.json").read_text())
-    page = tab.show(laptop / "control.html")
-    texts = set(re.findall(r"\d+\.\d\d\u202f%", page.locator("main").inner_text()))
-    wanted = {percent(c["numbers"]["selected"]["accuracy"]["value"]) for c in result["cells"]}
-    assert len(wanted) == 8 and wanted <= texts
+KEYED = """[...document.querySelectorAll("[data-key]")].map(e => {
+  const own = e.cloneNode(true);
+  own.querySelectorAll("small, sup").forEach(x => x.remove());
+  return [e.dataset.key, own.textContent, Number(e.dataset.scale ?? 1)];
+})"""
+
+
+@pytest.mark.parametrize("report", ["smoke", "published", "beside"])
+def test_numbers_on_the_pages_are_those_of_the_data_file(report, tab, request):
+    made = request.getfixturevalue(report)
+    alone = made.suffix == ".html"  # the comparison
+    numbers = Numbers(made.with_suffix(".json") if alone else made / "results.json")
+    count, wrong = 0, []
+    for path in [made] if alone else all_pages(made):
+        for key, text, scale in tab.show(path).evaluate(KEYED):
+            if not agrees(text, numbers.value(key), scale):
+                wrong.append((path.name, key, text))
+            count += 1
+    assert wrong == [] and count > (30 if alone else 2000)
 
 
 def test_the_one_file_stands_alone(smoke, tab, tmp_path):
@@ -240,25 +274,56 @@ def test_a_long_table_filters_with_a_count(smoke, tab):
     assert tools.get_by_role("status").inner_text().startswith(f"{len(shown)} of ")
 
 
-def test_a_table_is_copied_as_plain_text(smoke, browser):
+def copied(page, table):
+    """What its button copies, as rows of cells."""
+    tools = table.locator("xpath=../preceding-sibling::*[1]")
+    tools.get_by_role("button", name="Copy as text").click()
+    page.wait_for_function(
+        "e => e.textContent !== ''", arg=tools.get_by_role("status").element_handle()
+    )
+    assert tools.get_by_role("status").inner_text().startswith(("copied", "press"))
+    area = tools.locator("textarea")
+    text = area.input_value() if area.count() else page.evaluate("navigator.clipboard.readText()")
+    return [line.split("\t") for line in text.split("\n")]
+
+
+def plain(text):
+    """A cell of a CSV file as it should be copied: no small print, no footnote, ASCII numbers."""
+    text = re.sub(r" [(\[].*", "", text, flags=re.S).replace("\u2212", "-")
+    text = re.sub(r"\s+", " ", re.sub(r"\s+%", "%", text))
+    return re.sub(r"(\d),(?=\d{3}(?!\d))", r"\1", text)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [("liang.html", "more-"), ("liang.html", "t1-"), ("evidence.html", "compared-")],
+)
+def test_a_table_is_copied_whole_as_plain_text(smoke, browser, file, name):
     tab = Tab(browser, permissions=["clipboard-read", "clipboard-write"])
-    page = tab.show(smoke / "liang.html")
-    table = page.locator("table").first
-    page.get_by_role("button", name="Copy as text").first.click()
-    page.wait_for_function("document.querySelector('.tools [role=status]').textContent !== ''")
-    said = page.locator(".tools [role=status]").first.inner_text()
-    area = page.locator(".tools + textarea, .tools textarea")
-    copied = area.input_value() if area.count() else page.evaluate("navigator.clipboard.readText()")
-    assert said.startswith(("copied", "press"))
-    rows = [line.split("\t") for line in copied.splitlines()]
-    assert len(rows) == table.locator("tr").count()
-    assert rows[-1][0] == table.locator("tr").last.locator("th").first.inner_text()
+    page = tab.show(smoke / file)
+    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+    table = page.locator("table", has=page.locator(f"caption[id^={name}]")).first
+    caption = table.locator("caption").get_attribute("id").removesuffix("-caption")
+    found = copied(page, table)
+    path = smoke / "tables" / f"{file.removesuffix('.html')}-{caption}.csv"
+    heads, *rows = list(csv.reader(path.open()))
+    if heads[0] == "Section":
+        heads, rows = heads[1:], [row[1:] for row in rows]
+        found = [row for row in found if any(row[1:])]  # but for the titles within
+    above = table.locator("thead tr").count()
+    assert {len(row) for row in found} == {len(heads)}
+    joined = [", ".join(dict.fromkeys(filter(None, c))) for c in zip(*found[:above], strict=True)]
+    assert joined == [plain(text) if "(" not in text else text for text in heads]
+    assert found[above:] == [[plain(text) for text in row] for row in rows]
+    text = "".join(cell for row in found for cell in row)
+    assert not set(text) & set("\u2212\u202f\u00a0")
+    assert name == "more-" or re.search(r"-\d", text)
     tab.context.close()
 
 
-def test_a_link_into_a_closed_part_opens_it(laptop, tab):
+def test_a_link_into_a_closed_part_opens_it(published, tab):
     anchor = "torch-efficientnet_lite0_lstm-s0"
-    path = next(p for p in laptop.glob("runs-*fixed.html"))
+    path = next(published.glob("runs-laptop-*fixed.html"))
     page = tab.show(path)
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = false)")
     page.evaluate(f"location.hash = '#{anchor}'")
@@ -285,8 +350,8 @@ def test_dark_mode_is_dark(smoke, browser):
     assert value[0] > 700 and value[1] < 120
 
 
-def test_print_leaves_out_what_is_for_the_screen_and_opens_all(laptop, tab):
-    page = tab.show(next(laptop.glob("runs-*cv10.html")))
+def test_print_leaves_out_what_is_for_the_screen_and_opens_all(published, tab):
+    page = tab.show(next(published.glob("runs-laptop-*cv10.html")))
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = false)")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -299,12 +364,35 @@ def test_print_leaves_out_what_is_for_the_screen_and_opens_all(laptop, tab):
     assert page.locator("details[open]").count() == 0
 
 
-@pytest.mark.skipif(not AXE.is_file(), reason="AXE_CORE names no axe-core")
+@pytest.mark.parametrize("report", ["smoke", "published", "beside"])
+def test_nothing_is_wider_than_a_printed_page(report, browser, request):
+    made = request.getfixturevalue(report)
+    tab = Tab(browser, viewport={"width": A4, "height": 1000})
+    wide = []
+    for path in [made] if made.suffix == ".html" else all_pages(made):
+        page = tab.show(path)
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+        ends = page.evaluate(
+            "[...document.querySelectorAll('table, svg, img, code')].map(e => "
+            "[e.querySelector('caption')?.id ?? e.tagName, e.getBoundingClientRect().right])"
+        )
+        wide += [(path.name, name, round(end)) for name, end in ends if end > A4 + 1]
+    tab.context.close()
+    assert wide == []
+
+
+def test_a_page_prints_as_pdf(published, tab):
+    page = tab.show(published / "liang.html")
+    assert page.pdf(format="A4").startswith(b"%PDF-")
+
+
+@pytest.mark.skipif(not AXE.is_file() and not REQUIRED, reason="AXE_CORE names no axe-core")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_no_serious_fault(smoke, laptop, beside, browser, scheme):
+def test_axe_finds_no_serious_fault(smoke, published, beside, browser, scheme):
     tab = Tab(browser, color_scheme=scheme)
     found = []
-    for path in [*all_pages(smoke), laptop / "control.html", beside]:
+    for path in [*all_pages(smoke), *own_pages(published), beside]:
         page = tab.show(path)
         page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
         page.evaluate(AXE.read_text())
@@ -319,15 +407,27 @@ def test_axe_finds_no_serious_fault(smoke, laptop, beside, browser, scheme):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_fit_their_width_and_are_kept_as_pictures(smoke, beside, browser, width, tmp_path):
+def test_pages_fit_their_width_and_are_kept_as_pictures(
+    smoke, published, beside, browser, width, tmp_path
+):
     shots = Path(os.environ.get("BROWSER_SHOTS", tmp_path))
     shots.mkdir(parents=True, exist_ok=True)
     tab = Tab(browser, viewport={"width": width, "height": 900})
-    paths = [*all_pages(smoke), beside]
-    for path in paths:
+    paths = [("phantom", path) for path in all_pages(smoke)]
+    paths += [("published", path) for path in all_pages(published)] + [("compare", beside)]
+    for report, path in paths:
         page = tab.show(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, (path.name, wide)
-        page.screenshot(path=shots / f"{path.stem}-{width}.png")
-    assert len(list(shots.glob(f"*-{width}.png"))) == len(paths)
+        whole = page.evaluate("document.documentElement.scrollHeight")
+        whole = min(whole, TALLEST) if path.name == single.NAME else whole  # its pages follow
+        for top in range(0, whole, TALLEST):
+            part = f"-{top // TALLEST + 1}" if whole > TALLEST else ""
+            clip = {"x": 0, "y": top, "width": width, "height": min(TALLEST, whole - top)}
+            page.screenshot(
+                path=shots / f"{report}-{path.stem}-{width}{part}.png", full_page=True, clip=clip
+            )
+    assert {f"{r}-{p.stem}-{width}" for r, p in paths} <= {
+        re.sub(rf"-{width}-\d+$", f"-{width}", shot.stem) for shot in shots.glob("*.png")
+    }
     tab.context.close()

@@ -15,6 +15,7 @@ from reports import forms, latex, single
 from reports.grid import Page, spread
 from reports.tables import THIN, Table, Td, head, label, words
 
+MARKDOWN, LATEX, INDEX = "tables.md", "tables.tex", "tables/index.csv"
 SPECIAL = "50 % of a_b & #1 ~ 2^3 \\ {x} | y < z > $5 `c` *d* [e] --set − ± † – ’ √ ≤ ° · ×"
 
 
@@ -157,11 +158,14 @@ def test_every_table_of_every_page_is_in_every_form(report):
         page = re.sub(r"<caption[^>]*>", "<caption>", path.read_text())
         squares = page.count('class="matrix"')  # the table of claims again, as a picture
         captions += [path.name] * (page.count("<caption>") - squares)
-    index = read((report / forms.INDEX).read_text())[1:]
-    md, tex = ((report / name).read_text() for name in (forms.MARKDOWN, forms.LATEX))
+    index = read((report / INDEX).read_text())[1:]
+    md, tex = ((report / name).read_text() for name in (MARKDOWN, LATEX))
     there = {path.name for path in (report / forms.FOLDER).glob("*.csv")} - {"index.csv"}
-    assert len(index) == len(captions) == len(there) == tex.count(r"\begin{table}")
-    assert {row[0] for row in index} == there
+    assert {row[0] for row in index} == there and len(index) == len(there)
+    lists = [row for row in index if row[0].startswith(("errors-photographs-", "errors-both-"))]
+    assert lists  # too long for a page: as CSV alone, linked
+    index = [row for row in index if row not in lists]
+    assert len(index) == len(captions) == tex.count(r"\begin{table}")
     for file, _, _, notes in index:
         assert f"**{file.removesuffix('.csv')}.**" in md
         assert rf"\label{{tab:{file.removesuffix('.csv')}}}" in tex
@@ -173,10 +177,10 @@ def test_every_table_of_every_page_is_in_every_form(report):
 def test_every_row_has_all_columns(report):
     for path in (report / forms.FOLDER).glob("*.csv"):
         assert len({len(row) for row in read(path.read_text())}) == 1, path
-    blocks = re.split(r"\n\n", (report / forms.MARKDOWN).read_text())
+    blocks = re.split(r"\n\n", (report / MARKDOWN).read_text())
     for block in (b for b in blocks if b.startswith("| ")):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in block.splitlines()}) == 1, block
-    tex = (report / forms.LATEX).read_text()
+    tex = (report / LATEX).read_text()
     tables = re.findall(r"\\begin\{tabular\}\{([^\n]*)\}\n(.*?)\\end\{tabular\}", tex, re.DOTALL)
     for spec, body in tables:
         columns = len(re.sub(r">\{\S+\}p\{6cm\}", "p", spec).split())
@@ -200,7 +204,7 @@ def test_it_compiles(report, tmp_path, whole):
     path = tmp_path / "tables.tex"
     odd = of([words(SPECIAL), words("[1]")], [words("*"), Td("✓ ✗ 漢")], columns=2)
     page = Page("p.html", SPECIAL, [SPECIAL], [small(), odd])
-    path.write_text((report / forms.LATEX).read_text() if whole else latex.document([page]))
+    path.write_text((report / LATEX).read_text() if whole else latex.document([page]))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", path.name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]
@@ -210,9 +214,9 @@ def test_it_compiles(report, tmp_path, whole):
 def test_tables_no_longer_shown_go_away(tmp_path):
     run = synthetic.spec()
     synthetic.add(Store(tmp_path), run)
-    made(tmp_path, [])
+    made(tmp_path, [synthetic.spec(profile="laptop")])
     before = {path.name for path in (tmp_path / forms.FOLDER).iterdir()}
     made(tmp_path, [run])
     after = {path.name for path in (tmp_path / forms.FOLDER).iterdir()}
-    index = {row[0] for row in read((tmp_path / forms.INDEX).read_text())[1:]}
+    index = {row[0] for row in read((tmp_path / INDEX).read_text())[1:]}
     assert before - after and after == index | {"index.csv"}

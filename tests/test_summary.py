@@ -106,20 +106,81 @@ def test_a_sensitivity_run_shows_its_effect(tmp_path):
     assert next(r for r in rows if r[0] == "label smoothing")[3] == "see below"
 
 
-def test_every_number_leads_to_its_runs_and_they_to_their_files(tmp_path):
+def test_runs_lead_to_their_files_and_their_command(tmp_path):
+    """That numbers lead to their runs: test_numbers.py."""
     store, plan = synthetic.make(tmp_path)
     build(store, plan, tmp_path)
-    hold_together(tmp_path)
     found = pages(tmp_path)
-    page = found["liang.html"]
-    links = re.findall(r'<td><a href="(runs-[^"#]+)#keras-xception_lstm-s0">', page)
-    assert links
+    links = re.findall(r'<a href="(runs-[^"#]+)#keras-xception_lstm-s0">', found["liang.html"])
     block = found[links[0]].split('id="keras-xception_lstm-s0"')[1].split("</details>")[0]
     run = next(
         s for s in plan if (s.framework, s.variant, s.stage) == ("keras", "xception_lstm", "train")
     )
     assert command([run]) in html.unescape(block)
-    for name in ("spec.json", "history.csv", "predictions.npz", "env.json", "run.json", "log.txt"):
-        assert f'href="runs/{run.id}/{name}"' in block
-    for name in ("index.html", "jane.html", "evidence.html", "speed.html"):
-        assert re.search(r'<td[^>]*>(<span[^>]*></span>)?<a href="(runs-|environment)', found[name])
+    for path in (tmp_path / "runs" / run.id).iterdir():
+        assert f'href="runs/{run.id}/{path.name}"' in block
+    timed = next(s for s in plan if s.stage == "latency")
+    row = found["environment.html"].split(f'id="{timed.id}"')[1].split("</tr>")[0]
+    assert command([timed]) in html.unescape(row)
+    assert f'href="runs/{timed.id}/timings.json"' in row
+
+
+def test_the_first_screen_prefers_runs_that_judge(tmp_path):
+    """A smoke run after paper runs in one folder: the answer is still that of the paper runs."""
+    store, later = Store(tmp_path), [synthetic.spec("torch", "resnet50")]
+    for seed in (0, 1, 2):
+        run = synthetic.spec("keras", "xception", seed=seed, **PAPER)
+        synthetic.add(store, run, 0.8 + 0.001 * seed, epochs=3)
+    synthetic.fill(store, later)
+    build(store, later, tmp_path)
+    page = pages(tmp_path)["index.html"]
+    assert "Not one of the" not in page and "1 below" in page
+    said = page.split("These runs: profile ")[1]
+    assert said.startswith("paper") and "below</a>: profile smoke" in said
+    links = re.findall(r'class="square \w+" href="#([^"]+)"', page)
+    assert set(links) <= set(re.findall(r'id="([^"]+)"', page)) and links
+
+
+def test_a_control_s_first_screen_names_its_runs_and_leads_to_the_arithmetic(tmp_path):
+    plan = [synthetic.spec("keras", "efficientnet_lite0", profile="laptop", kind="real")]
+    build(synthetic.fill(Store(tmp_path), plan), plan, tmp_path)
+    page = pages(tmp_path)["index.html"]
+    assert "These runs: profile laptop, real images, random weights, device cpu" in page
+    assert "leads to the claim’s arithmetic" in page and "claim’s row" not in page
+
+
+def test_what_to_read_next_names_every_page(smoke):
+    page = smoke["index.html"]
+    part = page.split('id="next"')[1].split("</ul>")[0]
+    menu = re.findall(r'<li><a href="([^"]+)"', page.split("<nav")[1].split("</nav>")[0])
+    assert len(menu) > 12
+    assert set(menu) - set(re.findall(r'href="([^"#]+)"', part)) == {"index.html"}
+
+
+def test_profile_data_weights_backend_and_device_stand_on_every_page_with_numbers(smoke):
+    line = ("phantom images (drawn), random weights, device cpu, "
+            "Keras on TensorFlow, PyTorch")  # fmt: skip
+    for name, page in smoke.items():
+        banner = any(line in text for text in page.split('class="banner"')[1:])
+        assert banner != (name in ("audit.html", "images.html", "assumed.html")), name
+
+
+def test_a_run_keeps_its_place_when_something_else_is_asked_for(tmp_path):
+    run, other = synthetic.spec("keras", "xception"), synthetic.spec("torch", "resnet50")
+    again = synthetic.spec("keras", "xception", threads=9)
+    store, places = synthetic.fill(Store(tmp_path), [run, other, again]), {}
+    for name, plan in (("both", [run, other]), ("other", [other]), ("again", [again])):
+        build(store, plan, tmp_path)
+        hold_together(tmp_path)
+        for file, page in pages(tmp_path).items():
+            if file.startswith("runs-") and run.id in page:
+                before = page[: page.index("files-keras-xception-s0")]
+                places[name] = file, re.findall(r'<details id="([^"]+)"', before)[-1]
+    assert places["both"] == places["other"] and places["again"][0] == places["both"][0]
+
+
+def test_folds_that_are_not_whole_have_no_confusion_matrix_together(tmp_path):
+    plan = [synthetic.spec("torch", "cnn_gru", fold=fold) for fold in (0, 1)]
+    build(synthetic.fill(Store(tmp_path), plan[:1]), plan, tmp_path)
+    page = next(text for name, text in pages(tmp_path).items() if name.endswith("cv10.html"))
+    assert "confusion matrix: X, 1 of 2\u00a0folds" in page and "Confusion matrix at" not in page

@@ -12,7 +12,7 @@
   // A cell's own text, without its small print and footnote.
   const own = (cell) => {
     const copy = cell.cloneNode(true);
-    copy.querySelectorAll("small, sup, .sign, .mark, button").forEach((e) => e.remove());
+    copy.querySelectorAll("small, sup, .sign, .mark").forEach((e) => e.remove());
     return copy.textContent.trim();
   };
   // The number at its beginning, times its unit; NaN for text.
@@ -79,8 +79,28 @@
       body.append(...keyed.map(([, row]) => row));
     }
   };
-  const text = (table) => [...table.rows].map((row) =>
-    [...row.cells].flatMap((cell) => [own(cell), ...Array(cell.colSpan - 1).fill("")]).join("\t")).join("\n");
+  // A cell's text as a spreadsheet reads it: numbers in plain ASCII.
+  const plain = (cell) => own(cell)
+    .replaceAll("−", "-").replace(/\s+%/g, "%").replace(/[\s\u202f\u00a0]+/g, " ")
+    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1");
+  // Rows of columns: what spans rows stands in each, a heading over several columns over each.
+  const grid = (table) => {
+    const lines = [...table.rows].map(() => []);
+    [...table.rows].forEach((row, y) => {
+      let x = 0;
+      for (const cell of row.cells) {
+        while (lines[y][x] !== undefined) x += 1;
+        for (let down = 0; down < cell.rowSpan; down += 1) {
+          for (let i = 0; i < cell.colSpan; i += 1) {
+            const again = i === 0 || row.parentElement === table.tHead;
+            if (lines[y + down]) lines[y + down][x + i] = again ? plain(cell) : "";
+          }
+        }
+      }
+    });
+    return lines;
+  };
+  const text = (table) => grid(table).map((line) => line.join("\t")).join("\n");
 
   const copy = async (table, button, said) => {
     const content = text(table);
@@ -127,7 +147,10 @@
     if (!sortable(table)) continue;
     headings(table).forEach((heading, column) => {
       if (!own(heading) || heading.colSpan > 1) return;
-      const sorter = make("button", { type: "button", className: "sort" }, ...heading.childNodes);
+      const linked = heading.querySelector("a"); // a link may not stand in a button
+      const sorter = make("button", { type: "button", className: "sort" });
+      if (linked) sorter.ariaLabel = `Sort by ${own(heading)}`;
+      else sorter.append(...heading.childNodes);
       sorter.addEventListener("click", () => sort(table, column, heading));
       heading.append(sorter);
     });

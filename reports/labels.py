@@ -1,0 +1,71 @@
+"""Words at the ends of curves, in place of a legend."""
+
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SIZE = 8  # points
+LETTER = 0.062  # inches of a letter at that size, on the wide side
+LEAST = 11 / 72  # inches between two lines of words
+START, BEND = 0.05, 0.17  # inches from the panel to where a leader bends, and to the words
+
+
+def room(texts: list[str]) -> float:
+    """Inches that the words need beside a panel; 0 for none."""
+    longest = max((len(text) for text in texts), default=0)
+    return BEND + LETTER * longest if longest else 0
+
+
+def spread(wanted: list[float], least: float) -> list[float]:
+    """Places at least `least` apart, in the order of the wanted ones and close to them."""
+    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
+    blocks: list[tuple[float, int]] = []  # (centre, how many)
+    for i in order:
+        blocks.append((wanted[i], 1))
+        while len(blocks) > 1 and _top(blocks[-2], least) + least > _bottom(blocks[-1], least):
+            (a, m), (b, n) = blocks[-2:]
+            blocks[-2:] = [((a * m + b * n) / (m + n), m + n)]
+    places = [
+        centre + (k - (count - 1) / 2) * least for centre, count in blocks for k in range(count)
+    ]
+    found = [0.0] * len(wanted)
+    for i, place in zip(order, places, strict=True):
+        found[i] = place
+    return found
+
+
+def _top(block: tuple[float, int], least: float) -> float:
+    return block[0] + (block[1] - 1) / 2 * least
+
+
+def _bottom(block: tuple[float, int], least: float) -> float:
+    return block[0] - (block[1] - 1) / 2 * least
+
+
+def ends(ax: "Axes", lines: list[tuple[str, str, float, float]], ink: str) -> None:
+    """Writes (text, colour, x, y) to the right of the panel, each with a leader from its point.
+
+    Two lines of one text are named once, at the first."""
+    named = {}
+    for text, colour, x, y in lines:
+        if text and math.isfinite(y):
+            named.setdefault(text, (colour, x, y))
+    if not named:
+        return
+    ax.autoscale_view()
+    box = ax.get_position()
+    width, height = ax.figure.get_size_inches() * (box.width, box.height)
+    to_axes = ax.transData + ax.transAxes.inverted()
+    points = [to_axes.transform((x, y)) for _, x, y in named.values()]
+    places = spread([float(y) for _, y in points], LEAST / height)
+    for (text, (colour, *_)), (x, y), place in zip(named.items(), points, places, strict=True):
+        ax.plot(
+            [x, 1 + START / width, 1 + BEND / width - 0.03 / width], [y, y, place],
+            transform=ax.transAxes, clip_on=False, color=colour, linewidth=0.6, alpha=0.7,
+        )  # fmt: skip
+        ax.text(
+            1 + BEND / width, place, text, transform=ax.transAxes, va="center", fontsize=SIZE,
+            color=ink,
+        )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Which networks and twins are held against each other image by image, and what comes of it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from protocols.claims import load_claims
+from protocols.seeds import generator
+from protocols.spec import FRAMEWORKS
+from protocols.variants import load_variants
+from reports.collect import Cell, Group
+from reports.comparisons import (
+    Difference,
+    check_paired,
+    compare,
+    holm,
+    minimum_detectable_difference,
+    naive_mcnemar,
+)
+from reports.intervals import unless_few
+from reports.verdicts import contests
+
+DRAWS = 2000  # of a comparison; its p-value needs none
+BETWEEN = "-".join(reversed(FRAMEWORKS))  # in ids: PyTorch less Keras
+NETWORKS, TWINS = "Networks", "Twins"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Accuracy of `a` less that of `b` on the same images."""
+
+    kind: str  # NETWORKS within a twin, or TWINS within a network
+    a: Cell
+    b: Cell
+    difference: Difference
+    mcnemar: float | None  # p, as if images were independent
+    adjusted: float | None = None  # p, by Holm over all comparisons of the group
+
+    @property
+    def key(self) -> str:
+        """Its id in results.json."""
+        if self.kind == TWINS:
+            return f"{self.a.place}/{self.a.framework}-{self.b.framework}/{self.a.variant}"
+        return f"{self.a.place}/{self.a.framework}/{self.a.variant}-{self.b.variant}"
+
+    @property
+    def detectable(self) -> float | None:
+        """The smallest true difference found with 80% power; None without a variance."""
+        one = self.difference.estimate
+        return minimum_detectable_difference(one.se, one.df) if one.se else None
+
+
+def asked(group: Group) -> Iterator[tuple[str, str]]:
+    """Pairs of networks whose order a claim, or the control's question, is about."""
+    from reports.control import QUESTIONS  # noqa: PLC0415 (the page, which imports this one)
+
+    claims = [c for c in load_claims().values() if c.kind == "ordering"]
+    found = [pair for claim in claims for pair in contests(claim)]
+    found += [(q.first, q.second) for q in QUESTIONS]
+    yield from dict.fromkeys(p for p in found if set(p) <= set(group.variants))
+
+
+@lru_cache(maxsize=512)
+def compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] | None:
+    """Accuracy of a less that of b; None where one isn't whole, or they tested other images."""
+    one, other = (c.sample() if c else None for c in (a, b))
+    if one is None or other is None:
+        return None
+    try:
+        check_paired(one, other)
+    except ValueError:
+        return None
+    rng = generator(0, "comparison")
+    found = compare(one, other, rng, draws=DRAWS, names=("accuracy",))["accuracy"]
+    estimate = unless_few(found.estimate, len(one.strata))
+    p = found.p if estimate is found.estimate else None
+    return Difference(estimate, p), naive_mcnemar(one, other)
+
+
+def comparisons(group: Group) -> list[Comparison]:
+    """Networks within a twin, then the twins within a network; those that can be made."""
+    pairs = [
+        (NETWORKS, *(group.cells.get((f, name)) for name in pair))
+        for pair in asked(group)
+        for f in FRAMEWORKS
+    ]
+    pairs += [(TWINS, *(group.cells.get((f, v)) for f in FRAMEWORKS)) for v in group.variants]
+    made = [(kind, a, b, both) for kind, a, b in pairs if (both := compared(a, b))]
+    adjusted = holm([both[0].p for *_, both in made])
+    return [
+        Comparison(kind, a, b, *both, p)
+        for (kind, a, b, both), p in zip(made, adjusted, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Mean of one network less that of another in one twin; no value where a run is missing."""
+
+    value: float | None
+    by_seed: tuple[float, ...] = ()
+    lack: str = ""
+    won: int = 0  # folds in which the first is higher
+
+
+def gap(a: Cell, b: Cell, metric: str, at: str) -> Gap:
+    """Difference of two cells' means over folds and seeds, both sides with the same of them."""
+    numbers = [cell.number(metric, at) for cell in (a, b)]
+    lacks = [
+        f"{load_variants()[cell.variant].title}: {number.lack}"
+        for cell, number in zip((a, b), numbers, strict=True)
+        if number.lack
+    ]
+    if lacks:
+        return Gap(None, lack="; ".join(lacks))
+    scores = [
+        {(s.spec.seed, s.spec.fold): s.measured.scores[at][metric] for s in cell.slots}
+        for cell in (a, b)
+    ]
+    if scores[0].keys() != scores[1].keys():
+        return Gap(None, lack="the two sides have different seeds or folds")
+    gaps = [value - numbers[1].by_seed[seed] for seed, value in numbers[0].by_seed.items()]
+    won = sum(scores[0][key] > scores[1][key] for key in scores[0])
+    return Gap(math.fsum(gaps) / len(gaps), tuple(gaps), won=won)
+
+
+def gap_key(a: Cell, b: Cell) -> str:
+    """The difference's id in results.json: the same as that of their comparison."""
+    return f"{a.place}/{a.framework}/{a.variant}-{b.variant}"

@@ -1,0 +1,116 @@
+"""Small pictures of the set's images, made from its files: those that networks were seen to look
+at, and those that both twins get wrong. `benchmarks.pictures` makes the others."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.store import Run
+from protocols import activations, augment, dataset
+from protocols.dataset import Source
+from protocols.errors import RequestError
+from protocols.files import in_order, write_whole
+from protocols.splits import FOLD_SEED
+
+WRONG = "wrong-pictures.json"
+THUMBNAIL = (80, 60)  # pixels
+MOST = 800  # images drawn of those that both twins get wrong: under 2 MB, twice in a report
+SEEN = "activation-pictures.json"  # as benchmarks.pictures writes it
+WIDEST = (160, 120)
+
+
+def read(path: Path) -> dict[str, dict[str, str]]:
+    """A file of pictures; empty where there is none."""
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def pixels(source: Source, image: str) -> Image.Image | None:
+    """An image by its id, as the networks were given it, at 320x240 or half of it; None where its
+    file isn't at hand or the id isn't of the public set.
+
+    `TEST/CLASS/FILE` is a file of the set, `PHOTOGRAPH#COPY` a photograph turned and mirrored by
+    the rule of `protocols.augment`.
+    """
+    name, _, copy = image.partition("#")
+    try:
+        if copy.isdigit():
+            original = augment.load_original(source.path(dataset.ORIGINALS + name))
+            made = augment.augmented(original, name, int(copy), FOLD_SEED)
+            return Image.fromarray(made)
+        with Image.open(source.path(f"images/{name}")) as found:
+            found.draft("RGB", WIDEST)  # decodes at half the size: as good here, and faster
+            return found.convert("RGB")
+    except (OSError, RequestError):
+        return None
+
+
+def address(image: Image.Image, quality: int = 80) -> str:
+    """The image as a JPEG within an address."""
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=quality)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def _made(source: Source, ids: list[str], size: tuple[int, int], quality: int) -> dict[str, str]:
+    """Image id -> its picture; images that aren't at hand are left out."""
+
+    def make(image: str) -> str:
+        found = pixels(source, image)
+        return address(found.resize(size, Image.Resampling.LANCZOS), quality) if found else ""
+
+    made = zip(ids, in_order(make, ids), strict=True)
+    return {image: picture for image, picture in made if picture}
+
+
+def write_wrong(source: Source, wrong: Iterable[Iterable[str]], out: Path) -> None:
+    """Writes `out/wrong-pictures.json`: image id -> a thumbnail's address.
+
+    `wrong`: for each network the images that both twins get wrong. Where there are more than
+    MOST, those that most networks get wrong. What is there stays.
+    """
+    counts = Counter(image for images in wrong for image in images)
+    wanted = [image for image, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))][:MOST]
+    there = read(out / WRONG)
+    kept = {image: there[image] for image in wanted if image in there}
+    kept |= _made(source, [image for image in wanted if image not in kept], THUMBNAIL, 65)
+    if kept != there:
+        write_whole(out / WRONG, json.dumps(kept).encode())
+
+
+def write_seen(source: Source, runs: Iterable[Run], out: Path) -> None:
+    """Adds to `out/activation-pictures.json` what the cache of decoded sets didn't have."""
+    pictures, changed = read(out / SEEN), False
+    for run in runs:
+        if not run.done or run.spec.stage != "train" or run.spec.data["kind"] != "real":
+            continue
+        ids = run.seen_ids
+        near = [row.file for image in ids[:1] for row in activations.turned(image)]
+        there = pictures.setdefault(run.spec.data["digest"], {})
+        lacking = [image for image in dict.fromkeys([*ids, *near]) if image not in there]
+        made = _made(source, lacking, WIDEST, 80)
+        there |= made
+        changed = changed or bool(made)
+    if changed:
+        write_whole(out / SEEN, json.dumps(pictures).encode())
+
+
+def grey(picture: str) -> Image.Image:
+    """The image behind an address, without its colours, as RGB."""
+    found = Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2])))
+    return found.convert("L").convert("RGB")
+
+
+def png(image: np.ndarray, opaque: np.ndarray) -> str:
+    """A grey uint8 image as a PNG's address, clear where `opaque` is false."""
+    data = io.BytesIO()
+    alpha = np.where(opaque, 255, 0).astype(np.uint8)
+    Image.fromarray(np.dstack([image, alpha])).save(data, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"

@@ -1,0 +1,62 @@
+"""Numbers as written on a page, held against results.json by their data-key."""
+
+import json
+import re
+from pathlib import Path
+
+UNITS = {"": 1.0, "%": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
+NUMBER = re.compile(r"([+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s?([a-zA-Z%]*)")
+LISTS = ("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts", "runs",
+         "latency")  # fmt: skip
+NOTHING = ("X", "–", "", "diverged")
+
+
+class Numbers:
+    """results.json or compare.json by id."""
+
+    def __init__(self, path: Path):
+        found = json.loads(path.read_text())
+        lists = [found.get(name, []) for name in LISTS]
+        lists += [claim["verdicts"] for claim in found.get("claims", [])]
+        lists += [cell["runs"] for cell in found["cells"] if path.name == "compare.json"]
+        self.known = {}
+        for record in (record for records in lists for record in records):
+            assert self.known.setdefault(record["id"], record) is record, record["id"]
+
+    def value(self, key):
+        """What stands there; None where a step on the way is null or isn't there."""
+        place, _, path = key.partition(":")
+        found = self.known[place]
+        for step in path.split("."):
+            found = found[int(step)] if isinstance(found, list) else (found or {}).get(step)
+        return found
+
+
+def said(text):
+    """Each number of a text, the place of its last digit, both in its unit's base."""
+    text = text.replace("\u2212", "-").replace("\u202f", " ").replace("\u00a0", " ")
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", text.removeprefix("new cells: "))
+    found = []
+    for number, unit in NUMBER.findall(text):
+        digits = len(number.partition("e")[0].partition(".")[2])
+        power = int(number.partition("e")[2] or 0)
+        scale = UNITS.get(unit, 1.0)
+        found.append((float(number) * scale, 10.0 ** (power - digits) * scale))
+    return found
+
+
+def agrees(text, value, scale=1):
+    """Whether the text says the value, as far as it is rounded."""
+    text = text.replace("†", "").strip()
+    if isinstance(value, dict):  # an interval
+        value = [value["low"], value["high"]]
+    values = [v for v in (value if isinstance(value, list) else [value]) if v is not None]
+    if not values:
+        return text in NOTHING
+    if text.startswith("<"):
+        return values[0] * scale < said(text)[0][0]
+    numbers = said(text)[: len(values)]
+    return len(numbers) == len(values) and all(
+        abs(number - v * scale) <= place * 0.5000001 + 1e-9 * abs(number)
+        for (number, place), v in zip(numbers, values, strict=True)
+    )

@@ -1,0 +1,44 @@
+"""No interval from a handful of photographs: the reason stands there instead."""
+
+import synthetic
+from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
+
+from benchmarks.store import Store
+from reports.build import build
+from reports.collect import collect
+from reports.intervals import FEWEST, TOO_FEW, Estimate, Interval, unless_few
+
+METHODS = ("linearised", "percentile", "bootstrap_t")
+
+
+def test_an_estimate_keeps_its_value_and_loses_its_spread():
+    one = Estimate(0.5, 0.1, 9.0, *[Interval(0.3, 0.7)] * 3)
+    assert unless_few(one, FEWEST) is one
+    few = unless_few(one, FEWEST - 1)
+    assert (few.value, few.se, few.df) == (0.5, None, None)
+    assert {getattr(few, m) for m in METHODS} == {Interval(reason=TOO_FEW)}
+
+
+def test_runs_of_few_photographs_have_no_interval_and_say_why(tmp_path):
+    plan = [synthetic.spec(f, v) for f in ("keras", "torch") for v in ("xception", "resnet50")]
+    synthetic.fill(Store(tmp_path), plan, 0.7)
+    (group,) = collect(Store(tmp_path), plan).groups
+    for cell in group.cells.values():
+        found = cell.estimates["selected"]
+        assert {one.bootstrap_t.reason for one in found.values()} == {TOO_FEW}
+    build(Store(tmp_path), plan, tmp_path)
+    found = pages(tmp_path)
+    assert "new cells: " not in found["liang.html"]
+    assert f"None from fewer than {FEWEST} photographs" in found["liang.html"]
+    assert TOO_FEW in found["evidence.html"]
+    compared = Tables(found["evidence.html"]).find("Differences of accuracy on the same images")
+    rows = [row for row in compared if "less" in row[0]]
+    assert rows and all(row[2:5] == ["–"] * 3 for row in rows)
+
+
+def test_the_public_test_part_has_enough(tmp_path):
+    run = synthetic.spec(profile="paper", kind="real", weights="imagenet")
+    synthetic.add(Store(tmp_path), run, epochs=2)
+    (group,) = collect(Store(tmp_path), [run]).groups
+    accuracy = group.cells["keras", "xception"].estimates["selected"]["accuracy"]
+    assert not accuracy.bootstrap_t.reason
