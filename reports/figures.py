@@ -101,6 +101,7 @@ def _plot(ax: "Axes", curve: Curve) -> None:
             markerfacecolor=PAPER,
             markeredgewidth=0.9 if curve.thin else 1.6,
             linestyle="none",
+            zorder=3,  # over every line
         )
 
 

@@ -22,7 +22,7 @@ from protocols.splits import FOLD_SEED
 
 WRONG = "wrong-pictures.json"
 THUMBNAIL = (80, 60)  # pixels
-MOST = 800  # images drawn of those that both twins get wrong: under 2 MB, twice in a report
+MOST = 800  # images drawn of those that both twins get wrong: under 1 MB, twice in a report
 SEEN = "activation-pictures.json"  # as benchmarks.pictures writes it
 WIDEST = (160, 120)
 
@@ -52,19 +52,21 @@ def pixels(source: Source, image: str) -> Image.Image | None:
         return None
 
 
-def address(image: Image.Image, quality: int = 80) -> str:
-    """The image as a JPEG within an address."""
+def address(image: Image.Image, kind: str = "JPEG", quality: int = 80) -> str:
+    """The image within an address; as "WEBP" a thumbnail takes half of a JPEG's bytes."""
     data = io.BytesIO()
-    image.save(data, "JPEG", quality=quality)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+    image.save(data, kind, quality=quality)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
-def _made(source: Source, ids: list[str], size: tuple[int, int], quality: int) -> dict[str, str]:
+def _made(
+    source: Source, ids: list[str], size: tuple[int, int], kind: str, quality: int
+) -> dict[str, str]:
     """Image id -> its picture; images that aren't at hand are left out."""
 
     def make(image: str) -> str:
         found = pixels(source, image)
-        return address(found.resize(size, Image.Resampling.LANCZOS), quality) if found else ""
+        return address(found.resize(size, Image.Resampling.LANCZOS), kind, quality) if found else ""
 
     made = zip(ids, in_order(make, ids), strict=True)
     return {image: picture for image, picture in made if picture}
@@ -80,7 +82,7 @@ def write_wrong(source: Source, wrong: Iterable[Iterable[str]], out: Path) -> No
     wanted = [image for image, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))][:MOST]
     there = read(out / WRONG)
     kept = {image: there[image] for image in wanted if image in there}
-    kept |= _made(source, [image for image in wanted if image not in kept], THUMBNAIL, 65)
+    kept |= _made(source, [image for image in wanted if image not in kept], THUMBNAIL, "WEBP", 60)
     if kept != there:
         write_whole(out / WRONG, json.dumps(kept).encode())
 
@@ -95,7 +97,7 @@ def write_seen(source: Source, runs: Iterable[Run], out: Path) -> None:
         near = [row.file for image in ids[:1] for row in activations.turned(image)]
         there = pictures.setdefault(run.spec.data["digest"], {})
         lacking = [image for image in dict.fromkeys([*ids, *near]) if image not in there]
-        made = _made(source, lacking, WIDEST, 80)
+        made = _made(source, lacking, WIDEST, "JPEG", 80)
         there |= made
         changed = changed or bool(made)
     if changed:

@@ -10,7 +10,7 @@ from reports import wrong_tables
 from reports.answers import Answers, Wrong, name_of, short_id, tests_wrong, wrong_in_both
 from reports.collect import Cell
 from reports.forms import FOLDER
-from reports.tables import NAMES, Table, an, plural, title
+from reports.tables import Table, an, plural, title
 from reports.wrong_tables import MOST, share
 
 FEW = 4  # images: photographs with fewer are drawn together
@@ -142,9 +142,10 @@ def _drawn(one: Wrong, named: bool = False) -> Drawn:
         (framework, f"{CLASSES[c].lower()}, {share(p)}")
         for framework, c, p in zip(FRAMEWORKS, one.said, one.of_true, strict=True)
     )
-    spoken = "; ".join(f"{NAMES[f]} says {text} for the true class" for f, text in said)
     words = f"{name_of(one.photograph)}, {true}: " if named else ""
-    return Drawn(one.id, f"{an(true).capitalize()}: {spoken}", words + short_id(one.id), said)
+    return Drawn(
+        one.id, f"{an(true).capitalize()}: {short_id(one.id)}", words + short_id(one.id), said
+    )
 
 
 def _overview(photograph: str, count: int, true: int) -> Drawn:

@@ -70,6 +70,7 @@ def test_liang_s_figure_6_has_every_seed_in_training_and_test(tmp_path, drawn):
                 twin = figures.NAMES[framework]
                 assert mean.label == f"{twin} {'training' if training else 'test'}"
     value = group.cells["torch", "xception_lstm"].number("accuracy").value
+    assert description.startswith("Xception-LSTM: training and test loss and accuracy")
     assert "PyTorch Xception-LSTM: loss" in description
     assert f"accuracy {number_text('accuracy', value)}" in description
 
