@@ -41,7 +41,7 @@ class Checkpoints:
     path: Path
     identity: dict[str, Any]
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)
-    last: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=lambda: time.monotonic())
 
     def due(self, inside: bool) -> bool:
         """Whether it is time for one: `inside` an epoch, or at its beginning."""

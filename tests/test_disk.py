@@ -43,7 +43,9 @@ def test_shared_arrays_count_once_and_not_when_they_are_there(tmp_path):
     (tmp_path / "arrays" / ("d" * 16)).mkdir(parents=True)
     rows = np.arange(48)
     words_of = features.subject(specs[0], "xception", rows, rows[:32])
-    features.stored(tmp_path, words_of, {}, iter([np.zeros((48, 2048), np.float32)]), 48)
+    features.stored(
+        tmp_path, words_of, {}, [rows], lambda rows: np.zeros((len(rows), 2048), np.float32)
+    )
     assert list(disk.shared(specs, tmp_path).values()) == [one]
     (tmp_path / "features" / "a-b").mkdir()
     (tmp_path / "features" / "a-b" / "index.json").write_text("{")
