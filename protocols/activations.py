@@ -24,6 +24,8 @@ from protocols.variants import load_variants
 
 FILE = "activations.npz"
 POOLED = 16  # maps kept of a pooling layer; of the first convolution all
+LAST = 32  # pixels of the image, across, to one position of a last map
+PACKED, HEADS = 0.72, 1_500  # what compression leaves of the arrays; bytes of the arrays' heads
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,14 @@ def backbones(names: Iterable[str]) -> list[str]:
     return [name.removeprefix("cam/") for name in names if name.startswith("cam/")]
 
 
-def most_bytes(spec: RunSpec) -> int:
-    """More than a run's file takes: its layers without compression, in the largest sizes there
-    are (the first convolution halves the image, each pooling halves again)."""
-    pixels, total = spec.data["height"] * spec.data["width"], 0
+def about_bytes(spec: RunSpec) -> int:
+    """About what a run's file takes: its layers (the first convolution halves the image, each
+    pooling halves again) and maps of Grad-CAM, and what compression leaves of them."""
+    pixels, total = spec.data["height"] * spec.data["width"], HEADS
     for name in load_variants()[spec.variant].backbones:
         first, *pools = LAYERS[name]
-        total += first.maps * pixels // 4
-        total += sum(layer.maps * pixels // 4 ** (i + 2) for i, layer in enumerate(pools))
+        sizes = [first.maps * pixels // 4]
+        sizes += [layer.maps * pixels // 4 ** (i + 2) for i, layer in enumerate(pools)]
+        cams = len(CLASSES) * 4 * pixels // LAST**2  # float32
+        total += round(PACKED * (sum(sizes) + cams))
     return total

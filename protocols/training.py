@@ -226,13 +226,15 @@ class Course:
         return self.timings | {"total_seconds": self.timings["total_seconds"] + seconds}
 
     def finished(self) -> dict[str, Any]:
-        """timings.json. Seconds of runs trained together are each one's share."""
+        """timings.json. Seconds and bytes of runs trained together are each one's share."""
         timings = self.so_far()
         for part in PARTS:
             timings[f"{part}_seconds"] /= len(self.specs)
         del timings["waiting"]
         memory = {"host_peak_bytes": peak_memory(), "device_peak_bytes": self.twin.device_peak()}
-        return timings | memory | {"parameters": self.twin.parameters}
+        state = sum(value.nbytes for value in self.twin.state().values())  # in a checkpoint
+        share = {"state_bytes": state // len(self.specs)}
+        return timings | memory | share | {"parameters": self.twin.parameters}
 
     def save(self) -> None:
         """Writes a checkpoint."""
