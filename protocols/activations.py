@@ -25,7 +25,9 @@ from protocols.variants import load_variants
 FILE = "activations.npz"
 POOLED = 16  # maps kept of a pooling layer; of the first convolution all
 LAST = 32  # pixels of the image, across, to one position of a last map
-PACKED, HEADS = 0.72, 1_500  # what compression leaves of the arrays; bytes of the arrays' heads
+HEADS = 1_500  # bytes of the arrays' heads
+# What compression leaves of maps, measured: of random and of loaded weights; of large images less
+PACKED_RANDOM, PACKED_LOADED, PACKED_LARGE, LARGE = 0.72, 0.48, 0.8, 40_000  # pixels
 
 
 @dataclass(frozen=True)
@@ -142,10 +144,12 @@ def about_bytes(spec: RunSpec) -> int:
     """About what a run's file takes: its layers (the first convolution halves the image, each
     pooling halves again) and maps of Grad-CAM, and what compression leaves of them."""
     pixels, total = spec.data["height"] * spec.data["width"], HEADS
+    packed = PACKED_RANDOM if spec.weights["source"] == "random" else PACKED_LOADED
+    packed *= PACKED_LARGE if pixels > LARGE else 1
     for name in load_variants()[spec.variant].backbones:
         first, *pools = LAYERS[name]
         sizes = [first.maps * pixels // 4]
         sizes += [layer.maps * pixels // 4 ** (i + 2) for i, layer in enumerate(pools)]
         cams = len(CLASSES) * 4 * pixels // LAST**2  # float32
-        total += round(PACKED * (sum(sizes) + cams))
+        total += round(packed * (sum(sizes) + cams))
     return total
