@@ -85,6 +85,15 @@ class Checkpoints:
         return CheckpointRefused(f"the checkpoint {self.path.name} {why}")
 
 
+def runs_in(path: Path) -> list[str]:
+    """The ids of the runs that a checkpoint is of; none if it can't be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return json.loads(file[META].tobytes())["identity"]["runs"]
+    except Exception:  # zipfile and numpy raise many kinds for broken files
+        return []
+
+
 def _difference(written: dict[str, str], expected: dict[str, str]) -> str:
     found = [
         f"{name} {written.get(name, 'none')}, here {expected.get(name, 'none')}"

@@ -21,6 +21,12 @@ def test_six_kills_six_equal_endings(cache):
     assert stress.stress(6, cache, "phantom", seed=1, variants=variants) == []
 
 
+def test_a_kill_of_keras_on_jax(cache, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    variants = ("efficientnet_lite0_cnn_gru",)
+    assert stress.stress(1, cache, "phantom", 1, ("keras",), variants) == []
+
+
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 def test_deterministic_runs_are_the_same_in_a_fresh_worker_and_in_a_used_one(
     framework, plan_of, phantom, cache, tmp_path
