@@ -8,17 +8,19 @@ from typing import Any
 
 from benchmarks import plan
 from benchmarks.console import Console, duration
-from benchmarks.estimates import WITH_ROWS, WITHOUT_ROWS, Estimates
+from benchmarks.estimates import Estimates
 from benchmarks.launch import Launcher, weights_of
+from benchmarks.parts import WITH_ROWS, WITHOUT_ROWS
 from benchmarks.plan import Device, Selection, together
 from benchmarks.store import Store
 from protocols.dataset import Source
 from protocols.spec import RunSpec
 from protocols.variants import Variant, load_variants
 
-FIXED = {"train_per_class": 16, "test_per_class": 8}  # whole batches
-FOLDS = {"per_class": 20}
-EPOCHS = {"phase1_epochs": 2, "phase2_epochs": 2, "epochs": 2}  # of each, the first one apart
+# Images a class, two sizes each: what an epoch costs, and what an image
+FIXED = {"real": ((16, 8), (48, 24)), "phantom": ((8, 4), (24, 12))}  # train, test: whole batches
+FOLDS = (20, 80)
+FROZEN, THAWED = 6, 2  # epochs, the first one apart; those of frozen networks are short and vary
 LATENCY = {"latency_repeats": 3, "latency_warmup": 1, "cold_repeats": 1}
 
 
@@ -40,24 +42,32 @@ def short_specs(
     """The short runs: planned as the request is, then cut, so that no id is one of a result.
 
     Those that train together stay as many as they are; of the others one seed and fold is enough.
+    Training is run with few images and with more.
     """
     names = tuple(needed(plan.chosen_variants(selection)))
     chosen = replace(selection, suite="", variants=names)
-    specs = [_short(spec, kind) for spec in plan.make_plan(chosen, kind, devices, cores)]
+    planned = plan.make_plan(chosen, kind, devices, cores)
     one = {}
-    for group in together(specs):
-        one.setdefault((group[0].framework, group[0].variant, group[0].stage), group)
+    for size in range(len(FOLDS)):
+        for group in together([_short(spec, kind, size) for spec in planned]):
+            first = group[0]
+            number = size if first.stage == "train" else 0
+            one.setdefault((first.framework, first.variant, first.stage, number), group)
     return [spec for group in one.values() for spec in group]
 
 
-def _short(spec: RunSpec, kind: str) -> RunSpec:
+def _short(spec: RunSpec, kind: str, size: int) -> RunSpec:
     def cut(values: dict[str, Any], shorter: dict[str, int]) -> dict[str, Any]:
         return values | {key: shorter[key] for key in shorter if key in values}
 
-    recipe = cut(spec.recipe, EPOCHS | LATENCY)
-    data = cut(spec.data, FIXED | FOLDS)
+    train, test = FIXED[kind][size if spec.stage == "train" else 0]
+    whole = FROZEN if spec.phases[0]["frozen"] else THAWED
+    epochs = {"phase1_epochs": FROZEN, "phase2_epochs": THAWED, "epochs": whole}
+    recipe = cut(spec.recipe, epochs | LATENCY)
+    images = {"train_per_class": train, "test_per_class": test, "per_class": FOLDS[size]}
+    data = cut(spec.data, images)
     if spec.stage == "train" and "images_per_class" in recipe:
-        recipe["images_per_class"] = FOLDS["per_class"]
+        recipe["images_per_class"] = FOLDS[size]
     request = plan.set_request(spec.protocol, spec.fold, data)
     return replace(spec, recipe=recipe, data=data | {"digest": plan.set_digest(kind, request)})
 

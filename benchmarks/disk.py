@@ -3,18 +3,26 @@
 import contextlib
 import json
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from protocols import activations, dataset, features, provenance
+from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.classes import CLASSES
+from protocols.contract import milestones
 from protocols.spec import FIXED, RunSpec
 from protocols.splits import ungrouped
 from protocols.variants import CHANNELS, load_variants
 
-SMALL = 50_000  # bytes of a run's specification, log, history and what else is short
-STRIDE = 32  # pixels of the image to one position of its last map
+# Bytes of a run's files, as the published runs have them (a test holds it to a factor of 1.5)
+TEXT = 3_500  # specification, environment, timings, run.json
+LOG = 1_000  # what TensorFlow prints in a process
+HISTORY, ROW = 110, 120  # history.csv: its head, an epoch
+ARRAYS = 1_500  # the heads of the arrays in predictions.npz
+ID, OTHER = 5, 32  # of an image tested: its name, its class and two float32 answers
+PACKED = 0.9  # what compression leaves of answers
 PARTS = {"train": "images/TRAIN/", "test": "images/TEST/", "originals": dataset.ORIGINALS}
 NO_ROWS = np.array([], np.int64)
 
@@ -64,17 +72,31 @@ def public_grouped() -> tuple[int, int]:
 def stored(spec: RunSpec) -> int:
     """Bytes of the run's folder: float16 probabilities of every epoch, what the network looks at,
     and what is short."""
+    log = LOG if spec.backend == "tensorflow" else 0
     if spec.stage == "latency":
-        return SMALL
-    epochs = sum(phase["epochs"] for phase in spec.phases)
-    answers = epochs * counts(spec)[1] * len(CLASSES) * 2
-    return answers + activations.most_bytes(spec) + SMALL
+        return TEXT + log * spec.recipe["cold_repeats"]
+    epochs, images = sum(phase["epochs"] for phase in spec.phases), counts(spec)[1]
+    row = 4 * len(CLASSES)  # float32
+    answers = images * (epochs * row // 2 + len(milestones(spec)) * row + OTHER)
+    short = TEXT + HISTORY + ROW * epochs + ARRAYS + images * ID
+    return round(PACKED * answers) + activations.about_bytes(spec) + short
 
 
-def checkpoint(parameters: int) -> int:
-    """Bytes of a training run's checkpoint: float32 weights and Adam's two slots, and as much
-    again while a new one is written beside the old."""
-    return 2 * 3 * 4 * parameters
+def checkpoints(spec: RunSpec, state: float, begins: list[float]) -> int:
+    """The most bytes of a training run's checkpoints: its `state` and the answers so far, and as
+    much again while a new one is written beside the old; none if it ends before the first.
+
+    `begins`: seconds from the run's start to the beginning of each epoch, and to the last's end.
+    """
+    written, last = 0, 0.0
+    for begin, end in pairwise(begins):
+        if begin - last >= AT_EPOCH:
+            written, last = written + 1, begin
+        inside = int((end - last) // INSIDE_EPOCH)
+        written, last = written + inside, last + inside * INSIDE_EPOCH
+    epochs = len(begins) - 1
+    size = state + epochs * counts(spec)[1] * 4 * len(CLASSES)
+    return round(min(written, 2) * size)
 
 
 def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
@@ -106,7 +128,7 @@ def _positions(spec: RunSpec) -> int:
     """What is kept of a map: Liang's heads read its mean, Jane's all of it."""
     if spec.phases[-1]["phase"] == 2:
         return 1
-    return -(-spec.data["height"] // STRIDE) * -(-spec.data["width"] // STRIDE)
+    return -(-spec.data["height"] // activations.LAST) * -(-spec.data["width"] // activations.LAST)
 
 
 def _named(subject: dict, n: int) -> str:

@@ -7,7 +7,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -17,10 +17,10 @@ from benchmarks.console import Console
 from benchmarks.estimates import Estimates
 from benchmarks.plan import Device, set_request, together, work
 from benchmarks.sources import ENTRIES, source_digests
-from benchmarks.store import Run, Store
+from benchmarks.store import CHECKPOINT, Run, Store
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from protocols import pretrained
-from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
+from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH, runs_in
 from protocols.contract import write_json
 from protocols.dataset import Source
 from protocols.files import Progress
@@ -178,6 +178,7 @@ class Launcher:
                 self._latency(first, jobs[0])
             else:
                 worker = self._worker_for(first, worker)
+                say_regrouped(self.store, specs, self.console.say)
                 progress = self.console.run_progress(first, of_all)
                 worker.run(specs, jobs, progress, self.console.say)
             for job in jobs[1:]:
@@ -254,6 +255,17 @@ class Launcher:
     def _failed(self, spec: RunSpec, folder: Path, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""
         return None if self._stopping else self.store.fail(spec, folder, reason)
+
+
+def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]) -> None:
+    """Says where runs had come far together with others than now: that can't be gone on with."""
+    own, ids = store.checkpoint(specs), {spec.id for spec in specs}
+    for path in store.runs_folder.glob(f".*{CHECKPOINT}"):
+        if path != own and ids & set(runs := runs_in(path)):
+            say(
+                f"the checkpoint {path.name} is of {len(runs)} runs together, of which "
+                f"{len(ids & set(runs))} now train among {len(ids)}: they start from the beginning"
+            )
 
 
 def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:

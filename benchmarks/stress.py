@@ -4,7 +4,8 @@ python -m benchmarks.stress --kills 50
 
 Each trial starts a short run, sends SIGKILL to its launcher or its worker at a random moment,
 starts it again until it is done, and compares history and predictions bit by bit with a run never
-killed. Both twins go on side by side, on the CPU.
+killed. Each trial computes its features anew, so that kills come then too. Both twins go on side by
+side, on the CPU; KERAS_BACKEND=jax puts Keras on JAX.
 """
 
 import argparse
@@ -26,28 +27,50 @@ import numpy as np
 
 from benchmarks.console import Console
 from benchmarks.devices import expected_devices
-from benchmarks.launch import Launcher, todo_of
+from benchmarks.launch import Launcher, todo_of, weights_of
 from benchmarks.plan import Selection, make_plan
 from benchmarks.sources import ROOT
 from benchmarks.store import Store
-from protocols import dataset, hardware
+from protocols import dataset, hardware, pretrained
 from protocols.activations import FILE
+from protocols.features import UNFINISHED
 from protocols.files import default_cache
+from protocols.variants import load_variants
 
-VARIANTS = ("resnet50", "inception_v3", "cnn_gru")
+# A CNN alone, with an LSTM over the rows, a thawed head of Jane's, and one over a frozen CNN
+VARIANTS = ("resnet50", "inception_v3", "resnet50_lstm", "cnn_gru", "efficientnet_lite0_cnn_gru")
 PAUSES = ((0.0, 0.0), (0.0, 1e9), (1e9, 0.0), (2.0, 1.0))  # of checkpoints: epoch, inside one
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One short run into a folder, started as often as it takes."""
+    """One short run into a folder, started as often as it takes; `lent`: the cache it takes all
+    but features from."""
 
     framework: str
     variant: str
     out: Path
-    cache: Path
+    lent: Path
     data: str
     pauses: tuple[float, float] = (1e9, 1e9)
+
+    @property
+    def cache(self) -> Path:
+        """Its own cache, within `out`."""
+        return self.out / "cache"
+
+    def begin(self) -> "Trial":
+        """With nothing of it there."""
+        shutil.rmtree(self.out, ignore_errors=True)
+        self.cache.mkdir(parents=True)
+        for path in self.lent.iterdir():
+            if path.name != "features":
+                (self.cache / path.name).symlink_to(path)
+        return self
+
+    def at_features(self) -> bool:
+        """Whether some of its features are computed, and not all."""
+        return any(self.cache.glob(f"features/*{UNFINISHED}"))
 
     def start(self) -> subprocess.Popen:
         """A process that does what is left of the run."""
@@ -92,11 +115,13 @@ def go(framework: str, variant: str, out: str, cache: str, data: str,
     """The process of a trial: an ordinary launch of one run."""
     devices = expected_devices((framework,), None, None, os.environ.get("KERAS_BACKEND", ""))
     source = dataset.locate(data, True, Path(cache))
-    selection = Selection(frameworks=(framework,), variants=(variant,), folds=(0,))
+    weights = pretrained.IMAGENET if load_variants()[variant].suite == "control" else "random"
+    selection = Selection(frameworks=(framework,), variants=(variant,), folds=(0,), weights=weights)
     plan = make_plan(selection, source.kind, devices, hardware.cores())
     store = Store(Path(out))
     todo = todo_of([s for s in plan if s.stage == "train"], store, fresh=False)
     launcher = Launcher(store, source, devices, Path(cache), Console(), 1, pauses=tuple(pauses))
+    launcher.weights = weights_of(todo, weights, Path(cache), lambda *_: None)
     launcher.prepare(todo)
     launcher.run(todo)
 
@@ -135,29 +160,27 @@ def lane(framework: str, kills: int, root: Path, cache: Path, data: str, seed: i
     """All trials of one twin, one after the other; a sentence for each that ended otherwise."""
     rng, wrong, references = random.Random(f"{seed} {framework}"), [], {}
     for variant in variants:
-        trial = Trial(framework, variant, root / f"{framework}-{variant}", cache, data)
-        trial.finish()  # fills the cache, so that its features don't count below
-        shutil.rmtree(trial.out)
+        trial = Trial(framework, variant, root / f"{framework}-{variant}", cache, data).begin()
         start = time.perf_counter()
         references[variant] = trial.finish(), time.perf_counter() - start
+        shutil.rmtree(trial.out)
     for number in range(1, kills + 1):
         variant = variants[number % len(variants)]
         expected, seconds = references[variant]
         out = root / f"{framework}-{number}"
         trial = Trial(framework, variant, out, cache, data, rng.choice(PAUSES))
         worker, hit, at = rng.random() < 0.5, False, 0.0
-        while not hit:
-            if (before := trial.result()) is not None:  # it was faster than the blow
-                shutil.rmtree(out)
+        while not hit:  # or it was faster than the blow
             at = rng.uniform(0.1, 1.0) * seconds
-            hit = kill(trial, at, worker)
+            hit = kill(trial.begin(), at, worker)
+        when = ", its features half computed" if trial.at_features() else ""
         before, found = trial.result(), trial.finish()
         same = [
             k for k in expected if (expected[k] != found[k]) or (before or found)[k] != found[k]
         ]
         text = (
             f"{framework} {number}/{kills}: {variant}, {'worker' if worker else 'launcher'} "
-            f"killed after {at:.1f} s of {seconds:.1f} s, checkpoints {trial.pauses}, "
+            f"killed after {at:.1f} s of {seconds:.1f} s{when}, checkpoints {trial.pauses}, "
             f"{'went on' if trial.resumed() else 'began anew'}: "
         )
         print(text + (f"DIFFERENT in {', '.join(same)}" if same else "the same bits"), flush=True)

@@ -93,7 +93,9 @@ def listing(
         if name in expected:
             words.append(_cost(expected[name][1]))
         lines.append("  ".join([*words, reason] if reason else words))
-    return [*lines, f"{len(runs)} runs, {_sum(list(expected.values()), estimates)}"]
+    held = [sum(e.checkpoint_bytes for s in g if (e := expected[s.id][1])) for g in groups]
+    total = _sum(list(expected.values()), sorted(held, reverse=True), estimates)
+    return [*lines, f"{len(runs)} runs, {total}"]
 
 
 def _cost(estimate: Estimate | None) -> str:
@@ -102,8 +104,13 @@ def _cost(estimate: Estimate | None) -> str:
     return f"about {duration(estimate.seconds)}, {size(estimate.disk_bytes)}"
 
 
-def _sum(todo: list[tuple[RunSpec, Estimate | None]], estimates: Estimates) -> str:
-    """Time of computing, time by the number of jobs, and the most disk that is held at once."""
+def _sum(
+    todo: list[tuple[RunSpec, Estimate | None]], checkpoints: list[int], estimates: Estimates
+) -> str:
+    """Time of computing, time by the number of jobs, and the most disk that is held at once.
+
+    `checkpoints`: bytes of those of each job, the largest first.
+    """
     if not todo:
         return "all of them done"
     train, latency = (
@@ -116,8 +123,7 @@ def _sum(todo: list[tuple[RunSpec, Estimate | None]], estimates: Estimates) -> s
     jobs, alone = estimates.jobs, sum(e.seconds for e in latency)
     seconds = [e.seconds for e in train]
     beside = max([sum(seconds) / jobs, *seconds])  # no shorter than the longest run
-    checkpoints = sorted((e.checkpoint_bytes for e in train), reverse=True)[:jobs]
-    held = sum(e.stored_bytes for e in train + latency) + sum(checkpoints)
+    held = sum(e.stored_bytes for e in train + latency) + sum(checkpoints[:jobs])
     held += sum(disk.shared([spec for spec, _ in todo], estimates.cache).values())
     return (
         f"{len(todo)} to make{more}: about "

@@ -79,9 +79,9 @@ class KerasFolds(KerasTwin):
         """See Twin."""
         return [float(value) for value in self._penalties()]
 
-    def log_probabilities(self) -> list[np.ndarray]:
+    def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
         """See Twin."""
-        test, size = np.stack(self.pool.evaluated), self.recipe["batch_size"]
+        test, size = np.stack(self.pool.evaluated)[:, part], self.recipe["batch_size"]
         parts = [
             ops.convert_to_numpy(self._answers(*self.batches.inputs(test[:, i : i + size], False)))
             for i in range(0, test.shape[1], size)

@@ -150,11 +150,11 @@ class KerasTwin:
         images = rest.pop(0) if self.network.reads_images else None
         return ops.log_softmax(_at_least_float32(self.network.head(rest, images)))
 
-    def log_probabilities(self) -> list[np.ndarray]:
+    def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
         """See Twin."""
         self.step_function.sync()
         answers = []
-        for positions in in_batches(self.pool.evaluated[0], self.recipe["batch_size"]):
+        for positions in in_batches(self.pool.evaluated[0][part], self.recipe["batch_size"]):
             inputs = self.batches.inputs(positions, self.reads_images)
             if self.batches.features is None:
                 features = [backbone(inputs[0]) for backbone in self._backbone]

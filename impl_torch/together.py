@@ -151,10 +151,10 @@ class TorchFolds(TorchTwin):
         return vmap(self._term)(self.weights).tolist()
 
     @torch.no_grad()
-    def log_probabilities(self) -> list[np.ndarray]:
+    def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
         """See Twin."""
         self.head.eval()
-        there = self.batches.to_device(np.stack(self.pool.evaluated))
+        there = self.batches.to_device(np.stack(self.pool.evaluated)[:, part])
         answer = vmap(partial(self._logits, keep=None))
         parts = [
             answer(self.weights, self.buffers, self.batches.chosen_features(positions))

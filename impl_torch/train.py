@@ -137,12 +137,12 @@ class TorchTwin:
         return torch.stack(figures).cpu().numpy()[:, None]
 
     @torch.no_grad()
-    def log_probabilities(self) -> list[np.ndarray]:
+    def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
         """See Twin."""
         self.network.eval()
         answers = [
             _at_least_float32(self.logits(positions, self.batches.to_device(positions)))
-            for positions in in_batches(self.pool.evaluated[0], self.recipe["batch_size"])
+            for positions in in_batches(self.pool.evaluated[0][part], self.recipe["batch_size"])
         ]
         return [torch.cat(answers).log_softmax(1).cpu().numpy()]
 

@@ -41,7 +41,7 @@ class Checkpoints:
     path: Path
     identity: dict[str, Any]
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)
-    last: float = field(default_factory=time.monotonic)
+    last: float = field(default_factory=lambda: time.monotonic())
 
     def due(self, inside: bool) -> bool:
         """Whether it is time for one: `inside` an epoch, or at its beginning."""
@@ -83,6 +83,15 @@ class Checkpoints:
 
     def _refused(self, why: str) -> CheckpointRefused:
         return CheckpointRefused(f"the checkpoint {self.path.name} {why}")
+
+
+def runs_in(path: Path) -> list[str]:
+    """The ids of the runs that a checkpoint is of; none if it can't be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return json.loads(file[META].tobytes())["identity"]["runs"]
+    except Exception:  # zipfile and numpy raise many kinds for broken files
+        return []
 
 
 def _difference(written: dict[str, str], expected: dict[str, str]) -> str:

@@ -7,6 +7,7 @@ only in fold and seed may be trained together: one twin, a member each.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,9 +84,11 @@ class Course:
     job: Job
     progress: Progress
     began: float  # this start of the runs, by time.perf_counter
-    # the next step: phase and epoch from 1, step from 0; seconds and figures of its epoch so far
+    # the next step: phase and epoch from 1, step from 0; of its epoch so far: seconds, figures, and
+    # of its evaluation: images answered on, seconds, answers by part and member
     at: dict[str, Any] = field(default_factory=lambda: {"phase": 1, "epoch": 1, "step": 0})
     figures: np.ndarray | None = None
+    answers: list[list[np.ndarray]] = field(default_factory=list)
     optimizer: dict[str, np.ndarray] = field(default_factory=dict)
     timings: dict[str, Any] = field(default_factory=dict)
 
@@ -115,7 +118,8 @@ class Course:
     def run_phase(self, phase: Phase) -> None:
         """One phase, from `at` on."""
         start = time.perf_counter()
-        stored = self.stored_features() if phase["frozen"] else None
+        self.frozen = phase["frozen"]
+        stored = self.stored_features() if self.frozen else None
         self.twin.begin_phase(phase, stored)
         if stored:
             self.timings["features_seconds"] += time.perf_counter() - start
@@ -137,13 +141,13 @@ class Course:
         state = {k: self.checkpoints.identity[k] for k in ("sources", "versions", "processor")}
         train = self.pool.rows[self.pool.train[0]]
         batches = in_batches(np.arange(len(self.pool)), self.size)
-        arrays, there = [], True
+        arrays, there = [], False
         for number, name in enumerate(names):
             subject = features.subject(self.spec, name, self.pool.rows, train)
-            compute = (self.twin.backbone_features(number, batch) for batch in batches)
-            array, found = features.stored(self.job.cache, subject, state, compute, len(self.pool))
+            compute = partial(self.twin.backbone_features, number)
+            array, found = features.stored(self.job.cache, subject, state, batches, compute)
             arrays.append(array)
-            there = there and found
+            there = there or found
         self.timings["features_stored"] = there
         return arrays
 
@@ -164,10 +168,11 @@ class Course:
                 before = self.figures
                 self.at["seconds"] = time.perf_counter() - start
                 self.save()
-        sums = self._joined(before, figures).astype(np.float64).sum(axis=0)
-        middle = time.perf_counter()
-        answers, penalties = self.twin.log_probabilities(), self.twin.penalty()
-        end, count = time.perf_counter(), len(self.specs)
+        self.figures = self._joined(before, figures)
+        self.at["seconds"] = time.perf_counter() - start
+        sums = self.figures.astype(np.float64).sum(axis=0)
+        answers, eval_seconds = self.evaluate()
+        penalties, count = self.twin.penalty(), len(self.specs)
         for i, recorder in enumerate(self.recorders):
             recorder.epoch(
                 phase,
@@ -176,10 +181,28 @@ class Course:
                 train_loss=sums[i, 0] / n,
                 penalty=penalties[i],
                 train_accuracy=sums[i, 1] / n,
-                train_seconds=(middle - start) / count,
-                eval_seconds=(end - middle) / count,
+                train_seconds=self.at["seconds"] / count,
+                eval_seconds=eval_seconds / count,
             )
-        self.figures, self.at = None, {"phase": phase, "epoch": epoch + 1, "step": 0}
+        self.figures, self.answers = None, []
+        self.at = {"phase": phase, "epoch": epoch + 1, "step": 0}
+
+    def evaluate(self) -> tuple[list[np.ndarray], float]:
+        """Each member's answers on what it is evaluated on, and the seconds.
+
+        Through thawed networks on a CPU batch by batch, so that a checkpoint can come between.
+        """
+        start = time.perf_counter() - self.at.get("eval_seconds", 0.0)
+        n, slow = len(self.pool.evaluated[0]), self.spec.device == "cpu" and not self.frozen
+        size = self.size if slow else n
+        for first in range(self.at.get("answered", 0), n, size):
+            part = slice(first, min(first + size, n))
+            self.answers.append(self.twin.log_probabilities(part))
+            self.at |= {"answered": part.stop, "eval_seconds": time.perf_counter() - start}
+            if part.stop < n and self.checkpoints.due(inside=True):
+                self.save()
+        members = zip(*self.answers, strict=True)
+        return [np.concatenate(parts) for parts in members], self.at["eval_seconds"]
 
     def _joined(self, before: np.ndarray | None, figures: list[Any]) -> np.ndarray:
         parts = [] if before is None else [before]
@@ -203,13 +226,15 @@ class Course:
         return self.timings | {"total_seconds": self.timings["total_seconds"] + seconds}
 
     def finished(self) -> dict[str, Any]:
-        """timings.json. Seconds of runs trained together are each one's share."""
+        """timings.json. Seconds and bytes of runs trained together are each one's share."""
         timings = self.so_far()
         for part in PARTS:
             timings[f"{part}_seconds"] /= len(self.specs)
         del timings["waiting"]
         memory = {"host_peak_bytes": peak_memory(), "device_peak_bytes": self.twin.device_peak()}
-        return timings | memory | {"parameters": self.twin.parameters}
+        state = sum(value.nbytes for value in self.twin.state().values())  # in a checkpoint
+        share = {"state_bytes": state // len(self.specs)}
+        return timings | memory | share | {"parameters": self.twin.parameters}
 
     def save(self) -> None:
         """Writes a checkpoint."""
@@ -217,6 +242,8 @@ class Course:
         arrays = self.twin.state()
         if self.figures is not None:
             arrays["figures"] = self.figures
+        for i, parts in enumerate(zip(*self.answers, strict=True)):
+            arrays[f"answers/{i}"] = np.concatenate(parts)
         for i, recorder in enumerate(self.recorders):
             if recorder.epochs:
                 arrays[f"epochs/{i}"] = np.stack(recorder.epochs)
@@ -244,6 +271,8 @@ class Course:
         for i, (recorder, rows) in enumerate(zip(self.recorders, meta["rows"], strict=True)):
             recorder.rows = rows
             recorder.epochs = list(arrays.pop(f"epochs/{i}", []))
+        if "answers/0" in arrays:
+            self.answers = [[arrays.pop(f"answers/{i}") for i in range(len(self.specs))]]
         self.twin.restore({k: v for k, v in arrays.items() if k.startswith("network/")})
         self.optimizer = {k: v for k, v in arrays.items() if k.startswith("optimizer/")}
         return True

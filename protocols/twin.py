@@ -47,8 +47,9 @@ class Twin(Protocol):
     def penalty(self) -> list[float]:
         """The L2 term of each member."""
 
-    def log_probabilities(self) -> list[np.ndarray]:
-        """Of each member's test part, float32 (n, 4), inference mode."""
+    def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
+        """Of what each member is evaluated on, or of a part that begins with a batch: float32
+        (n, 4), inference mode."""
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
         """What each member makes of images, inference mode: layers of protocols.activations.

@@ -181,6 +181,7 @@ def timings(run: RunSpec, cold: float = 4.2) -> dict[str, Any]:
     parts = {f"{name}_seconds": value for name, value in seconds.items()}
     memory = {"host_peak_bytes": 2 << 30, "device_peak_bytes": None}
     more = {"resumed": 0, "features_stored": False, "together": 1, "parameters": 21_912_620}
+    more["state_bytes"] = 12 * more["parameters"]
     return {"total_seconds": 20.0, **parts, **memory, **more, "phases": phases}
 
 

@@ -6,6 +6,8 @@ import time
 import numpy as np
 import pytest
 
+from benchmarks.launch import say_regrouped
+from benchmarks.store import Store
 from protocols import training
 from protocols import twin as twin_of
 from protocols.activations import Seen
@@ -106,6 +108,21 @@ def test_when_one_is_due(tmp_path):
     assert checkpoints.due(inside=True)
 
 
+def test_runs_that_train_with_others_than_before_are_said(tmp_path):
+    runs = [spec("torch", "cnn_gru", fold=fold) for fold in range(3)]
+    store, said = Store(tmp_path), []
+    store.runs_folder.mkdir()
+    ids = IDENTITY | {"runs": [run.id for run in runs]}
+    Checkpoints(store.checkpoint(runs), ids).save(ARRAYS, {})
+    store.checkpoint([spec("torch")]).write_bytes(b"no archive")
+    for others in (runs, [spec("torch", "cnn_lstm", fold=0)]):
+        say_regrouped(store, others, said.append)
+    assert said == []
+    say_regrouped(store, runs[1:], said.append)
+    (sentence,) = said
+    assert "of 3 runs together, of which 2 now train among 2: they start from" in sentence
+
+
 class Line:
     """A twin of one number, which a step moves by its images' positions and dropout's units."""
 
@@ -142,8 +159,8 @@ class Line:
     def penalty(self):
         return [0.0]
 
-    def log_probabilities(self):
-        logits = np.outer(np.sin(self.pool.evaluated[0] + self.network), np.arange(4.0))
+    def log_probabilities(self, part=slice(None)):
+        logits = np.outer(np.sin(self.pool.evaluated[0][part] + self.network), np.arange(4.0))
         return [(logits - np.log(np.exp(logits).sum(1, keepdims=True))).astype(np.float32)]
 
     def look(self, positions):

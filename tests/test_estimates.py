@@ -1,6 +1,8 @@
 """Estimates: what was learned predicts other runs, elsewhere it is silent; --plan says both."""
 
 import json
+import re
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +10,8 @@ import pytest
 
 from benchmarks import disk, words
 from benchmarks.console import duration
-from benchmarks.estimates import Estimates, calibration_images
+from benchmarks.estimates import Estimates
+from benchmarks.parts import calibration_images, fitted
 from benchmarks.plan import Selection, make_plan
 from benchmarks.store import Run, Store
 from protocols import hardware
@@ -61,7 +64,7 @@ def true_timings(spec):
     epochs = [sum(e) for phase in spec.phases for e in true_epochs(spec, phase)]
     total = sum(timings.values()) + sum(epochs) + 1.5
     more = {"features_stored": False, "resumed": 0, "together": 1, "total_seconds": total}
-    return timings | more | {"phases": phases, "parameters": int(1e6 * weight(spec))}
+    return timings | more | {"phases": phases, "state_bytes": int(12e6 * weight(spec))}
 
 
 def made(folder, spec, **changes):
@@ -148,7 +151,8 @@ def test_a_network_that_was_never_run_is_the_sum_of_its_parts(world):
     assert world.seconds(twice) == pytest.approx(true_timings(twice)["total_seconds"] + 0.5 + 0.7)
     one = longer(synthetic.spec("torch", "inception_v3_lstm"))
     assert world.seconds(one) == pytest.approx(true_timings(one)["total_seconds"])
-    assert world.estimates.estimate(twice).checkpoint_bytes == 24 * 5_500_000
+    state, answers = 12 * 5_500_000, 16 * 32 * 4 * 4
+    assert world.estimates.estimate(twice).checkpoint_bytes == 2 * (state + answers)
     assert world.estimates.estimate(jane("cnn_lstm")) is None, "another recurrent branch"
 
 
@@ -174,6 +178,38 @@ def test_the_median_of_the_last_five_counts(world):
     assert world.seconds(spec) == pytest.approx(usual["total_seconds"] + 50)
     known = json.loads(world.file().read_text())["known"]["train"]["resnet50"]
     assert {len(seen) for seen in known.values()} == {5}
+
+
+@pytest.fixture
+def costly_epochs(monkeypatch):
+    """Each epoch of the made-up world costs 3 seconds by itself, 2 to train and 1 to test."""
+    usual = true_epochs
+
+    def epochs(spec, phase):
+        return [(train + 2.0, test + 1.0) for train, test in usual(spec, phase)]
+
+    monkeypatch.setattr(sys.modules[__name__], "true_epochs", epochs)
+
+
+@pytest.mark.parametrize("spec", [synthetic.spec("torch", "resnet50"), jane()])
+def test_two_sizes_tell_what_an_epoch_costs_and_what_an_image(world, costly_epochs, spec):
+    large = replace(spec, data=spec.data | {"train_per_class": 80, "test_per_class": 40})
+    large = replace(large, data=large.data | {"per_class": 200} if spec.fold == 0 else large.data)
+    world.finish(spec)
+    by_image = world.seconds(large)
+    world.finish(longer(spec))
+    true = true_timings(large)["total_seconds"]
+    assert world.seconds(large) == pytest.approx(true)
+    assert by_image > 1.2 * true, "as if ten times the images were ten times the cost"
+
+
+def test_a_line_through_noise_makes_sense():
+    assert fitted([[32, 3.2], [96, 9.6]]) == pytest.approx((0.0, 0.1))
+    assert fitted([[32, 5.0], [96, 9.0]]) == (pytest.approx(3.0), pytest.approx(1 / 16))
+    assert fitted([[32, 5.0], [40, 9.0]]) == (0.0, pytest.approx((5 / 32 + 9 / 40) / 2))
+    assert fitted([[32, 5.0], [96, 4.0]]) == (0.0, pytest.approx((5 / 32 + 4 / 96) / 2))
+    outlier = [[32, 5.0], [32, 50.0], [96, 9.0], [96, 9.0], [32, 5.0]]
+    assert fitted(outlier) == (pytest.approx(3.0), pytest.approx(1 / 16))
 
 
 def test_one_epoch_is_its_own_rate(world):
@@ -251,7 +287,7 @@ def test_a_latency_run_of_other_repeats(world):
 
 
 def as_of_another_version(text):
-    return text.replace('"version": 1', '"version": 0')
+    return text.replace('"version": 2', '"version": 1')
 
 
 DAMAGED = {
@@ -259,10 +295,12 @@ DAMAGED = {
     "no list": (lambda text: "[]", "another version"),
     "another version": (as_of_another_version, "another version"),
     "of another device": (lambda text: text.replace(PROCESSOR, "Another"), "another device"),
-    "not a number": (lambda text: text.replace("2000000", "NaN"), "are damaged"),
-    "endless": (lambda text: text.replace("2000000", "Infinity"), "are damaged"),
-    "a word": (lambda text: text.replace("2000000", '"2"'), "are damaged"),
-    "negative": (lambda text: text.replace("2000000", "-1"), "are damaged"),
+    "not a number": (lambda text: text.replace("24000000", "NaN"), "are damaged"),
+    "endless": (lambda text: text.replace("24000000", "Infinity"), "are damaged"),
+    "a word": (lambda text: text.replace("24000000", '"2"'), "are damaged"),
+    "an epoch of no image": (lambda text: re.sub(r"\[\s+32\.0,", "[0,", text), "are damaged"),
+    "an epoch of no time": (lambda text: re.sub(r"\[\s+32\.0,", "[", text), "are damaged"),
+    "negative": (lambda text: text.replace("24000000", "-1"), "are damaged"),
 }
 
 
@@ -298,12 +336,13 @@ def test_the_plan_in_words(world):
     world.finish(latency(), total_seconds=15.0)
     lines = words.listing(runs, runs, store, world.estimates)
     seconds = [true_timings(s)["total_seconds"] for s in specs[:2]]
-    assert f"about {duration(seconds[0])}, 72 MB" in lines[0]
+    assert f"about {duration(seconds[0])}, 36 MB" in lines[0], "a checkpoint, 30 s after the start"
+    assert f"about {duration(seconds[1])}, 1 MB" in lines[1], "its last epoch begins before"
     assert lines[2].endswith(words.NO_ESTIMATE)
     assert "4 to make (1 of them, with no estimate" in lines[4]
     assert f"about {duration(sum(seconds) + 15)} of computing" in lines[4]
     assert f"{duration(max(seconds) + 15)} with 2 at a time" in lines[4], "the longest one"
-    held = 24 * 5_000_000 + sum(disk.shared(runs, world.estimates.cache).values())
+    held = 12 * 3_000_000 + 4 * 16 * 16 + sum(disk.shared(runs, world.estimates.cache).values())
     held += sum(disk.stored(run) for run in (*specs[:2], latency()))
     assert lines[4].endswith(f"{words.size(held)} of disk")
     assert "about" not in words.listing(runs, runs[2:3], store, world.estimates)[0]
@@ -343,7 +382,7 @@ def test_plan_tells_what_was_learned_and_changes_nothing(tmp_path):
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     (line,) = [line for line in lines if spec.id in line]
-    assert line.endswith(f"about {duration(true_timings(spec)['total_seconds'])}, 48 MB")
+    assert line.endswith(f"about {duration(true_timings(spec)['total_seconds'])}, 1 MB")
     (line,) = [line for line in lines if other.id in line]
     assert line.endswith(words.NO_ESTIMATE)
     assert "2 runs, 2 to make (1 of them" in lines[-1]

@@ -1,4 +1,7 @@
-"""Stored features: shared by what they depend on, checked by digest, never half-written."""
+"""Stored features: shared by what they depend on, checked by digest, never half-written,
+and gone on with after a kill."""
+
+import os
 
 import numpy as np
 import pytest
@@ -9,17 +12,20 @@ from tests.synthetic import spec
 ROWS, TRAIN = np.arange(10), np.arange(6)
 STATE = {"sources": "these", "versions": {"torch": "2.15"}}
 VALUES = np.arange(20, dtype=np.float32).reshape(10, 2) / 3
+BATCHES = np.split(ROWS, [4, 8])
 
 
 class Backbone:
-    """Counts how often it is asked."""
+    """Notes the batches it is asked for, by their first position; is killed at `broken`."""
 
-    def __init__(self, values=VALUES):
-        self.values, self.asked = values, 0
+    def __init__(self, values=VALUES, broken=None):
+        self.values, self.broken, self.asked = values, broken, []
 
-    def batches(self):
-        self.asked += 1
-        yield from np.split(self.values, [4, 8])
+    def compute(self, positions):
+        if positions[0] == self.broken:
+            raise KeyboardInterrupt
+        self.asked.append(int(positions[0]))
+        return self.values[positions]
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def store(tmp_path):
     def call(run, backbone=None, state=STATE, rows=ROWS, train=TRAIN, name="xception"):
         backbone = backbone or Backbone()
         words = features.subject(run, name, rows, train)
-        array, found = features.stored(tmp_path, words, state, backbone.batches(), len(rows))
+        array, found = features.stored(tmp_path, words, state, BATCHES, backbone.compute)
         return np.array(array), found, backbone.asked
 
     return call
@@ -35,10 +41,10 @@ def store(tmp_path):
 
 def test_computed_once_and_float32(store):
     array, found, asked = store(spec("torch"))
-    assert (found, asked, array.dtype) == (False, 1, np.float32)
+    assert (found, asked, array.dtype) == (False, [0, 4, 8], np.float32)
     assert (array == VALUES).all()
     array, found, asked = store(spec("torch"))
-    assert (found, asked) == (True, 0)
+    assert (found, asked) == (True, [])
     assert (array == VALUES).all()
 
 
@@ -113,14 +119,74 @@ def test_altered_ones_are_computed_again(store, tmp_path):
     assert (array == VALUES).all()
 
 
-def test_a_computation_that_breaks_off_leaves_nothing(store, tmp_path):
-    class Broken(Backbone):
-        def batches(self):
-            yield VALUES[:4]
-            raise RuntimeError("out of memory")
+def file_of(folder):
+    (path,) = folder.glob("features/*/features.npy")
+    return path.read_bytes()
 
-    with pytest.raises(RuntimeError):
-        store(spec("torch"), Broken())
-    assert not list((tmp_path / "features").iterdir())
-    with pytest.raises(ValueError, match="features of 8 images, 10 wanted"):
-        store(spec("torch"), Backbone(VALUES[:8]))
+
+@pytest.mark.parametrize("broken", [0, 4, 8])
+def test_a_computation_that_is_killed_goes_on_after_its_last_batch(store, tmp_path, broken):
+    with pytest.raises(KeyboardInterrupt):
+        store(spec("torch"), Backbone(broken=broken))
+    assert not list((tmp_path / "features").glob("*/features.npy"))
+    array, found, asked = store(spec("torch"))
+    assert (found, asked) == (broken > 0, [p for p in (0, 4, 8) if p >= broken])
+    assert (array == VALUES).all()
+    gone_on = file_of(tmp_path)
+    assert len(list((tmp_path / "features").iterdir())) == 1, "what was unfinished is gone"
+    store(spec("torch"), state=STATE | {"sources": "new"})
+    assert file_of(tmp_path) == gone_on, "as one never killed"
+
+
+def unfinished(store, tmp_path):
+    """The files of a computation that was killed before its last batch."""
+    with pytest.raises(KeyboardInterrupt):
+        store(spec("torch"), Backbone(broken=8))
+    return sorted(tmp_path.glob("features/*/*.npz"))
+
+
+@pytest.mark.parametrize("damage", ["cut", "altered", "code"])
+def test_a_damaged_batch_is_computed_again(store, tmp_path, damage):
+    first, _ = unfinished(store, tmp_path)
+    data = bytearray(first.read_bytes())
+    if damage == "code":
+        np.savez(first, values=np.array([print], dtype=object))
+    else:
+        at = data.index(VALUES[1].tobytes())
+        data[at] ^= 1
+        first.write_bytes(data[: len(data) // 2] if damage == "cut" else data)
+    array, found, asked = store(spec("torch"))
+    assert (found, asked) == (True, [0, 8])
+    assert (array == VALUES).all()
+
+
+class Short(Backbone):
+    def compute(self, positions):
+        return super().compute(positions)[1:]
+
+
+def test_batches_of_another_number_of_images_are_refused(store):
+    with pytest.raises(ValueError, match="features of 3 images, 4 wanted"):
+        store(spec("torch"), Short())
+
+
+def test_a_process_takes_what_a_faster_one_finished(store, tmp_path):
+    class Slow(Backbone):
+        def compute(self, positions):
+            if positions[0] == 4:
+                store(spec("torch"))
+            return super().compute(positions)
+
+    array, found, asked = store(spec("torch"), Slow())
+    assert (found, asked) == (True, [0, 4])
+    assert (array == VALUES).all()
+    assert len(list((tmp_path / "features").iterdir())) == 1
+
+
+def test_unfinished_ones_of_other_sources_go_when_they_are_old(store, tmp_path):
+    folder = unfinished(store, tmp_path)[0].parent
+    store(spec("torch"), state=STATE | {"sources": "new"})
+    assert folder.is_dir(), "another process may be at it"
+    os.utime(folder, (0, 0))
+    store(spec("torch"), state=STATE | {"sources": "newer"})
+    assert not folder.exists()

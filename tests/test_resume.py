@@ -17,7 +17,14 @@ pytestmark = pytest.mark.slow
 
 
 def test_six_kills_six_equal_endings(cache):
-    assert stress.stress(6, cache, "phantom", seed=1, variants=("inception_v3",)) == []
+    variants = ("inception_v3", "resnet50_lstm", "efficientnet_lite0_cnn_gru")
+    assert stress.stress(6, cache, "phantom", seed=1, variants=variants) == []
+
+
+def test_a_kill_of_keras_on_jax(cache, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    variants = ("efficientnet_lite0_cnn_gru",)
+    assert stress.stress(1, cache, "phantom", 1, ("keras",), variants) == []
 
 
 @pytest.mark.parametrize("framework", ["keras", "torch"])

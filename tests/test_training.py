@@ -10,14 +10,16 @@ from protocols import splits
 from protocols.images import image_set
 from protocols.pool import in_batches, make_pool
 from protocols.twin import begin_epoch
+from protocols.weights import HeadsOnly
 from tests.twins import BACKBONES
 
 EPOCHS = 200  # of two steps each
 slow = pytest.mark.slow
 
 
-def twin_of(framework, variant, plan_of, phantom, cache, precision="float32"):
-    """A twin with 64 phantom images to train on, its run and its pool."""
+def twin_of(framework, variant, plan_of, phantom, cache, precision="float32", frozen=False):
+    """A twin with 64 phantom images to train on (Jane's 36), its run and its pool; `frozen`: Jane's
+    CNN as if it were loaded."""
     words = {"frameworks": (framework,), "folds": (0,), "precision": precision}
     (run,) = [s for s in plan_of(variant, **words) if s.stage == "train"]
     if run.protocol == "fixed":
@@ -29,7 +31,10 @@ def twin_of(framework, variant, plan_of, phantom, cache, precision="float32"):
         from impl_keras.train import make_twin
     else:
         from impl_torch.train import make_twin
-    return make_twin([run], pool), run, pool
+    if not frozen:
+        return make_twin([run], pool), run, pool
+    run = replace(run, weights={"source": "imagenet", "digest": "e" * 64})
+    return make_twin([run], pool, HeadsOnly()), run, pool
 
 
 def features_of(twin, pool):
@@ -44,10 +49,10 @@ def features_of(twin, pool):
     ]
 
 
-def epoch_of(twin, run, pool, phase, number):
+def epoch_of(twin, run, pool, phase, number, size=32):
     """Figures (steps, 2) of one epoch, batch by batch."""
     n = begin_epoch([run], pool, twin, phase["phase"], number)
-    return twin.read([twin.step(i, min(i + 32, n)) for i in range(0, n, 32)])[:, 0]
+    return twin.read([twin.step(i, min(i + size, n)) for i in range(0, n, size)])[:, 0]
 
 
 def fitted(twin, run, pool):
@@ -73,24 +78,28 @@ def test_the_head_fits_64_phantoms_only_over_a_calibrated_backbone(
 
 
 def calibrate(twin, pool):
-    twin.calibrate([pool.train[0][rows] for rows in splits.calibration_rows(64, 256, 32)])
+    n = len(pool.train[0])
+    twin.calibrate([pool.train[0][rows] for rows in splits.calibration_rows(n, 256, 32)])
 
 
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 @pytest.mark.parametrize(
-    "variant", [pytest.param("xception_resnet50_lstm", marks=slow), "inception_v3"]
+    "variant",
+    [pytest.param(n, marks=slow) for n in ("xception_resnet50_lstm", "cnn_gru")] + ["inception_v3"],
 )
 def test_stored_features_train_as_the_frozen_network_does(
     framework, variant, plan_of, phantom, cache
 ):
-    """Losses of an epoch, batch by batch, and the answers after it."""
-    figures, answers = [], []
+    """Losses of an epoch, batch by batch, nine or more of them, and the answers after it."""
+    figures, answers, jane = [], [], variant == "cnn_gru"
     for stored in (True, False):
-        twin, run, pool = twin_of(framework, variant, plan_of, phantom, cache)
+        twin, run, pool = twin_of(framework, variant, plan_of, phantom, cache, frozen=jane)
         calibrate(twin, pool)
         twin.begin_phase(run.phases[0], features_of(twin, pool) if stored else None)
-        figures.append(epoch_of(twin, run, pool, run.phases[0], 1))
+        assert run.phases[0]["frozen"]
+        figures.append(epoch_of(twin, run, pool, run.phases[0], 1, size=4 if jane else 7))
         answers.append(twin.log_probabilities()[0])
+    assert len(figures[0]) >= 9
     np.testing.assert_allclose(figures[0][:, 0], figures[1][:, 0], rtol=1e-5)
     np.testing.assert_allclose(answers[0], answers[1], rtol=1e-3, atol=1e-4)
 
