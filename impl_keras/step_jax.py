@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from protocols.hardware import DETERMINISTIC
+from protocols.hardware import DETERMINISTIC, NO_DEVICE, DeviceMemory
 from protocols.spec import RunSpec
 
 NAME = "jax"
@@ -44,10 +44,13 @@ def free_memory() -> int:
     return stats["bytes_limit"] - stats["bytes_in_use"]
 
 
-def peak_memory() -> int | None:
-    """The most GPU memory held at once since the process began, in bytes; None on a CPU."""
+def device_memory() -> DeviceMemory:
+    """Peaks since the process began."""
     stats = jax.devices()[0].memory_stats() if gpu_name() else None
-    return stats["peak_bytes_in_use"] if stats else None
+    if not stats:
+        return NO_DEVICE
+    names = {"device_peak_bytes": "peak_bytes_in_use", "device_reserved_bytes": "peak_pool_bytes"}
+    return {ours: stats.get(theirs) for ours, theirs in names.items()}
 
 
 def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Function:

@@ -15,6 +15,7 @@ from impl_keras.step import backend
 from protocols import training
 from protocols.activations import Seen
 from protocols.files import Progress
+from protocols.hardware import DeviceMemory
 from protocols.pool import Pool, in_batches
 from protocols.serve import Job
 from protocols.spec import RunSpec
@@ -194,9 +195,9 @@ class KerasTwin:
         self.batches.evict()
         return there
 
-    def device_peak(self) -> int | None:
+    def device_memory(self) -> DeviceMemory:
         """See Twin."""
-        return backend.peak_memory()
+        return backend.device_memory()
 
     def environment(self) -> dict[str, Any]:
         """See Twin."""

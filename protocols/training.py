@@ -208,7 +208,7 @@ class Course:
         for part in PARTS:
             timings[f"{part}_seconds"] /= len(self.specs)
         del timings["waiting"]
-        memory = {"host_peak_bytes": peak_memory(), "device_peak_bytes": self.twin.device_peak()}
+        memory = {"host_peak_bytes": peak_memory(), **self.twin.device_memory()}
         return timings | memory | {"parameters": self.twin.parameters}
 
     def save(self) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from protocols.activations import Seen
+from protocols.hardware import DeviceMemory
 from protocols.pool import Pool
 from protocols.seeds import dropout_keep, epoch_order
 from protocols.spec import RunSpec
@@ -65,8 +66,8 @@ class Twin(Protocol):
     def spare_memory(self) -> bool:
         """Gives up what the device holds for speed only; whether there was anything."""
 
-    def device_peak(self) -> int | None:
-        """The most device memory held at once, in bytes; None on a CPU."""
+    def device_memory(self) -> DeviceMemory:
+        """The most device memory held at once; no number on a CPU."""
 
     def environment(self) -> dict[str, Any]:
         """env.json."""

@@ -11,6 +11,7 @@ from protocols import twin as twin_of
 from protocols.activations import Seen
 from protocols.checkpoint import CheckpointRefused, Checkpoints
 from protocols.contract import HISTORY
+from protocols.hardware import NO_DEVICE
 from protocols.pool import Pool
 from tests.synthetic import spec
 
@@ -161,8 +162,8 @@ class Line:
     def spare_memory(self):
         return False
 
-    def device_peak(self):
-        return None
+    def device_memory(self):
+        return NO_DEVICE
 
     def environment(self):
         return {"versions": {"numpy": np.__version__}, "device_detail": "A processor"}
