@@ -77,6 +77,11 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
     return call
 
 
+def on_host(results: list[Any]) -> list[Any]:
+    """NumPy arrays of arrays, or of lists of them: all on their way at once, waited for once."""
+    return jax.device_get(results)
+
+
 def eagerly() -> contextlib.AbstractContextManager:
     """Nothing changes: JAX always compiles here. See step_tensorflow."""
     return contextlib.nullcontext()
@@ -199,7 +204,10 @@ def engines(
     function: Function, layers: list[keras.Layer], shape: tuple[int | None, ...], compile_too: bool
 ) -> dict[str, Function]:
     """Ways to compute `function(images)` by name. See step_tensorflow."""
-    return {"eager": function, "jit": compiled(function, layers, graph=True)}
+    return {
+        "eager": lambda images: function(jnp.asarray(images)),  # Keras mixes no NumPy with JAX
+        "jit": compiled(function, layers, graph=True),
+    }
 
 
 def _variables(layers: list[keras.Layer]) -> list[keras.Variable]:

@@ -80,6 +80,11 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
     return call
 
 
+def on_host(results: list[Any]) -> list[Any]:
+    """NumPy arrays of tensors, or of lists of them; call it when no more is to be computed."""
+    return tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
+
+
 @contextlib.contextmanager
 def eagerly() -> Iterator[None]:
     """Graphs inside run operation by operation: for a few calls, tracing takes longer."""

@@ -63,6 +63,10 @@ class TorchTwin:
         """See Twin."""
         return self.batches.waited
 
+    @waited.setter
+    def waited(self, seconds: float) -> None:
+        self.batches.waited = seconds
+
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin."""
         with autocast(self.spec):
