@@ -12,6 +12,7 @@ from keras import ops
 from impl_keras.device import environment, prepare
 from impl_keras.models import Network
 from impl_keras.step import backend
+from protocols.hardware import DeviceMemory
 from protocols.spec import RunSpec
 from protocols.timing import Predict, latency_main
 
@@ -47,6 +48,10 @@ class KerasLatency:
     def environment(self) -> dict[str, Any]:
         """See LatencyTwin."""
         return environment(self.spec)
+
+    def device_memory(self) -> DeviceMemory:
+        """See LatencyTwin."""
+        return backend.device_memory()
 
 
 if __name__ == "__main__":

@@ -90,8 +90,8 @@ def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> k
 
 
 def _cudnn(spec: RunSpec) -> bool | str:
-    """Keras's choice, but for bfloat16, which cuDNN's layers don't take under JAX."""
-    return False if spec.precision == "bfloat16" else "auto"
+    """Keras's choice in float32 and TF32, the only types that cuDNN's layers take under JAX."""
+    return "auto" if spec.precision in ("float32", "tf32") else False
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from protocols.hardware import DETERMINISTIC
+from protocols.hardware import DETERMINISTIC, NO_DEVICE, DeviceMemory
 from protocols.spec import RunSpec
 
 NAME = "jax"
@@ -44,10 +44,13 @@ def free_memory() -> int:
     return stats["bytes_limit"] - stats["bytes_in_use"]
 
 
-def peak_memory() -> int | None:
-    """The most GPU memory held at once since the process began, in bytes; None on a CPU."""
+def device_memory() -> DeviceMemory:
+    """Peaks since the process began."""
     stats = jax.devices()[0].memory_stats() if gpu_name() else None
-    return stats["peak_bytes_in_use"] if stats else None
+    if not stats:
+        return NO_DEVICE
+    names = {"device_peak_bytes": "peak_bytes_in_use", "device_reserved_bytes": "peak_pool_bytes"}
+    return {ours: stats.get(theirs) for ours, theirs in names.items()}
 
 
 def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Function:
@@ -72,6 +75,11 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
         return result
 
     return call
+
+
+def on_host(results: list[Any]) -> list[Any]:
+    """NumPy arrays of arrays, or of lists of them: all on their way at once, waited for once."""
+    return jax.device_get(results)
 
 
 def eagerly() -> contextlib.AbstractContextManager:
@@ -196,7 +204,10 @@ def engines(
     function: Function, layers: list[keras.Layer], shape: tuple[int | None, ...], compile_too: bool
 ) -> dict[str, Function]:
     """Ways to compute `function(images)` by name. See step_tensorflow."""
-    return {"eager": function, "jit": compiled(function, layers, graph=True)}
+    return {
+        "eager": lambda images: function(jnp.asarray(images)),  # Keras mixes no NumPy with JAX
+        "jit": compiled(function, layers, graph=True),
+    }
 
 
 def _variables(layers: list[keras.Layer]) -> list[keras.Variable]:

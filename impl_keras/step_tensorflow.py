@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from protocols.hardware import free_gpu_memory
+from protocols.hardware import NO_DEVICE, DeviceMemory, free_gpu_memory
 from protocols.spec import RunSpec
 
 NAME = "tensorflow"
@@ -51,11 +51,13 @@ def free_memory() -> int:
     return free_gpu_memory()
 
 
-def peak_memory() -> int | None:
-    """The most GPU memory held at once since `prepare`, in bytes; None on a CPU."""
+def device_memory() -> DeviceMemory:
+    """Peak since `prepare`."""
     if not tf.config.list_physical_devices("GPU"):
-        return None
-    return tf.config.experimental.get_memory_info("GPU:0")["peak"]
+        return NO_DEVICE
+    return NO_DEVICE | {
+        "device_peak_bytes": tf.config.experimental.get_memory_info("GPU:0")["peak"]
+    }
 
 
 def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Function:
@@ -76,6 +78,11 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
         return traced(*tensors)
 
     return call
+
+
+def on_host(results: list[Any]) -> list[Any]:
+    """NumPy arrays of tensors, or of lists of them; call it when no more is to be computed."""
+    return tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
 
 
 @contextlib.contextmanager

@@ -72,8 +72,7 @@ class KerasFolds(KerasTwin):
 
     def read(self, figures: list[Any]) -> np.ndarray:
         """See Twin."""
-        rows = [np.stack([ops.convert_to_numpy(v) for v in pair], axis=1) for pair in figures]
-        return np.stack(rows)
+        return np.array(backend.on_host(figures)).swapaxes(1, 2)
 
     def penalty(self) -> list[float]:
         """See Twin."""
@@ -83,10 +82,10 @@ class KerasFolds(KerasTwin):
         """See Twin."""
         test, size = np.stack(self.pool.evaluated)[:, part], self.recipe["batch_size"]
         parts = [
-            ops.convert_to_numpy(self._answers(*self.batches.inputs(test[:, i : i + size], False)))
+            self._answers(*self.batches.inputs(test[:, i : i + size], False))
             for i in range(0, test.shape[1], size)
         ]
-        return list(np.concatenate(parts, axis=1))
+        return list(np.concatenate(backend.on_host(parts), axis=1))
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
         """See Twin."""

@@ -15,6 +15,7 @@ from impl_keras.step import backend
 from protocols import training
 from protocols.activations import Seen
 from protocols.files import Progress
+from protocols.hardware import DeviceMemory
 from protocols.pool import Pool, in_batches
 from protocols.serve import Job
 from protocols.spec import RunSpec
@@ -32,8 +33,8 @@ class KerasTwin:
         spec = specs[0]
         prepare(spec)
         self.specs, self.spec, self.recipe, self.pool = specs, spec, spec.recipe, pool
-        resident = spec.device != "cpu" and pool.fits(backend.free_memory())
-        self.batches = Batches(pool, resident)
+        on_gpu = spec.device != "cpu"
+        self.batches = Batches(pool, on_gpu, on_gpu and pool.fits(backend.free_memory()))
         self.network = Network(spec)
         bridge.begin(self.network, spec, start)
         self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
@@ -64,6 +65,10 @@ class KerasTwin:
     def waited(self) -> float:
         """See Twin."""
         return self.batches.waited
+
+    @waited.setter
+    def waited(self, seconds: float) -> None:
+        self.batches.waited = seconds
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin. The mean over the batches' own (biased) statistics; each batch runs through
@@ -137,8 +142,7 @@ class KerasTwin:
 
     def read(self, figures: list[Any]) -> np.ndarray:
         """See Twin."""
-        rows = [[ops.convert_to_numpy(value) for value in pair] for pair in figures]
-        return np.array(rows)[:, None]
+        return np.array(backend.on_host(figures))[:, None]
 
     def penalty(self) -> list[float]:
         """See Twin."""
@@ -159,8 +163,8 @@ class KerasTwin:
             if self.batches.features is None:
                 features = [backbone(inputs[0]) for backbone in self._backbone]
                 inputs = [*inputs, *features] if self.network.reads_images else features
-            answers.append(ops.convert_to_numpy(self._head(*inputs)))
-        return [np.concatenate(answers)]
+            answers.append(self._head(*inputs))
+        return [np.concatenate(backend.on_host(answers))]
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
         """See Twin."""
@@ -190,13 +194,11 @@ class KerasTwin:
 
     def spare_memory(self) -> bool:
         """See Twin."""
-        there = self.batches.pixels is not None
-        self.batches.evict()
-        return there
+        return self.batches.evict()
 
-    def device_peak(self) -> int | None:
+    def device_memory(self) -> DeviceMemory:
         """See Twin."""
-        return backend.peak_memory()
+        return backend.device_memory()
 
     def environment(self) -> dict[str, Any]:
         """See Twin."""

@@ -12,7 +12,7 @@ class Batches:
     """Fetches batches; a position counts in the pool.
 
     On a GPU the images lie there as uint8, if `resident`; else each batch is copied from the
-    memory map. Stored features lie in the device's memory.
+    memory map while the device computes the last one. Stored features lie in its memory.
     """
 
     def __init__(self, pool: Pool, device: torch.device, resident: bool) -> None:
@@ -35,11 +35,18 @@ class Batches:
         """Positions, int64, on the device."""
         return torch.from_numpy(positions).to(self.device)
 
+    def _sent(self, rows: torch.Tensor) -> torch.Tensor:
+        """Rows on the device. To a GPU from pinned memory: the copy waits there for the steps
+        before it, and the host for neither."""
+        if self.device.type == "cpu":
+            return rows
+        return rows.pin_memory().to(self.device, non_blocking=True)
+
     def images(self, positions: np.ndarray, there: torch.Tensor | None = None) -> torch.Tensor:
         """uint8 (n, h, w, 3) on the device; `there`: the same positions, on the device."""
         start = time.perf_counter()
         if self.pixels is None:
-            found = torch.from_numpy(self.pool.images(positions)).to(self.device)
+            found = self._sent(torch.from_numpy(self.pool.images(positions)))
         else:
             found = self.pixels[self.to_device(positions) if there is None else there]
         self.waited += time.perf_counter() - start

@@ -7,7 +7,7 @@ import timm
 import torch
 import torchvision
 
-from protocols.hardware import common_versions, cpu_name, repeatable
+from protocols.hardware import NO_DEVICE, DeviceMemory, common_versions, cpu_name, repeatable
 from protocols.spec import RunSpec
 
 
@@ -29,12 +29,16 @@ DTYPE = {"float64": torch.float64}  # of weights; all else has float32 (float64:
 
 
 def prepare(spec: RunSpec) -> None:
-    """Precision (float32 proper unless the run says TF32), threads, determinism."""
+    """Precision (float32 proper unless the run says TF32), threads, determinism.
+
+    On a GPU cuDNN tries its convolutions and takes the fastest, unless the run is deterministic.
+    """
     torch.set_num_threads(spec.threads)
     torch.backends.cuda.matmul.allow_tf32 = spec.precision == "tf32"
     torch.backends.cudnn.allow_tf32 = spec.precision == "tf32"
     torch.use_deterministic_algorithms(spec.deterministic)
     torch.backends.cudnn.deterministic = spec.deterministic
+    torch.backends.cudnn.benchmark = spec.device != "cpu" and not spec.deterministic
     if spec.device != "cpu":
         torch.cuda.empty_cache()  # of the worker's earlier runs
         torch.cuda.reset_peak_memory_stats()
@@ -54,6 +58,14 @@ def autocast(spec: RunSpec) -> torch.autocast:
 def free_memory() -> int:
     """Bytes free on the GPU."""
     return torch.cuda.mem_get_info()[0]
+
+
+def device_memory(spec: RunSpec) -> DeviceMemory:
+    """Peaks since `prepare`."""
+    if spec.device == "cpu":
+        return NO_DEVICE
+    used, taken = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
+    return {"device_peak_bytes": used, "device_reserved_bytes": taken}
 
 
 def environment(spec: RunSpec) -> dict[str, Any]:

@@ -5,9 +5,10 @@ python -m impl_torch.latency all|cold FOLDER IMAGES JPEG (protocols.timing.laten
 
 from typing import Any
 
-from impl_torch.device import device_of, environment, prepare
+from impl_torch.device import device_memory, device_of, environment, prepare
 from impl_torch.engines import engines
 from impl_torch.models import Network
+from protocols.hardware import DeviceMemory
 from protocols.spec import RunSpec
 from protocols.timing import Predict, latency_main
 
@@ -29,6 +30,10 @@ class TorchLatency:
     def environment(self) -> dict[str, Any]:
         """See LatencyTwin."""
         return environment(self.spec)
+
+    def device_memory(self) -> DeviceMemory:
+        """See LatencyTwin."""
+        return device_memory(self.spec)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,20 @@ from torch import nn
 
 from impl_torch import activations, bridge
 from impl_torch.batches import Batches
-from impl_torch.device import autocast, device_of, dtype_of, environment, free_memory, prepare
+from impl_torch.device import (
+    autocast,
+    device_memory,
+    device_of,
+    dtype_of,
+    environment,
+    free_memory,
+    prepare,
+)
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
 from protocols import training
 from protocols.activations import Seen
 from protocols.files import Progress
+from protocols.hardware import DeviceMemory
 from protocols.pool import Pool, in_batches
 from protocols.serve import Job
 from protocols.spec import RunSpec
@@ -53,6 +62,10 @@ class TorchTwin:
     def waited(self) -> float:
         """See Twin."""
         return self.batches.waited
+
+    @waited.setter
+    def waited(self, seconds: float) -> None:
+        self.batches.waited = seconds
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin."""
@@ -194,9 +207,9 @@ class TorchTwin:
         torch.cuda.empty_cache()
         return True
 
-    def device_peak(self) -> int | None:
+    def device_memory(self) -> DeviceMemory:
         """See Twin."""
-        return None if self.device.type == "cpu" else torch.cuda.max_memory_allocated()
+        return device_memory(self.spec)
 
     def environment(self) -> dict[str, Any]:
         """See Twin."""

@@ -6,7 +6,8 @@ history.csv       one row an epoch: see HISTORY
 predictions.npz   see Recorder.write
 activations.npz   what the network looks at: see protocols.activations (training; runs made before
                   there was any lack it, and stay whole)
-timings.json      seconds by part and memory (training), or latencies (stage "latency")
+timings.json      seconds by part and memory (training), or latencies with the engine of each, and
+                  memory (stage "latency")
 log.txt           what the worker printed
 run.json          written last, by benchmarks.store: sizes, SHA-256 of each file, source digests
 """

@@ -9,6 +9,10 @@ from pathlib import Path
 import numpy as np
 import PIL
 
+# device_peak_bytes: what arrays held at once; device_reserved_bytes: what the framework had taken
+# from the device for them, None where it doesn't say
+DeviceMemory = dict[str, int | None]
+NO_DEVICE: DeviceMemory = {"device_peak_bytes": None, "device_reserved_bytes": None}
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # in XLA_FLAGS, for JAX on a GPU
 
 

@@ -10,13 +10,14 @@ import numpy as np
 from PIL import Image
 
 from protocols.contract import write_common
+from protocols.hardware import DeviceMemory, peak_memory
 from protocols.images import ImageSet, open_set
 from protocols.serve import end_with_launcher
 from protocols.spec import RunSpec
 
 Predict = Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, 3) -> probabilities (n, 4), host
 BATCH = 32
-TRIAL = 5  # calls that choose among the engines
+TRIAL = 5  # calls that choose among the engines, for each number of images
 FIRST_ANSWER = "probabilities"  # begins the line that ends the cold start
 
 
@@ -42,25 +43,22 @@ def summary(seconds: list[float]) -> dict[str, float]:
 
 
 def latencies(
-    spec: RunSpec,
-    predict: Predict,
-    images: ImageSet,
-    jpeg: Path,
-) -> dict[str, dict[str, float]]:
-    """The three warm figures: one image, a batch of 32, one JPEG file. Seconds a call."""
-    size = spec.data["width"], spec.data["height"]
-    rows = np.arange(BATCH) % len(images.pixels)
-    batch = np.ascontiguousarray(images.pixels[rows])
-    one = batch[:1].copy()
+    spec: RunSpec, predict: dict[int, Predict], batch: np.ndarray, jpeg: Path
+) -> dict[str, dict[str, Any]]:
+    """The three warm figures: one image, a batch of 32, one JPEG file. Seconds a call.
+
+    `predict`: the engine for each number of images; `batch`: the images.
+    """
+    size, one = (spec.data["width"], spec.data["height"]), batch[:1].copy()
 
     def from_jpeg() -> np.ndarray:
         with Image.open(jpeg) as file:
             pixels = file.convert("RGB").resize(size, Image.Resampling.BILINEAR)
-        return predict(np.asarray(pixels)[None].copy())
+        return predict[1](np.asarray(pixels)[None].copy())
 
     calls = {
-        "single": lambda: predict(one),
-        "batch32": lambda: predict(batch),
+        "single": lambda: predict[1](one),
+        "batch32": lambda: predict[BATCH](batch),
         "jpeg": from_jpeg,
     }
     repeats, warmup = spec.recipe["latency_repeats"], spec.recipe["latency_warmup"]
@@ -79,6 +77,9 @@ class LatencyTwin(Protocol):
     def environment(self) -> dict[str, Any]:
         """env.json."""
 
+    def device_memory(self) -> DeviceMemory:
+        """See protocols.twin.Twin."""
+
 
 def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
     """A latency process: STAGE FOLDER IMAGES JPEG. Says FIRST_ANSWER, then measures on."""
@@ -87,25 +88,43 @@ def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
     spec = RunSpec.from_json((folder / "spec.json").read_text())
     images = open_set(images_folder)
     twin = make(spec)
-    one, ways = np.array(images.pixels[:1]), twin.engines(everything=False)
-    print(FIRST_ANSWER, *ways[twin.first](one)[0], flush=True)
+    ways = twin.engines(everything=False)
+    print(FIRST_ANSWER, *ways[twin.first](np.array(images.pixels[:1]))[0], flush=True)
     if stage == "all":
-        compared = {}
-        if spec.recipe["latency_engines"] == "all":
-            ways = twin.engines(everything=True)
-            compared = fastest(ways, one)
-        engine = min(compared, key=compared.get) if compared else twin.default
-        timings = latencies(spec, ways[engine], images, jpeg)
-        timings = {"engine": engine, "engines": compared, **timings}
-        write_common(folder, spec, twin.environment() | {"engine": engine}, timings)
+        write_common(folder, spec, *warm(spec, twin, ways, first_images(images), jpeg))
 
 
-def fastest(ways: dict[str, Predict], one: np.ndarray) -> dict[str, float]:
-    """Median seconds of one image by engine. An engine that can't run here is left out, said."""
+def first_images(images: ImageSet) -> np.ndarray:
+    """uint8 (BATCH, h, w, 3): the set's first images, over again where it has fewer."""
+    return np.ascontiguousarray(images.pixels[np.arange(BATCH) % len(images.pixels)])
+
+
+def warm(
+    spec: RunSpec, twin: LatencyTwin, ways: dict[str, Predict], batch: np.ndarray, jpeg: Path
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """env.json and timings.json: for each number of images the engine that is fastest at it."""
+    seconds: dict[int, dict[str, float]] = {size: {} for size in (1, BATCH)}
+    if spec.recipe["latency_engines"] == "all":
+        ways = twin.engines(everything=True)
+        seconds = {size: tried(ways, batch[:size].copy()) for size in seconds}
+    names = {size: min(s, key=s.get) if s else twin.default for size, s in seconds.items()}
+    found = latencies(spec, {size: ways[name] for size, name in names.items()}, batch, jpeg)
+    for part, values in found.items():
+        values["engine"] = names[BATCH if part == "batch32" else 1]
+    engine = (
+        names[1] if names[1] == names[BATCH] else f"{names[1]}; {BATCH} at once: {names[BATCH]}"
+    )
+    memory = {"host_peak_bytes": peak_memory(), **twin.device_memory()}
+    timings = {"engine": engine, "engines": {str(s): v for s, v in seconds.items()}}
+    return twin.environment() | {"engine": engine}, timings | memory | found
+
+
+def tried(ways: dict[str, Predict], images: np.ndarray) -> dict[str, float]:
+    """Median seconds by engine. An engine that can't run here is left out, said."""
     seconds = {}
     for name, predict in ways.items():
         try:
-            seconds[name] = measure(lambda predict=predict: predict(one), TRIAL, 2)["median"]
+            seconds[name] = measure(lambda predict=predict: predict(images), TRIAL, 2)["median"]
         except Exception as error:
             print(f"engine {name} can't run here: {error}", file=sys.stderr)
     return seconds

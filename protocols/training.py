@@ -231,7 +231,7 @@ class Course:
         for part in PARTS:
             timings[f"{part}_seconds"] /= len(self.specs)
         del timings["waiting"]
-        memory = {"host_peak_bytes": peak_memory(), "device_peak_bytes": self.twin.device_peak()}
+        memory = {"host_peak_bytes": peak_memory(), **self.twin.device_memory()}
         state = sum(value.nbytes for value in self.twin.state().values())  # in a checkpoint
         share = {"state_bytes": state // len(self.specs)}
         return timings | memory | share | {"parameters": self.twin.parameters}

@@ -1,13 +1,16 @@
 """What a twin brings to training, and what is asked of it before and in every epoch."""
 
+import time
 from typing import Any, Protocol
 
 import numpy as np
 
 from protocols.activations import Seen
+from protocols.hardware import DeviceMemory
 from protocols.pool import Pool
 from protocols.seeds import dropout_keep, epoch_order
 from protocols.spec import RunSpec
+from protocols.variants import load_variants
 
 Phase = dict[str, Any]
 
@@ -19,7 +22,7 @@ class OutOfMemory(RuntimeError):
 class Twin(Protocol):
     """Networks on their device, one a member; positions count in the pool."""
 
-    waited: float  # seconds spent fetching batches so far
+    waited: float  # seconds the host has spent so far drawing epochs and fetching batches
     parameters: int  # of one network, moving statistics counted
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
@@ -66,8 +69,8 @@ class Twin(Protocol):
     def spare_memory(self) -> bool:
         """Gives up what the device holds for speed only; whether there was anything."""
 
-    def device_peak(self) -> int | None:
-        """The most device memory held at once, in bytes; None on a CPU."""
+    def device_memory(self) -> DeviceMemory:
+        """The most device memory held at once; no number on a CPU."""
 
     def environment(self) -> dict[str, Any]:
         """env.json."""
@@ -75,45 +78,55 @@ class Twin(Protocol):
 
 def begin_epoch(specs: list[RunSpec], pool: Pool, twin: Twin, phase: int, epoch: int) -> int:
     """Draws an epoch's order and dropout for every member; the number of images."""
-    orders, keep = [], []
+    start, orders, keep = time.perf_counter(), [], []
     for spec, train in zip(specs, pool.train, strict=True):
         orders.append(train[epoch_order(spec.seed, phase, epoch, len(train))])
         if rate := spec.recipe["dropout"]:
             shape = len(train), spec.recipe["projection_units"]
             keep.append(dropout_keep(spec.seed, spec.fold, phase, epoch, shape, rate))
     twin.begin_epoch(orders, keep or None)
+    twin.waited += time.perf_counter() - start
     return len(orders[0])
 
 
 def check_memory(specs: list[RunSpec], pool: Pool, twin: Twin) -> None:
-    """Tries the first step of the last phase, if that is thawed, and takes it back.
+    """Tries the first step of the last phase, of all members together, and takes it back.
 
     Raises OutOfMemory. What the device holds for speed only is given up first.
     """
-    phase = specs[0].phases[-1]
-    if phase["frozen"]:  # runs on stored features
-        return
     before = twin.state()
-    size = specs[0].recipe["batch_size"]
-    while not _fits(specs, pool, twin, phase, size):
+    while not _fits(specs, pool, twin):
         if not twin.spare_memory():
+            several = f", {len(specs)} runs together," if len(specs) > 1 else ""
             raise OutOfMemory(
-                f"{specs[0].variant} at batch {size} needs more memory than {specs[0].device} "
-                "has free; take a larger GPU, or end what else runs on it"
+                f"{specs[0].variant} at batch {specs[0].recipe['batch_size']}{several} needs more "
+                f"memory than {specs[0].device} has free; take a larger GPU, or end what else "
+                "runs on it"
             )
     twin.restore({name: v for name, v in before.items() if name.startswith("network/")})
 
 
-def _fits(specs: list[RunSpec], pool: Pool, twin: Twin, phase: Phase, size: int) -> bool:
+def _fits(specs: list[RunSpec], pool: Pool, twin: Twin) -> bool:
+    phase, size = specs[0].phases[-1], specs[0].recipe["batch_size"]
     try:
-        twin.begin_phase(phase, None)
+        stored = _empty(specs[0], pool, twin, size) if phase["frozen"] else None
+        twin.begin_phase(phase, stored)
         n = begin_epoch(specs, pool, twin, phase["phase"], 1)
         twin.read([twin.step(0, min(size, n))])
+        if stored:  # the device holds the real ones next
+            twin.begin_phase(phase, [array[:1] for array in stored])
     except Exception as error:
         if not is_out_of_memory(error):
             raise
         return False
     return True
+
+
+def _empty(spec: RunSpec, pool: Pool, twin: Twin, size: int) -> list[np.ndarray]:
+    """Zeros as large as the frozen backbones' features of the whole pool."""
+    count = len(load_variants()[spec.variant].backbones)
+    batches = [twin.backbone_features(i, np.arange(min(size, len(pool)))) for i in range(count)]
+    return [np.zeros((len(pool), *batch.shape[1:]), batch.dtype) for batch in batches]
 
 
 def is_out_of_memory(error: Exception) -> bool:

@@ -88,13 +88,19 @@ def _latency_cells(slot: Slot) -> list[Td]:
     cells.insert(-1, Td(f"{BATCH / times['batch32']['median']:,.1f}{stale}", href=run))
     repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
     threads = slot.run.env.get("threads", slot.spec.threads)
-    more = [words(str(times.get("engine", ""))), Td(str(threads)), Td(repeats)]
+    more = [_engine(times), Td(str(threads)), Td(repeats)]
     return cells + [replace(td, href=run) for td in more]
 
 
 def _place(slot: Slot) -> str:
     """Where a latency run is shown, with its files and the command."""
     return f"environment.html#{slot.spec.id}"
+
+
+def _engine(times: dict[str, Any]) -> Td:
+    """Those of one image and of the batch; runs made before each had its own name only one."""
+    one, many = (times[p].get("engine", times.get("engine", "")) for p in ("single", "batch32"))
+    return words(str(one), f"batch of {BATCH}: {many}" if many != one else "")
 
 
 def _range(times: dict[str, float]) -> str:
@@ -224,10 +230,17 @@ def _memory(runs: list[dict[str, float]]) -> str:
     """The most that any of the runs held: the host's, and the device's where there is one."""
     parts = []
     for place in ("host", "device"):
-        peaks = [r.get(f"{place}_peak_bytes") for r in runs]
-        if any(peaks):
-            parts.append(f"{place} {max(p or 0 for p in peaks) / 2**30:.1f} GiB")
+        peak, taken = (_most(runs, f"{place}_{what}_bytes") for what in ("peak", "reserved"))
+        if peak:
+            more = f" ({taken} taken from it)" if taken else ""
+            parts.append(f"{place} {peak} GiB{more}")
     return ", ".join(parts) or "–"
+
+
+def _most(runs: list[dict[str, float]], key: str) -> str:
+    """The most GiB that any of the runs recorded; "" if none did."""
+    most = max(r.get(key) or 0 for r in runs)
+    return f"{most / 2**30:.1f}" if most else ""
 
 
 def claims_table(setting: Setting, group: Group | None, slots: Latency) -> Table:

@@ -179,7 +179,7 @@ def timings(run: RunSpec, cold: float = 4.2) -> dict[str, Any]:
     ]
     seconds = {"build": 2.0, "calibration": 1.0, "features": 4.0, "activations": 0.5}
     parts = {f"{name}_seconds": value for name, value in seconds.items()}
-    memory = {"host_peak_bytes": 2 << 30, "device_peak_bytes": None}
+    memory = {"host_peak_bytes": 2 << 30, "device_peak_bytes": None, "device_reserved_bytes": None}
     more = {"resumed": 0, "features_stored": False, "together": 1, "parameters": 21_912_620}
     more["state_bytes"] = 12 * more["parameters"]
     return {"total_seconds": 20.0, **parts, **memory, **more, "phases": phases}

@@ -13,6 +13,7 @@ from protocols import twin as twin_of
 from protocols.activations import Seen
 from protocols.checkpoint import CheckpointRefused, Checkpoints
 from protocols.contract import HISTORY
+from protocols.hardware import NO_DEVICE
 from protocols.pool import Pool
 from tests.synthetic import spec
 
@@ -178,8 +179,8 @@ class Line:
     def spare_memory(self):
         return False
 
-    def device_peak(self):
-        return None
+    def device_memory(self):
+        return NO_DEVICE
 
     def environment(self):
         return {"versions": {"numpy": np.__version__}, "device_detail": "A processor"}
@@ -257,6 +258,13 @@ def pool_of_eight():
     return Pool(pixels, positions, list("abcdefgh"), positions % 4, [positions], [positions])
 
 
+def test_drawing_an_epoch_counts_as_waiting():
+    run, pool = spec("torch", "cnn_gru", fold=0), pool_of_eight()
+    twin = Line([run], pool)
+    assert twin_of.begin_epoch([run], pool, twin, 1, 1) == 8
+    assert twin.waited > 0
+
+
 def test_the_memory_check_takes_its_step_back():
     run, pool = spec("torch", "xception"), pool_of_eight()
     twin = Line([run], pool)
@@ -270,6 +278,49 @@ def test_a_full_device_ends_the_run_before_training_with_a_sentence():
     twin.memory = [RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")]
     with pytest.raises(twin_of.OutOfMemory, match="xception at batch 32 needs more memory than"):
         twin_of.check_memory([run], pool, twin)
+
+
+class Card(Line):
+    """A device that holds so many bytes of features and of members' steps."""
+
+    def __init__(self, specs, pool, capacity):
+        super().__init__(specs, pool)
+        self.members, self.free, self.most = len(specs), capacity, 0
+
+    def begin_phase(self, phase, stored):
+        self.held = sum(array.nbytes for array in stored)
+        self._fill(self.held)
+
+    def begin_epoch(self, orders, keep):
+        assert len(orders) == len(keep) == self.members
+
+    def step(self, start, stop):
+        self._fill(self.held + self.members * (stop - start))
+        return np.zeros((self.members, 2), np.float32)
+
+    def _fill(self, size):
+        self.most = max(self.most, size)
+        if size > self.free:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 1 GiB")
+
+
+@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_a_frozen_last_phase_is_tried_with_the_whole_pool_s_features(members, lacking):
+    words = {"weights": "fixture", "device": "NVIDIA X"}
+    runs = [spec("torch", "cnn_gru", fold=fold, **words) for fold in range(members)]
+    pool = pool_of_eight()
+    pool = dataclasses.replace(pool, train=pool.train * members, evaluated=pool.evaluated * members)
+    wanted = 8 * 2 * 4 + members * 8  # float32 features of eight images, a step of all members
+    twin = Card(runs, pool, wanted - lacking)
+    if lacking:
+        several = ", 3 runs together," if members == 3 else ""
+        with pytest.raises(twin_of.OutOfMemory, match=f"cnn_gru at batch 32{several} needs more"):
+            twin_of.check_memory(runs, pool, twin)
+    else:
+        twin_of.check_memory(runs, pool, twin)
+        assert twin.held == 2 * 4, "the zeros are let go before the features come"
+    assert twin.most == wanted
 
 
 def test_room_is_made_before_a_run_is_given_up(monkeypatch):

@@ -38,4 +38,4 @@ def test_all_of_it():
 def test_folds_together():
     answer = on_jax("test", "tests/test_together.py")
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "6 passed" in answer.stdout
+    assert "8 passed" in answer.stdout

@@ -10,10 +10,12 @@ import pytest
 from keras import ops
 
 from impl_keras import activations
+from impl_keras.batches import Batches
 from impl_keras.models import BACKBONES as MAKERS
 from impl_keras.models import Network, data_loss, make_optimizer, penalty, preprocess
 from impl_keras.step import backend
 from protocols.activations import grad_cam
+from protocols.pool import Pool
 from tests.synthetic import spec
 from tests.twins import (
     BACKBONES,
@@ -195,3 +197,23 @@ def test_grad_cam_is_that_worked_out_from_the_head():
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * wanted.max())
     answers = ops.convert_to_numpy(network.logits(ops.convert_to_tensor(IMAGES)))
     np.testing.assert_allclose(seen.logits, answers, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 5)])
+def test_batches_are_the_same_wherever_they_lie_and_images_give_way_first(shape, rng):
+    positions = rng.integers(0, 9, shape)
+    pixels = rng.integers(0, 256, (12, 4, 6, 3), dtype=np.uint8)
+    rows, labels = np.arange(3, 12), np.arange(9) % 4
+    pool = Pool(pixels, rows, [str(i) for i in rows], labels, [], [])
+    stored = rng.random((9, 7), dtype=np.float32)
+    batches = Batches(pool, on_gpu=True, resident=True)
+    lie = []
+    for evicted in (True, True, False):
+        batches.keep_features([stored])
+        images, features = batches.inputs(positions, read_images=True)
+        assert (ops.convert_to_numpy(images) == pixels[rows[positions]]).all()
+        assert (ops.convert_to_numpy(features) == stored[positions]).all()
+        lie.append([not isinstance(found, np.ndarray) for found in (images, features)])
+        assert batches.evict() == evicted
+    assert lie == [[True, True], [False, True], [False, False]]
+    assert batches.waited > 0

@@ -13,11 +13,12 @@ import pytest
 from benchmarks.plan import together
 from protocols.activations import chosen, grad_cam
 from protocols.pool import Pool
-from protocols.twin import begin_epoch
+from protocols.twin import begin_epoch, check_memory
 from protocols.weights import HeadsOnly
 from tests.synthetic import spec
 
 ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
+DEVICE = os.environ.get("WBC_TEST_DEVICE", "cpu")  # test_gpu.py names its own
 N, EPOCHS = 40, 3
 MEMBERS = [(0, 0), (1, 0), (0, 1)]  # (fold, seed)
 
@@ -56,6 +57,7 @@ def run_of(variant, fold, seed, precision="float64"):
         seed=seed,
         weights="fixture",
         precision=precision,
+        device=DEVICE,
         threads=1,
         deterministic=False,
         recipe={"epochs": EPOCHS},
@@ -75,10 +77,12 @@ def pool_of(runs):
     )
 
 
-def course(make, runs, features, restart_at=None):
+def course(make, runs, features, restart_at=None, check=False):
     """(epochs, figures, members): training loss by epoch, penalty, loss on the test part."""
     pool, rows = pool_of(runs), []
     twin = make(runs, pool)
+    if check:
+        check_memory(runs, pool, twin)
     twin.begin_phase(runs[0].phases[0], [features])
     for epoch in range(1, EPOCHS + 1):
         if epoch == restart_at:
@@ -130,6 +134,13 @@ def test_members_go_on_from_their_state(make, features):
     runs = [run_of("cnn_gru", *member, precision="float32") for member in MEMBERS]
     never = course(make, runs, features)
     assert (never == course(make, runs, features, restart_at=2)).all()
+
+
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_a_trial_of_the_memory_changes_nothing(make, features, count):
+    runs = [run_of("cnn_gru", *member, precision="float32") for member in MEMBERS[:count]]
+    tried = course(make, runs, features, check=True)
+    assert (tried == course(make, runs, features)).all()
 
 
 def test_who_trains_together():

@@ -1,11 +1,13 @@
 """The PyTorch networks, layer by layer: counts, states, statistics, steps."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from impl_torch import activations
+from impl_torch import activations, device
 from impl_torch.backbones import SamePadMaxPool, WithoutPadding, make_backbone
 from impl_torch.models import LastStates, Network, calibrate, keras_epsilon, penalised
 from impl_torch.train import make_optimizer
@@ -146,3 +148,18 @@ def test_grad_cam_is_that_worked_out_from_the_head():
     assert wanted.max() > 0
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4 * wanted.max())
     np.testing.assert_allclose(seen.logits, answers, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("deterministic", [False, True])
+def test_cudnn_tries_its_convolutions_on_a_gpu_unless_bits_must_be_equal(
+    deterministic, monkeypatch
+):
+    for name in ("empty_cache", "reset_peak_memory_stats"):
+        monkeypatch.setattr(torch.cuda, name, lambda: None)
+    on_cpu = spec("torch", threads=torch.get_num_threads(), deterministic=False)
+    try:
+        device.prepare(replace(on_cpu, device="NVIDIA X", deterministic=deterministic))
+        assert torch.backends.cudnn.benchmark != deterministic
+    finally:
+        device.prepare(on_cpu)
+    assert not torch.backends.cudnn.benchmark
