@@ -173,10 +173,14 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> M
                 mark = marks[0] if len(runs) == 1 else None
                 drawn.append(Curve(colour, mean, label=text, mark=mark))
         panels.append(Panel(NAMES[framework], "accuracy on test images, %", drawn, phases))
+    said = [
+        f"{NAMES[framework]}, {text}: {number_text('accuracy', cell.number('accuracy').value)}"
+        for framework, both in cells.items()
+        for text, cell in zip(("as published", "leak-free"), both, strict=True)
+    ]
     description = (
-        f"{title(variant)}: accuracy on the test images over the epochs, as published and "
-        f"leak-free. As published: {_results([p for p, _ in cells.values()], ('accuracy',))} "
-        f"Leak-free: {_results([f for _, f in cells.values()], ('accuracy',))}"
+        f"{title(variant)}: accuracy on the test images over the epochs. At the selected epochs: "
+        + "; ".join(said)
     )
     return figures.curves(name, description, panels)
 

@@ -237,7 +237,7 @@ def intervals(
 
 def unless_few(estimate: Estimate, clusters: int) -> Estimate:
     """The estimate, without spread and intervals where there are fewer than FEWEST clusters."""
-    if clusters >= FEWEST:
+    if clusters >= FEWEST or estimate.se is None:  # which has a reason of its own
         return estimate
     none = Interval(reason=TOO_FEW)
     return Estimate(estimate.value, None, None, none, none, none)

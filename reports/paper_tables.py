@@ -66,8 +66,8 @@ def claim_heads(first: str, unit: str) -> list[list[Td]]:
 
 NEW_CELLS = (
     "New cells: 95% interval on photographs other than those tested (page Evidence); it says "
-    f"nothing of whether the claim reproduces. None from fewer than {FEWEST} photographs, or where "
-    "none differs from the others."
+    f"nothing of whether the claim reproduces. From fewer than {FEWEST} photographs, or where "
+    "none differs from the others, there is no such interval."
 )
 
 

@@ -154,6 +154,7 @@ def test_leak_free_stands_beside_as_published(tmp_path):
     assert row[4] == f"−{100 * (both[0] - both[1]):.2f}"
     figure = pages(tmp_path)["leakage.html"].split("<figure")[1]
     assert "PyTorch, as published" in figure and "PyTorch, leak-free" in figure
+    assert all(f">{line}</text>" in figure for line in ("PyTorch", "as published", "leak-free"))
     slot = collect.collect(store, plan).slots[1]
     arrays = np.load(tmp_path / "runs" / plan[1].id / "predictions.npz")
     assert slot.measured.by_epoch.tolist() == [
