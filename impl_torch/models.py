@@ -1,5 +1,6 @@
 """The networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
 
+import contextlib
 import math
 from typing import Any
 
@@ -19,6 +20,18 @@ RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
 Features = tuple[torch.Tensor, ...]
 
 
+def recur(rnn: nn.LSTM | nn.GRU, sequence: torch.Tensor) -> tuple[torch.Tensor, Any]:
+    """`rnn(sequence)`, also where oneDNN has no LSTM in bfloat16: on CPUs without AVX-512."""
+    lacks = (
+        isinstance(rnn, nn.LSTM)
+        and not sequence.is_cuda
+        and torch.is_autocast_enabled("cpu")
+        and torch.backends.cpu.get_cpu_capability() != "AVX512"
+    )
+    with torch.backends.mkldnn.flags(enabled=False) if lacks else contextlib.nullcontext():
+        return rnn(sequence)
+
+
 class LastStates(nn.Module):
     """A bidirectional layer's last states, (n, t, c) -> (n, 2 units): Keras's Bidirectional.
 
@@ -31,7 +44,7 @@ class LastStates(nn.Module):
 
     def forward(self, sequence: torch.Tensor) -> torch.Tensor:
         """See the class."""
-        state = self.rnn(sequence)[1]
+        state = recur(self.rnn, sequence)[1]
         state = state[0] if isinstance(state, tuple) else state
         return torch.cat([state[0], state[1]], dim=1)
 
@@ -112,7 +125,8 @@ class JaneHead(nn.Module):
         pooled = F.relu(self.project(feature_map.mean(dim=(2, 3))))
         x = F.max_pool2d(F.relu(self.norm(self.reduce_map(feature_map))), 2)
         sequence = x.flatten(2).transpose(1, 2)  # raster order, (n, positions, channels)
-        sequence = self.small2(self.small1(sequence)[0])[0]
+        for rnn in (self.small1, self.small2):
+            sequence = recur(rnn, sequence)[0]
         product = pooled * self.states(sequence)
         return self.classify(product if keep is None else product * keep / self.kept)
 
