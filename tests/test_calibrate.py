@@ -136,18 +136,9 @@ def test_a_precision_that_cannot_be_had_is_refused(precision, sentence):
 
 @pytest.mark.slow
 def test_calibration_for_real_tells_within_a_factor_of_1_5(tmp_path, phantom):
-    """The request itself, and a run of other epochs with eight times the images. As a benchmark,
+    """The request itself, and a run of other epochs with three times the images. As a benchmark,
     it is to be alone on the machine."""
-    request = [
-        "--protocol",
-        "cv10",
-        "--folds",
-        "0",
-        "--variant",
-        "resnet50",
-        "--framework",
-        "torch",
-    ]
+    request = ["--suite", "liang", "--variant", "resnet50", "--framework", "torch"]
     where = ["--gpu", "none", "--data", "phantom", "--cache", tmp_path, "--out", tmp_path / "out"]
     where += ["--jobs", "1"]
     assert runner("--plan", *request, *where).stdout.count(words.NO_ESTIMATE) == 3
@@ -156,13 +147,10 @@ def test_calibration_for_real_tells_within_a_factor_of_1_5(tmp_path, phantom):
     assert not (tmp_path / "out").exists()
     assert words.NO_ESTIMATE not in runner("--plan", *request, *where).stdout
     devices = {"torch": CPU["torch"]}
-    chosen = Selection(
-        variants=("resnet50",), frameworks=("torch",), protocol="cv10", folds=(0,), profile="smoke"
-    )
+    chosen = Selection(suite="liang", variants=("resnet50",), frameworks=("torch",))
     specs = [s for s in make_plan(chosen, "phantom", devices, cores()) if s.stage == "train"]
-    data = specs[0].data | {"per_class": 80}
-    data["digest"] = plan.set_digest("phantom", set_request("cv10", 0, data))
-    recipe = specs[0].recipe | {"phase1_epochs": 9}
+    data = specs[0].data | {"train_per_class": 24, "test_per_class": 12}
+    recipe = specs[0].recipe | {"phase1_epochs": 9, "phase2_epochs": 4}
     specs.append(replace(specs[0], data=data, recipe=recipe))
     estimates = Estimates(tmp_path, 1)
     told = [estimates.estimate(spec) for spec in specs]
