@@ -64,11 +64,14 @@ class Pair:
         self.keras.take(self.start)
 
     def begin(self, optimizer: str, frozen: bool = False) -> None:
-        """Both at the start, in a new phase; batches take the pool's halves in turn."""
+        """Both at the start, in a new phase; batches take the pool's halves in turn. A frozen CNN's
+        features are stored, as in training, and Keras's for both."""
         self.reset()
-        order = np.tile(np.concatenate([TRAIN, TEST]), STEPS // 2)
+        images = np.concatenate([TRAIN, TEST])
+        stored = self.keras.features(images) if frozen else None
         for twin in (self.torch, self.keras):
-            twin.begin(parity.phase(optimizer, self.recipe, frozen), order)
+            order = np.tile(images, STEPS // 2)
+            twin.begin(parity.phase(optimizer, self.recipe, frozen), order, stored)
 
 
 def disturbed(arrays: Arrays) -> Arrays:
@@ -213,7 +216,7 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
         given.see(off_given(pair, before, gradients, ours), number)
         pair.keras.take(theirs)
         before = theirs
-    what = "the head over a frozen CNN" if frozen else "the whole network"
+    what = "the head, on stored features" if frozen else "the whole network"
     said = f"{what}; largest at step {length.step}; of a single weight {single.value:.1e} of the "
     said += f"largest change (step {single.step})"
     apart = f"; apart, {len(without)} arrays of zero gradient {noise.value:.1e}" if without else ""

@@ -68,9 +68,9 @@ class KerasSide:
         ]
         return {self.keys[id(x.moving_variance)]: _positions(x) for x in norms}
 
-    def begin(self, phase: dict[str, Any], order: np.ndarray) -> None:
+    def begin(self, phase: dict[str, Any], order: np.ndarray, stored: Arrays | None = None) -> None:
         """See Side."""
-        self.twin.begin_phase(phase, None)
+        self.twin.begin_phase(phase, list(stored.values()) if stored else None)
         self.twin.begin_epoch([order], None)
         self.apart = make_optimizer(phase, self.twin.recipe)
 

@@ -14,7 +14,7 @@ from protocols.spec import RunSpec
 from protocols.variants import load_variants
 from protocols.weights import Arrays
 
-CHANNELS_LAST = (0, 2, 3, 1)
+CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 class TorchSide:
@@ -90,9 +90,12 @@ class TorchSide:
             hook.remove()
         return found
 
-    def begin(self, phase: dict[str, Any], order: np.ndarray) -> None:
+    def begin(self, phase: dict[str, Any], order: np.ndarray, stored: Arrays | None = None) -> None:
         """See Side."""
-        self.twin.begin_phase(phase, None)
+        arrays = [
+            x.transpose(CHANNELS_FIRST) if x.ndim == 4 else x for x in (stored or {}).values()
+        ]
+        self.twin.begin_phase(phase, arrays or None)
         self.twin.begin_epoch([order], None)
 
     def step(self, start: int, stop: int) -> tuple[float, float]:

@@ -152,8 +152,9 @@ class Side(Protocol):
         """How many values of one image each batch normalisation normalises: positions of its map,
         by the key of its moving variance."""
 
-    def begin(self, phase: dict[str, Any], order: np.ndarray) -> None:
-        """A phase with a new optimiser, and an epoch over positions in this order."""
+    def begin(self, phase: dict[str, Any], order: np.ndarray, stored: Arrays | None = None) -> None:
+        """A phase with a new optimiser, and an epoch over positions in this order; over a frozen
+        CNN from stored features, those of every image by backbone, as `features` gives them."""
 
     def step(self, start: int, stop: int) -> tuple[float, float]:
         """One update on order[start:stop]; mean data loss and penalty before it."""
