@@ -14,7 +14,8 @@ import pytest
 
 from benchmarks.devices import expected_devices
 from benchmarks.plan import Device, Selection, make_plan, set_request
-from benchmarks.store import ROOT, Store
+from benchmarks.sources import ROOT
+from benchmarks.store import Store
 from benchmarks.worker import Worker, environment
 from protocols import hardware
 from protocols.images import image_set
