@@ -39,7 +39,7 @@ class KerasSide:
 
     def inputs(self, positions: np.ndarray) -> Arrays:
         """See Side."""
-        (images,) = self.twin.batches.inputs(positions, True)
+        images = self.twin.batches.images(positions)
         dtype = self.network.dtype
         found = {name: preprocess(name, images, dtype) for name in self.names}
         if self.network.reads_images:
@@ -48,7 +48,7 @@ class KerasSide:
 
     def features(self, positions: np.ndarray) -> Arrays:
         """See Side."""
-        (images,) = self.twin.batches.inputs(positions, True)
+        images = self.twin.batches.images(positions)
         parts = zip(self.names, self.twin._backbone, strict=True)
         return {name: ops.convert_to_numpy(backbone(images)) for name, backbone in parts}
 
