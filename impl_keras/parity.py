@@ -86,14 +86,16 @@ class KerasSide:
         return float(figures[0, 0, 0]) / (stop - start), penalty
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
-        """See Side. They are computed once more before the step, and the network set back."""
+        """See Side. They are computed once more before the step, and the network set back; the
+        step is not traced, which would take longer than this one."""
         before, positions = self.weights(), self.twin.order[start:stop]
         labels = self.twin.batches.labels[positions]
         inputs = self.twin.batches.inputs(positions, self.twin.reads_images)
         found = self.twin.step_function.gradients(labels, *inputs)
         self.take(before)
         gradients = {self.keys[id(v)]: ops.convert_to_numpy(g) for v, g in found}
-        return *self.step(start, stop), gradients
+        with backend.eagerly():
+            return *self.step(start, stop), gradients
 
 
 def _positions(layer: keras.Layer) -> int:
