@@ -16,7 +16,7 @@ from protocols.recipes import load_profiles
 from protocols.seeds import generator
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
-from protocols.weights import Arrays, counts, drawn, shapes_of
+from protocols.weights import Arrays, check_same, counts, drawn, shapes_of
 
 Pools = dict[str, Pool]  # the images, by precision
 MOMENTUM = 0.99  # of batch normalisation, both twins
@@ -110,8 +110,9 @@ def count_rung(pair: Pair) -> Result:
 
 def shape_rung(pair: Pair) -> Result:
     """Keras -> PyTorch -> Keras."""
-    before = pair.keras.weights()
+    before, ours = pair.keras.weights(), pair.torch.weights()
     try:
+        check_same(shapes_of(ours), shapes_of(before), "Keras's arrays")
         pair.torch.take(before)
         pair.keras.take(pair.torch.weights())
     except ValueError as error:
@@ -206,7 +207,7 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
             pair.keras.step(*batch)
         _, _, found = pair.torch.step_gradients(*batch)
         gradients = {key: found[key] for key in moved}  # others may be left of an earlier phase
-        ours, theirs = pair.torch.weights(), pair.keras.weights()
+        ours, theirs = pair.torch.weights(moved), pair.keras.weights(moved)
         off = parity.Distance.between(ours, theirs, moved - without)
         change = parity.Distance.between(theirs, before, moved - without)
         noisy = parity.Distance.between(ours, theirs, without)
@@ -241,9 +242,9 @@ class Highest:
 def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> float:
     """How far a weight is from `ours` where Keras's optimiser has PyTorch's gradients, of the
     largest change."""
-    pair.keras.take(before)
+    pair.keras.take({key: before[key] for key in gradients})
     pair.keras.apply(gradients)
-    theirs = pair.keras.weights()
+    theirs = pair.keras.weights(gradients)
     off = parity.Distance.between(ours, theirs, gradients)
     return off.most / parity.Distance.between(theirs, before, gradients).most
 

@@ -1,5 +1,6 @@
 """The Keras twin on the parity ladder: what trains, by the keys of the bridge."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -25,13 +26,16 @@ class KerasSide:
         self.variables = bridge.variables(self.network)
         self.keys = {id(variable): key for key, variable in self.variables.items()}
 
-    def weights(self) -> Arrays:
+    def _of(self, keys: Iterable[str]) -> bridge.Variables:
+        return {key: self.variables[key] for key in keys}
+
+    def weights(self, keys: Iterable[str] = ()) -> Arrays:
         """See Side."""
-        return bridge.read(self.variables)
+        return bridge.read(self._of(keys or self.variables))
 
     def take(self, arrays: Arrays) -> None:
         """See Side."""
-        bridge.write(self.variables, arrays)
+        bridge.write(self._of(arrays), arrays)
 
     def calibrate(self, positions: np.ndarray) -> None:
         """See Side."""

@@ -1,5 +1,6 @@
 """The PyTorch twin on the parity ladder: what trains, read in Keras's layouts."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -28,13 +29,18 @@ class TorchSide:
             self.network.to(memory_format=torch.contiguous_format)
         self.slots = bridge.slots(self.network, spec.variant)
 
-    def weights(self) -> Arrays:
+    def _of(self, keys: Iterable[str]) -> bridge.Slots:
+        return {key: self.slots[key] for key in keys}
+
+    def weights(self, keys: Iterable[str] = ()) -> Arrays:
         """See Side."""
-        return {key: array.copy() for key, array in bridge.read(self.slots).items()}
+        return {
+            key: array.copy() for key, array in bridge.read(self._of(keys or self.slots)).items()
+        }
 
     def take(self, arrays: Arrays) -> None:
         """See Side."""
-        bridge.write(self.slots, arrays)
+        bridge.write(self._of(arrays), arrays)
 
     def calibrate(self, positions: np.ndarray) -> None:
         """See Side."""

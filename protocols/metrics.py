@@ -18,10 +18,17 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     labels (n,) int; probabilities (n, 4). A class that was never predicted has precision 0.
     Rows are rescaled to sum to 1 in float64. All are NaN where a probability isn't finite.
     """
-    from sklearn import metrics  # noqa: PLC0415 (slow import)
+    from sklearn import config_context  # noqa: PLC0415 (slow import)
 
     if not np.isfinite(probabilities).all():
         return dict.fromkeys(METRICS, float("nan"))
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        return _score(labels, probabilities)
+
+
+def _score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+    from sklearn import metrics  # noqa: PLC0415 (slow import)
+
     probabilities = probabilities.astype(np.float64)
     probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
     predicted = probabilities.argmax(axis=1)

@@ -130,11 +130,11 @@ DIFFERENCES = (
 class Side(Protocol):
     """One twin of one network, on batches of a pool; arrays in Keras's layouts, by key."""
 
-    def weights(self) -> Arrays:
-        """All weights and moving statistics."""
+    def weights(self, keys: Iterable[str] = ()) -> Arrays:
+        """All weights and moving statistics, or those of `keys`."""
 
     def take(self, arrays: Arrays) -> None:
-        """Takes what `weights` gave, of either twin."""
+        """Takes what `weights` gave, of either twin; the others stay."""
 
     def calibrate(self, positions: np.ndarray) -> None:
         """Sets the moving statistics from one batch."""

@@ -54,19 +54,21 @@ def page(collected: Collected, out: Path) -> dict[str, Any]:
     """What the page shows: groups with a whole cell, planned ones first; `pool`: the pictures it
     draws, by name; `lists`: tables too long for it. `out` has pictures, or hasn't."""
     at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / PHOTOGRAPHS)
+    answered = [(group, _answers(group)) for group in collected.groups]
+    answered = [(group, found) for group, found in answered if found]
+    wanted = [
+        (group, variant, found, at_hand if _real(group) else None)
+        for group, found in answered
+        for variant in group.variants
+    ]
+    blocks = iter(spread(_block, wanted, collected.jobs))
     sections = []
-    for group in collected.groups:
-        found = _answers(group)
-        if found:
-            drawable = at_hand if _real(group) else None
-            wanted = [(group, variant, found, drawable) for variant in group.variants]
-            blocks = spread(_block, wanted, collected.jobs)
-            sections.append(
-                Section(
-                    group.caption, group.setting.planned, _calibration(group, found),
-                    [block for block in blocks if block],
-                )
-            )  # fmt: skip
+    for group, found in answered:
+        own = [next(blocks) for _ in group.variants]
+        shown = [block for block in own if block]
+        sections.append(
+            Section(group.caption, group.setting.planned, _calibration(group, found), shown)
+        )
     both = [b.both for section in sections for b in section.blocks if b.both]
     used = sorted({name for one in both for name in one.pictures})
     keys = {name: f"i{number}" for number, name in enumerate(used)}

@@ -69,7 +69,8 @@ def _panels(columns: int, top: float, right: float) -> tuple["Figure", list["Axe
     for ax in axes:
         for artist in [*ax.lines, *ax.texts]:
             artist.remove()
-        ax.set_yscale("linear")
+        if ax.get_yscale() != "linear":  # which makes the ticks anew
+            ax.set_yscale("linear")
         ax.relim()
         ax.autoscale(True)
     return figure, axes

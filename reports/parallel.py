@@ -24,7 +24,8 @@ def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[
     _shared = function, items
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
-            return list(pool.map(_do, range(len(items)), chunksize=4))
+            size = -(-len(items) // (4 * jobs))  # few at a time where they are few
+            return list(pool.map(_do, range(len(items)), chunksize=min(4, size)))
     finally:
         _shared = None
 

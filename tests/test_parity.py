@@ -317,6 +317,13 @@ def test_the_bridge_breaks_with_gates_turned_round(pair, monkeypatch):
     broken(ladder.shape_rung(pair))
 
 
+@of(XCEPTION)
+def test_the_bridge_breaks_with_an_array_left_out(pair, monkeypatch):
+    key = next(iter(pair.torch.slots))
+    monkeypatch.delitem(pair.torch.slots, key)
+    broken(ladder.shape_rung(pair))
+
+
 @slow
 @of("inception_v3")
 def test_counts_break_with_gammas_trained(pair):
