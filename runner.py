@@ -101,22 +101,6 @@ def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list
     return 1 if failed else 0
 
 
-def at_hand(args: argparse.Namespace) -> Source | None:
-    """Where the images are, if they are there; looks, makes nothing."""
-    from protocols import dataset
-    from protocols.errors import RequestError
-    from protocols.files import default_cache
-
-    try:
-        found = dataset.locate(args.data, True, args.cache or default_cache(), dry=True)
-    except RequestError as error:
-        if args.data != "auto":
-            raise
-        print(f"no pictures of images: {error}")  # WBC_DATA is wrong; a report needs no images
-        return None
-    return found if found.root else None
-
-
 def report(args: argparse.Namespace, source: Source | None = None) -> int:
     """Writes the report of the last request from what is stored, and from what --from brings;
     with pictures of images if `source` (or --data, WBC_DATA, the cache) has them."""
@@ -130,7 +114,7 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
     store.check_writable()
     if args.sources:
         print(f"runs taken in: {merge(args.sources, store)}")
-    source = source or at_hand(args)
+    source = source or pictures.at_hand(args.data, args.cache)
     pictures.write(source, store, args.cache, args.out)
     plan = store.plan()
     print(f"report: {build(store, plan, args.out, hardware.cores(), source)}")

@@ -64,6 +64,19 @@ def _read(path: Path) -> np.ndarray | None:
         return None
 
 
+def at_hand(data: str, cache: Path | None) -> dataset.Source | None:
+    """Where the images are, if they are there; looks, makes nothing. `data` as --data; raises
+    RequestError if it names a folder without them."""
+    try:
+        found = dataset.locate(data, True, cache or default_cache(), dry=True)
+    except RequestError as error:
+        if data != "auto":
+            raise
+        print(f"no pictures of images: {error}")  # WBC_DATA is wrong; a report needs no images
+        return None
+    return found if found.root else None
+
+
 def write(source: dataset.Source | None, store: Store, cache: Path | None, out: Path) -> None:
     """Photographs, and pairs that overlap, if `source` has them, and the images that networks
     looked at, if `cache` (default: the user's) has them."""

@@ -229,6 +229,8 @@ def test_a_differing_table_is_told(tmp_path):
 
 @pytest.mark.real
 def test_recorded_matches_come_out_again():
+    """Photographs exactly. Counts of features are not the same to the last on every processor:
+    OpenCV has kernels for each (OPENCV_CPU_DISABLE=AVX2,FMA3 moves them by some percent)."""
     if "WBC_DATA" not in os.environ:
         pytest.skip("needs the real images: set WBC_DATA to their folder")
     source = dataset.source_at(Path(os.environ["WBC_DATA"]))
@@ -237,4 +239,10 @@ def test_recorded_matches_come_out_again():
     found = Index(images)
     for row in rows:
         fits = found.match(command._read(source.path("images/") / row.file))[:2]
-        assert (*fits[0], *fits[1][:2]) == row[4:]
+        new = provenance.Shown(*row[:4], *fits[0], *fits[1][:2])
+        assert (new.original, new.mirrored, new.doubtful) == (
+            row.original, row.mirrored, row.doubtful
+        )  # fmt: skip
+        assert new.score == pytest.approx(row.score, rel=0.15)
+        assert new.angle == pytest.approx(row.angle, abs=0.5)
+        assert new.stretch == pytest.approx(row.stretch, abs=0.01)
