@@ -230,6 +230,9 @@ def test_a_file_is_read_as_keras_reads_it(
 ):
     import keras
 
+    from impl_keras.step import backend as step
+
+    step.prepare(spec("keras", threads=1, deterministic=False))  # TensorFlow takes one number
     make = {"xception": keras.applications.Xception, "resnet50": keras.applications.ResNet50,
             "inception_v3": keras.applications.InceptionV3}[backbone]  # fmt: skip
     words = {"weights": None, "include_top": False, "input_shape": (75, 75, 3)}
