@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.store import Run, Store
-from protocols import activations, dataset, provenance
+from protocols import dataset, provenance
 from protocols.errors import RequestError
 from protocols.files import default_cache, in_order, write_whole
 from protocols.images import open_set
@@ -139,9 +139,7 @@ def write_seen(runs: Iterable[Run], cache: Path, out: Path) -> None:
     """
     wanted: dict[str, dict[str, None]] = defaultdict(dict)
     for run in runs:
-        ids = run.seen_ids if run.done and run.spec.stage == "train" else []
-        near = [row.file for image in ids[:1] for row in activations.turned(image)]
-        wanted[run.spec.data["digest"]] |= dict.fromkeys([*ids, *near])
+        wanted[run.spec.data["digest"]] |= dict.fromkeys(run.pictured_ids)
     path = out / SEEN
     pictures = json.loads(path.read_text()) if path.is_file() else {}
     before = json.dumps(pictures)

@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from benchmarks.sources import source_digests
-from protocols.activations import FILE
+from protocols.activations import FILE, turned
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
 from protocols.files import sha256_of
@@ -85,6 +85,14 @@ class Run:
                 return arrays["ids"].tolist()
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return []
+
+    @property
+    def pictured_ids(self) -> list[str]:
+        """The images to draw of a training run that is done: those its network looked at, and some
+        that show the first one's photograph."""
+        ids = self.seen_ids if self.done and self.spec.stage == "train" else []
+        near = [row.file for image in ids[:1] for row in turned(image)]
+        return list(dict.fromkeys([*ids, *near]))
 
 
 class Store:

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.store import Run
-from protocols import activations, augment, dataset
+from protocols import augment, dataset
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.files import in_order, write_whole
@@ -91,12 +91,10 @@ def write_seen(source: Source, runs: Iterable[Run], out: Path) -> None:
     """Adds to `out/activation-pictures.json` what the cache of decoded sets didn't have."""
     pictures, changed = read(out / SEEN), False
     for run in runs:
-        if not run.done or run.spec.stage != "train" or run.spec.data["kind"] != "real":
+        if run.spec.data["kind"] != "real" or not (wanted := run.pictured_ids):
             continue
-        ids = run.seen_ids
-        near = [row.file for image in ids[:1] for row in activations.turned(image)]
         there = pictures.setdefault(run.spec.data["digest"], {})
-        lacking = [image for image in dict.fromkeys([*ids, *near]) if image not in there]
+        lacking = [image for image in wanted if image not in there]
         made = _made(source, lacking, WIDEST, "JPEG", 80)
         there |= made
         changed = changed or bool(made)
