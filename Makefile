@@ -13,8 +13,9 @@ run: $(VENV)/installed
 test: $(VENV)/installed lint
 	$(BIN)/python -m pytest -m "not slow" --timeout 600
 
+# `make test-all SELECT="-m slow"`: what `make test` leaves out.
 test-all: $(VENV)/installed
-	$(BIN)/python -m pytest --timeout 1200
+	$(BIN)/python -m pytest $(SELECT) --timeout 1200
 
 # Alone on the machine. `make bench ARGS="--bench-size 240x320"`; pytest --help lists --bench-...
 BENCH := reports/out/.benchmarks.json
