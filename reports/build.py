@@ -31,15 +31,22 @@ def build(
         pictures,
         results,
     )
+    from reports.book import Book, Made  # noqa: PLC0415
     from reports.collect import collect  # noqa: PLC0415
 
     collected = collect(store, plan, jobs)
     if source is not None and source.kind == "real":
         pictures.write_seen(source, [s.run for s in collected.slots if s.run], out)
         pictures.write_wrong(source, errors.wrong_images(collected), out)
-    content = results.document(collected)
-    files = {"results.json": results.as_json(content), "results.csv": results.as_csv(content)}
-    files |= pages.render(collected, benchmarks.read(out), parity.read(out), out)
+
+    def numbers() -> list[Made]:
+        content = results.document(collected)
+        as_json, as_csv = results.as_json(content), results.as_csv(content)
+        return [Made("results.json", as_json), Made("results.csv", as_csv)]
+
+    made = Book(collected, benchmarks.read(out), parity.read(out), out).made(numbers)
+    files = {one.file: one.text for one in made}
+    files |= forms.files([one.tables for one in made if one.tables])
     (out / forms.FOLDER).mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         write(out / name, text)

@@ -145,8 +145,8 @@ class Cell:
         for at in self.slots[0].measured.probabilities:
             names, draws = (METRICS, DRAWS) if at == "selected" else (OVER_TIME, FEW_DRAWS)
             rng, sample = generator(0, "interval"), self.sample(at)
-            all_of = intervals(sample, rng, draws, names) if sample else {}
-            found[at] = {m: unless_few(e, len(sample.strata)) for m, e in all_of.items()}
+            wanted = unless_few(sample.strata, draws) if sample else None
+            found[at] = intervals(sample, rng, wanted, names) if sample else {}
         return found
 
     def pooled(self, seed: int) -> dict[str, float] | None:

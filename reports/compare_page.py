@@ -42,7 +42,7 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
     content = compare_data.document(joined, judged, around)
     sheet = Page(PAGE, NAME)
     files = {PAGE: page(joined, judged, around, out, sheet), DATA: results.as_json(content)}
-    files |= forms.files([sheet], FORMS, "The tables of the comparison")
+    files |= forms.files([forms.of_page(sheet)], FORMS, "The tables of the comparison")
     (out / FORMS).mkdir(parents=True, exist_ok=True)
     for path in (out / FORMS).glob("*.csv"):  # of another comparison
         if f"{FORMS}/{path.name}" not in files:

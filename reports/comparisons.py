@@ -38,10 +38,11 @@ def compare(
     a: Sample,
     b: Sample,
     rng: np.random.Generator,
-    draws: int = DRAWS,
+    draws: int | None = DRAWS,
     names: tuple[str, ...] = METRICS,
 ) -> dict[str, Difference]:
-    """The paired difference of each metric; the same bytes for the same seed of rng.
+    """The paired difference of each metric; the same bytes for the same seed of rng. Without draws
+    (None) its value alone.
 
     Raises ValueError if a and b aren't of the same images in the same order.
     """

@@ -75,6 +75,11 @@ QUESTIONS = (
 )
 
 
+def is_asked(collected: Collected) -> bool:
+    """Whether such runs are asked for or found."""
+    return any(group.of(CONTROL, q.paper).cells for q in QUESTIONS for group in collected.groups)
+
+
 def control_page(collected: Collected) -> tuple[list[Asked], list[Setting]]:
     """Each question with its groups of runs, planned ones first; and all settings shown."""
     asked, used = [], []

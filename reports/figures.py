@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from reports import labels
-from reports.svg import AXIS, COLOURS, INK, PAPER, draw, legend, panel_width, to_svg
+from reports.svg import AXIS, COLOURS, INK, PAPER, WIDTH, draw, legend, panel_width, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
 MOST_POINTS = 150  # of a curve; longer ones are thinned evenly, and thin ones more
 THIN_POINTS = 60
+NAME_BELOW, NAME_BESIDE = 0.28, 0.43  # inches from a panel's axes to their names
 NARROWEST = 1.3  # inches of a panel; narrower ones leave no room for words beside them
 NARROW = 0.85  # of the epochs: phase 2, beginning later, has no room for its name
 
@@ -58,7 +59,13 @@ class Bar:
 
 @cache
 def _kept(columns: int, top: float, right: float) -> tuple["Figure", list["Axes"]]:
-    return draw(2.4 if right else 2.6, columns, top=top, right=right)
+    height = 2.4 if right else 2.6
+    figure, axes = draw(height, columns, top=top, right=right)
+    for ax in axes:  # else the labels' places are found from all numbers, each time
+        box = ax.get_position()
+        ax.xaxis.set_label_coords(0.5, -NAME_BELOW / (box.height * height))
+        ax.yaxis.set_label_coords(-NAME_BESIDE / (box.width * WIDTH), 0.5)
+    return figure, axes
 
 
 def _panels(columns: int, top: float, right: float) -> tuple["Figure", list["Axes"]]:
@@ -127,7 +134,7 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
             _plot(ax, curve)
         if panel.points:
             _claimed(ax, panel)
-        ax.set_title(panel.title, loc="left", pad=14 if panel.boundary else 6)
+        ax.set_title(panel.title, loc="left", y=1, pad=14 if panel.boundary else 6)
         ax.set_xlabel("epoch")
         ax.set_ylabel(panel.ylabel)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))

@@ -7,6 +7,7 @@ and CSV a cell that spans rows is repeated in each; LaTeX has it once.
 import csv
 import io
 import re
+from dataclasses import dataclass
 
 from reports import latex
 from reports.grid import Page, headings, key, numeric, plain, spread, width
@@ -17,16 +18,36 @@ TITLE = "The tables of the report"
 SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#&])")  # of Markdown
 
 
-def files(pages: list[Page], name: str = FOLDER, title: str = TITLE) -> dict[str, str]:
+@dataclass(frozen=True)
+class Forms:
+    """One page's tables in every form."""
+
+    markdown: list[str]
+    latex: list[str]
+    csv: dict[str, str]  # file name -> text
+    index: list[list[str]]  # file, page, caption, notes
+
+
+def of_page(page: Page) -> Forms:
+    """The page's tables; its `lists` as CSV alone."""
+    texts, rows = {}, []
+    for table in [*page.tables, *page.lists]:
+        file = f"{key(page, table)}.csv"
+        texts[file] = as_csv(table)
+        rows.append([file, page.name, table.caption, " ".join([*page.banners, *table.notes])])
+    return Forms(markdown(page), latex.sections(page), texts, rows)
+
+
+def files(parts: list[Forms], name: str = FOLDER, title: str = TITLE) -> dict[str, str]:
     """File name -> text of every form of the pages' tables: `name`.md, `name`.tex, `name`/*.csv."""
-    found = {f"{name}.md": markdown(pages, title), f"{name}.tex": latex.document(pages)}
-    rows = [["file", "page", "caption", "notes"]]
-    for page in pages:
-        for table in [*page.tables, *page.lists]:
-            file = f"{key(page, table)}.csv"
-            found[f"{name}/{file}"] = as_csv(table)
-            notes = " ".join([*page.banners, *table.notes])
-            rows.append([file, page.name, table.caption, notes])
+    texts = [f"# {title}", *(text for part in parts for text in part.markdown)]
+    found = {
+        f"{name}.md": "\n\n".join(texts) + "\n",
+        f"{name}.tex": latex.document([text for part in parts for text in part.latex]),
+    }
+    for part in parts:
+        found |= {f"{name}/{file}": text for file, text in part.csv.items()}
+    rows = [["file", "page", "caption", "notes"], *(row for part in parts for row in part.index)]
     return found | {f"{name}/index.csv": _csv(rows)}
 
 
@@ -53,14 +74,14 @@ def _csv(rows: list[list[str]]) -> str:
     return buffer.getvalue()
 
 
-def markdown(pages: list[Page], title: str = TITLE) -> str:
-    """Every table of every page, below the page's name."""
-    parts = [f"# {title}"]
-    for page in (page for page in pages if page.tables):
-        parts += [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
-        for table in page.tables:
-            parts += [f"**{key(page, table)}.** {_escaped(table.caption)}", markdown_table(table)]
-    return "\n\n".join(parts) + "\n"
+def markdown(page: Page) -> list[str]:
+    """The page's tables, below its name; nothing where it has none."""
+    if not page.tables:
+        return []
+    parts = [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
+    for table in page.tables:
+        parts += [f"**{key(page, table)}.** {_escaped(table.caption)}", markdown_table(table)]
+    return parts
 
 
 def markdown_table(table: Table) -> str:

@@ -132,8 +132,15 @@ def stratum_variances(
     return np.stack(parts), np.array(degrees, dtype=float)
 
 
-def resample(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+def unless_few(strata: np.ndarray, draws: int) -> int | None:
+    """The draws, or None where there are fewer than FEWEST clusters."""
+    return draws if len(strata) >= FEWEST else None
+
+
+def resample(strata: np.ndarray, draws: int | None, rng: np.random.Generator) -> np.ndarray | None:
     """How often each cluster was drawn, float64 (draws, C): with replacement in its stratum."""
+    if draws is None:
+        return None
     weights = np.empty((draws, len(strata)))
     for stratum in np.unique(strata):
         inside = strata == stratum
@@ -184,12 +191,13 @@ def estimates(
     statistic: Statistic,
     totals: np.ndarray,
     strata: np.ndarray,
-    weights: np.ndarray,
+    weights: np.ndarray | None,
     limits: list[tuple[float, float]],
 ) -> list[Estimate]:
     """Estimates of each value of the statistic, intervals clipped to its limits.
 
-    totals (C, columns), strata (C,), weights (draws, C) of resample.
+    totals (C, columns), strata (C,), weights (draws, C) of resample; None: the values alone, as
+    the clusters are too few.
     """
     from scipy.stats import t  # noqa: PLC0415 (slow import)
 
@@ -199,6 +207,11 @@ def estimates(
         values = statistic(totals.sum(axis=0))
         return [Estimate(float(v), None, None, none, none, none) for v in values]
     value, se, df = linearise(statistic, totals, strata)
+    if weights is None:
+        reasons = [Interval(reason=NO_SPREAD if s < TINY else TOO_FEW) for s in se]
+        return [
+            Estimate(float(v), None, None, *[r] * 3) for v, r in zip(value, reasons, strict=True)
+        ]
     drawn = np.quantile(statistic(weights @ totals), TAILS, axis=0)
     with np.errstate(invalid="ignore"):
         low, high = np.quantile(studentised(statistic, totals, strata, weights), TAILS, axis=0)
@@ -225,22 +238,15 @@ def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) ->
 def intervals(
     sample: Sample,
     rng: np.random.Generator,
-    draws: int = DRAWS,
+    draws: int | None = DRAWS,
     names: tuple[str, ...] = METRICS,
 ) -> dict[str, Estimate]:
-    """The estimate of each metric; the same bytes for the same seed of rng."""
+    """The estimate of each metric; the same bytes for the same seed of rng. Without draws (None)
+    its value alone."""
     weights = resample(sample.strata, draws, rng)
     limits = [LIMITS[name] for name in names]
     found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
     return dict(zip(names, found, strict=True))
-
-
-def unless_few(estimate: Estimate, clusters: int) -> Estimate:
-    """The estimate, without spread and intervals where there are fewer than FEWEST clusters."""
-    if clusters >= FEWEST or estimate.se is None:  # which has a reason of its own
-        return estimate
-    none = Interval(reason=TOO_FEW)
-    return Estimate(estimate.value, None, None, none, none, none)
 
 
 def wilson(hits: float, n: int) -> Interval:

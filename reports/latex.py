@@ -51,13 +51,17 @@ def escaped(text: str) -> str:
     return "{}" + found if found[:1] in ("[", "*") else found  # else arguments of \\
 
 
-def document(pages: list[Page]) -> str:
-    """Every table of every page."""
-    parts = []
-    for page in (page for page in pages if page.tables):
-        parts += [rf"\section*{{{escaped(page.name)}}}", *map(escaped, page.banners)]
-        parts += [tabular(key(page, table), table) for table in page.tables]
-        parts.append(r"\clearpage")
+def sections(page: Page) -> list[str]:
+    """The page's tables, below its name; nothing where it has none."""
+    if not page.tables:
+        return []
+    parts = [rf"\section*{{{escaped(page.name)}}}", *map(escaped, page.banners)]
+    parts += [tabular(key(page, table), table) for table in page.tables]
+    return [*parts, r"\clearpage"]
+
+
+def document(parts: list[str]) -> str:
+    """The sections of all pages as one document."""
     lines = [body.count("\n") + len(body) // 200 for body in parts]  # a guess that is too high
     preamble = PREAMBLE.replace("HEIGHT", str(15 + max(lines, default=0) // 2))
     return preamble + "\n\n".join(parts) + "\n\n\\end{document}\n"

@@ -96,9 +96,8 @@ def cv_shares() -> tuple[float, float, int]:
     found = []
     for of in ({}, provenance.groups()):
         place = np.array([of.get(row.group, row.group) for row in rows])
-        found.append(np.mean([
-            place[i] in place[folds != folds[i]] for i in range(len(rows))
-        ]))  # fmt: skip
+        both = [np.isin(place[folds == one], place[folds != one]) for one in np.unique(folds)]
+        found.append(np.concatenate(both).mean())
     return float(found[0]), float(found[1]), len(rows)
 
 

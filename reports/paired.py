@@ -71,11 +71,9 @@ def compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] 
         check_paired(one, other)
     except ValueError:
         return None
-    rng = generator(0, "comparison")
-    found = compare(one, other, rng, draws=DRAWS, names=("accuracy",))["accuracy"]
-    estimate = unless_few(found.estimate, len(one.strata))
-    p = found.p if estimate is found.estimate else None
-    return Difference(estimate, p), naive_mcnemar(one, other)
+    rng, draws = generator(0, "comparison"), unless_few(one.strata, DRAWS)
+    found = compare(one, other, rng, draws, ("accuracy",))["accuracy"]
+    return found, naive_mcnemar(one, other)
 
 
 def comparisons(group: Group) -> list[Comparison]:

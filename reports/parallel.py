@@ -15,17 +15,18 @@ _shared: tuple[Callable[[Any], Any], list[Any]] | None = None  # what forked pro
 
 def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[Any]:
     """[function(item) for item in items], by `jobs` processes forked here. The items aren't copied;
-    the answers must be picklable. In this process where forking is not to be had."""
+    the answers must be picklable. In this process where forking is not to be had, or where it is
+    itself one of those."""
     global _shared
-    if jobs < 2 or len(items) < FEW or sys.platform != "linux":
+    if _shared is not None or jobs < 2 or len(items) < FEW or sys.platform != "linux":
         return [function(item) for item in items]
     for name in SLOW:
         importlib.import_module(name)
     _shared = function, items
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
-            size = -(-len(items) // (4 * jobs))  # few at a time where they are few
-            return list(pool.map(_do, range(len(items)), chunksize=min(4, size)))
+            size = len(items) // (8 * jobs)  # few at a time where they are few
+            return list(pool.map(_do, range(len(items)), chunksize=min(4, max(1, size))))
     finally:
         _shared = None
 

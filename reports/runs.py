@@ -54,11 +54,14 @@ class Block:
     evidence: Table  # their files
 
 
-def blocks(group: Group, jobs: int = 1) -> list[Block]:
-    """A block for each network, twin and seed of a group, in the papers' order."""
-    cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
-    wanted = [(cell, seed) for cell in cells if cell for seed in cell.seeds]
-    return spread(_block, wanted, jobs)
+def blocks(groups: list[Group], jobs: int = 1) -> list[list[Block]]:
+    """Of each group a block for each network, twin and seed, in the papers' order."""
+    wanted = []
+    for group in groups:
+        cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
+        wanted.append([(cell, seed) for cell in cells if cell for seed in cell.seeds])
+    made = iter(spread(_block, [one for some in wanted for one in some], jobs))
+    return [[next(made) for _ in some] for some in wanted]
 
 
 def _block(wanted: tuple[Cell, int]) -> Block:

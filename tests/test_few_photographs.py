@@ -1,21 +1,25 @@
 """No interval from a handful of photographs: the reason stands there instead."""
 
+import numpy as np
 import synthetic
 from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.store import Store
 from reports.build import build
 from reports.collect import collect
-from reports.intervals import FEWEST, TOO_FEW, Estimate, Interval, unless_few
+from reports.intervals import FEWEST, TOO_FEW, Interval, Sample, intervals, unless_few
 
 METHODS = ("linearised", "percentile", "bootstrap_t")
 
 
 def test_an_estimate_keeps_its_value_and_loses_its_spread():
-    one = Estimate(0.5, 0.1, 9.0, *[Interval(0.3, 0.7)] * 3)
-    assert unless_few(one, FEWEST) is one
-    few = unless_few(one, FEWEST - 1)
-    assert (few.value, few.se, few.df) == (0.5, None, None)
+    assert [unless_few(np.zeros(n), 7) for n in (FEWEST, FEWEST - 1)] == [7, None]
+    rng = np.random.default_rng(0)
+    labels, groups = np.repeat(np.arange(4), 20), np.arange(80) // 10
+    sample = Sample.of(labels, rng.dirichlet(np.ones(4), 80), groups)
+    drawn, few = (intervals(sample, rng, draws)["accuracy"] for draws in (50, None))
+    assert drawn.se and drawn.linearised.low is not None
+    assert (few.value, few.se, few.df) == (drawn.value, None, None)
     assert {getattr(few, m) for m in METHODS} == {Interval(reason=TOO_FEW)}
 
 
