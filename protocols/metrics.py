@@ -18,34 +18,49 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
     labels (n,) int; probabilities (n, 4). A class that was never predicted has precision 0.
     Rows are rescaled to sum to 1 in float64. All are NaN where a probability isn't finite.
     """
+    return scores(labels, [probabilities])[0]
+
+
+def scores(labels: np.ndarray, several: list[np.ndarray]) -> list[dict[str, float]]:
+    """As `score`, of several answers to the same images: scikit-learn's checks cost more than the
+    counting."""
     from sklearn import config_context  # noqa: PLC0415 (slow import)
 
-    if not np.isfinite(probabilities).all():
-        return dict.fromkeys(METRICS, float("nan"))
+    finite = [p.astype(np.float64) for p in several if np.isfinite(p).all()]
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        return _score(labels, probabilities)
+        made = iter(_scores(labels, [p / p.sum(axis=1, keepdims=True) for p in finite]))
+    nothing = dict.fromkeys(METRICS, float("nan"))
+    return [next(made) if np.isfinite(p).all() else nothing for p in several]
 
 
-def _score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
+def _scores(labels: np.ndarray, several: list[np.ndarray]) -> list[dict[str, float]]:
+    """Of float64 rows that sum to 1. The classes of each answer have numbers of their own, so that
+    one call counts them all."""
     from sklearn import metrics  # noqa: PLC0415 (slow import)
 
-    probabilities = probabilities.astype(np.float64)
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    predicted = probabilities.argmax(axis=1)
-    order = list(range(len(CLASSES)))
-    accuracy = float(metrics.accuracy_score(labels, predicted))
-    result = {
-        "accuracy": accuracy,
-        "log_loss": float(metrics.log_loss(labels, probabilities, labels=order)),
-    }
-    *values, support = metrics.precision_recall_fscore_support(
-        labels, predicted, labels=order, average=None, zero_division=0
-    )
+    if not several:
+        return []
+    k, predicted = len(CLASSES), [p.argmax(axis=1) for p in several]
+    shifts = k * np.repeat(np.arange(len(several)), len(labels))
+    found = metrics.precision_recall_fscore_support(
+        np.tile(labels, len(several)) + shifts, np.concatenate(predicted) + shifts,
+        labels=range(k * len(several)), average=None, zero_division=0,
+    )  # fmt: skip
+    by_class = np.stack(found, axis=-1).reshape(len(several), k, 4).transpose(0, 2, 1)
+    losses = [metrics.log_loss(labels, p, labels=range(k)) for p in several]
+    right = [metrics.accuracy_score(labels, some) for some in predicted]
+    return [_named(*one) for one in zip(right, losses, by_class, strict=True)]
+
+
+def _named(accuracy: float, log_loss: float, by_class: np.ndarray) -> dict[str, float]:
+    """`by_class`: precision, recall, F1 and support, (4, classes)."""
+    *values, support = by_class
+    result = {"accuracy": float(accuracy), "log_loss": float(log_loss)}
     for name, value in zip(("precision", "recall", "f1"), values, strict=True):
         result |= {f"{name}_{c}": float(v) for c, v in zip(LETTERS, value, strict=True)}
         result[f"{name}_macro"] = float(value.mean())
         result[f"{name}_weighted"] = float(np.average(value, weights=support))
-        result[f"{name}_micro"] = accuracy  # one class an image, all classes counted
+        result[f"{name}_micro"] = result["accuracy"]  # one class an image, all classes counted
     return {name: result[name] for name in METRICS}
 
 

@@ -77,12 +77,20 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
     return found
 
 
+def are_there(collected: Collected) -> bool:
+    """Whether there is a section."""
+    return any(recorded(g, v) for g in _groups(collected) for v in g.variants)
+
+
+def _groups(collected: Collected) -> list[Group]:
+    return [g for g in collected.groups if g.setting.planned] or collected.groups
+
+
 def sections(collected: Collected, out: Path) -> list[Section]:
     """Groups whose runs have recorded something: those of the request, else all."""
     pictures = read(out / SEEN)
-    groups = [g for g in collected.groups if g.setting.planned] or collected.groups
     found = []
-    for group in groups:
+    for group in _groups(collected):
         seen = {v: r for v in group.variants if (r := recorded(group, v))}
         if not seen:
             continue

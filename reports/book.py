@@ -87,8 +87,8 @@ class Book:
     ) -> None:
         self._collected, self._measured, self._ladder, self._out = collected, measured, ladder, out
         self._shown = collected.settings
-        self._compared = agreement.blocks(collected)
-        self._looks = activations.sections(collected, out)
+        self._compared = bool(agreement.pairs(collected.slots))
+        self._looks = activations.are_there(collected)
         self._sets: dict[str, list[Group]] = {}
         for group in collected.groups:
             self._sets.setdefault(group.page, []).append(group)
@@ -185,7 +185,8 @@ class Book:
         return self._page(pages.ERRORS_PAGE, self._shown, **errors.page(self._collected, self._out))
 
     def _activations(self) -> list[Made]:
-        return self._page(pages.ACTIVATIONS_PAGE, self._shown, sections=self._looks)
+        sections = activations.sections(self._collected, self._out)
+        return self._page(pages.ACTIVATIONS_PAGE, self._shown, sections=sections)
 
     def _leakage(self) -> list[Made]:
         return self._page(pages.LEAKAGE_PAGE, self._shown, **leakage.page(self._collected))
@@ -207,8 +208,9 @@ class Book:
 
     def _parity(self) -> list[Made]:
         return self._page(
-            pages.PARITY_PAGE, self._shown, blocks=self._compared, shared=agreement.COMMAND,
+            pages.PARITY_PAGE, self._shown, blocks=agreement.blocks(self._collected),
             ladder=self._ladder or Ladder(f"Not measured here; {COMMAND} does it."),
+            shared=agreement.COMMAND,
         )  # fmt: skip
 
     def _run_sets(self) -> list[Made]:

@@ -96,8 +96,8 @@ def holm(p_values: list[float | None]) -> list[float | None]:
     """
     from statsmodels.stats.multitest import multipletests  # noqa: PLC0415 (slow import)
 
-    if not p_values:
-        return []
+    if not any(p is not None for p in p_values):
+        return list(p_values)
     adjusted = multipletests([1.0 if p is None else p for p in p_values], method="holm")[1]
     return [None if p is None else float(q) for p, q in zip(p_values, adjusted, strict=True)]
 

@@ -8,14 +8,14 @@ from markupsafe import Markup
 from reports.answers import Share, name_of
 from reports.calibration import BINS, Reliability
 from reports.figures import MARKERS, NAMES, STYLES
-from reports.svg import AXIS, COLOURS, PAPER, draw, legend, to_svg
+from reports.svg import AXIS, COLOURS, PAPER, again, legend, to_svg
 
 NARROWEST = 0.3  # panel, of the widest one's width
 
 
 def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Markup:
     """Accuracy over confidence, bin by bin, and the share of images in each bin."""
-    figure, (left, right) = draw(2.6, 2, top=0.28)
+    figure, (left, right) = again("reliability", 2.6, 2)
     left.plot([0, 1], [0, 1], color=AXIS, linewidth=0.8, linestyle=":")
     for framework, one in curves.items():
         there = one.images > 0
@@ -35,7 +35,7 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Mark
         ax.set_xlabel("probability of the predicted class")
     left.set_ylim(-0.02, 1.04)
     left.set_ylabel("share predicted rightly")
-    left.set_title("on the dotted line: as sure as right", loc="left")
+    left.set_title("on the dotted line: as sure as right", loc="left", y=1)
     right.set_ylim(bottom=0)
     right.set_ylabel("images, %")
     legend(figure, [left])
@@ -48,8 +48,8 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Mark
 def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> Markup:
     """A dot a photograph and twin, a panel a class, from the hardest photograph to the easiest."""
     counts = [len(shares) for shares in classes.values()]
-    widths = [max(count, NARROWEST * max(counts), 1) for count in counts]
-    figure, axes = draw(2.5, len(classes), widths=widths)
+    widths = tuple(max(count, NARROWEST * max(counts), 1) for count in counts)
+    figure, axes = again("photographs", 2.5, len(classes), widths=widths)
     twins = next((list(shares[0].of) for shares in classes.values() if shares), [])
     titles = {}
     for ax, count, (heading, shares) in zip(axes, counts, classes.items(), strict=True):
@@ -63,13 +63,12 @@ def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> M
                 markerfacecolor=COLOURS[framework] if framework == "keras" else "none",
                 label=NAMES[framework],
             )  # fmt: skip
-        ax.set_title(f"{heading.lower()}, {count}", loc="left")
+        ax.set_title(f"{heading.lower()}, {count}", loc="left", y=1)
         ax.set_ylim(-4, 104)
         ax.set_xlim(0, max(count, 1) + 1)
         ax.set_xticks([])
         ax.set_xlabel("photographs")
-        if ax is not axes[0]:
-            ax.set_yticklabels([])
+        ax.tick_params(labelleft=ax is axes[0])
     axes[0].set_ylabel("accuracy, %")
     legend(figure, axes)
     return to_svg(figure, name, _said(network, twins, classes), titles)

@@ -2,24 +2,21 @@
 
 import math
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
 from reports import labels
-from reports.svg import AXIS, COLOURS, INK, PAPER, WIDTH, draw, legend, panel_width, to_svg
+from reports.svg import AXIS, COLOURS, INK, PAPER, again, draw, legend, panel_width, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 MARKERS = {"keras": "o", "torch": "s", "": "D"}
 STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
 MOST_POINTS = 150  # of a curve; longer ones are thinned evenly, and thin ones more
 THIN_POINTS = 60
-NAME_BELOW, NAME_BESIDE = 0.28, 0.43  # inches from a panel's axes to their names
 NARROWEST = 1.3  # inches of a panel; narrower ones leave no room for words beside them
 NARROW = 0.85  # of the epochs: phase 2, beginning later, has no room for its name
 
@@ -55,32 +52,6 @@ class Bar:
     measure: str
     value: float | None
     text: str
-
-
-@cache
-def _kept(columns: int, top: float, right: float) -> tuple["Figure", list["Axes"]]:
-    height = 2.4 if right else 2.6
-    figure, axes = draw(height, columns, top=top, right=right)
-    for ax in axes:  # else the labels' places are found from all numbers, each time
-        box = ax.get_position()
-        ax.xaxis.set_label_coords(0.5, -NAME_BELOW / (box.height * height))
-        ax.yaxis.set_label_coords(-NAME_BESIDE / (box.width * WIDTH), 0.5)
-    return figure, axes
-
-
-def _panels(columns: int, top: float, right: float) -> tuple["Figure", list["Axes"]]:
-    """Empty panels for curves, used again and again: making axes costs as much as drawing."""
-    figure, axes = _kept(columns, top, right)
-    for old in list(figure.legends):
-        old.remove()
-    for ax in axes:
-        for artist in [*ax.lines, *ax.texts]:
-            artist.remove()
-        if ax.get_yscale() != "linear":  # which makes the ticks anew
-            ax.set_yscale("linear")
-        ax.relim()
-        ax.autoscale(True)
-    return figure, axes
 
 
 def _plot(ax: "Axes", curve: Curve) -> None:
@@ -128,7 +99,8 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
     above = any(panel.title and panel.boundary for panel in panels)  # the phases' names
     right = labels.room([curve.label for panel in panels for curve in panel.curves])
     beside = panel_width(len(panels), right) >= NARROWEST
-    figure, axes = _panels(len(panels), 0.42 if above else 0.28, right if beside else 0)
+    top, right = 0.42 if above else 0.28, right if beside else 0
+    figure, axes = again("curves", 2.4 if right else 2.6, len(panels), top, right=right)
     for ax, panel in zip(axes, panels, strict=True):
         for curve in panel.curves:
             _plot(ax, curve)

@@ -1,5 +1,6 @@
 """One function over many items, on several cores: a report of 200 runs is mostly such work."""
 
+import gc
 import importlib
 import multiprocessing
 import sys
@@ -23,8 +24,9 @@ def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[
     for name in SLOW:
         importlib.import_module(name)
     _shared = function, items
-    try:
-        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
+    context = multiprocessing.get_context("fork")
+    try:  # they live for seconds: collecting garbage would only copy what they share
+        with ProcessPoolExecutor(jobs, context, initializer=gc.disable) as pool:
             size = len(items) // (8 * jobs)  # few at a time where they are few
             return list(pool.map(_do, range(len(items)), chunksize=min(4, max(1, size))))
     finally:

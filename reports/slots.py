@@ -65,14 +65,10 @@ def _selection(run: Run, arrays: dict[str, np.ndarray], groups: list[str]) -> Se
 
 
 def _score_each(labels: np.ndarray, wanted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    known: dict[bytes, dict[str, float]] = {}
-    scores = {}
-    for at, probabilities in wanted.items():
-        key = probabilities.tobytes()
-        if key not in known:
-            known[key] = metrics.score(labels, probabilities)
-        scores[at] = known[key]
-    return scores
+    different = {probabilities.tobytes(): probabilities for probabilities in wanted.values()}
+    found = metrics.scores(labels, list(different.values()))
+    known = dict(zip(different, found, strict=True))
+    return {at: known[probabilities.tobytes()] for at, probabilities in wanted.items()}
 
 
 @dataclass

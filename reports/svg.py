@@ -6,6 +6,7 @@ on a light page, a dark page and on paper.
 
 import io
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ _VARIABLES = {
 }
 WIDTH = 7.2  # inches, of every figure
 LABEL = 0.56  # inches of an axis' numbers and name
+BELOW, BESIDE = 0.28, 0.43  # inches from a panel's axes to the middle of their names
 _RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
@@ -54,7 +56,7 @@ def draw(
     columns: int,
     left: float = 0.62,
     top: float = 0.28,
-    widths: list[float] | None = None,
+    widths: tuple[float, ...] | None = None,
     right: float = 0.0,
 ) -> tuple["Figure", list["Axes"]]:
     """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again).
@@ -75,6 +77,39 @@ def draw(
         ax.patch.set_visible(False)
     figure.patch.set_visible(False)
     return figure, list(axes)
+
+
+def again(
+    kind: str, height: float, columns: int, top: float = 0.28,
+    widths: tuple[float, ...] | None = None, right: float = 0.0,
+) -> tuple["Figure", list["Axes"]]:  # fmt: skip
+    """As draw, but empty panels of an earlier figure of that kind: making axes costs as much as
+    drawing, and so does finding the labels' places from all numbers. Titles, ticks and labels stay.
+    """
+    figure, axes = _kept(kind, height, columns, top, widths, right)
+    for old in list(figure.legends):
+        old.remove()
+    for ax in axes:
+        for artist in [*ax.lines, *ax.texts]:
+            artist.remove()
+        if ax.get_yscale() != "linear":  # which makes the ticks anew
+            ax.set_yscale("linear")
+        ax.relim()
+        ax.autoscale(True)
+    return figure, axes
+
+
+@lru_cache(maxsize=64)
+def _kept(
+    kind: str, height: float, columns: int, top: float, widths: tuple[float, ...] | None,
+    right: float,
+) -> tuple["Figure", list["Axes"]]:  # fmt: skip
+    figure, axes = draw(height, columns, top=top, widths=widths, right=right)
+    for ax in axes:
+        box = ax.get_position()
+        ax.xaxis.set_label_coords(0.5, -BELOW / (box.height * height))
+        ax.yaxis.set_label_coords(-BESIDE / (box.width * WIDTH), 0.5)
+    return figure, axes
 
 
 def panel_width(columns: int, right: float, left: float = 0.62) -> float:
