@@ -104,20 +104,19 @@ def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list
 def report(args: argparse.Namespace, source: Source | None = None) -> int:
     """Writes the report of the last request from what is stored, and from what --from brings;
     with pictures of images if `source` (or --data, WBC_DATA, the cache) has them."""
-    from benchmarks import pictures
     from benchmarks.merge import merge
     from benchmarks.store import Store
-    from protocols import hardware
+    from protocols.files import default_cache
+    from protocols.hardware import cores
     from reports.build import build
+    from reports.photographs import at_hand
 
-    store = Store(args.out)
+    store, cache = Store(args.out), args.cache or default_cache()
     store.check_writable()
     if args.sources:
         print(f"runs taken in: {merge(args.sources, store)}")
-    source = source or pictures.at_hand(args.data, args.cache)
-    pictures.write(source, store, args.cache, args.out)
-    plan = store.plan()
-    print(f"report: {build(store, plan, args.out, hardware.cores(), source)}")
+    source = source or at_hand(args.data, cache)
+    print(f"report: {build(store, store.plan(), args.out, cores(), source, cache)}")
     return 0
 
 

@@ -13,14 +13,19 @@ if TYPE_CHECKING:
 
 
 def build(
-    store: Store, plan: list[RunSpec], out: Path, jobs: int = 1, source: Source | None = None
+    store: Store,
+    plan: list[RunSpec],
+    out: Path,
+    jobs: int = 1,
+    source: Source | None = None,
+    cache: Path | None = None,
 ) -> Path:
     """Writes index.html, the other pages, results.json, results.csv and the tables' other forms.
 
     `plan`: every run that is wanted now; what of it is not in the store shows as X. `jobs`:
-    processes, forked from this one: 1 where a framework is loaded. `source`: the set's images, if
-    they are at hand, to draw some. Each file is written to a temporary name and renamed. Returns
-    the path of index.html.
+    processes, forked from this one: 1 where a framework is loaded. `source`, `cache`: the set's
+    images and the decoded ones, if they are at hand, to draw some. Each file is written to a
+    temporary name and renamed. Returns the path of index.html.
     """
     from reports import (  # noqa: PLC0415 (slow imports)
         benchmarks,
@@ -28,6 +33,7 @@ def build(
         forms,
         pages,
         parity,
+        photographs,
         pictures,
         results,
     )
@@ -35,8 +41,9 @@ def build(
     from reports.collect import collect  # noqa: PLC0415
 
     collected = collect(store, plan, jobs)
+    pictures.write_seen(collected.slots, source, cache, out)
     if source is not None and source.kind == "real":
-        pictures.write_seen(source, [s.run for s in collected.slots if s.run], out)
+        photographs.write(source, out)
         pictures.write_wrong(source, errors.wrong_images(collected), out)
 
     def numbers() -> list[Made]:

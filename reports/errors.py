@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from protocols.spec import FRAMEWORKS
-from reports import error_figures, pictures, wrong
+from reports import error_figures, photographs, pictures, wrong
 from reports.answers import Answers, accuracies, answers, comparable
 from reports.calibration import Reliability, reliability
 from reports.collect import Collected, Group
@@ -25,8 +25,6 @@ from reports.tables import (
     stale_notes,
     title,
 )
-
-PHOTOGRAPHS = "photograph-pictures.json"  # as benchmarks.pictures writes it
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Section:
 def page(collected: Collected, out: Path) -> dict[str, Any]:
     """What the page shows: groups with a whole cell, planned ones first; `pool`: the pictures it
     draws, by name; `lists`: tables too long for it. `out` has pictures, or hasn't."""
-    at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / PHOTOGRAPHS)
+    at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / photographs.PHOTOGRAPHS)
     answered = [(group, _answers(group)) for group in collected.groups]
     answered = [(group, found) for group, found in answered if found]
     wanted = [

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from protocols import provenance
 from protocols.provenance import Original, Overlap
+from reports.photographs import OVERLAPS
 from reports.tables import THIN, Table, Td, head, label, plural
 
-PICTURES = "overlap-pictures.json"
 COMMAND = "python runner.py --provenance"
 SHARP = 1.5  # ratio of sharpness from which one photograph counts as out of focus
 
@@ -74,7 +74,7 @@ def _evidence(pair: Overlap, known: dict[str, Original]) -> str:
 
 def pairs(out: Path) -> dict[str, list[Pair]]:
     """Every overlap by where its photographs stand, with its picture if `out` has it."""
-    path = out / PICTURES
+    path = out / OVERLAPS
     pictures = json.loads(path.read_text()) if path.is_file() else {}
     known = {o.file: o for o in provenance.originals()}
     found: dict[str, list[Pair]] = {name: [] for name in KINDS}

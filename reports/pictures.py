@@ -1,29 +1,30 @@
-"""Small pictures of the set's images, made from its files: those that networks were seen to look
-at, and those that both twins get wrong. `benchmarks.pictures` makes the others."""
+"""Small pictures of the set's images: those that networks were seen to look at, and those that both
+twins get wrong."""
 
 from __future__ import annotations
 
 import base64
 import io
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.store import Run
 from protocols import augment, dataset
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.files import in_order, write_whole
+from protocols.images import open_set
 from protocols.splits import FOLD_SEED
+from reports.slots import Slot
 
 WRONG = "wrong-pictures.json"
 THUMBNAIL = (80, 60)  # pixels
 MOST = 800  # images drawn of those that both twins get wrong: under 1 MB, twice in a report
-SEEN = "activation-pictures.json"  # as benchmarks.pictures writes it
+SEEN = "activation-pictures.json"
 WIDEST = (160, 120)
 
 
@@ -87,19 +88,45 @@ def write_wrong(source: Source, wrong: Iterable[Iterable[str]], out: Path) -> No
         write_whole(out / WRONG, json.dumps(kept).encode())
 
 
-def write_seen(source: Source, runs: Iterable[Run], out: Path) -> None:
-    """Adds to `out/activation-pictures.json` what the cache of decoded sets didn't have."""
+def write_seen(slots: list[Slot], source: Source | None, cache: Path | None, out: Path) -> None:
+    """Writes `out/activation-pictures.json`: data digest -> image id -> a picture's address.
+
+    Of the images in the runs' activations.npz, and of some that show the first one's photograph:
+    from the decoded sets in `cache`, else from `source`'s files. What is there stays.
+    """
+    wanted: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for slot in slots:
+        if slot.measured:
+            data = slot.spec.data
+            wanted[data["digest"], data["kind"]] |= dict.fromkeys(slot.measured.pictured)
     pictures, changed = read(out / SEEN), False
-    for run in runs:
-        if run.spec.data["kind"] != "real" or not (wanted := run.pictured_ids):
-            continue
-        there = pictures.setdefault(run.spec.data["digest"], {})
-        lacking = [image for image in wanted if image not in there]
-        made = _made(source, lacking, WIDEST, "JPEG", 80)
+    for (digest, kind), ids in wanted.items():
+        there = pictures.setdefault(digest, {})
+        made = _decoded(cache, digest, [i for i in ids if i not in there]) if cache else {}
+        if source and kind == "real":
+            lacking = [i for i in ids if i not in there | made]
+            made |= _made(source, lacking, WIDEST, "JPEG", 80)
         there |= made
         changed = changed or bool(made)
     if changed:
         write_whole(out / SEEN, json.dumps(pictures).encode())
+
+
+def _decoded(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
+    """As _made, from the decoded set in the cache."""
+    if not ids:
+        return {}
+    try:
+        there = open_set(cache / "arrays" / digest[:16])
+    except RequestError:
+        return {}
+    place = {name: i for i, name in enumerate(there.ids)} if there.digest == digest else {}
+    found = {}
+    for name in (name for name in ids if name in place):
+        image = Image.fromarray(there.pixels[place[name]])
+        image.thumbnail(WIDEST, Image.Resampling.LANCZOS)
+        found[name] = address(image)
+    return found
 
 
 def grey(picture: str) -> Image.Image:

@@ -22,6 +22,7 @@ class Measured:
         self.selected: np.ndarray = arrays["selected"]
         self.n = len(self.labels)
         self.ids: np.ndarray = arrays["ids"]
+        self.pictured = run.pictured_ids  # images that its network was seen to look at
         self.images = hashlib.sha256("\n".join(arrays["ids"]).encode()).hexdigest()  # in order
         self.row = int(arrays["selected_index"])  # of history.csv
         phantom = run.spec.data["kind"] == "phantom"

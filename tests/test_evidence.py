@@ -9,13 +9,12 @@ import synthetic
 from PIL import Image
 from reading import Tables, pages, percent, scored, steady_sources  # noqa: F401 (used by itself)
 
-from benchmarks import pictures as picture
 from benchmarks.store import Store
 from protocols import metrics, provenance
 from protocols.dataset import Source
 from protocols.provenance import Overlap
 from protocols.seeds import generator
-from reports import collect, images, leakage
+from reports import collect, images, leakage, photographs
 from reports.build import build
 from reports.evidence import between, shown
 from reports.intervals import Estimate, Interval, Sample, intervals, wilson
@@ -228,7 +227,7 @@ def test_pictures_stand_on_the_page_where_they_are_drawn(paper, tmp_path):
     assert "<img" not in pages(out)["images.html"]
     pair = provenance.overlaps()[0]
     name = f"{pair.first} {pair.second}"
-    (tmp_path / images.PICTURES).write_text(json.dumps({name: "data:image/jpeg;base64,xyz"}))
+    (tmp_path / photographs.OVERLAPS).write_text(json.dumps({name: "data:image/jpeg;base64,xyz"}))
     shown_ = [p for some in images.pairs(tmp_path).values() for p in some if p.picture]
     assert [p.picture for p in shown_] == ["data:image/jpeg;base64,xyz"]
 
@@ -241,9 +240,9 @@ def test_pictures_are_drawn_of_the_photographs_at_hand(tmp_path):
     for name in {*first[:2], *damaged[:2]}:
         Image.new("RGB", (640, 480), "pink").save(tmp_path / "Original_Images" / name)
     (tmp_path / "Original_Images" / damaged.second).write_bytes(b"no image")
-    picture.write_overlaps(Source("phantom", tmp_path), tmp_path)
-    assert not (tmp_path / picture.NAME).exists()
-    picture.write_overlaps(Source("real", tmp_path), tmp_path)
-    found = json.loads((tmp_path / picture.NAME).read_text())
+    photographs.write_overlaps(Source("phantom", tmp_path), tmp_path)
+    assert not (tmp_path / photographs.OVERLAPS).exists()
+    photographs.write_overlaps(Source("real", tmp_path), tmp_path)
+    found = json.loads((tmp_path / photographs.OVERLAPS).read_text())
     assert list(found) == [f"{first.first} {first.second}"]
     assert all(text.startswith("data:image/jpeg;base64,") for text in found.values())

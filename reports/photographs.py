@@ -1,33 +1,25 @@
-"""Pictures for the report: photographs, overlapping ones (both shared parts, aligned, and mixed),
-and the images that networks were seen to look at."""
+"""Pictures of photographs, and of overlapping ones: both shared parts, aligned, and mixed."""
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-from collections import defaultdict
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.store import Run, Store
 from protocols import dataset, provenance
 from protocols.errors import RequestError
-from protocols.files import default_cache, in_order, write_whole
-from protocols.images import open_set
+from protocols.files import in_order, write_whole
 from protocols.provenance import Overlap
+from reports.pictures import address
 
-NAME = "overlap-pictures.json"
+OVERLAPS = "overlap-pictures.json"
 LONGEST = 176  # pixels of a shared part's longer side
 SQUARES = 6  # of the chequered mix, along the longer side
 GAP = 4
 PHOTOGRAPHS = "photograph-pictures.json"
 SMALL = 112  # pixels of a photograph
-SEEN = "activation-pictures.json"
-WIDEST = 160  # pixels of an image that a network looked at
 
 
 def strip(first: np.ndarray, second: np.ndarray) -> Image.Image:
@@ -64,11 +56,11 @@ def _read(path: Path) -> np.ndarray | None:
         return None
 
 
-def at_hand(data: str, cache: Path | None) -> dataset.Source | None:
+def at_hand(data: str, cache: Path) -> dataset.Source | None:
     """Where the images are, if they are there; looks, makes nothing. `data` as --data; raises
     RequestError if it names a folder without them."""
     try:
-        found = dataset.locate(data, True, cache or default_cache(), dry=True)
+        found = dataset.locate(data, True, cache, dry=True)
     except RequestError as error:
         if data != "auto":
             raise
@@ -77,22 +69,19 @@ def at_hand(data: str, cache: Path | None) -> dataset.Source | None:
     return found if found.root else None
 
 
-def write(source: dataset.Source | None, store: Store, cache: Path | None, out: Path) -> None:
-    """Photographs, and pairs that overlap, if `source` has them, and the images that networks
-    looked at, if `cache` (default: the user's) has them."""
-    if source:
-        write_overlaps(source, out)
-        write_photographs(source, out)
-    write_seen(store.runs(), cache or default_cache(), out)
+def write(source: dataset.Source, out: Path) -> None:
+    """Photographs, and pairs that overlap; some seconds, once."""
+    write_overlaps(source, out)
+    write_photographs(source, out)
 
 
 def write_overlaps(source: dataset.Source, out: Path) -> None:
     """Writes `out/overlap-pictures.json`: "first second" -> a JPEG as a data address.
 
-    About a second; nothing where it is there, or where the images are a phantom's. Left out: pairs
+    Nothing where it is there, or where the images are a phantom's. Left out: pairs
     of photographs that aren't at hand (a download has the labelled ones only).
     """
-    if source.kind != "real" or (out / NAME).is_file():
+    if source.kind != "real" or (out / OVERLAPS).is_file():
         return
     place = {name: source.path(dataset.ORIGINALS + name) for name in _names()}
     there = sorted(name for name, path in place.items() if path.is_file())
@@ -101,14 +90,14 @@ def write_overlaps(source: dataset.Source, out: Path) -> None:
     for pair in provenance.overlaps():
         if images.get(pair.first) is None or images.get(pair.second) is None:
             continue
-        pictures[f"{pair.first} {pair.second}"] = _address(_cut(pair, images))
-    write_whole(out / NAME, json.dumps(pictures).encode())
+        pictures[f"{pair.first} {pair.second}"] = address(_cut(pair, images))
+    write_whole(out / OVERLAPS, json.dumps(pictures).encode())
 
 
 def write_photographs(source: dataset.Source, out: Path) -> None:
     """Writes `out/photograph-pictures.json`: photograph -> a small JPEG as a data address.
 
-    Some seconds; nothing where it is there, or where the images are a phantom's. Left out:
+    Nothing where it is there, or where the images are a phantom's. Left out:
     photographs in neither part, and those that aren't at hand.
     """
     if source.kind != "real" or (out / PHOTOGRAPHS).is_file():
@@ -120,45 +109,5 @@ def write_photographs(source: dataset.Source, out: Path) -> None:
         if pixels is not None:
             image = Image.fromarray(pixels)
             image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-            pictures[name] = _address(image)
+            pictures[name] = address(image)
     write_whole(out / PHOTOGRAPHS, json.dumps(pictures).encode())
-
-
-def _address(image: Image.Image) -> str:
-    data = io.BytesIO()
-    image.save(data, "JPEG", quality=80)
-    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
-
-
-def write_seen(runs: Iterable[Run], cache: Path, out: Path) -> None:
-    """Writes `out/activation-pictures.json`: data digest -> image id -> a JPEG as a data address.
-
-    Of the images in the runs' activations.npz, and of some that show the first one's photograph;
-    from the decoded sets in `cache`. What is there stays; a set that is not in the cache is left
-    out.
-    """
-    wanted: dict[str, dict[str, None]] = defaultdict(dict)
-    for run in runs:
-        wanted[run.spec.data["digest"]] |= dict.fromkeys(run.pictured_ids)
-    path = out / SEEN
-    pictures = json.loads(path.read_text()) if path.is_file() else {}
-    before = json.dumps(pictures)
-    for digest, ids in wanted.items():
-        if ids.keys() - pictures.get(digest, {}).keys():
-            pictures.setdefault(digest, {}).update(_images(cache, digest, list(ids)))
-    if json.dumps(pictures) != before:
-        write_whole(path, json.dumps(pictures).encode())
-
-
-def _images(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
-    try:
-        there = open_set(cache / "arrays" / digest[:16])
-    except RequestError:
-        return {}
-    place = {name: i for i, name in enumerate(there.ids)} if there.digest == digest else {}
-    found = {}
-    for name in (name for name in ids if name in place):
-        image = Image.fromarray(there.pixels[place[name]])
-        image.thumbnail((WIDEST, WIDEST), Image.Resampling.LANCZOS)
-        found[name] = _address(image)
-    return found
