@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.parallel import undisturbed
+
 if TYPE_CHECKING:
     from benchmarks.store import Store
     from protocols.dataset import Source
     from protocols.spec import RunSpec
 
 
+@undisturbed()
 def build(
     store: Store,
     plan: list[RunSpec],

@@ -68,6 +68,7 @@ def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> M
         ax.set_xlim(0, max(count, 1) + 1)
         ax.set_xticks([])
         ax.set_xlabel("photographs")
+        ax.xaxis.set_label_coords(0.5, -0.07)  # there are no numbers between
         ax.tick_params(labelleft=ax is axes[0])
     axes[0].set_ylabel("accuracy, %")
     legend(figure, axes)

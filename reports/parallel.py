@@ -4,14 +4,28 @@ import gc
 import importlib
 import multiprocessing
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 FEW = 8  # items: below it, starting processes costs as much as it gains
 # imported before forking, once for all processes
 SLOW = ("matplotlib.backends.backend_svg", "scipy.stats", "sklearn.metrics")
 _shared: tuple[Callable[[Any], Any], list[Any]] | None = None  # what forked processes begin with
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No garbage is collected: what a report is made of lives until it is written, and looking for
+    garbage would make forked processes copy what they share."""
+    before = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if before:
+            gc.enable()
 
 
 def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[Any]:
@@ -24,9 +38,8 @@ def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[
     for name in SLOW:
         importlib.import_module(name)
     _shared = function, items
-    context = multiprocessing.get_context("fork")
-    try:  # they live for seconds: collecting garbage would only copy what they share
-        with ProcessPoolExecutor(jobs, context, initializer=gc.disable) as pool:
+    try:
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
             size = len(items) // (8 * jobs)  # few at a time where they are few
             return list(pool.map(_do, range(len(items)), chunksize=min(4, max(1, size))))
     finally:

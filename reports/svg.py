@@ -109,6 +109,7 @@ def _kept(
         box = ax.get_position()
         ax.xaxis.set_label_coords(0.5, -BELOW / (box.height * height))
         ax.yaxis.set_label_coords(-BESIDE / (box.width * WIDTH), 0.5)
+        ax.tick_params(left=False, bottom=False, pad=4)
     return figure, axes
 
 
