@@ -95,11 +95,26 @@ def line(result: Result) -> str:
     return f"{word:6} {result.variant:26} {rung.title:30} {figures}  {result.detail}"
 
 
-def _prepare(backend: str) -> None:
-    """Of a process that will climb: one backend; PyTorch before TensorFlow."""
-    os.environ.update(CPU_ONLY | {"KERAS_BACKEND": backend})
-    if backend == "tensorflow":
-        importlib.import_module("impl_torch.parity")
+def _climbers(jobs: int) -> ProcessPoolExecutor:
+    """A process a network, since TensorFlow keeps what it compiled; all forked from one that has
+    imported both frameworks and computed nothing, for importing takes as long as a rung. PyTorch
+    before TensorFlow."""
+    os.environ.update(CPU_ONLY | {"KERAS_BACKEND": "tensorflow"})
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["impl_torch.parity", "impl_keras.parity"])
+    return ProcessPoolExecutor(jobs, context, max_tasks_per_child=1)
+
+
+def _backends(jobs: int, folder: Path) -> ProcessPoolExecutor:
+    """Processes with Keras on JAX, which keep what they compiled in `folder`, for each other."""
+    kept = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
+    kept |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    words = CPU_ONLY | {"KERAS_BACKEND": "jax"} | kept
+    return ProcessPoolExecutor(jobs, get_context("spawn"), _set, (words,))
+
+
+def _set(words: dict[str, str]) -> None:
+    os.environ.update(words)
 
 
 def _versions(framework: str) -> dict[str, str]:
@@ -129,13 +144,14 @@ def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result
     longest = sorted(variants, key=lambda v: (-len(known[v].backbones), v not in parity.LONG))
     results, versions = [], {}
     with tempfile.TemporaryDirectory() as temporary:
-        for backend, work, names in (("tensorflow", _climb, longest), ("jax", _on_jax, variants)):
-            context = get_context("spawn")
-            tasks = 1 if backend == "tensorflow" else None  # it keeps what it compiled
-            with ProcessPoolExecutor(
-                jobs, context, _prepare, (backend,), max_tasks_per_child=tasks
-            ) as processes:
-                waiting = [processes.submit(work, v, pools, Path(temporary)) for v in names]
+        folder = Path(temporary)
+        stages = (
+            (_climb, longest, lambda: _climbers(jobs)),
+            (_on_jax, variants, lambda: _backends(jobs, folder)),
+        )
+        for work, names, pool in stages:
+            with pool() as processes:
+                waiting = [processes.submit(work, v, pools, folder) for v in names]
                 for done in as_completed(waiting):
                     found, seen = done.result()
                     results += found

@@ -4,10 +4,8 @@ import dataclasses
 import json
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache, partial
-from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -288,7 +286,7 @@ def test_another_backend_holds_and_breaks_with_one_weight_changed(tmp_path):
     weights, answers = dict(pair.start), ladder.answers(pair.keras, pair.recipe)
     key = next(k for k in weights if k.endswith("/gamma"))
     results = []
-    with ProcessPoolExecutor(1, get_context("spawn"), climber._prepare, ("jax",)) as jax:
+    with climber._backends(1, tmp_path) as jax:
         for factor in (1.0, 1.01):
             changed = weights | {key: np.float32(factor) * weights[key]}
             np.savez(tmp_path / f"{SMALL}-weights.npz", **changed)
