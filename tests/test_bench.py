@@ -309,6 +309,29 @@ def test_a_benchmark_runs_and_writes_its_json(tmp_path):
     assert "Decode and build the cache" in page
 
 
+@pytest.mark.slow
+def test_the_controls_answers_are_measured_too(tmp_path):
+    path = tmp_path / "found.json"
+    words = ["--bench-size", "96x128", "--bench-calls", "1", "--bench-rounds", "1"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words,
+         "benchmarks/bench_latency.py", "-k", "efficientnet_lite0-", f"--benchmark-json={path}"],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    beside = {
+        (found["extra_info"]["framework"], found["extra_info"]["unit"]): [
+            peer["name"] for peer in found["extra_info"]["peers"]
+        ]
+        for found in json.loads(path.read_text())["benchmarks"]
+    }
+    plain = ["raw call", "timm's benchmark"]
+    assert beside == {  # keras.applications doesn't have the network
+        ("keras", "1 image"): [], ("keras", "32 images"): [],
+        ("torch", "1 image"): plain, ("torch", "32 images"): plain,
+    }  # fmt: skip
+
+
 def test_a_gpu_that_a_framework_does_not_see_ends_the_benchmark(monkeypatch):
     seen = SimpleNamespace(seen=lambda: {"gpu": None, "backend": "tensorflow"})
     monkeypatch.setitem(sys.modules, "impl_keras.device", seen)

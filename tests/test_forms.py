@@ -204,7 +204,7 @@ def test_it_compiles(report, tmp_path, whole):
     path = tmp_path / "tables.tex"
     odd = of([words(SPECIAL), words("[1]")], [words("*"), Td("✓ ✗ 漢")], columns=2)
     page = Page("p.html", SPECIAL, [SPECIAL], [small(), odd])
-    path.write_text((report / LATEX).read_text() if whole else latex.document([page]))
+    path.write_text((report / LATEX).read_text() if whole else latex.document(latex.sections(page)))
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", path.name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
     assert done.returncode == 0, done.stdout[-2000:]

@@ -23,16 +23,16 @@ EVIDENCE = re.compile(r"runs-[\w-]+\.html#[\w-]+|environment\.html#[\w-]+|images
 
 @pytest.fixture(scope="module")
 def kept():
-    """The pages handed to `forms`, by the last of the builds."""
+    """The pages handed to `forms`, since the last clearing."""
     found = []
-    true = forms.files
+    true = forms.of_page
     with pytest.MonkeyPatch.context() as patch:
 
-        def files(pages, *more):
-            found[:] = pages
-            return true(pages, *more)
+        def of_page(page):
+            found.append(page)
+            return true(page)
 
-        patch.setattr(forms, "files", files)
+        patch.setattr(forms, "of_page", of_page)
         yield found
 
 
@@ -55,6 +55,7 @@ def report(tmp_path_factory, kept):
         synthetic.spec("torch", "resnet50", seed=1),
     ]
     synthetic.fill(store, more)
+    kept.clear()
     build(store, plan, out)
     return out, list(kept)
 
@@ -70,6 +71,7 @@ def beside(tmp_path_factory, kept):
     for store in (a, b):
         synthetic.fill(store, [synthetic.spec("torch", "cnn_gru", fold=i) for i in (0, 1)])
         synthetic.add(store, synthetic.spec(stage="latency"))
+    kept.clear()
     compare_page.compare(a, b, out / "out")
     return out / "out", list(kept)
 

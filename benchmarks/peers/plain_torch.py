@@ -22,7 +22,10 @@ from protocols.spec import RunSpec
 from protocols.timing import BATCH
 from protocols.variants import load_variants
 
-MODELS = {"xception": "legacy_xception", "inception_v3": "inception_v3", "resnet50": "resnet50"}
+MODELS = {
+    "xception": "legacy_xception", "inception_v3": "inception_v3", "resnet50": "resnet50",
+    "efficientnet_lite0": "tf_efficientnet_lite0",
+}  # fmt: skip
 RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
 CLASSES = 4
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
