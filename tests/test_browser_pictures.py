@@ -13,7 +13,6 @@ from pictured import SHADE, image_folder, some_runs
 from PIL import Image
 from test_browser import AXE, SERIOUS, WIDTHS, Tab, browser  # noqa: F401 (a fixture)
 
-from benchmarks import pictures
 from protocols.dataset import source_at
 from reports import single
 from reports.build import build
@@ -28,7 +27,6 @@ def report(tmp_path_factory):
     out = tmp_path_factory.mktemp("pictured")
     store = some_runs(out)
     source = source_at(image_folder(store, tmp_path_factory.mktemp("set")))
-    pictures.write(source, store, out / "cache", out)
     build(store, store.plan(), out, source=source)
     return out
 

@@ -13,14 +13,14 @@ import synthetic
 from PIL import Image
 from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
 
-from benchmarks import pictures
 from benchmarks.store import Store
 from protocols import augment, provenance
 from protocols.classes import CLASSES
 from protocols.dataset import Source
-from reports import errors, wrong_tables
+from reports import photographs as small
 from reports import pictures as thumbnails
 from reports import wrong as wrong_module
+from reports import wrong_tables
 from reports.answers import (
     Answers,
     Share,
@@ -205,11 +205,10 @@ def test_photographs_are_made_small_once(tmp_path):
     first = next(o for o in provenance.originals() if o.split)
     Image.new("RGB", (640, 480), "pink").save(tmp_path / "Original_Images" / first.file)
     source = Source("real", tmp_path)
-    pictures.write_photographs(source, tmp_path)
-    found = json.loads((tmp_path / pictures.PHOTOGRAPHS).read_text())
+    small.write_photographs(source, tmp_path)
+    found = json.loads((tmp_path / small.PHOTOGRAPHS).read_text())
     assert list(found) == [first.file] and found[first.file].startswith("data:image/jpeg")
-    assert errors.PHOTOGRAPHS == pictures.PHOTOGRAPHS
-    pictures.write_photographs(Source("phantom", tmp_path), tmp_path / "none")
+    small.write_photographs(Source("phantom", tmp_path), tmp_path / "none")
     assert not (tmp_path / "none").exists()
 
 
