@@ -145,12 +145,12 @@ def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result
     results, versions = [], {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        stages = (
-            (_climb, longest, lambda: _climbers(jobs)),
-            (_on_jax, variants, lambda: _backends(jobs, folder)),
+        stages = (  # processes start with the first submission
+            (_climbers(jobs), _climb, longest),
+            (_backends(jobs, folder), _on_jax, variants),
         )
-        for work, names, pool in stages:
-            with pool() as processes:
+        for processes, work, names in stages:
+            with processes:
                 waiting = [processes.submit(work, v, pools, folder) for v in names]
                 for done in as_completed(waiting):
                     found, seen = done.result()

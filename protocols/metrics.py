@@ -26,11 +26,11 @@ def scores(labels: np.ndarray, several: list[np.ndarray]) -> list[dict[str, floa
     counting."""
     from sklearn import config_context  # noqa: PLC0415 (slow import)
 
-    finite = [p.astype(np.float64) for p in several if np.isfinite(p).all()]
+    finite = {i: p.astype(np.float64) for i, p in enumerate(several) if np.isfinite(p).all()}
+    rows = [p / p.sum(axis=1, keepdims=True) for p in finite.values()]
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        made = iter(_scores(labels, [p / p.sum(axis=1, keepdims=True) for p in finite]))
-    nothing = dict.fromkeys(METRICS, float("nan"))
-    return [next(made) if np.isfinite(p).all() else nothing for p in several]
+        made = dict(zip(finite, _scores(labels, rows), strict=True))
+    return [made.get(i) or dict.fromkeys(METRICS, float("nan")) for i in range(len(several))]
 
 
 def _scores(labels: np.ndarray, several: list[np.ndarray]) -> list[dict[str, float]]:

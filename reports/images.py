@@ -8,6 +8,7 @@ from pathlib import Path
 from protocols import provenance
 from protocols.provenance import Original, Overlap
 from reports.photographs import OVERLAPS
+from reports.pictures import read
 from reports.tables import THIN, Table, Td, head, label, plural
 
 COMMAND = "python runner.py --provenance"
@@ -74,8 +75,7 @@ def _evidence(pair: Overlap, known: dict[str, Original]) -> str:
 
 def pairs(out: Path) -> dict[str, list[Pair]]:
     """Every overlap by where its photographs stand, with its picture if `out` has it."""
-    path = out / OVERLAPS
-    pictures = json.loads(path.read_text()) if path.is_file() else {}
+    pictures = read(out / OVERLAPS)
     known = {o.file: o for o in provenance.originals()}
     found: dict[str, list[Pair]] = {name: [] for name in KINDS}
     for pair in provenance.overlaps():

@@ -292,17 +292,22 @@ def test_every_benchmark_has_its_title_in_the_report():
     assert files == set(benchmarks.TITLES)
 
 
+def measured(path, *words):
+    """What `make bench` with these words writes into `path`."""
+    answer = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words,
+         f"--benchmark-json={path}"],
+        capture_output=True, text=True, cwd=ROOT,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    return json.loads(path.read_text())["benchmarks"]
+
+
 @pytest.mark.slow
 def test_a_benchmark_runs_and_writes_its_json(tmp_path):
     path = tmp_path / "found.json"
     words = ["--bench-size", "64x64", "--bench-frozen-images", "8", "--bench-rounds", "2"]
-    answer = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words,
-         "--bench-data", "phantom", "benchmarks/bench_data.py", f"--benchmark-json={path}"],
-        capture_output=True, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert answer.returncode == 0, answer.stdout[-2000:]
-    (found,) = json.loads(path.read_text())["benchmarks"]
+    (found,) = measured(path, *words, "--bench-data", "phantom", "benchmarks/bench_data.py")
     assert found["extra_info"]["data"] == "phantom"
     assert found["extra_info"]["ours"] == found["stats"]["median"]
     page = speed_page(tmp_path, path.read_text())
@@ -311,19 +316,13 @@ def test_a_benchmark_runs_and_writes_its_json(tmp_path):
 
 @pytest.mark.slow
 def test_the_controls_answers_are_measured_too(tmp_path):
-    path = tmp_path / "found.json"
     words = ["--bench-size", "96x128", "--bench-calls", "1", "--bench-rounds", "1"]
-    answer = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words,
-         "benchmarks/bench_latency.py", "-k", "efficientnet_lite0-", f"--benchmark-json={path}"],
-        capture_output=True, text=True, cwd=ROOT,
-    )  # fmt: skip
-    assert answer.returncode == 0, answer.stdout[-2000:]
+    words += ["benchmarks/bench_latency.py", "-k", "efficientnet_lite0-"]
     beside = {
         (found["extra_info"]["framework"], found["extra_info"]["unit"]): [
             peer["name"] for peer in found["extra_info"]["peers"]
         ]
-        for found in json.loads(path.read_text())["benchmarks"]
+        for found in measured(tmp_path / "found.json", *words)
     }
     plain = ["raw call", "timm's benchmark"]
     assert beside == {  # keras.applications doesn't have the network
