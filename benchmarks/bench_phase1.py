@@ -68,17 +68,11 @@ def test_cnn_rnn(
     ours.begin(PHASE, ours.features())
     spec, count = run.to_json(), files.count
     whole = {"spec": spec, "phase": PHASE, "folder": str(files.folder)}
-    if framework == "torch":
-        alone = {"LSTM and head alone": peer("plain_torch", "head_alone", spec=spec, images=count)}
-        alone["plain PyTorch"] = peer("plain_torch", "epoch", **whole)
-    else:
-        alone = {
-            f"LSTM and head alone, {name}": peer(
-                "plain_keras", "head_alone", spec=spec, images=count, by_fit=name == "fit"
-            )
-            for name in ("fit", "train_on_batch")
-        }
-        alone["plain Keras"] = peer("plain_keras", "epoch", **whole)
+    plain = f"plain_{framework}"
+    alone = {
+        "LSTM and head alone": peer(plain, "head_alone", spec=spec, images=count),
+        {"keras": "plain Keras", "torch": "plain PyTorch"}[framework]: peer(plain, "epoch", **whole),
+    }
     paired(
         benchmark,
         ours.epoch,

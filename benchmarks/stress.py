@@ -210,6 +210,7 @@ def main() -> int:
     parser.add_argument("--data", default="auto")
     parser.add_argument("--cache", type=Path, default=default_cache())
     args = parser.parse_args()
+    args.cache.mkdir(parents=True, exist_ok=True)
     print(f"{args.kills} kills, seed {args.seed}")
     wrong = stress(args.kills, args.cache, args.data, args.seed)
     print(f"{args.kills - len(wrong)} of {args.kills} ended with the same bits")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,10 @@ def build(
     images and the decoded ones, if they are at hand, to draw some. Each file is written to a
     temporary name and renamed. Returns the path of index.html.
     """
-    from reports import (  # noqa: PLC0415 (slow imports)
+    from reports.collect import collect  # noqa: PLC0415 (slow imports)
+
+    collected = collect(store, plan, jobs, _import_the_rest)
+    from reports import (  # noqa: PLC0415
         benchmarks,
         errors,
         forms,
@@ -41,9 +45,7 @@ def build(
         results,
     )
     from reports.book import Book, Made  # noqa: PLC0415
-    from reports.collect import collect  # noqa: PLC0415
 
-    collected = collect(store, plan, jobs)
     pictures.write_seen(collected.slots, source, cache, out)
     if source is not None and source.kind == "real":
         photographs.write(source, out)
@@ -67,6 +69,12 @@ def build(
         if path.relative_to(out).as_posix() not in files:
             path.unlink(missing_ok=True)
     return out / "index.html"
+
+
+def _import_the_rest() -> None:
+    """What the pages are made with, while other processes read the runs."""
+    for name in ("reports.book", "matplotlib.backends.backend_svg"):
+        import_module(name)
 
 
 def write(path: Path, text: str) -> None:

@@ -1,6 +1,7 @@
 """Store and plan -> cells: what was asked for, what is there, and the numbers it gives."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -276,14 +277,19 @@ def _rank(setting: Setting) -> tuple[bool, bool, int, str]:
     )
 
 
-def collect(store: Store, plan: list[RunSpec], jobs: int = 1) -> Collected:
+def collect(
+    store: Store,
+    plan: list[RunSpec],
+    jobs: int = 1,
+    meanwhile: Callable[[], None] | None = None,
+) -> Collected:
     """Joins the plan and the store; runs outside the plan get settings of their own. `jobs`:
-    processes that read and compute."""
+    processes that read and compute; `meanwhile`: called while they read."""
     wanted = {spec.id: spec for spec in plan}
     runs = {run.spec.id: run for run in store.runs()}
     slots = [Slot(spec, runs.get(key), True) for key, spec in wanted.items()]
     slots += [Slot(run.spec, run, False) for key, run in runs.items() if key not in wanted]
-    for slot, read in zip(slots, spread(Slot.read, slots, jobs), strict=True):
+    for slot, read in zip(slots, spread(Slot.read, slots, jobs, meanwhile), strict=True):
         slot.take(read)
     editions = _editions(slots)
     asked = {setting_of(s.spec, True) for s in slots if s.planned and _known(s.spec)}

@@ -18,6 +18,7 @@ from typing import Self
 
 import numpy as np
 
+from protocols import metrics
 from protocols.metrics import METRICS
 from reports.scores import K, Scores
 
@@ -64,14 +65,11 @@ class Sample:
         names, group = np.unique(groups, return_inverse=True)
         pairs = labels * len(names) + group
         _, first, clusters = np.unique(pairs, return_index=True, return_inverse=True)
-        p = probabilities.astype(np.float64)
-        p = p / p.sum(axis=1, keepdims=True)
+        p = metrics.summing_to_one(probabilities)
         predicted = p.argmax(axis=1)
         totals = np.zeros((len(first), K * K + 1))
         np.add.at(totals, (clusters, labels * K + predicted), 1)
-        eps = np.finfo(np.float64).eps  # scikit-learn's clipping
-        loss = -np.log(np.clip(p[np.arange(n), labels], eps, 1 - eps))
-        totals[:, -1] = np.bincount(clusters, loss)
+        totals[:, -1] = np.bincount(clusters, metrics.log_losses(labels, p))
         if not np.isfinite(probabilities).all():
             totals[:] = np.nan
         return cls(labels, predicted == labels, clusters, labels[first], totals)

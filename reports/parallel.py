@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 FEW = 8  # items: below it, starting processes costs as much as it gains
-# imported before forking, once for all processes
-SLOW = ("matplotlib.backends.backend_svg", "scipy.stats", "sklearn.metrics")
+SLOW = ("sklearn.metrics",)  # imported before forking, once for all processes; SciPy with it
 _shared: tuple[Callable[[Any], Any], list[Any]] | None = None  # what forked processes begin with
 
 
@@ -28,12 +27,19 @@ def undisturbed() -> Iterator[None]:
             gc.enable()
 
 
-def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[Any]:
+def spread(
+    function: Callable[[Any], Any],
+    items: list[Any],
+    jobs: int,
+    meanwhile: Callable[[], None] | None = None,
+) -> list[Any]:
     """[function(item) for item in items], by `jobs` processes forked here. The items aren't copied;
     the answers must be picklable. In this process where forking is not to be had, or where it is
-    itself one of those."""
+    itself one of those. `meanwhile` is called once, while those are at work if there are any."""
     global _shared
+    meanwhile = meanwhile or (lambda: None)
     if _shared is not None or jobs < 2 or len(items) < FEW or sys.platform != "linux":
+        meanwhile()
         return [function(item) for item in items]
     for name in SLOW:
         importlib.import_module(name)
@@ -41,7 +47,9 @@ def spread(function: Callable[[Any], Any], items: list[Any], jobs: int) -> list[
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
             size = len(items) // (8 * jobs)  # few at a time where they are few
-            return list(pool.map(_do, range(len(items)), chunksize=min(4, max(1, size))))
+            made = pool.map(_do, range(len(items)), chunksize=min(4, max(1, size)))
+            meanwhile()
+            return list(made)
     finally:
         _shared = None
 

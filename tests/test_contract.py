@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import accuracy_score, log_loss
 
 from protocols import metrics
 from protocols.contract import Recorder, TrainingDiverged, data_loss, milestones
@@ -109,6 +110,17 @@ def test_metrics_by_hand():
         [0, 0, 1, 0],
         [0, 0, 1, 0],
     ]
+
+
+def test_accuracy_and_log_loss_are_scikit_learns():
+    """To the last bit, certain and impossible answers too."""
+    rng = np.random.default_rng(0)
+    labels, p = rng.integers(4, size=500), rng.dirichlet(np.full(4, 0.3), 500)
+    p[:8] = np.eye(4)[[0, 1, 2, 3] * 2]
+    scores = metrics.score(labels, p)
+    p = metrics.summing_to_one(p)
+    assert scores["accuracy"] == accuracy_score(labels, p.argmax(axis=1))
+    assert scores["log_loss"] == log_loss(labels, p, labels=range(4))
 
 
 def test_scores_of_a_diverged_epoch_are_nan():

@@ -93,12 +93,17 @@ def dataset(spec: RunSpec, folder: str) -> Any:
 
     if keras.backend.backend() == "jax":
         tf.config.set_visible_devices([], "GPU")
-    return keras.utils.image_dataset_from_directory(
+    # When an iterator ends, tf.data waits for its tuner to wake up from sleeps of 10 ms times 1, 2,
+    # 4 ...: an epoch of seconds would seem to take up to twice as long.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    images = keras.utils.image_dataset_from_directory(
         folder,
         label_mode="categorical",
         image_size=(spec.data["height"], spec.data["width"]),
         batch_size=spec.recipe["batch_size"],
-    ).prefetch(tf.data.AUTOTUNE)
+    )
+    return images.prefetch(2).with_options(options)
 
 
 def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
@@ -109,11 +114,9 @@ def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
     return lambda: model.fit(batches, epochs=1, verbose=0).history["loss"][0]
 
 
-def head_alone(spec: str, images: int, by_fit: bool) -> Callable[[], float]:
-    """An epoch of a variant's head and recurrent branch on arrays in memory, made up.
-
-    By `fit`, or by `train_on_batch` in a loop of its own.
-    """
+def head_alone(spec: str, images: int) -> Callable[[], float]:
+    """An epoch of a variant's head and recurrent branch on arrays in memory, made up: by
+    `train_on_batch` (`fit` waits for tf.data's tuner, see `dataset`)."""
     run = RunSpec.from_json(spec)
     rng, size = np.random.default_rng(0), run.recipe["batch_size"]
     shape = run.data["height"], run.data["width"], 3
@@ -122,8 +125,6 @@ def head_alone(spec: str, images: int, by_fit: bool) -> Callable[[], float]:
     compiled(model, run, run.phases[0])
     arrays = [rng.random((images, *x.shape[1:]), dtype=np.float32) for x in inputs]
     labels = np.eye(CLASSES, dtype=np.float32)[rng.integers(CLASSES, size=images)]
-    if by_fit:
-        return lambda: model.fit(arrays, labels, batch_size=size, verbose=0).history["loss"][0]
 
     def train() -> float:
         order = rng.permutation(images)
