@@ -68,10 +68,10 @@ def test_cnn_rnn(
     ours.begin(PHASE, ours.features())
     spec, count = run.to_json(), files.count
     whole = {"spec": spec, "phase": PHASE, "folder": str(files.folder)}
-    plain = f"plain_{framework}"
+    twin, named = f"plain_{framework}", {"keras": "plain Keras", "torch": "plain PyTorch"}
     alone = {
-        "LSTM and head alone": peer(plain, "head_alone", spec=spec, images=count),
-        {"keras": "plain Keras", "torch": "plain PyTorch"}[framework]: peer(plain, "epoch", **whole),
+        "LSTM and head alone": peer(twin, "head_alone", spec=spec, images=count),
+        named[framework]: peer(twin, "epoch", **whole),
     }
     paired(
         benchmark,

@@ -39,6 +39,9 @@ def test_epoch(
         }
     else:
         peers = {"plain Keras": peer("plain_keras", "epoch", **words)}
+        if (run.backend, run.device) == ("tensorflow", "cpu"):  # as ours; few users ask for it
+            own = peer("plain_keras", "epoch", settings={"TF_ENABLE_ONEDNN_OPTS": "1"}, **words)
+            peers["with oneDNN asked for"] = own
     paired(
         benchmark,
         ours.epoch,

@@ -40,7 +40,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
         "device": spec.device,
         "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": spec.threads,
-        "engine": backend.ENGINE,
+        "engine": backend.computes_by(),
         "repeatable": repeatable(spec.deterministic, spec.device),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

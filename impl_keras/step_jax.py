@@ -25,6 +25,11 @@ def gpu_name() -> str | None:
     return device.device_kind if device.platform == "gpu" else None
 
 
+def computes_by() -> str:
+    """The engine of a run."""
+    return ENGINE
+
+
 def prepare(spec: RunSpec) -> None:
     """float32 proper unless the run says TF32. The launcher limits XLA's threads, and on a GPU
     asks it for determinism, at the start of the process."""

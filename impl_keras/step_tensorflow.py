@@ -1,6 +1,7 @@
 """TensorFlow's side of Keras: the device, and compiled functions. Twin: step_jax.py."""
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,6 +23,12 @@ def gpu_name() -> str | None:
     """The GPU that TensorFlow really sees, by the driver's name; None without one."""
     gpus = tf.config.list_physical_devices("GPU")
     return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None
+
+
+def computes_by() -> str:
+    """The engine of a run, and on a CPU whether oneDNN was asked for: its bits are others."""
+    asked = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
+    return ENGINE if gpu_name() else f"{ENGINE}, oneDNN {'on' if asked else 'off'}"
 
 
 def prepare(spec: RunSpec) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import timm  # noqa: F401 (before TensorFlow: imported after it, their two LLVMs end the process)
 
+import impl_keras  # noqa: F401 (before TensorFlow: it asks for oneDNN)
 from benchmarks.plan import Device, Selection, make_plan, set_request
 from protocols import dataset
 from protocols.images import image_set

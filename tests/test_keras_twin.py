@@ -4,6 +4,8 @@ Runs on the backend that KERAS_BACKEND names (TensorFlow by default); test_jax.p
 it again on JAX.
 """
 
+import platform
+
 import keras
 import numpy as np
 import pytest
@@ -185,6 +187,21 @@ def test_a_compiled_function_may_assign_variables(rng):
         mean, variance = (ops.convert_to_numpy(norm.moving_mean), norm.moving_variance)
         np.testing.assert_allclose(mean, part.mean(0), rtol=1e-4)
         np.testing.assert_allclose(ops.convert_to_numpy(variance), part.var(0), rtol=1e-4)
+
+
+@pytest.mark.skipif(backend.NAME != "tensorflow" or platform.machine() != "x86_64", reason="oneDNN")
+def test_convolutions_are_onednns(tmp_path, rng):
+    """On a CPU without AVX-512, TensorFlow takes its own unless it is asked."""
+    import tensorflow as tf
+
+    convolution = keras.layers.Conv2D(8, 3)
+    convolution.build((4, 32, 32, 8))
+    call = backend.compiled(convolution, [convolution], graph=True)
+    with tf.profiler.experimental.Profile(str(tmp_path)):
+        call(rng.random((4, 32, 32, 8), dtype=np.float32))
+    (profile,) = tmp_path.rglob("*.xplane.pb")
+    assert b"_MklNative" in profile.read_bytes()
+    assert backend.computes_by() == "graph, oneDNN on"
 
 
 def test_grad_cam_is_that_worked_out_from_the_head():

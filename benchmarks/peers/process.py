@@ -26,15 +26,18 @@ QUIET = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
+OURS = ("TF_ENABLE_ONEDNN_OPTS",)  # that our twin sets where it is loaded; theirs is the default
 
 
 class PeerProcess:
     """Makes `module.function(**words)` in a new process; each call runs what that gave, once.
 
-    The first call, or `ready`, waits until it is made.
+    The first call, or `ready`, waits until it is made. `settings`: environment variables of it.
     """
 
-    def __init__(self, module: str, function: str, **words: Any) -> None:
+    def __init__(
+        self, module: str, function: str, settings: dict[str, str] | None = None, **words: Any
+    ) -> None:
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.peers.process", module, function, json.dumps(words)],
@@ -42,7 +45,7 @@ class PeerProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             cwd=ROOT,
-            env=os.environ | QUIET,
+            env={k: v for k, v in os.environ.items() if k not in OURS} | QUIET | (settings or {}),
             text=True,
         )
         self._made = False
