@@ -69,8 +69,10 @@ def take_sample(source: dataset.Source, wanted: int, root: Path) -> Sample:
 
 
 def decoded(sample: Sample, spec: RunSpec, cache: Path) -> ImageSet:
-    """The sample as ours read it, from `cache` or built there."""
-    return image_set(sample.source, set_request("fixed", None, spec.data), cache)
+    """The sample as ours read it, from `cache` or built there: in a folder of its own, for a set is
+    known by the request that made it, and samples of any size answer to the same."""
+    request = set_request("fixed", None, spec.data)
+    return image_set(sample.source, request, cache / f"{sample.count}-images")
 
 
 def twin_of(framework: str) -> ModuleType:

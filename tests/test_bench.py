@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +16,7 @@ from benchmarks.paired import compared, paired, timed
 from benchmarks.peers.process import PeerProcess
 from benchmarks.sources import ROOT
 from benchmarks.store import Store
-from benchmarks.trial import decoded, device_of, take_sample
+from benchmarks.trial import decoded, device_of, pool_of, take_sample
 from protocols import dataset, hardware
 from protocols.classes import CLASSES
 from reports import benchmarks
@@ -90,6 +91,15 @@ def test_ours_and_the_peers_get_the_same_files(sample, tmp_path):
         Path(p).name for p, part in zip(found.files, found.part, strict=True) if part == "train"
     }
     assert served == {path.name for path in links}
+
+
+def test_samples_of_one_cache_keep_their_sizes(phantom, sample, tmp_path):
+    """A benchmark of 64 images after one of 128 in the same session."""
+    larger = take_sample(phantom, 16, tmp_path / "larger")
+    spec = synthetic.spec("torch")
+    spec = replace(spec, data=spec.data | {"train_per_class": 0, "test_per_class": 0})  # all
+    sizes = [len(pool_of(s, spec, tmp_path).train[0]) for s in (larger, sample)]
+    assert sizes == [16, 8]
 
 
 def test_a_sample_is_never_larger_than_the_images(phantom, tmp_path):
