@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 FEW = 8  # items: below it, starting processes costs as much as it gains
-SLOW = ("sklearn.metrics",)  # imported before forking, once for all processes; SciPy with it
+SLOW = "sklearn.metrics"  # imported before forking, once for all processes; SciPy with it
 _shared: tuple[Callable[[Any], Any], list[Any]] | None = None  # what forked processes begin with
 
 
@@ -41,8 +41,7 @@ def spread(
     if _shared is not None or jobs < 2 or len(items) < FEW or sys.platform != "linux":
         meanwhile()
         return [function(item) for item in items]
-    for name in SLOW:
-        importlib.import_module(name)
+    importlib.import_module(SLOW)
     _shared = function, items
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:

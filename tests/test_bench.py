@@ -13,7 +13,7 @@ import pytest
 import synthetic
 
 from benchmarks.paired import compared, paired, timed
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.process import PeerProcess, environment
 from benchmarks.sources import ROOT
 from benchmarks.store import Store
 from benchmarks.trial import decoded, device_of, pool_of, take_sample
@@ -147,6 +147,14 @@ def test_plain_epochs_learn(framework, variant, phase, sample):
     found = losses(f"plain_{framework}", "epoch", **words)
     assert np.isfinite(found).all()
     assert min(found[1:]) < found[0]
+
+
+def test_only_plain_peers_are_kept_from_what_our_twin_sets(monkeypatch):
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")
+    assert "TF_ENABLE_ONEDNN_OPTS" not in environment("plain_keras", {})
+    assert environment("bare", {})["TF_ENABLE_ONEDNN_OPTS"] == "1"
+    asked = environment("plain_keras", {"TF_ENABLE_ONEDNN_OPTS": "1"})
+    assert asked["TF_ENABLE_ONEDNN_OPTS"] == "1"
 
 
 @pytest.mark.slow

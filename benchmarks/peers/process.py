@@ -26,7 +26,14 @@ QUIET = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
-OURS = ("TF_ENABLE_ONEDNN_OPTS",)  # that our twin sets where it is loaded; plain ones' is default
+OURS = ("TF_ENABLE_ONEDNN_OPTS",)  # that our twin sets in every process that loads it
+
+
+def environment(module: str, settings: dict[str, str]) -> dict[str, str]:
+    """Of a peer's process: this one's and `settings`; a plain peer keeps its framework's defaults
+    where ours sets something."""
+    hidden = OURS if module.startswith("plain") else ()
+    return {k: v for k, v in os.environ.items() if k not in hidden} | QUIET | settings
 
 
 class PeerProcess:
@@ -38,7 +45,6 @@ class PeerProcess:
     def __init__(
         self, module: str, function: str, settings: dict[str, str] | None = None, **words: Any
     ) -> None:
-        hidden = OURS if module.startswith("plain") else ()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.peers.process", module, function, json.dumps(words)],
@@ -46,7 +52,7 @@ class PeerProcess:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             cwd=ROOT,
-            env={k: v for k, v in os.environ.items() if k not in hidden} | QUIET | (settings or {}),
+            env=environment(module, settings or {}),
             text=True,
         )
         self._made = False
