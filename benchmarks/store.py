@@ -7,7 +7,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -22,7 +22,6 @@ from protocols.files import sha256_of
 from protocols.spec import RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
-_turned = cache(turned)  # it looks through the whole public set, and runs mostly ask for one image
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ class Run:
         """The images to draw of a training run that is done: those its network looked at, and some
         that show the first one's photograph."""
         ids = self.seen_ids if self.done and self.spec.stage == "train" else []
-        near = [row.file for image in ids[:1] for row in _turned(image)]
+        near = [row.file for image in ids[:1] for row in turned(image)]
         return list(dict.fromkeys([*ids, *near]))
 
 

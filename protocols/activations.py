@@ -11,6 +11,7 @@ cam/BACKBONE       float32 (n, h, w): Grad-CAM of the last map towards the predi
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -83,17 +84,18 @@ def chosen(pool: Pool, evaluated: np.ndarray) -> np.ndarray:
     return tested[np.concatenate(list(firsts))]
 
 
-def turned(image: str, count: int = 6) -> list[Shown]:
+@cache
+def turned(image: str, count: int = 6) -> tuple[Shown, ...]:
     """Images of one part that show the photograph of `image`, a file of the public set, by angle:
     `count` at most, evenly taken. Empty for what isn't such a file."""
     shown = {row.file: row for row in provenance.shown()}
     if image not in shown:
-        return []
+        return ()
     of, split = shown[image].original, shown[image].split
     rows = [row for row in shown.values() if (row.original, row.split) == (of, split)]
     rows.sort(key=lambda row: (row.angle, row.file))
     steps = np.linspace(0, len(rows) - 1, min(count, len(rows)))
-    return [rows[round(i)] for i in steps]
+    return tuple(rows[round(i)] for i in steps)
 
 
 def grad_cam(feature_map: np.ndarray, gradient: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ Runs on the backend that KERAS_BACKEND names (TensorFlow by default); test_jax.p
 it again on JAX.
 """
 
+import gc
 import platform
 
 import keras
@@ -202,6 +203,29 @@ def test_convolutions_are_onednns(tmp_path, rng):
     (profile,) = tmp_path.rglob("*.xplane.pb")
     assert b"_MklNative" in profile.read_bytes()
     assert backend.computes_by() == "graph, oneDNN on"
+
+
+@pytest.mark.skipif(backend.NAME != "tensorflow", reason="a TensorFlow graph")
+def test_the_graph_of_a_training_step_goes_when_its_network_goes():
+    """A thawed InceptionV3's holds 0.5 GB, and a worker trains one run after the other."""
+
+    def graphs():
+        gc.collect()
+        return sum(type(thing).__name__ == "FuncGraph" for thing in gc.get_objects())
+
+    def train():
+        layer = keras.layers.Dense(2)
+        layer.build((None, 3))
+        step = backend.TrainStep(
+            lambda x: (ops.sum(layer(x)), []), [layer], [layer], keras.optimizers.SGD(0.1)
+        )
+        step(np.ones((4, 3), np.float32))
+        return graphs(), layer
+
+    before = graphs()
+    during, layer = train()
+    del layer
+    assert (during, graphs()) == (before + 1, before)
 
 
 def test_grad_cam_is_that_worked_out_from_the_head():
