@@ -17,7 +17,7 @@ from benchmarks.paired import paired
 from benchmarks.peers.process import PeerProcess
 from benchmarks.trial import Scale, spec_of
 from protocols.spec import FRAMEWORKS, RunSpec
-from protocols.timing import BATCH, measure
+from protocols.timing import BATCH, TRIAL, tried
 from protocols.variants import load_variants
 
 RAW = {
@@ -87,16 +87,15 @@ def test_answer(benchmark: Any, contenders: Contenders, batch: int, scale: Scale
     data = contenders.run.data
     shape = batch, data["height"], data["width"], 3
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    calls = {name: partial(engine, images) for name, engine in contenders.engines.items()}
-    tries = scale.rounds if batch == 1 else 2
-    medians = {name: measure(call, tries, 2)["median"] for name, call in calls.items()}
+    first, rounds = (TRIAL, scale.calls) if batch == 1 else (2, scale.rounds)
+    medians = tried(contenders.engines, images, first, rounds)
     fastest = min(medians, key=medians.get)
     peers = contenders.peers(batch)
     paired(
         benchmark,
-        calls[fastest],
+        partial(contenders.engines[fastest], images),
         peers,
-        scale.calls if batch == 1 else scale.rounds,
+        rounds,
         warmup=2,
         aims={name: 1.0 for name in peers if batch == 1 and "timm" not in name},
         what=f"Answer, {contenders.variant.title}",

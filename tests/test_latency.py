@@ -70,6 +70,23 @@ def test_each_number_of_images_has_its_own_fastest_engine(tmp_path, capsys):
     assert "engine broken can't run here: no such instruction" in capsys.readouterr().err
 
 
+def test_an_engine_that_was_slow_at_first_gets_another_chance_and_a_slow_one_does_not():
+    calls = {"awoken": 0, "even": 0, "slow": 0}
+
+    def way(name, *seconds):
+        def predict(images):
+            calls[name] += 1
+            time.sleep(seconds[calls[name] > 7])
+
+        return predict
+
+    ways = {"awoken": way("awoken", 0.012, 0.002), "even": way("even", 0.01, 0.01)}
+    ways["slow"] = way("slow", 0.03, 0.03)
+    found = timing.tried(ways, IMAGES[:1])
+    assert found["awoken"] < 0.008 < found["even"] < 0.02 < found["slow"]
+    assert calls == {"awoken": 7 + timing.AGAIN, "even": 7 + timing.AGAIN, "slow": 7}
+
+
 def test_where_engines_are_not_compared_the_usual_one_is_measured(tmp_path):
     twin = Twin()
     env, found = warm(twin, tmp_path, engines="default")
