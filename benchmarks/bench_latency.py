@@ -97,6 +97,7 @@ def test_answer(benchmark: Any, contenders: Contenders, batch: int, scale: Scale
         peers,
         rounds,
         warmup=2,
+        again=True,
         aims={name: 1.0 for name in peers if batch == 1 and "timm" not in name},
         what=f"Answer, {contenders.variant.title}",
         framework=contenders.framework,

@@ -63,6 +63,15 @@ def test_who_comes_first_changes_with_the_rounds():
     assert "".join(n[0] for n in played) == "abo" + "oab" + "abo" + "oab"
 
 
+def test_a_turn_of_two_calls_counts_the_second():
+    played = []
+    peers = {name: lambda name=name: played.append(name) or len(played) for name in "ab"}
+    fixture = Fixture([1.0] * 3)
+    paired(fixture, lambda: played.append("ours"), peers, 2, again=True)
+    assert "".join(n[0] for n in played) == "aabboo" + "ooaabb" + "aabboo"
+    assert [peer["seconds"] for peer in fixture.extra_info["peers"]] == [(10 + 14) / 2, 14]
+
+
 def test_without_measuring_everything_runs_once():
     fixture = Fixture([1.0] * 9, off=True)
     paired(fixture, lambda: None, {"other": timed(lambda: None)}, 1)
