@@ -112,7 +112,13 @@ def test_stored_features_train_as_the_frozen_network_does(
 
 
 @pytest.mark.parametrize("framework", ["keras", "torch"])
-@pytest.mark.parametrize("variant", ["resnet50_lstm", pytest.param("cnn_gru", marks=slow)])
+@pytest.mark.parametrize(
+    "variant",
+    [
+        "efficientnet_lite0_lstm",
+        *(pytest.param(n, marks=slow) for n in ("resnet50_lstm", "cnn_gru")),
+    ],
+)
 def test_bfloat16_is_another_arithmetic_of_the_same_step(
     framework, variant, plan_of, phantom, cache
 ):
