@@ -1,23 +1,21 @@
 """Time to an answer, per variant: each twin's fastest engine against the raw framework call.
 
 Ours takes uint8 images; the raw calls get arrays that are preprocessed already. All give
-probabilities in the host's memory (timm's steps leave them on the device).
+probabilities in the host's memory (timm's steps leave them on the device). Everyone answers in a
+process of its own and is timed from here, so the way there and back counts for all.
 """
 
-import gc
-import importlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytest
 
-from benchmarks.paired import paired
+from benchmarks.paired import paired, timed
 from benchmarks.peers.process import PeerProcess
 from benchmarks.trial import Scale, spec_of
 from protocols.spec import FRAMEWORKS, RunSpec
-from protocols.timing import BATCH, TRIAL, tried
+from protocols.timing import BATCH, TRIAL
 from protocols.variants import load_variants
 
 RAW = {
@@ -35,7 +33,7 @@ NAMES = {
 
 
 class Contenders:
-    """A variant in one framework: our engines here, the raw calls in processes of their own."""
+    """A variant in one framework: our engines, the raw calls, timm's."""
 
     def __init__(self, framework: str, variant: str, scale: Scale) -> None:
         self.framework, self.variant = framework, load_variants()[variant]
@@ -46,20 +44,20 @@ class Contenders:
         self.raw = PeerProcess(f"plain_{framework}", "answers", spec=spec) if known else None
         alone = framework == "torch" and self.variant.sequence == "none"
         self.timm = PeerProcess("timm_script", "answers", spec=spec) if alone else None
-        self.processes = [process for process in (self.raw, self.timm) if process]
-        latency = importlib.import_module(f"impl_{framework}.latency")
-        twin = getattr(latency, f"{framework.title()}Latency")(self.run)
-        self.engines = latency.engines(twin.network, self.run, scale.compile)
+        self.ours = PeerProcess("ours", "answers", spec=spec, compile_too=scale.compile)
+        self.processes = [process for process in (self.ours, self.raw, self.timm) if process]
         for process in self.processes:
             process.ready()
 
     def peers(self, batch: int) -> dict[str, Any]:
         """What answers for `batch` images are held against."""
         found = {
-            NAMES[self.framework, how]: partial(self.raw, how, batch)
+            NAMES[self.framework, how]: timed(partial(self.raw, how, batch))
             for how in (RAW[self.framework, batch] if self.raw else ())
         }
-        return found | ({"timm's benchmark": partial(self.timm, batch)} if self.timm else {})
+        if self.timm:
+            found["timm's benchmark"] = timed(partial(self.timm, batch))
+        return found
 
     def close(self) -> None:
         """Ends the processes."""
@@ -77,23 +75,18 @@ def contenders(request: pytest.FixtureRequest, scale: Scale) -> Iterator[Contend
     found = Contenders(*request.param, scale)
     yield found
     found.close()
-    del found
-    gc.collect()
 
 
 @pytest.mark.parametrize("batch", [1, BATCH])
 def test_answer(benchmark: Any, contenders: Contenders, batch: int, scale: Scale) -> None:
     """The fastest engine is chosen by a few calls of each, then measured."""
-    data = contenders.run.data
-    shape = batch, data["height"], data["width"], 3
-    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     first, rounds = (TRIAL, scale.calls) if batch == 1 else (2, scale.rounds)
-    medians = tried(contenders.engines, images, first, rounds)
+    _, medians = contenders.ours.run(batch, None, first, rounds)
     fastest = min(medians, key=medians.get)
     peers = contenders.peers(batch)
     paired(
         benchmark,
-        partial(contenders.engines[fastest], images),
+        partial(contenders.ours, batch, fastest),
         peers,
         rounds,
         warmup=2,

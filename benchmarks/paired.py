@@ -1,10 +1,12 @@
 """Ours and its peers measured side by side: in turn, round by round, so that drift hits all."""
 
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
+
+from protocols.timing import seconds_of
 
 Peer = Callable[[], float]  # runs once, gives the seconds it took
 
@@ -12,12 +14,7 @@ Peer = Callable[[], float]  # runs once, gives the seconds it took
 def timed(call: Callable[[], Any]) -> Peer:
     """A peer of this process. `call` must end only when its work is done."""
 
-    def run() -> float:
-        start = time.perf_counter()
-        call()
-        return time.perf_counter() - start
-
-    return run
+    return partial(seconds_of, call)
 
 
 def paired(

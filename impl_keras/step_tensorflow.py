@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
@@ -17,6 +18,8 @@ NAME = "tensorflow"
 VERSION = tf.__version__
 ENGINE = "graph"  # tf.function
 Function = Callable[..., Any]
+# Keras's operations need no AutoGraph, and it writes a file for each function it rewrites
+graph_of = partial(tf.function, autograph=False)
 
 
 def gpu_name() -> str | None:
@@ -35,12 +38,16 @@ def prepare(spec: RunSpec) -> None:
     """Threads, memory on demand, precision, determinism; before anything is computed.
 
     float32 proper unless the run says TF32. On a CPU operations are always deterministic: it
-    costs nothing measurable there. Raises RuntimeError if another number of threads is in force.
+    costs nothing measurable there. A run that trains computes one operation at a time, which
+    InceptionV3's bits need; an answer comes sooner with several at once. Raises RuntimeError if
+    other numbers of threads are in force.
     """
-    threads = spec.threads
-    if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
+    within, at_once = spec.threads, spec.threads if spec.stage == "latency" else 1
+    threading = tf.config.threading
+    if threading.get_intra_op_parallelism_threads() != within:
+        threading.set_intra_op_parallelism_threads(within)
+    if threading.get_inter_op_parallelism_threads() != at_once:
+        threading.set_inter_op_parallelism_threads(at_once)
     tf.config.experimental.enable_tensor_float_32_execution(spec.precision == "tf32")
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
@@ -71,7 +78,6 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
     """`function(*arrays)`, which reads and assigns variables of `layers`, as one fast call.
 
     With `graph` it is traced once for all batch sizes; without, it runs operation by operation.
-    No AutoGraph: Keras's operations need none, and it writes a file a function it rewrites.
     """
     traced = None
 
@@ -82,7 +88,7 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
             return function(*tensors)
         if traced is None:
             signature = [tf.TensorSpec((None, *t.shape[1:]), t.dtype) for t in tensors]
-            traced = tf.function(function, input_signature=signature, autograph=False)
+            traced = graph_of(function, input_signature=signature)
         return traced(*tensors)
 
     return call
@@ -163,7 +169,7 @@ def engines(
     """
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})  # it folds
     signature = [tf.TensorSpec(shape, tf.uint8)]
-    graph = tf.function(function, input_signature=signature, autograph=False)
+    graph = graph_of(function, input_signature=signature)
     ways = {"eager": function, "graph": graph}
     folded: list[Function] = []
 
@@ -174,7 +180,7 @@ def engines(
 
     ways["folded"] = constants
     if compile_too:
-        ways["XLA"] = tf.function(function, jit_compile=True, autograph=False)
+        ways["XLA"] = graph_of(function, jit_compile=True)
     return {
         name: lambda images, way=way: way(tf.convert_to_tensor(images))
         for name, way in ways.items()

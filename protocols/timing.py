@@ -30,12 +30,14 @@ def measure(call: Callable[[], Any], repeats: int, warmup: int) -> dict[str, flo
     """
     for _ in range(warmup):
         call()
-    seconds = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - start)
-    return summary(seconds)
+    return summary([seconds_of(call) for _ in range(repeats)])
+
+
+def seconds_of(call: Callable[[], Any]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
@@ -139,6 +141,6 @@ def tried(
         turns = {name: [] for name in near}
         for _ in range(again):
             for name in near:
-                turns[name].append(measure(partial(ways[name], images), 1, 0)["median"])
+                turns[name].append(seconds_of(partial(ways[name], images)))
         seconds |= {name: float(np.median(found)) for name, found in turns.items()}
     return seconds

@@ -13,6 +13,7 @@ import pytest
 import synthetic
 
 from benchmarks.paired import compared, paired, timed
+from benchmarks.peers import ours
 from benchmarks.peers.process import PeerProcess, environment
 from benchmarks.sources import ROOT
 from benchmarks.store import Store
@@ -85,6 +86,25 @@ def test_a_peer_that_fails_says_why():
     peer.close()
 
 
+def test_ours_answers_by_the_engine_that_is_asked_for(monkeypatch):
+    asked = []
+
+    def engine(name):
+        return lambda images: asked.append((name, images.shape, images.dtype))
+
+    latency = SimpleNamespace(
+        TorchLatency=lambda run: SimpleNamespace(network=run.variant),
+        engines=lambda network, run, compile_too: {network: engine("a"), compile_too: engine("b")},
+    )
+    monkeypatch.setitem(sys.modules, "impl_torch.latency", latency)
+    spec = synthetic.spec("torch", "resnet50", stage="latency")
+    answer = ours.answers(spec.to_json(), "every")
+    assert answer(1, None, 3, 1).keys() == {"resnet50", "every"}
+    assert {name for name, shape, _ in asked if shape[0] == 1} == {"a", "b"}
+    answer(32, "every")
+    assert asked[-1] == ("b", (32, spec.data["height"], spec.data["width"], 3), np.uint8)
+
+
 @pytest.fixture(scope="module")
 def sample(phantom, tmp_path_factory):
     return take_sample(phantom, 8, tmp_path_factory.mktemp("sample"))
@@ -115,21 +135,13 @@ def test_a_sample_is_never_larger_than_the_images(phantom, tmp_path):
     assert take_sample(phantom, 10_000, tmp_path).count == 4 * dataset.PHANTOM_TRAIN
 
 
-LOSSES = """
-import json, sys
-from importlib import import_module
-module, function, words, epochs = sys.argv[1:]
-train = getattr(import_module(f"benchmarks.peers.{module}"), function)(**json.loads(words))
-print(json.dumps([float(train()) for _ in range(int(epochs))]))
-"""
-
-
 def losses(module, function, epochs=6, **words):
     """In a process of its own, as the benchmarks have it."""
-    command = [sys.executable, "-c", LOSSES, module, function, json.dumps(words), str(epochs)]
-    answer = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-    assert answer.returncode == 0, answer.stderr[-2000:]
-    return json.loads(answer.stdout.splitlines()[-1])
+    peer = PeerProcess(module, function, **words)
+    try:
+        return [peer.run()[1] for _ in range(epochs)]
+    finally:
+        peer.close()
 
 
 def tiny(framework, variant):

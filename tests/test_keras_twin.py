@@ -6,6 +6,8 @@ it again on JAX.
 
 import gc
 import platform
+from functools import partial
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -203,6 +205,21 @@ def test_convolutions_are_onednns(tmp_path, rng):
     (profile,) = tmp_path.rglob("*.xplane.pb")
     assert b"_MklNative" in profile.read_bytes()
     assert backend.computes_by() == "graph, oneDNN on"
+
+
+@pytest.mark.skipif(backend.NAME != "tensorflow", reason="TensorFlow's threads")
+@pytest.mark.parametrize(("stage", "at_once"), [("train", 1), ("latency", 3)])
+def test_only_an_answer_computes_operations_at_once(stage, at_once, monkeypatch):
+    asked = {}
+    threading = SimpleNamespace(
+        get_intra_op_parallelism_threads=lambda: 0,
+        get_inter_op_parallelism_threads=lambda: 0,
+        set_intra_op_parallelism_threads=partial(asked.__setitem__, "within"),
+        set_inter_op_parallelism_threads=partial(asked.__setitem__, "at once"),
+    )
+    monkeypatch.setattr(backend.tf.config, "threading", threading)
+    backend.prepare(spec("keras", stage=stage, threads=3, deterministic=False))
+    assert asked == {"within": 3, "at once": at_once}
 
 
 @pytest.mark.skipif(backend.NAME != "tensorflow", reason="a TensorFlow graph")

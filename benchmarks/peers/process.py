@@ -65,17 +65,21 @@ class PeerProcess:
 
     def __call__(self, *words: Any) -> float:
         """Seconds of one run with these words, measured inside."""
+        return self.run(*words)[0]
+
+    def run(self, *words: Any) -> tuple[float, Any]:
+        """The same, and what the run gave; None for what JSON doesn't hold."""
         self.ready()
         self.process.stdin.write(json.dumps(words) + "\n")
         self.process.stdin.flush()
-        return self._answer()
+        return tuple(self._answer())
 
-    def _answer(self) -> float:
+    def _answer(self) -> Any:
         line = self.process.stdout.readline()
         if not line:
             self._errors.seek(0)
             raise RuntimeError(self._errors.read().decode(errors="replace")[-2000:])
-        return float(line)
+        return json.loads(line)
 
     def close(self) -> None:
         """Ends the process."""
@@ -98,12 +102,13 @@ def main() -> None:
     os.dup2(2, 1)  # what frameworks print is no answer
     make = getattr(importlib.import_module(f"benchmarks.peers.{module}"), function)
     call = make(**json.loads(words))
-    out.write("0\n")
+    out.write("null\n")
     for line in sys.stdin:
         more = json.loads(line)
         start = time.perf_counter()
-        call(*more)
-        out.write(f"{time.perf_counter() - start!r}\n")
+        found = call(*more)
+        seconds = time.perf_counter() - start
+        out.write(json.dumps([seconds, found], default=lambda _: None) + "\n")
 
 
 if __name__ == "__main__":
