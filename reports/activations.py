@@ -11,7 +11,8 @@ from protocols import activations
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
 from reports.answers import short_id
-from reports.collect import Collected, Group
+from reports.cells import Group
+from reports.collect import Collected
 from reports.images import short
 from reports.pictures import SEEN, address, grey, png, read
 from reports.tables import NAMES, STALE, STALE_NOTE, THIN, an, minus, title

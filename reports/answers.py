@@ -9,7 +9,7 @@ import numpy as np
 from protocols import provenance
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
-from reports.collect import Cell
+from reports.cells import Cell
 from reports.images import short
 
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 from protocols.recipes import load_recipe
 from protocols.spec import FRAMEWORKS
-from reports.collect import Cell, Collected, Group
+from reports.cells import Cell, Group
+from reports.collect import Collected
 from reports.groups import changed
 from reports.overview import PAPERS
 from reports.tables import (

@@ -27,7 +27,8 @@ from reports import (
     summary,
 )
 from reports.benchmarks import Benchmarks
-from reports.collect import Collected, Group
+from reports.cells import Group
+from reports.collect import Collected
 from reports.control import control_page, is_asked
 from reports.grid import Page
 from reports.groups import Setting

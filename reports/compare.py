@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocols.seeds import generator
-from reports.collect import Number
+from reports.cells import Number
 from reports.comparisons import ALPHA, Difference, compare, holm
 from reports.intervals import TINY, Sample
 from reports.joined import Both, Joined

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from protocols.spec import FRAMEWORKS
 from reports import curves
-from reports.collect import Cell, Collected, Group
+from reports.cells import Cell, Group
+from reports.collect import Collected
 from reports.groups import CONTROL, Setting
 from reports.measures import more_table
 from reports.paired import BETWEEN, Gap, gap, gap_key

@@ -10,7 +10,7 @@ from protocols.claims import Claim, load_claims
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
 from reports import figures
-from reports.collect import Cell, Group
+from reports.cells import Cell, Group
 from reports.figures import Bar, Curve, Panel
 from reports.slots import Slot
 from reports.tables import MISSING, NAMES, number_text, title

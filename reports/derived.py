@@ -12,7 +12,8 @@ from reports import agreement, assumed, leak_free, paired
 from reports.answers import Answers, answers
 from reports.answers import photographs as photographs_of
 from reports.calibration import reliability
-from reports.collect import Cell, Collected, Group
+from reports.cells import Cell, Group
+from reports.collect import Collected
 from reports.control import ROWS
 from reports.evidence import as_good_as, chosen, naive, over_folds
 from reports.groups import changed

@@ -10,7 +10,8 @@ from protocols.spec import FRAMEWORKS
 from reports import error_figures, photographs, pictures, wrong
 from reports.answers import Answers, accuracies, answers, comparable
 from reports.calibration import Reliability, reliability
-from reports.collect import Collected, Group
+from reports.cells import Group
+from reports.collect import Collected
 from reports.parallel import spread
 from reports.tables import (
     MISSING,

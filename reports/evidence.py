@@ -13,7 +13,8 @@ from typing import Any
 from protocols.claims import load_claims
 from protocols.spec import FRAMEWORKS
 from reports import paired
-from reports.collect import Cell, Collected, Group
+from reports.cells import Cell, Group
+from reports.collect import Collected
 from reports.comparisons import Difference, equivalence, ordering
 from reports.intervals import Estimate, Interval, corrected_t, design_effect, wilson
 from reports.paired import NETWORKS, TWINS, Comparison, compared, comparisons

@@ -14,7 +14,7 @@ from benchmarks.store import Store
 from protocols.errors import RequestError
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
-from reports.collect import Cell
+from reports.cells import Cell
 from reports.groups import scrub
 from reports.slots import Slot
 

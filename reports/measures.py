@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from protocols.classes import LETTERS
-from reports.collect import Cell, Group
+from reports.cells import Cell, Group
 from reports.tables import (
     Table,
     Td,

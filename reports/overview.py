@@ -6,7 +6,8 @@ from protocols.claims import Claim, load_claims
 from protocols.recipes import load_profiles
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
-from reports.collect import Cell, Collected
+from reports.cells import Cell
+from reports.collect import Collected
 from reports.groups import WEIGHTS, Setting, scrub
 from reports.slots import Slot
 from reports.tables import (

@@ -9,7 +9,7 @@ from protocols.claims import load_claims
 from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
-from reports.collect import Cell, Group
+from reports.cells import Cell, Group
 from reports.comparisons import (
     Difference,
     check_paired,

@@ -5,7 +5,8 @@ from dataclasses import replace
 from protocols.claims import Claim, load_claims
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
-from reports.collect import Collected, Group
+from reports.cells import Group
+from reports.collect import Collected
 from reports.evidence import beside
 from reports.groups import Setting
 from reports.intervals import FEWEST

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from reports import curves, paper_tables
-from reports.collect import Collected, Group
+from reports.cells import Group
+from reports.collect import Collected
 from reports.groups import Setting
 from reports.measures import more_table, per_class_table
 from reports.tables import Table

@@ -12,7 +12,8 @@ from protocols.metrics import METRICS
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
 from reports import derived
-from reports.collect import Cell, Collected, Group, Number
+from reports.cells import Cell, Group, Number
+from reports.collect import Collected
 from reports.commands import command
 from reports.evidence import shown
 from reports.groups import Setting, scrub

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
 from reports import curves
-from reports.collect import Cell, Group
+from reports.cells import Cell, Group
 from reports.commands import command
 from reports.groups import scrub
 from reports.parallel import spread

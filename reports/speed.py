@@ -9,7 +9,8 @@ from protocols.claims import load_claims
 from protocols.spec import FRAMEWORKS, PROTOCOLS
 from protocols.variants import load_variants
 from reports import figures
-from reports.collect import Cell, Collected, Group, differences
+from reports.cells import Cell, Group, differences
+from reports.collect import Collected
 from reports.groups import Setting
 from reports.slots import Slot
 from reports.tables import (

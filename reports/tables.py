@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from protocols.claims import Claim
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
-from reports.collect import Cell, Group, Number
+from reports.cells import Cell, Group, Number
 from reports.verdicts import Verdict
 
 NAMES = {"keras": "Keras", "torch": "PyTorch"}

@@ -13,7 +13,8 @@ from protocols import dataset
 from protocols.claims import Claim
 from protocols.classes import LETTERS
 from protocols.variants import load_variants
-from reports.collect import Cell, Collected, Group, Number
+from reports.cells import Cell, Group, Number
+from reports.collect import Collected
 from reports.groups import Setting
 
 MIN_SEEDS = 3

@@ -8,7 +8,7 @@ from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
 from reports import wrong_tables
 from reports.answers import Answers, Wrong, name_of, short_id, tests_wrong, wrong_in_both
-from reports.collect import Cell
+from reports.cells import Cell
 from reports.forms import FOLDER
 from reports.tables import Table, an, plural, title
 from reports.wrong_tables import MOST, share

@@ -4,7 +4,7 @@ import numpy as np
 
 from protocols.classes import CLASSES
 from reports.answers import Answers, Wrong, name_of, photographs
-from reports.collect import Cell
+from reports.cells import Cell
 from reports.tables import (
     NAMES,
     STALE,

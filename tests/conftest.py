@@ -59,9 +59,9 @@ def job_of(phantom, cache, tmp_path):
 def few_draws():
     """Pages are built often here: their intervals from few draws. Gives the true numbers, as
     (module, name, draws)."""
-    from reports import collect, paired
+    from reports import cells, paired
 
-    few = ((collect, "DRAWS", 300), (collect, "FEW_DRAWS", 100), (paired, "DRAWS", 200))
+    few = ((cells, "DRAWS", 300), (cells, "FEW_DRAWS", 100), (paired, "DRAWS", 200))
     whole = [(module, name, getattr(module, name)) for module, name, _ in few]
     with pytest.MonkeyPatch.context() as patch:
         for one in few:

@@ -32,7 +32,7 @@ from reports.answers import (
 )
 from reports.build import build
 from reports.calibration import reliability
-from reports.collect import Cell
+from reports.cells import Cell
 
 
 def rows(*certain):

@@ -14,7 +14,7 @@ from protocols import metrics, provenance
 from protocols.dataset import Source
 from protocols.provenance import Overlap
 from protocols.seeds import generator
-from reports import collect, images, leakage, photographs
+from reports import cells, collect, images, leakage, photographs
 from reports.build import build
 from reports.evidence import between, shown
 from reports.intervals import Estimate, Interval, Sample, intervals, wilson
@@ -49,7 +49,7 @@ def sample_of(arrays):
 def test_the_interval_is_that_of_the_stored_predictions(paper):
     out, plan = paper
     sample = sample_of(predictions(out, plan[0]))
-    found = intervals(sample, generator(0, "interval"), collect.DRAWS)["accuracy"]
+    found = intervals(sample, generator(0, "interval"), cells.DRAWS)["accuracy"]
     row = Tables(pages(out)["evidence.html"]).row("Accuracy at the selected epoch", "Xception")
     n = len(sample.labels)
     assert row[3:5] == [between(shown(found)[0]), between(wilson(sample.hits, n))]
