@@ -124,8 +124,9 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, cache):
 @pytest.mark.skipif("WBC_DATA" not in os.environ, reason="WBC_DATA doesn't name the images")
 def test_the_real_images(tmp_path, cache):
     data = Path(os.environ["WBC_DATA"])
-    words = ["--variant", "inception_v3", "cnn_lstm", "--folds", "1", "--framework", "torch"]
-    answer = runner(*words, "--gpu", "none", "--cache", cache, "--out", tmp_path, WBC_DATA=data)
+    words = ["--variant", "efficientnet_lite0", "efficientnet_lite0_cnn_lstm", "--folds", "1"]
+    words += ["--framework", "torch", "--gpu", "none", "--cache", cache, "--out", tmp_path]
+    answer = runner(*words, WBC_DATA=data)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "data: real, from WBC_DATA" in answer.stdout
     assert "PHANTOM" not in (tmp_path / "index.html").read_text()
