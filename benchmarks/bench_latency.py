@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from benchmarks.paired import paired, timed
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.process import ASKED, ONEDNN, PeerProcess, asks_for_onednn
 from benchmarks.trial import Scale, spec_of
 from protocols.spec import FRAMEWORKS, RunSpec
 from protocols.timing import BATCH, TRIAL
@@ -42,10 +42,14 @@ class Contenders:
         # keras.applications has no EfficientNet-Lite0, so plain Keras has nothing to call
         known = framework == "torch" or self.variant.suite != "control"
         self.raw = PeerProcess(f"plain_{framework}", "answers", spec=spec) if known else None
+        asked = known and asks_for_onednn(self.run)
+        words = {"settings": ONEDNN, "spec": spec}
+        self.asked = PeerProcess("plain_keras", "answers", **words) if asked else None
         alone = framework == "torch" and self.variant.sequence == "none"
         self.timm = PeerProcess("timm_script", "answers", spec=spec) if alone else None
         self.ours = PeerProcess("ours", "answers", spec=spec, compile_too=scale.compile)
-        self.processes = [process for process in (self.ours, self.raw, self.timm) if process]
+        everyone = self.ours, self.raw, self.asked, self.timm
+        self.processes = [process for process in everyone if process]
         for process in self.processes:
             process.ready()
 
@@ -55,6 +59,10 @@ class Contenders:
             NAMES[self.framework, how]: timed(partial(self.raw, how, batch))
             for how in (RAW[self.framework, batch] if self.raw else ())
         }
+        if self.asked:
+            how = "predict_on_batch"
+            name = f"{NAMES[self.framework, how]}, {ASKED}"
+            found[name] = timed(partial(self.asked, how, batch))
         if self.timm:
             found["timm's benchmark"] = timed(partial(self.timm, batch))
         return found
@@ -91,7 +99,7 @@ def test_answer(benchmark: Any, contenders: Contenders, batch: int, scale: Scale
         rounds,
         warmup=2,
         again=True,
-        aims={name: 1.0 for name in peers if batch == 1 and "timm" not in name},
+        aims=dict.fromkeys(NAMES.values(), 1.0) if batch == 1 else {},
         what=f"Answer, {contenders.variant.title}",
         framework=contenders.framework,
         engine=fastest,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.paired import paired, timed
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.process import ASKED, ONEDNN, PeerProcess, asks_for_onednn
 from benchmarks.trial import Sample, Scale, Trained, pool_of, spec_of
 from protocols.spec import FRAMEWORKS
 
@@ -73,6 +73,9 @@ def test_cnn_rnn(
         "LSTM and head alone": peer(twin, "head_alone", spec=spec, images=count),
         named[framework]: peer(twin, "epoch", **whole),
     }
+    if asks_for_onednn(run):
+        words = {"settings": ONEDNN, "spec": spec, "images": count}
+        alone[f"LSTM and head alone, {ASKED}"] = peer(twin, "head_alone", **words)
     paired(
         benchmark,
         ours.epoch,

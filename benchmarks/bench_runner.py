@@ -13,7 +13,7 @@ from benchmarks.paired import paired
 from benchmarks.peers.process import PeerProcess
 from benchmarks.store import Store
 from benchmarks.trial import Sample, Scale, Trained, decoded, device_of, pool_of, spec_of
-from benchmarks.worker import Worker
+from benchmarks.worker import Worker, environment
 from protocols.checkpoint import AT_EPOCH, Checkpoints
 from protocols.serve import Job
 from protocols.spec import FRAMEWORKS
@@ -40,7 +40,8 @@ def test_whole_run(
     run = replace(run, recipe=run.recipe | EPOCHS)
     images, store = decoded(files, run, cache), Store(tmp_path)
     start = time.perf_counter()
-    worker = Worker(framework, device_of(framework), run.threads)
+    device, spec = device_of(framework), run.to_json()
+    worker, same = Worker(framework, device, run.threads), environment(device, run.threads)
     started, number = time.perf_counter() - start, itertools.count()
 
     def whole() -> None:
@@ -57,7 +58,7 @@ def test_whole_run(
         paired(
             benchmark,
             whole,
-            {"bare loop": peer("bare", "run", spec=run.to_json(), images=str(images.folder))},
+            {"bare loop": peer("bare", "run", settings=same, spec=spec, images=str(images.folder))},
             scale.rounds,
             aims={"bare loop": 1 + OVERHEAD},
             what=f"A whole run, InceptionV3, {sum(EPOCHS.values())} epochs",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.paired import paired
-from benchmarks.peers.process import PeerProcess
+from benchmarks.peers.process import ASKED, ONEDNN, PeerProcess, asks_for_onednn
 from benchmarks.trial import Sample, Scale, Trained, pool_of, spec_of
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
@@ -39,9 +39,8 @@ def test_epoch(
         }
     else:
         peers = {"plain Keras": peer("plain_keras", "epoch", **words)}
-        if (run.backend, run.device) == ("tensorflow", "cpu"):  # as ours; few users ask for it
-            own = peer("plain_keras", "epoch", settings={"TF_ENABLE_ONEDNN_OPTS": "1"}, **words)
-            peers["with oneDNN asked for"] = own
+        if asks_for_onednn(run):
+            peers[ASKED] = peer("plain_keras", "epoch", settings=ONEDNN, **words)
     paired(
         benchmark,
         ours.epoch,

@@ -26,13 +26,14 @@ QUIET = {
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
-OURS = ("TF_ENABLE_ONEDNN_OPTS",)  # that our twin sets in every process that loads it
+ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}  # our twin sets it in every process that loads it
+ASKED = "with oneDNN asked for"  # ends the names of peers that do so as well; few users ask
 
 
 def environment(module: str, settings: dict[str, str]) -> dict[str, str]:
     """Of a peer's process: this one's and `settings`; a plain peer keeps its framework's defaults
     where ours sets something."""
-    hidden = OURS if module.startswith("plain") else ()
+    hidden = ONEDNN if module.startswith("plain") else ()
     return {k: v for k, v in os.environ.items() if k not in hidden} | QUIET | settings
 
 
@@ -87,6 +88,11 @@ class PeerProcess:
         self.process.wait()
         self.process.stdout.close()
         self._errors.close()
+
+
+def asks_for_onednn(spec: RunSpec) -> bool:
+    """Whether ours does, so that plain Keras is measured both as it comes and with it."""
+    return (spec.backend, spec.device) == ("tensorflow", "cpu")
 
 
 def normal_images(spec: RunSpec, count: int) -> np.ndarray:
