@@ -141,8 +141,8 @@ def measure(args: argparse.Namespace) -> int:
     if args.parity:
         named = args.suite or args.variant
         chosen = plan.chosen_variants(selection(args, None)) if named else []
-        data = "" if args.data == "auto" else args.data
-        code = parity.start(args.out, [v.name for v in chosen], data)
+        names = [variant.name for variant in chosen]
+        code = parity.start(args.out, names, args.data, args.cache, args.jobs)
     else:
         code, source = provenance.start(args.data, args.out, args.cache, args.jobs)
     if (args.out / "plan.json").is_file():

@@ -30,6 +30,7 @@ from protocols.hardware import cpu_name
 from protocols.spec import RunSpec
 
 VERSION = 2
+SIZES = ("batch_size", "grey_pooling", "lstm_units", "projection_units", "map_channels")
 KEPT = 5  # observations of each part; their median is what a run is expected to take
 
 
@@ -70,6 +71,7 @@ class Estimates:
         names = ("framework", "backend", "precision", "deterministic", "threads")
         return {
             **{name: getattr(spec, name) for name in names},
+            **{name: spec.recipe[name] for name in SIZES if name in spec.recipe},
             "device": detail,
             "height": spec.data["height"],
             "width": spec.data["width"],

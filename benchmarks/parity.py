@@ -45,15 +45,22 @@ CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_
 
 
 def start(
-    out: Path, variants: Iterable[str] = (), data: str = "", say: Callable[[str], None] = print
+    out: Path,
+    variants: Iterable[str] = (),
+    data: str = "auto",
+    cache: Path | None = None,
+    jobs: int = 0,
+    say: Callable[[str], None] = print,
 ) -> int:
     """Climbs in a process of its own, hands on its lines, writes out/parity.json.
 
-    `data` as --data of the runner ("": the folder of WBC_DATA, else the phantom). Returns the
-    exit code.
+    `data`, `cache` and `jobs` as the runner's, but that nothing is downloaded (see `images`).
+    Returns the exit code.
     """
     command = [sys.executable, "-m", "benchmarks.parity", "--json", str(out / "parity.json")]
-    command += ["--data", data] if data else []
+    command += ["--data", data]
+    command += ["--cache", str(cache)] if cache else []
+    command += ["--jobs", str(jobs)] if jobs else []
     command += ["--variant", *variants] if variants else []
     pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | CPU_ONLY, **pipe) as process:
@@ -68,10 +75,10 @@ def start(
 
 def images(data: str, cache: Path) -> tuple[Pools, str]:
     """Two images of each class, one to train on and one to test on, by precision; "real" or
-    "phantom"."""
-    source = dataset.locate(
-        data or ("auto" if "WBC_DATA" in os.environ else "phantom"), True, cache
-    )
+    "phantom": where "auto" would download all the images, these few are drawn."""
+    source = dataset.locate(data, True, cache, dry=data == "auto")
+    if source.root is None:
+        source = dataset.locate("phantom", True, cache)
     entries = {entry.path: entry for entry in source.entries()}
     first = {(row.part, row.label): row for row in reversed(fixed_rows(entries))}
     order = [first[part, label] for part in ("train", "test") for label in range(len(CLASSES))]
@@ -171,12 +178,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
     parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])
-    parser.add_argument("--data", default="", metavar="DIR|phantom|auto")
+    parser.add_argument("--data", default="auto", metavar="DIR|phantom|auto")
+    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR")
     parser.add_argument("--jobs", type=int, default=jobs_for(free_memory(), cores()), metavar="N")
     asked = parser.parse_args()
     begun = time.monotonic()
     try:
-        pools, kind = images(asked.data, default_cache())
+        pools, kind = images(asked.data, asked.cache)
     except RequestError as error:
         print(error, file=sys.stderr)
         return 2

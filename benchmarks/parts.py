@@ -32,7 +32,8 @@ def train_parts(run: Run) -> dict[str, Observation]:
     A run that went on from a checkpoint shows its steady epochs only.
     """
     timings, parts = run.timings, {"state": run.timings["state_bytes"]}
-    n_test, spent, forward = len(run.predictions["labels"]), 0.0, math.inf
+    answered = (run.predictions.get(part, ()) for part in ("labels", "validation_labels"))
+    n_test, spent, forward = sum(map(len, answered)), 0.0, math.inf
     for phase in timings["phases"]:
         kind = "frozen" if phase["frozen"] else "thawed"
         rows = [row for row in run.history if row["phase"] == phase["phase"]]

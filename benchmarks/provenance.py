@@ -33,6 +33,10 @@ from protocols.provenance import Original, Shown
 SPLITS = ("TEST_SIMPLE", "TEST", "TRAIN")
 PART = 250  # images whose matches are kept at a time
 Say = Callable[[str], None]
+WHOLE = (
+    "--provenance needs a whole copy of the images' repository, in WBC_DATA or by --data DIR: the "
+    "download keeps no more than training needs."
+)
 
 
 def _read(path: Path) -> np.ndarray:
@@ -89,7 +93,7 @@ def recover(
     images = sorted(path for split in SPLITS for path in top.glob(f"{split}/*/*.jp*g"))
     names = [path.relative_to(top).as_posix() for path in images]
     if len({name.split("/")[0] for name in names}) != len(SPLITS):
-        raise RequestError(f"{top} lacks one of {', '.join(SPLITS)}: give the whole set.")
+        raise RequestError(f"{top} lacks one of {', '.join(SPLITS)}: {WHOLE}")
     digests = list(in_order(sha256_of, images))
     labels = _labels(source.path(dataset.LABELS))
     originals = {path.name: sha256_of(path) for path in sorted(folder.glob("*.jpg"))}
@@ -183,7 +187,9 @@ def start(
 ) -> tuple[int, dataset.Source]:
     """`run` with what the command line says; the exit code and the images. Raises RequestError."""
     cache = cache or default_cache()
-    source = dataset.locate(data, False, cache)
+    source = dataset.locate(data, False, cache, dry=True)
+    if source.root in (None, cache / "data"):  # a download, made or still to be made
+        raise RequestError(WHOLE)
     return run(source, out, cache, jobs or cores(), record), source
 
 

@@ -22,6 +22,7 @@ from protocols.files import sha256_of
 from protocols.spec import RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
+DAMAGED = "its record (run.json or failed.json) is damaged"
 
 
 @dataclass(frozen=True)
@@ -129,14 +130,16 @@ class Store:
             spec = RunSpec.from_json((folder / "spec.json").read_text())
         except (OSError, ValueError, TypeError):
             return None  # unfinished, or of another contract
-        if (folder / "run.json").exists():
-            record = json.loads((folder / "run.json").read_text())
-            current = record["sources"] == source_digests(spec.framework, spec.stage)
-            return Run(spec, folder, "done" if current else "stale")
-        if (folder / "failed.json").exists():
-            return Run(
-                spec, folder, "failed", json.loads((folder / "failed.json").read_text())["reason"]
-            )
+        try:
+            if (folder / "run.json").exists():
+                sources = json.loads((folder / "run.json").read_text())["sources"]
+                current = sources == source_digests(spec.framework, spec.stage)
+                return Run(spec, folder, "done" if current else "stale")
+            if (folder / "failed.json").exists():
+                reason = json.loads((folder / "failed.json").read_text())["reason"]
+                return Run(spec, folder, "failed", reason)
+        except (ValueError, TypeError, KeyError):
+            return Run(spec, folder, "failed", DAMAGED)
         return None
 
     def remember(self, plan: list[RunSpec]) -> bool:
@@ -249,6 +252,8 @@ class Store:
         """One sentence for every file of a done run that is missing or altered."""
         wrong = []
         for run in self.runs():
+            if run.reason == DAMAGED:
+                wrong.append(f"{run.folder}: {DAMAGED}")
             for name, entry in run.record["files"].items() if run.done else ():
                 path = run.folder / name
                 if not path.is_file():

@@ -1,5 +1,6 @@
 """One worker process of a twin, seen from the launcher. protocols.serve is its other end."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -77,7 +78,8 @@ def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout, errors):
-        stream.close()
+        with contextlib.suppress(BrokenPipeError):  # what it didn't read goes with it
+            stream.close()
 
 
 class Worker:

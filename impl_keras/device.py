@@ -34,7 +34,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
         "backend": backend.NAME,
         "versions": {
             "keras": keras.__version__,
-            backend.NAME: backend.VERSION,
+            backend.NAME: backend.version(),
             **common_versions(),
         },
         "device": spec.device,

@@ -14,7 +14,6 @@ from protocols.hardware import DETERMINISTIC, NO_DEVICE, DeviceMemory
 from protocols.spec import RunSpec
 
 NAME = "jax"
-VERSION = jax.__version__
 ENGINE = "jit"  # XLA
 Function = Callable[..., Any]
 
@@ -23,6 +22,11 @@ def gpu_name() -> str | None:
     """The GPU that JAX really sees, by the driver's name; None without one."""
     device = jax.devices()[0]
     return device.device_kind if device.platform == "gpu" else None
+
+
+def version() -> str:
+    """JAX's."""
+    return jax.__version__
 
 
 def computes_by() -> str:

@@ -15,7 +15,6 @@ from protocols.hardware import NO_DEVICE, DeviceMemory, free_gpu_memory
 from protocols.spec import RunSpec
 
 NAME = "tensorflow"
-VERSION = tf.__version__
 ENGINE = "graph"  # tf.function
 Function = Callable[..., Any]
 # Keras's operations need no AutoGraph, and it writes a file for each function it rewrites
@@ -28,10 +27,19 @@ def gpu_name() -> str | None:
     return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None
 
 
+def _asked_for_onednn() -> bool:
+    return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("1", "true")
+
+
+def version() -> str:
+    """TensorFlow's, and whether it goes without oneDNN: the bits are others, so no checkpoint and
+    no feature of one is taken by the other."""
+    return tf.__version__ + ("" if _asked_for_onednn() else " without oneDNN")
+
+
 def computes_by() -> str:
-    """The engine of a run, and on a CPU whether oneDNN was asked for: its bits are others."""
-    asked = os.environ.get("TF_ENABLE_ONEDNN_OPTS") == "1"
-    return ENGINE if gpu_name() else f"{ENGINE}, oneDNN {'on' if asked else 'off'}"
+    """The engine of a run, and on a CPU whether oneDNN was asked for."""
+    return ENGINE if gpu_name() else f"{ENGINE}, oneDNN {'on' if _asked_for_onednn() else 'off'}"
 
 
 def prepare(spec: RunSpec) -> None:

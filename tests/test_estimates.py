@@ -74,7 +74,8 @@ def made(folder, spec, **changes):
         write_common(folder, spec, synthetic.env(spec), timings)
         return Run(spec, folder, "done")
     labels = np.repeat(np.arange(4), disk.counts(spec)[1] // 4)
-    recorder = Recorder(spec, [str(i) for i in range(len(labels))], labels)
+    choosing = len(labels) // 2 if spec.protocol == "fixed-grouped" else 0
+    recorder = Recorder(spec, [str(i) for i in range(len(labels))], labels, choosing)
     guess = np.log(np.full((len(labels), 4), 0.25, np.float32))
     figures = {"train_loss": 1.0, "penalty": 0.0, "train_accuracy": 0.5}
     for phase in spec.phases:
@@ -132,7 +133,10 @@ def jane(variant="cnn_gru", **rest):
     return replace(spec, data=spec.data | {"per_class": 20})
 
 
-@pytest.mark.parametrize("spec", [synthetic.spec("torch", "resnet50"), jane()])
+GROUPED = synthetic.spec("torch", "resnet50", protocol="fixed-grouped")
+
+
+@pytest.mark.parametrize("spec", [synthetic.spec("torch", "resnet50"), GROUPED, jane()])
 def test_a_finished_run_predicts_one_of_other_epochs_and_images(world, spec):
     assert world.estimates.estimate(spec) is None
     world.finish(spec)
@@ -256,6 +260,7 @@ def test_runs_trained_together_are_another_matter(world):
         {"threads": 1},
         {"data": synthetic.spec().data | {"height": 240}},
         {"data": synthetic.spec().data | {"width": 320}},
+        {"recipe": synthetic.spec().recipe | {"batch_size": 2}},
     ],
     ids=lambda change: " ".join(change),
 )

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from impl_keras import activations
+from impl_keras import activations, device
 from impl_keras.batches import Batches
 from impl_keras.models import BACKBONES as MAKERS
 from impl_keras.models import Network, data_loss, make_optimizer, penalty, preprocess
@@ -205,6 +205,20 @@ def test_convolutions_are_onednns(tmp_path, rng):
     (profile,) = tmp_path.rglob("*.xplane.pb")
     assert b"_MklNative" in profile.read_bytes()
     assert backend.computes_by() == "graph, oneDNN on"
+
+
+@pytest.mark.skipif(backend.NAME != "tensorflow", reason="oneDNN")
+def test_a_run_without_onednn_is_of_another_version(monkeypatch):
+    """Its bits are others: checkpoints and features compare versions."""
+    with_it = device.environment(spec("keras"))["versions"]
+    assert with_it["tensorflow"] == backend.tf.__version__
+    for said in ("0", "false"):
+        monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", said)
+        without = device.environment(spec("keras"))
+        assert without["versions"]["tensorflow"] == f"{backend.tf.__version__} without oneDNN"
+        assert without["engine"] == "graph, oneDNN off"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "true")
+    assert device.environment(spec("keras"))["versions"] == with_it
 
 
 @pytest.mark.skipif(backend.NAME != "tensorflow", reason="TensorFlow's threads")

@@ -5,6 +5,7 @@ import dataclasses
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -196,6 +197,20 @@ def test_a_real_worker_that_is_killed_is_noticed(plan_of, job_of):
     with pytest.raises(WorkerDied, match="killed by signal 9"):
         worker.run([run], [job_of(run)], kill, print)
     worker.close()
+
+
+def test_a_worker_that_died_between_two_runs_can_be_closed(plan_of, job_of):
+    """What is written to it then stays in the pipe's buffer, which closing would send."""
+    (run,) = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
+    worker = Worker.__new__(Worker)
+    worker._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    worker.process = subprocess.Popen([sys.executable, "-c", "pass"], **pipes)
+    worker.process.wait()
+    with pytest.raises(WorkerDied, match="had ended before the run"):
+        worker.run([run], [job_of(run)], lambda *_: None, print)
+    worker.close()
+    assert worker.process.stdin.closed and worker._stderr.closed
 
 
 def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):

@@ -21,7 +21,7 @@ from benchmarks.parity import MEMORY, ROOT, jobs_for, start
 from impl_torch import bridge
 from impl_torch.backbones import SamePadMaxPool
 from impl_torch.models import LastStates
-from protocols import parity
+from protocols import dataset, parity
 from protocols.parity import RUNGS, Result
 from protocols.pool import Pool
 from protocols.variants import load_variants
@@ -133,6 +133,21 @@ def test_a_broken_rung_is_an_exit_code(monkeypatch, tmp_path, value, code):
     monkeypatch.setattr(sys, "argv", ["parity", "--json", str(out), "--data", "phantom"])
     assert climber.main() == code
     assert json.loads(out.read_text())["results"][0]["ok"] is (code == 0)
+
+
+def test_nothing_is_downloaded_for_a_few_images(phantom, cache, monkeypatch):
+    monkeypatch.delenv("WBC_DATA", raising=False)
+    monkeypatch.setattr(dataset.download, "install", lambda *_: pytest.fail("a download"))
+    assert climber.images("auto", cache)[1] == "phantom"
+
+
+def test_the_ladder_gets_the_cache_and_the_jobs_that_were_asked_for(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(climber, "ROOT", tmp_path)
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "parity.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    assert start(tmp_path, ["xception"], "phantom", tmp_path / "cache", 3) == 0
+    words = ["--data", "phantom", "--cache", str(tmp_path / "cache"), "--jobs", "3"]
+    assert str([*words, "--variant", "xception"])[1:] in capsys.readouterr().out
 
 
 def test_an_unknown_network_is_refused():

@@ -215,6 +215,16 @@ def test_a_phantom_has_no_provenance(phantom, cache, tmp_path):
         command.run(phantom, tmp_path, cache, 1, False)
 
 
+@pytest.mark.parametrize("there", [False, True])
+def test_what_the_download_keeps_is_refused_before_it_begins(there, tmp_path, monkeypatch):
+    monkeypatch.delenv("WBC_DATA", raising=False)
+    monkeypatch.setattr(dataset.download, "install", lambda *_: pytest.fail("a download"))
+    if there:
+        (tmp_path / "data").mkdir()
+    with pytest.raises(RequestError, match="whole copy"):
+        command.start("auto", tmp_path / "out", tmp_path, 1)
+
+
 def test_a_differing_table_is_told(tmp_path):
     assert command.compare(provenance.FOLDER) == []
     rows = list(provenance.shown())

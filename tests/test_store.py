@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import store as store_module
 from benchmarks.launch import todo_of
-from benchmarks.store import Store
+from benchmarks.store import DAMAGED, Store
 from protocols.errors import RequestError
 from tests.synthetic import add, add_failed, spec
 
@@ -111,6 +111,21 @@ def test_validate_names_what_was_altered(store):
         "env.json: missing",
         "history.csv: altered since the run was finished",
     ]
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+@pytest.mark.parametrize("name", ["run.json", "failed.json"])
+def test_a_damaged_record_is_a_failure_that_is_named(store, name, text):
+    """As an empty file is what a power cut leaves."""
+    run = add(store, spec())
+    if name != "run.json":
+        (run.folder / "run.json").unlink()
+    (run.folder / name).write_text(text)
+    (found,) = store.runs()
+    assert (found.status, found.reason, found.done) == ("failed", DAMAGED, False)
+    assert store.validate() == [f"{run.folder}: {DAMAGED}"]
+    assert add(store, spec()).status == store.find(spec()).status == "done"
+    assert store.validate() == []
 
 
 def test_runs_of_other_sources_are_stale_not_current(store, monkeypatch):
