@@ -62,21 +62,24 @@ def stored(
     asked only if they are not there, or if their SHA-256 is not the one written down with them.
     Each batch is kept, whole, until all are there: a process that was killed goes on after it, and
     one beside it takes what is found. While they are put together they lie on the disk twice.
+    What is returned stays readable when another process removes the file.
     """
     name, root = _digest(subject), cache / "features"
     folder = root / f"{name}-{_digest(state)}"
-    found = _whole(folder)
-    if not found:
+    if (values := _opened(folder)) is not None:
+        return values, True
+    if folder.exists() and not _whole(folder):  # another process may have put it there by now
         shutil.rmtree(folder, ignore_errors=True)
-        _drop_others(root, name, folder)
-        parts = _Parts(folder, batches, compute)
-        found = parts.complete()
-        if not _whole(folder):  # no other process was faster
-            with aside(folder, finished=_whole) as work:
-                words = {"subject": subject, "state": state}
-                _write(work, parts.all(), sum(map(len, batches)), words)
-        shutil.rmtree(parts.folder, ignore_errors=True)
-    return np.load(folder / VALUES, mmap_mode="r"), found
+    _drop_others(root, name, folder)
+    parts = _Parts(folder, batches, compute)
+    found = parts.complete()
+    if (values := _opened(folder)) is None:  # no other process was faster
+        with aside(folder, finished=_whole) as work:
+            words = {"subject": subject, "state": state}
+            _write(work, parts.all(), sum(map(len, batches)), words)
+            values = np.load(work / VALUES, mmap_mode="r")
+    shutil.rmtree(parts.folder, ignore_errors=True)
+    return values, found
 
 
 def _drop_others(root: Path, name: str, folder: Path) -> None:
@@ -141,6 +144,15 @@ class _Parts:
         np.savez(file, values=values)
         write_whole(self._path(number), file.getbuffer())
         return values
+
+
+def _opened(folder: Path) -> np.ndarray | None:
+    """The features, opened before they are checked; None if they are not there, or damaged."""
+    try:
+        values = np.load(folder / VALUES, mmap_mode="r")
+    except (OSError, ValueError):
+        return None
+    return values if _whole(folder) else None
 
 
 def _whole(folder: Path) -> bool:

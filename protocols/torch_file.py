@@ -103,8 +103,8 @@ def _streamed(file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
     storages, data = {s.key: s for s in _storages(state)}, {}
     for key in keys:
         storage = storages[key]
-        if int.from_bytes(file.read(8), "little") != storage.count:
-            raise ValueError(f"storage {key} is of another size than its tensors say")
+        if file.read(8) != storage.count.to_bytes(8, "little"):
+            raise ValueError(f"storage {key} is cut off or of another size than its tensors say")
         data[key] = _numbers(storage, file.read(storage.count * np.dtype(storage.dtype).itemsize))
     return state, data
 

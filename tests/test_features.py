@@ -2,6 +2,7 @@
 and gone on with after a kill."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -181,6 +182,35 @@ def test_a_process_takes_what_a_faster_one_finished(store, tmp_path):
     assert (found, asked) == (True, [0, 4])
     assert (array == VALUES).all()
     assert len(list((tmp_path / "features").iterdir())) == 1
+
+
+def test_what_another_process_finished_meanwhile_is_not_removed(store, tmp_path, monkeypatch):
+    opened = features._opened
+
+    def first_look(folder):
+        monkeypatch.setattr(features, "_opened", opened)
+        store(spec("torch"))
+        return None
+
+    monkeypatch.setattr(features, "_opened", first_look)
+    array, found, asked = store(spec("torch"))
+    assert (found, asked) == (True, [])
+    assert (array == VALUES).all()
+
+
+def test_what_was_found_stays_readable_when_it_is_removed(store, monkeypatch):
+    store(spec("torch"))
+    whole = features._whole
+
+    def removed_once_seen(folder):  # by another checkout that shares the cache
+        answer = whole(folder)
+        shutil.rmtree(folder)
+        return answer
+
+    monkeypatch.setattr(features, "_whole", removed_once_seen)
+    array, found, asked = store(spec("torch"))
+    assert (found, asked) == (True, [])
+    assert (array == VALUES).all()
 
 
 def test_unfinished_ones_of_other_sources_go_when_they_are_old(store, tmp_path):

@@ -105,6 +105,17 @@ def test_a_damaged_torch_file_is_refused(tmp_path, form):
         read_tensors(tmp_path / "none.pth")
 
 
+def test_a_stream_cut_within_its_last_count_is_refused(tmp_path):
+    path = tmp_path / "file.pth"
+    torch.save({"empty": torch.zeros(0, 3)}, path, **STREAM)
+    whole = path.read_bytes()
+    assert read_tensors(path)["empty"].shape == (0, 3)
+    for cut in range(1, 9):  # the count, 0, is the file's last 8 bytes
+        path.write_bytes(whole[:-cut])
+        with pytest.raises(ValueError, match=f"{path} can't be read as weights"):
+            read_tensors(path)
+
+
 @pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
 @pytest.mark.parametrize(
     ("offset", "size", "stride"),
