@@ -4,6 +4,7 @@ No file is used unless its size and hash were verified. `read` gives every backb
 Keras has them; no framework is needed for that.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Sequence
@@ -75,8 +76,9 @@ def locate(
     """The backbones' files, each verified just now by size and hash.
 
     `where`: "imagenet" (an installed package where one brings the file; else `cache/weights`, and
-    what lacks there or is altered is downloaded) or a folder that holds the files. `dry` downloads
-    nothing and leaves out what would have to be. Raises RequestError.
+    what lacks there or is altered is downloaded) or a folder that holds the files, but for those
+    that an installed package brings. `dry` downloads nothing and leaves out what would have to be.
+    Raises RequestError.
     """
     table = load_pretrained()
     files = [table[name] for name in dict.fromkeys(backbones)]
@@ -128,8 +130,11 @@ def read(backbone: str, path: Path, top: bool = False) -> dict[str, np.ndarray]:
 
 
 def _given(file: Pretrained, folder: Path) -> Path:
-    """The file in the user's folder, whole."""
+    """The file in the user's folder, whole; what lacks there, in its installed package."""
     path = _below(folder.expanduser(), file)
+    if file.package and not path.exists():
+        with contextlib.suppress(RequestError):
+            return _installed(file, "")
     if problem := _problem(file, path):
         raise RequestError(
             f"The weights of {file.backbone} can't be used: {path} {problem}, expected are "

