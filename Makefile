@@ -11,7 +11,9 @@ run: $(VENV)/installed
 	$(BIN)/python runner.py --suite all --profile smoke --gpu none $(ARGS)
 
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest -m "not slow" --timeout 600
+	$(BIN)/python -m pytest -m "not slow and not alone" --timeout 600 -n 2 --dist loadfile \
+		--no-loadscope-reorder
+	$(BIN)/python -m pytest -m "alone and not slow" --timeout 600
 
 # `make test-all SELECT="-m slow"`: what `make test` leaves out.
 test-all: $(VENV)/installed

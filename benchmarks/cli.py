@@ -93,4 +93,5 @@ def _where(group: argparse._ArgumentGroup) -> None:
     add("--cache", type=Path, metavar="DIR", help="default: the user's cache")
     add("--from", dest="sources", nargs="+", type=Path, default=[], metavar="DIR",
         help="with --report: take in the runs of these output folders first, checked")  # fmt: skip
-    add("--fresh", action="store_true", help="run again what is done")
+    add("--fresh", nargs="?", const="all", default="", choices=["all", "stale"],
+        help="run again what is done; stale: only what other sources made")  # fmt: skip

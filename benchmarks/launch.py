@@ -56,7 +56,7 @@ class Launcher:
     cache: Path
     console: Console
     jobs: int
-    fresh: bool = False
+    fresh: str = ""  # "all" runs begin anew, or those of "stale" results
     estimates: Estimates | None = None
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # of checkpoints
     sets: dict[str, ImageSet] = field(default_factory=dict)
@@ -77,7 +77,7 @@ class Launcher:
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
         self.console.begin(sum(map(work, todo)), len(todo))
-        self.store.drop_checkpoints(todo if self.fresh else [])
+        self.store.drop_checkpoints(todo if self.fresh == "all" else [])
         stages = [[s for s in todo if s.stage == stage] for stage in ("train", "latency")]
         try:
             training = sorted(together(stages[0]), key=_work, reverse=True)
@@ -282,6 +282,8 @@ def _work(specs: list[RunSpec]) -> float:
     return sum(map(work, specs))
 
 
-def todo_of(plan: list[RunSpec], store: Store, fresh: bool) -> list[RunSpec]:
-    """The runs of the plan that are neither done nor stale; all of them if `fresh`."""
-    return [s for s in plan if fresh or not ((run := store.find(s)) and run.done)]
+def todo_of(plan: list[RunSpec], store: Store, fresh: str) -> list[RunSpec]:
+    """The runs of the plan without a result; `fresh`: "stale" results don't count, or none of "all"
+    does."""
+    counts = {"": ("done", "stale"), "stale": ("done",), "all": ()}[fresh]
+    return [s for s in plan if not ((run := store.find(s)) and run.status in counts)]

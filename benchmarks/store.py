@@ -237,11 +237,13 @@ class Store:
         return self.runs_folder / f".{specs[0].id}{together}{CHECKPOINT}"
 
     def drop_checkpoints(self, fresh: list[RunSpec]) -> None:
-        """Removes those of runs that are done, and of those that begin afresh."""
+        """Removes those of runs that are done, and of those that begin afresh; a stale run may be
+        at its second time."""
         ids = {spec.id for spec in fresh}
         for path in self.runs_folder.glob(f".*{CHECKPOINT}*"):
-            run = path.name[1:].split(".")[0]
-            if run in ids or (self.runs_folder / run / "run.json").exists():
+            name = path.name[1:].split(".")[0]
+            run = self._read(self.runs_folder / name)
+            if name in ids or (run and run.status == "done"):
                 path.unlink(missing_ok=True)
 
     def discard(self, folder: Path) -> None:

@@ -119,7 +119,7 @@ def go(framework: str, variant: str, out: str, cache: str, data: str,
     selection = Selection(frameworks=(framework,), variants=(variant,), folds=(0,), weights=weights)
     plan = make_plan(selection, source.kind, devices, hardware.cores())
     store = Store(Path(out))
-    todo = todo_of([s for s in plan if s.stage == "train"], store, fresh=False)
+    todo = todo_of([s for s in plan if s.stage == "train"], store, fresh="")
     launcher = Launcher(store, source, devices, Path(cache), Console(), 1, pauses=tuple(pauses))
     launcher.weights = weights_of(todo, weights, Path(cache), lambda *_: None)
     launcher.prepare(todo)

@@ -67,7 +67,9 @@ def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
     kept = [spec for spec in runs if spec not in todo]
     stale = sum(_state(spec, store)[0] == "stale" for spec in kept)
     line = f"{len(runs)} runs, {len(kept)} of them done"
-    return f"{line} ({stale} stale: made by other sources; --fresh runs them)" if stale else line
+    if stale:
+        line += f" ({stale} stale: made by other sources; --fresh stale runs them)"
+    return line
 
 
 def _state(spec: RunSpec, store: Store) -> tuple[str, str]:

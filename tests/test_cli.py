@@ -146,6 +146,7 @@ def test_list_names_everything():
         assert word in answer.stdout
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("flag", "limit"), [("--help", 0.3), ("--plan", 1.0)])
 def test_the_quick_ones_are_quick(flag, limit, tmp_path):
     """The best of five: these machines are shared."""

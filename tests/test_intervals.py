@@ -269,6 +269,7 @@ def test_corrected_t_of_nadeau_and_bengio():
         corrected_t(values, 20)
 
 
+@pytest.mark.alone
 def test_all_metrics_take_less_than_a_second():
     data = made()
     assert best_of_three(lambda: intervals(Sample.of(*data), np.random.default_rng(0))) < 1

@@ -151,6 +151,7 @@ def test_the_same_seed_gives_the_same_numbers():
     assert chosen(p, splits=50) != chosen(p, splits=50, seed=1)
 
 
+@pytest.mark.alone
 def test_a_whole_run_takes_less_than_a_second():
     p, times = curve(170), []
     for _ in range(3):

@@ -27,8 +27,8 @@ def test_a_finished_run_is_found_again(store):
     assert found.spec == run
     assert len(found.history) == 4
     assert found.predictions["selected"].shape == (16, 4)
-    assert todo_of([run], store, fresh=False) == []
-    assert todo_of([run], store, fresh=True) == [run]
+    assert todo_of([run], store, fresh="") == []
+    assert todo_of([run], store, fresh="all") == [run]
 
 
 def test_after_a_cpu_run_nothing_counts_as_done_for_a_gpu(store):
@@ -36,7 +36,7 @@ def test_after_a_cpu_run_nothing_counts_as_done_for_a_gpu(store):
     add(store, run)
     on_gpu = dataclasses.replace(run, device="NVIDIA H100 80GB HBM3")
     assert store.find(on_gpu) is None
-    assert todo_of([run, on_gpu], store, fresh=False) == [on_gpu]
+    assert todo_of([run, on_gpu], store, fresh="") == [on_gpu]
 
 
 def test_a_folder_without_run_json_is_unfinished(store):
@@ -70,7 +70,7 @@ def test_a_failure_stays_visible_and_is_tried_again(store):
     add_failed(store, run, "MemoryError: too big")
     found = store.find(run)
     assert (found.status, found.reason) == ("failed", "MemoryError: too big")
-    assert todo_of([run], store, fresh=False) == [run]
+    assert todo_of([run], store, fresh="") == [run]
     add(store, run)
     assert store.find(run).status == "done"
 
@@ -133,6 +133,22 @@ def test_runs_of_other_sources_are_stale_not_current(store, monkeypatch):
     monkeypatch.setattr(store_module, "source_digests", lambda *_: {"protocols": "new"})
     found = Store(store.out).find(spec())
     assert (found.status, found.done) == ("stale", True)
+
+
+def test_stale_ones_alone_are_made_again_and_gone_on_with(store, monkeypatch):
+    stale, failed, new = spec(), spec(seed=1), spec(seed=2)
+    add(store, stale)
+    monkeypatch.setattr(store_module, "source_digests", lambda *_: {"protocols": "new"})
+    add_failed(store, failed, "MemoryError: too big")
+    add(store, new)
+    plan = [stale, failed, new]
+    assert todo_of(plan, store, fresh="") == [failed]
+    assert todo_of(plan, store, fresh="stale") == [stale, failed]
+    assert todo_of(plan, store, fresh="all") == plan
+    for run in plan:
+        store.checkpoint([run]).write_bytes(b"x")
+    store.drop_checkpoints(fresh=[])
+    assert [store.checkpoint([run]).exists() for run in plan] == [True, True, False]
 
 
 def test_the_last_plan_is_kept(store):
