@@ -143,7 +143,8 @@ def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table
     table = Table(
         name,
         "Ours and others, measured in turn: medians, and the ratio ours / other of each round as "
-        f"median and range. Seconds are those of the machine named here, ratios less so. {machine}",
+        "median and range. What is wanted is reached or missed if it is so in every round, else "
+        f"undecided. Seconds are those of the machine named here, ratios less so. {machine}",
         [
             [head("What", kind="headtext"), head("Twin", kind="headtext"), head("Ours")]
             + [head("Beside", kind="headtext"), head("Its time"), head("Ours / its")]
@@ -186,10 +187,10 @@ def _peer_cells(p: Peer) -> list[Td]:
 
 
 def verdict(p: Peer) -> str:
-    """Whether the ratio wanted was reached; open where it lies above it only in the median."""
-    if p.ratio <= p.aim:
+    """Whether the ratio wanted was reached in every round, in none, or now and then."""
+    if p.high <= p.aim:
         return "reached"
-    return "within the range" if p.low <= p.aim else "missed"
+    return "undecided" if p.low <= p.aim else "missed"
 
 
 def ratio_text(ratio: float) -> str:

@@ -322,11 +322,16 @@ def test_no_page_names_a_folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "ratio, low, aim, word",
-    [(0.9, 0.8, 1.0, "reached"), (1.02, 0.97, 1.0, "within the range"), (1.2, 1.1, 1.0, "missed")],
+    "ratio, low, high, word",
+    [
+        (0.9, 0.8, 1.0, "reached"),
+        (0.98, 0.8, 1.01, "undecided"),
+        (1.02, 0.97, 1.2, "undecided"),
+        (1.2, 1.01, 1.3, "missed"),
+    ],
 )
-def test_what_is_said_of_a_ratio(ratio, low, aim, word):
-    assert benchmarks.verdict(benchmarks.Peer("x", 1.0, ratio, low, 2.0, aim)) == word
+def test_what_is_said_of_a_ratio(ratio, low, high, word):
+    assert benchmarks.verdict(benchmarks.Peer("x", 1.0, ratio, low, high, 1.0)) == word
 
 
 @pytest.mark.parametrize(
