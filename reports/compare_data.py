@@ -8,10 +8,10 @@ from protocols.spec import RunSpec
 from reports.compare import MEASURES, WORDS, Row
 from reports.compare_times import PARTS, seconds
 from reports.comparisons import ALPHA
-from reports.evidence import shown
 from reports.joined import Joined, Pair, Side
 from reports.results import clean, suite_of
 from reports.surroundings import Field
+from reports.uncertainty import shown
 from reports.verdicts import LEVEL, MIN_SEEDS
 
 SCHEMA_VERSION = 1

@@ -9,7 +9,6 @@ from protocols.variants import load_variants
 from reports.commands import command
 from reports.compare import MEASURES, MORE, Change, Row
 from reports.environment import SHORT
-from reports.evidence import between, shown
 from reports.groups import WEIGHTS, extra_of, scrub
 from reports.joined import Joined, Lone, Pair
 from reports.slots import Slot
@@ -28,6 +27,7 @@ from reports.tables import (
     points,
     words,
 )
+from reports.uncertainty import between, shown
 
 RUNS = ("Run of A, and again", "Run of B, and again")
 KINDS = {"place": "Where and how", "package": "Packages", "sources": "Sources (SHA-256)"}

@@ -15,10 +15,10 @@ from reports.calibration import reliability
 from reports.cells import Cell, Group
 from reports.collect import Collected
 from reports.control import ROWS
-from reports.evidence import as_good_as, chosen, naive, over_folds
 from reports.groups import changed
 from reports.intervals import Interval
 from reports.speed import phase_means, total_seconds
+from reports.uncertainty import as_good_as, chosen, naive, over_folds
 
 
 def of_cell(cell: Cell) -> dict[str, Any]:

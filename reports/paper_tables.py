@@ -7,7 +7,6 @@ from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
 from reports.cells import Group
 from reports.collect import Collected
-from reports.evidence import beside
 from reports.groups import Setting
 from reports.intervals import FEWEST
 from reports.paired import gap_key
@@ -31,6 +30,7 @@ from reports.tables import (
     verdict_cell,
     words,
 )
+from reports.uncertainty import beside
 from reports.verdicts import counted, judge, judge_ordering, margins
 
 

@@ -15,10 +15,10 @@ from reports import derived
 from reports.cells import Cell, Group, Number
 from reports.collect import Collected
 from reports.commands import command
-from reports.evidence import shown
 from reports.groups import Setting, scrub
 from reports.intervals import Estimate
 from reports.slots import Slot
+from reports.uncertainty import shown
 from reports.verdicts import LEVEL, MIN_SEEDS, WIDEST, judge
 
 SCHEMA_VERSION = 1

@@ -16,8 +16,8 @@ from protocols.provenance import Overlap
 from protocols.seeds import generator
 from reports import cells, collect, images, leakage, photographs
 from reports.build import build
-from reports.evidence import between, shown
 from reports.intervals import Estimate, Interval, Sample, intervals, wilson
+from reports.uncertainty import between, shown
 
 
 @pytest.fixture(scope="module")
