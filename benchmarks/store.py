@@ -220,8 +220,14 @@ class Store:
         return failed
 
     def publish(self, spec: RunSpec, folder: Path) -> None:
-        """Renames into place. A done run that stands there is kept aside, a failed one is not."""
+        """Renames into place what is on the disk for good: no power cut leaves a done run empty.
+
+        A done run that stands there is kept aside, a failed one is not.
+        """
         final = self.runs_folder / spec.id
+        for path in folder.iterdir():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
         if (final / "run.json").exists():
             number = 1
             while (kept := self.runs_folder / f".{spec.id}.old{number}").exists():

@@ -84,6 +84,18 @@ def test_running_again_keeps_the_old_folder_aside(store):
     assert len(store.runs()) == 1
 
 
+def test_a_run_is_on_the_disk_before_it_has_its_name(store, monkeypatch):
+    written = set()
+
+    def fsync(descriptor):
+        written.add(os.fstat(descriptor).st_ino)
+        assert not (store.runs_folder / spec().id).exists()
+
+    monkeypatch.setattr(store_module.os, "fsync", fsync)
+    folder = add(store, spec()).folder
+    assert {path.stat().st_ino for path in folder.iterdir()} == written
+
+
 @pytest.mark.parametrize("missing", ["env.json", "predictions.npz", "spec.json"])
 def test_an_incomplete_answer_is_refused(store, missing):
     run = spec()
