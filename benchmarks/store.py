@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 
@@ -84,7 +83,7 @@ class Run:
         try:
             with np.load(self.folder / FILE, allow_pickle=False) as arrays:
                 return arrays["ids"].tolist()
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        except Exception:  # zipfile, zlib and numpy raise many kinds for broken files
             return []
 
     @property

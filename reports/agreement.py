@@ -126,11 +126,11 @@ def _key(pair: Pair) -> tuple[int, int, str]:
 
 def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str, str]) -> Block:
     caption = f"Protocol {protocol}, {setting.title}."
-    name = f"{setting.slug}-{protocol}"
+    name, part = f"{setting.slug}-{protocol}", found[0].keras.measured.part
     table = Table(
         f"agreement-{name}",
-        "Both twins’ runs from the same bytes. Loss: on the test part, Keras less PyTorch, where "
-        "the two lie furthest apart. Same class: test images to which both selected epochs give "
+        f"Both twins’ runs from the same bytes. Loss: on the {part} part, Keras less PyTorch, where"
+        " the two lie furthest apart. Same class: test images to which both selected epochs give "
         f"one class. Kappa: Cohen’s, the same beyond chance. {caption}",
         [
             [head("Run", rows=2, kind="headtext"), head("Selected epoch", span=2)]
@@ -145,9 +145,9 @@ def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str,
         of[pair.keras.spec.variant].append(pair)
     table.bodies = [(title(v), [_row(p, places) for p in own]) for v, own in of.items()]
     text = (
-        "How far the twins’ losses on the test part lie apart, without the sign, on a logarithmic "
-        "scale; epochs with equal losses are left out. Thin: single pairs; thick: the largest of "
-        f"them. {caption}"
+        f"How far the twins’ losses on the {part} part lie apart, without the sign, on a "
+        "logarithmic scale; epochs with equal losses are left out. Thin: single pairs; thick: the "
+        f"largest of them. {caption}"
     )
     drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]
     figures_ = [

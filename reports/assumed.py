@@ -8,8 +8,11 @@ from reports.cells import Cell, Group
 from reports.collect import Collected
 from reports.groups import changed
 from reports.overview import PAPERS
+from reports.paired import Gap, gap
 from reports.tables import (
     MISSING,
+    STALE,
+    STALE_NOTE,
     Table,
     Td,
     framework_heads,
@@ -89,6 +92,13 @@ class Effect:
         """Accuracy without it."""
         return self.base.number("accuracy").value if self.base else None
 
+    @property
+    def gap(self) -> Gap:
+        """What the change adds, over the same seeds and folds."""
+        if self.base is None:
+            return Gap(None, lack="no run without it")
+        return gap(self.cell, self.base, "accuracy", "selected")
+
 
 def effects(collected: Collected, group: Group) -> list[Effect]:
     """Every cell of a group of sensitivity runs, beside the same without the change."""
@@ -114,6 +124,8 @@ def effect_table(collected: Collected, group: Group) -> Table:
     )
     found = {(e.cell.framework, e.cell.variant): e for e in effects(collected, group)}
     rows = []
+    if any(one.base and one.base.stale for one in found.values()):
+        table.notes = [STALE_NOTE]
     for variant in group.variants:
         row = [label(title(variant))]
         for framework in FRAMEWORKS:
@@ -126,10 +138,11 @@ def effect_table(collected: Collected, group: Group) -> Table:
 
 def _effect(one: Effect) -> list[Td]:
     """Accuracy with the change, linked to its runs; the difference, linked to those without."""
-    if None in (one.value, one.before):
-        last = Td(MISSING, "" if one.value is None else "no run without it", href=one.cell.href)
+    if one.gap.value is None:
+        last = Td(MISSING, "" if one.value is None else one.gap.lack, href=one.cell.href)
     else:
-        last = Td(points(one.value - one.before), href=one.base.href)
+        old = f" {STALE}" if one.cell.stale or one.base.stale else ""
+        last = Td(points(one.gap.value) + old, href=one.base.href)
     last = replace(last, key=f"{one.key}:difference", scale=100)
     return [measured(one.cell, "accuracy"), last]
 

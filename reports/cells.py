@@ -13,6 +13,7 @@ from reports.groups import Setting, folds_needed
 from reports.intervals import DRAWS, Estimate, Sample, intervals, unless_few
 from reports.slots import Slot
 
+POOLED = ("cv10-grouped",)  # whose folds are too small to be scored alone
 OVER_TIME = ("accuracy", "log_loss")  # metrics with intervals at other epochs than the selected
 FEW_DRAWS = 1000  # of the bootstrap there
 
@@ -42,6 +43,7 @@ class Cell:
     place: str = ""  # setting and protocol
     taken: frozenset[int] = frozenset()  # seeds whose anchor is that of runs of the request
     estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # by `estimate`
+    _pooled: dict[tuple[int, str], dict[str, float]] = field(default_factory=dict)
 
     def anchor(self, seed: int) -> str:
         """Of a seed's runs, on that page."""
@@ -110,9 +112,13 @@ class Cell:
         return sum(s.measured.n for s in slots if s.measured)
 
     def number(self, metric: str, at: str = "selected") -> Number:
-        """Mean over folds, then over seeds; no value where one fold or seed is short."""
-        by_seed = {}
+        """Mean over folds, or over all their images where the protocol says so, then over seeds; no
+        value where one fold or seed is short."""
+        by_seed, together = {}, self.slots[0].spec.protocol in POOLED
         for seed in filter(self.whole, self.seeds):
+            if together and metric in (found := self.pooled(seed, at) or {}):
+                by_seed[seed] = found[metric]
+                continue
             values = [s.measured.scores.get(at, {}).get(metric) for s in self.of_seed(seed)]
             if None in values:
                 return Number(None, "not recorded", stale=self.stale)
@@ -122,11 +128,13 @@ class Cell:
         mean = sum(by_seed.values()) / len(by_seed)
         return Number(mean, "", by_seed, self.stale, mean != mean)
 
-    def sample(self, at: str = "selected") -> Sample | None:
-        """Every test image of all seeds and folds, by photograph; None unless all are whole."""
+    def sample(self, at: str = "selected", seeds: list[int] | None = None) -> Sample | None:
+        """Every test image of all seeds (or `seeds`) and folds, by photograph; None unless all are
+        whole."""
         if self.lack or not all(at in s.measured.probabilities for s in self.slots):
             return None
-        parts = [slot.measured for seed in self.seeds for slot in self.of_seed(seed)]
+        seeds = self.seeds if seeds is None else seeds
+        parts = [slot.measured for seed in seeds for slot in self.of_seed(seed)]
         return Sample.of(
             np.concatenate([p.labels for p in parts]),
             np.concatenate([p.probabilities[at] for p in parts]),
@@ -145,13 +153,16 @@ class Cell:
             found[at] = intervals(sample, rng, wanted, names) if sample else {}
         return found
 
-    def pooled(self, seed: int) -> dict[str, float] | None:
+    def pooled(self, seed: int, at: str = "selected") -> dict[str, float] | None:
         """Every metric over the images of all folds together; None unless the seed is whole."""
-        if not self.whole(seed):
-            return None
         parts = [s.measured for s in self.of_seed(seed)]
-        labels = np.concatenate([p.labels for p in parts])
-        return metrics.score(labels, np.concatenate([p.selected for p in parts]))
+        if not self.whole(seed) or not all(at in p.probabilities for p in parts):
+            return None
+        if (seed, at) not in self._pooled:
+            labels = np.concatenate([p.labels for p in parts])
+            given = np.concatenate([p.probabilities[at] for p in parts])
+            self._pooled[seed, at] = metrics.score(labels, given)
+        return self._pooled[seed, at]
 
 
 @dataclass
@@ -191,9 +202,16 @@ class Group:
         return f"{self.setting.slug}/{self.protocol}"
 
     @property
+    def part(self) -> str:
+        """The part that the curves of its runs are of, and their epoch is selected on: "test" or
+        "validation"."""
+        return next((s.measured.part for s in self.slots if s.measured), "test")
+
+    @property
     def caption(self) -> str:
         """Setting and protocol in words, and what differs within."""
-        return f"Protocol {self.protocol}, {self.setting.title}.{differences(self.slots)}"
+        pooled = " Metrics over the images of all folds together." * (self.protocol in POOLED)
+        return f"Protocol {self.protocol}, {self.setting.title}.{pooled}{differences(self.slots)}"
 
 
 def differences(slots: list[Slot]) -> str:

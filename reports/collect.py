@@ -67,6 +67,16 @@ class Collected:
         wanted = (g for g in self.groups if g.setting == setting and g.protocol == protocol)
         return next(wanted, None)
 
+    def like(self, setting: Setting, protocol: str) -> Group | None:
+        """The same, of the current request or not: what is of one with `setting`, if there is."""
+        found = [
+            g
+            for g in self.groups
+            if g.protocol == protocol
+            and replace(g.setting, planned=setting.planned, shadowed=setting.shadowed) == setting
+        ]
+        return min(found, key=lambda g: g.setting != setting, default=None)
+
 
 def _rank(setting: Setting) -> tuple[bool, bool, int, str]:
     return (

@@ -106,7 +106,7 @@ def _parts(group: Group, question: Question) -> list[Table | Drawn]:
             part = f"{what}-2-{name}" if alone else f"{what}-{name}"
             svg = curves.network_figure(group, group.variants, what, part, alone)
             when = "epochs of phase 2 alone" if alone else "epochs"
-            caption = f"{text} on the test part over the {when}. {several} {group.caption}"
+            caption = f"{text} on the {group.part} part over the {when}. {several} {group.caption}"
             parts.append(Drawn(svg, caption))
     return parts
 

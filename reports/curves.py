@@ -46,7 +46,8 @@ def boundary(slot: Slot) -> int:
 
 
 def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
-    """Loss and accuracy, training and test, of one run, or of all folds of a seed.
+    """Loss and accuracy, training and of the part that selects, of one run, or of all folds of a
+    seed.
 
     Folds are thin; their mean is drawn only where all of them are there.
     """
@@ -57,7 +58,7 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
     for what in ("loss", "accuracy"):
         drawn = []
         for training, source in ((True, TRAIN), (False, TEST)):
-            text = "training" if training else "test"
+            text = "training" if training else slots[0].measured.part
             if len(slots) == 1:
                 mark = None if training else slots[0].measured.row
                 values = column(slots[0], source[what])
@@ -73,7 +74,7 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
         panels.append(Panel("", LABELS[what], drawn, boundary(slots[0])))
     description = (
         f"{NAMES[cell.framework]} {title(cell.variant)}, seed {seed}: loss and accuracy over the "
-        f"epochs, in training and on the test part{_folded(cell, seed, slots)}"
+        f"epochs, in training and on the {slots[0].measured.part} part{_folded(cell, seed, slots)}"
     )
     return figures.curves(name, description, panels)
 
@@ -212,7 +213,7 @@ def network_figure(
     over = "over the epochs of phase 2" if phase2 else "over the epochs"
     metric = "accuracy" if what == "accuracy" else "validation_loss"
     said = _results(cells, (metric,))
-    return figures.curves(name, f"{names}: {what} on the test part {over}. {said}", panels)
+    return figures.curves(name, f"{names}: {what} on the {group.part} part {over}. {said}", panels)
 
 
 def _from(curve: Curve, epochs: int) -> Curve:

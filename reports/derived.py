@@ -9,7 +9,7 @@ import numpy as np
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
 from reports import agreement, assumed, leak_free, paired
-from reports.answers import Answers, answers
+from reports.answers import Answers, answers, comparable
 from reports.answers import photographs as photographs_of
 from reports.calibration import reliability
 from reports.cells import Cell, Group
@@ -116,8 +116,9 @@ def both_wrong(group: Group) -> list[dict[str, Any]]:
     """By network: images that both twins get wrong, in all and by photograph."""
     found = []
     for variant in group.variants:
-        own = [answers(group.cells.get((f, variant))) for f in FRAMEWORKS]
-        if None in own or not np.array_equal(own[0].ids, own[1].ids):
+        both = (answers(group.cells.get((f, variant))) for f in FRAMEWORKS)
+        own = [one for one in both if one is not None]
+        if not comparable(own):
             continue
         wrong = ~own[0].right & ~own[1].right
         names, count = np.unique(photographs_of(own[0].ids)[wrong], return_counts=True)
@@ -144,7 +145,7 @@ def sensitivity(collected: Collected) -> list[dict[str, Any]]:
     return [
         {"id": one.key, "cell": one.cell.key, "without": one.base.key if one.base else "",
          "changes": changed(one.cell.slots[0].spec), "value": one.value, "before": one.before,
-         "difference": _less(one.value, one.before)}
+         "difference": one.gap.value}
         for group in assumed.tried(collected) for one in assumed.effects(collected, group)
     ]  # fmt: skip
 

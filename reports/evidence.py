@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from protocols.claims import load_claims
+from protocols.claims import Claim, load_claims
 from protocols.spec import FRAMEWORKS
 from reports import paired
 from reports.cells import Cell, Group
 from reports.collect import Collected
-from reports.comparisons import Difference, equivalence, ordering
+from reports.comparisons import equivalence, ordering
 from reports.paired import NETWORKS, TWINS, Comparison, compared, comparisons
 from reports.tables import (
     MISSING,
@@ -26,6 +26,7 @@ from reports.tables import (
     Td,
     head,
     label,
+    marked_twin,
     pair,
     plural,
     points,
@@ -43,7 +44,7 @@ from reports.uncertainty import (
     over_folds,
     shown,
 )
-from reports.verdicts import contests
+from reports.verdicts import contests, obstacle
 
 COVERAGE = Path(__file__).with_name("published") / "coverage.json"
 METHODS = {"bootstrap_t": "bootstrap-t", "linearised": "linearised t", "percentile": "percentile "
@@ -140,7 +141,7 @@ def measures_table(group: Group) -> Table:
         cells = [c for _, c in pair(group, variant) if c and c.estimates]
         for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, twin(cell)]
+            row = [*first, marked_twin(cell)]
             for metric, _ in MEASURES:
                 found = cell.estimates["selected"][metric]
                 loss = metric == "log_loss"
@@ -150,6 +151,7 @@ def measures_table(group: Group) -> Table:
                               scale=1 if loss else 100))  # fmt: skip
             rows.append(row)
     table.bodies.append(("", rows))
+    table.notes += stale_notes(group)
     return table
 
 
@@ -174,8 +176,9 @@ def comparison_table(group: Group) -> Table | None:
         [
             "Interval and p: by the linearised variance, so they agree; bootstrap-t: of the same "
             f"resampled photographs for both sides, {paired.DRAWS:,} draws; Holm: "
-            f"adjusted for the {len(found)} of this table; McNemar: as if images were independent; "
-            "smallest: the true difference found with 80% power; equal: two one-sided tests at 5%.",
+            f"adjusted for the {len(found)} of this table; McNemar: of the first seed, as if "
+            "images were independent; smallest: the true difference found with 80% power; equal: "
+            "two one-sided tests at 5%.",
             *stale_notes(group),
         ],
     )  # fmt: skip
@@ -191,7 +194,8 @@ def _difference(one: Comparison) -> list[Td]:
     least = one.detectable
     verdict = equivalence(found)
     same = found.value == 0 and found.se is None
-    old = f" {STALE}" if one.a.stale or one.b.stale else ""
+    stale = one.a.stale or one.b.stale
+    old = f" {STALE}" if stale else ""
     cells = [
         Td(points(found.value) + old, key=f"{one.key}:value", scale=100),
         *(Td("–" if i.reason else between(i), key=f"{one.key}:{name}", scale=100)
@@ -203,6 +207,7 @@ def _difference(one: Comparison) -> list[Td]:
     ]  # fmt: skip
     word = words("no difference seen" if same else verdict.verdict,
                  "" if verdict.p is None else f"p {_p(verdict.p)}")  # fmt: skip
+    word = words("not judged", "stale") if stale else word
     return [_sides(one), *(replace(td, href=one.a.href) for td in cells), word]
 
 
@@ -215,17 +220,16 @@ def _sides(one: Comparison) -> Td:
 
 
 def ranking_table(group: Group) -> Table | None:
-    """What the papers' orderings would be on new photographs."""
+    """What the papers' orderings would be on new photographs, under the protocol they claim."""
     rows = []
-    for claim in (c for c in load_claims().values() if c.kind == "ordering"):
+    claims = (c for c in load_claims().values() if c.kind == "ordering")
+    for claim in (c for c in claims if c.protocol == group.protocol):
         pairs = contests(claim)
         if not {v for p in pairs for v in p} <= set(group.variants):
             continue
-        row = [label(claim.column, claim.where)]
-        for f in FRAMEWORKS:
-            both = [compared(*(group.cells.get((f, v)) for v in p)) for p in pairs]
-            row.append(_ranked(group, both))
-        rows.append(row)
+        cells = [[group.cells.get((f, v)) for p in pairs for v in p] for f in FRAMEWORKS]
+        ranked = [_ranked(group, claim, own) for own in cells]
+        rows.append([label(claim.column, claim.where), *ranked])
     if not rows:
         return None
     return Table(
@@ -238,11 +242,15 @@ def ranking_table(group: Group) -> Table | None:
     )  # fmt: skip
 
 
-def _ranked(group: Group, both: list[tuple[Difference, float | None] | None]) -> Td:
-    if group.setting.objections:
-        return words("not tested", "; ".join(group.setting.objections))
+def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
+    """Judged from the runs that may judge the claim itself; `cells`: two by two, the contests."""
+    for cell in cells:
+        number = cell.number(claim.metric, claim.at) if cell else None
+        if reason := obstacle(group.setting, cell, number):
+            return words("not tested", reason)
+    both = [compared(a, b) for a, b in zip(cells[::2], cells[1::2], strict=True)]
     if None in both:
-        return words("not tested", "incomplete")
+        return words("not tested", "the two sides tested other images, or in other seeds")
     return words(ordering([difference for difference, _ in both]))
 
 
@@ -265,7 +273,7 @@ def selection_table(group: Group) -> Table | None:
         cells = [c for _, c in pair(group, variant) if c and chosen(c)]
         for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, twin(cell)]
+            row = [*first, marked_twin(cell)]
             for part, mean in chosen(cell).items():
                 text = points(mean) if part == "optimism" else f"{100 * mean:.2f}{THIN}%"
                 row.append(Td(text, key=f"{cell.key}:selection.{part}", scale=100))

@@ -45,9 +45,10 @@ class Both:
 
     @property
     def difference(self) -> float | None:
-        """What the leak-free protocol takes away."""
+        """What the leak-free protocol takes away; None where one lacks, or has other seeds."""
         before, after = self.values
-        return None if None in (before, after) else after - before
+        known = None not in (before, after) and self.a.seeds == self.b.seeds
+        return after - before if known else None
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def sides(collected: Collected) -> list[Sides]:
     found = []
     for group in collected.groups:
         free, metric = GROUPED.get(group.protocol, ("", ""))
-        other = collected.group(group.setting, free) if free else None
+        other = collected.like(group.setting, free) if free else None
         if other is not None:
             found.append(Sides(group, other, metric))
     return [one for one in found if one.pairs]
@@ -91,8 +92,11 @@ def _table(of: Sides) -> Table:
     for one in of.pairs:
         row = [label(title(one.a.variant)), twin(one.a)]
         row += [_shown(one, 0), _shown(one, 1)]
-        text = MISSING if one.difference is None else points(one.difference)
-        rows.append([*row, Td(text, href=one.b.href, key=f"{one.key}:difference", scale=100)])
+        old = f" {STALE}" if one.a.stale or one.b.stale else ""
+        text = MISSING if one.difference is None else points(one.difference) + old
+        lack = "" if one.a.seeds == one.b.seeds else "the two have different seeds"
+        rows.append([*row, Td(text, lack, href=one.b.href, key=f"{one.key}:difference",
+                              scale=100)])  # fmt: skip
     return Table(
         f"leakfree-{group.setting.slug}-{group.protocol}",
         f"The same networks under {group.protocol} and {free}: "

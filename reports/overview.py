@@ -140,9 +140,13 @@ def claim_name(claim: Claim) -> str:
     return f"{row}: {claim.column}" if row != "text" else claim.column
 
 
-def _cell(collected: Collected, setting: Setting, claim: Claim, framework: str) -> Cell | None:
-    group = collected.group(setting, claim.protocol) if claim.kind == "metric" else None
-    return group.cells.get((framework, claim.variant)) if group else None
+def _cell(
+    collected: Collected, setting: Setting, claim: Claim, framework: str, variant: str
+) -> Cell | None:
+    """Whose runs stand behind a claim's measured value; None where no training run does."""
+    trained = claim.kind in ("metric", "ordering", "timing")
+    group = collected.group(setting, claim.protocol or "fixed") if trained else None
+    return group.cells.get((framework, variant)) if group else None
 
 
 def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
@@ -164,8 +168,15 @@ def _scale(claim: Claim) -> int:
 
 
 def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
-    cell = _cell(collected, setting, claim, framework)
-    return f" {STALE}" if cell and cell.stale and not cell.lack else ""
+    if claim.metric == "cold_seconds":
+        slot = collected.latency.get(setting, {}).get((framework, claim.variant))
+        return f" {STALE}" if slot and slot.state == "stale" else ""
+    networks = {claim.variant}
+    if claim.kind == "ordering":
+        networks = {network for pair in contests(claim) for network in pair}
+    cells = [_cell(collected, setting, claim, framework, name) for name in networks]
+    there = all(cell and not cell.lack for cell in cells)
+    return f" {STALE}" if there and any(cell.stale for cell in cells) else ""
 
 
 def value_text(claim: Claim, verdict: Verdict) -> str:

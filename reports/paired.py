@@ -63,9 +63,10 @@ def asked(group: Group) -> Iterator[tuple[str, str]]:
 
 @lru_cache(maxsize=512)
 def compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] | None:
-    """Accuracy of a less that of b; None where one isn't whole, or they tested other images."""
+    """Accuracy of a less that of b, and McNemar's p of the first seed; None where one isn't whole,
+    or they tested other images or in other seeds."""
     one, other = (c.sample() if c else None for c in (a, b))
-    if one is None or other is None:
+    if one is None or other is None or a.seeds != b.seeds:
         return None
     try:
         check_paired(one, other)
@@ -73,7 +74,8 @@ def compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] 
         return None
     rng, draws = generator(0, "comparison"), unless_few(one.strata, DRAWS)
     found = compare(one, other, rng, draws, ("accuracy",))["accuracy"]
-    return found, naive_mcnemar(one, other)
+    first = (c.sample(seeds=c.seeds[:1]) for c in (a, b))  # another seed has no other images
+    return found, naive_mcnemar(*first)
 
 
 def comparisons(group: Group) -> list[Comparison]:

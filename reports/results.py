@@ -204,7 +204,7 @@ def _cell_rows(cell: dict[str, Any], setting: dict[str, Any]) -> list[dict[str, 
     for seed, numbers in cell["pooled"].items():
         for metric, value in (numbers or {}).items():
             row = common | {"scope": "pooled", "seed": seed, "at": "selected", "metric": metric}
-            rows.append(row | {"value": value})
+            rows.append(row | {"value": value, "state": "stale" if cell["stale"] else "done"})
     return rows
 
 

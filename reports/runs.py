@@ -116,7 +116,8 @@ def _selected(slot: Slot) -> str:
 def _caption(cell: Cell, there: list[Slot]) -> str:
     if not there:
         return ""
-    text = "Solid or dashed: test part. Dotted: training. Large open mark: the selected epoch."
+    part = there[0].measured.part
+    text = f"Solid or dashed: {part} part. Dotted: training. Large open mark: the selected epoch."
     if len(there) > 1:
         text += " Thin: single folds; thick: their mean"
         text += "." if not cell.lack else ", drawn only where no fold is missing."

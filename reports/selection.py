@@ -4,6 +4,7 @@ The honest accuracy chooses the epoch on one half of the clusters and scores it 
 cluster is one photograph's images within one class. Pure functions of arrays.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ class Selection:
 
     epoch: int  # the selected one, index into all epochs
     selected: float
-    last: float
+    last: float  # NaN: diverged
     honest: float  # mean over the splits
 
     @property
@@ -110,7 +111,7 @@ def select(
     return Selection(
         epoch=stop[best],
         selected=float(hits[best].sum() / n),
-        last=float(hits[-1].sum() / n),
+        last=float(hits[-1].sum() / n) if np.isfinite(epochs[-1]).all() else math.nan,
         honest=float(right.mean() / n),
     )
 

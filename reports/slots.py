@@ -1,8 +1,7 @@
 """One run as the pages see it: its spec, its state, and its scores if it is finished."""
 
 import hashlib
-from dataclasses import dataclass
-from zipfile import BadZipFile
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +21,8 @@ class Measured:
         self.selected: np.ndarray = arrays["selected"]
         self.n = len(self.labels)
         self.ids: np.ndarray = arrays["ids"]
+        # the part that history.csv's eval_ columns are of, which selects the epoch
+        self.part = "validation" if "validation_ids" in arrays else "test"
         self.pictured = run.pictured_ids  # images that its network was seen to look at
         self.images = hashlib.sha256("\n".join(arrays["ids"]).encode()).hexdigest()  # in order
         self.row = int(arrays["selected_index"])  # of history.csv
@@ -39,9 +40,16 @@ class Measured:
         # accuracy on the test images after each epoch, (rows of history,)
         self.by_epoch = _by_epoch(arrays["epochs"], self.labels)
         self.phase = int(run.history[self.row]["phase"])
-        self.selection = _selection(run, arrays, self.groups)
+        self.selection = self._as_stored(_selection(run, arrays, self.groups))
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
         run.__dict__.pop("predictions", None)  # every epoch's probabilities: megabytes a run
+
+    def _as_stored(self, found: Selection | None) -> Selection | None:
+        """With the run's own choice, which was made before its probabilities were rounded."""
+        if found is None:
+            return None
+        selected, last = (self.scores[at]["accuracy"] for at in ("selected", "last"))
+        return replace(found, epoch=self.row, selected=selected, last=last)
 
 
 def _by_epoch(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -91,7 +99,7 @@ class Slot:
                 if self.spec.stage == "train":
                     return Measured(self.run), ""
                 _ = self.run.timings["cold"]
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        except Exception as error:  # zipfile, zlib, numpy and csv raise many kinds for broken files
             return None, f"its files can't be read: {type(error).__name__}"
         return None, ""
 

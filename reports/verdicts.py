@@ -108,12 +108,13 @@ def contests(claim: Claim) -> list[tuple[str, str]]:
 
 
 def margins(claim: Claim, group: Group | None, framework: str) -> dict[tuple[str, str], float]:
-    """The mean difference of each contest whose two sides are whole; as a fraction."""
+    """The mean difference of each contest whose two sides are whole, with the same seeds; as a
+    fraction."""
     found = {}
     for better, other in contests(claim):
         cells = [group.cells.get((framework, v)) if group else None for v in (better, other)]
         values = [cell.number(claim.metric, claim.at).value if cell else None for cell in cells]
-        if None not in values:
+        if None not in values and cells[0].seeds == cells[1].seeds:
             found[better, other] = values[0] - values[1]
     return found
 
