@@ -29,6 +29,7 @@ class Console:
         self._what = ""
         self._last = 0.0
         self._parts: dict[str, float] = {}
+        self._found: dict[str, float] = {}  # of runs gone on with: what was done before
         self._complete = self._total = 0.0
         self._count = self._of = 0
 
@@ -64,7 +65,8 @@ class Console:
         """The progress callable of one run that is `work` of the whole."""
 
         def progress(what: str, done: int, total: int) -> None:
-            self._parts[spec.id] = work * done / max(total, 1)
+            self._parts[spec.id] = part = work * done / max(total, 1)
+            self._found.setdefault(spec.id, part)
             label = spec.id.rsplit("-", 1)[0]
             self._show(f"{label}: {done} of {total} {what}")
 
@@ -81,10 +83,10 @@ class Console:
                 print(f"          {text}; {self._left(complete)}", flush=True)
 
     def _left(self, complete: float) -> str:
-        gone = time.monotonic() - self._start
-        if complete < 0.02 * self._total or gone < 5:
+        gone, here = time.monotonic() - self._start, complete - sum(self._found.values())
+        if here < 0.02 * self._total or gone < 5:
             return "time left not known yet"
-        return f"about {duration(gone * (self._total / complete - 1))} left"
+        return f"about {duration(gone * (self._total - complete) / here)} left"
 
     def finished(self, run: Run, work: float) -> None:
         """One line for a run that ended."""
