@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.sources import source_digests
+from benchmarks.sources import ROOT, source_digests
 from protocols.activations import FILE, turned
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
@@ -95,6 +95,9 @@ class Run:
         return list(dict.fromkeys([*ids, *near]))
 
 
+SOURCES = ("protocols", "impl_keras", "impl_torch", "reports", "reports/templates")
+
+
 class Store:
     """The runs under one output folder."""
 
@@ -166,12 +169,14 @@ class Store:
             ) from None
 
     def page_is_current(self, page: Path) -> bool:
-        """Whether `page` was written after the last request, run, benchmarks and parity ladder."""
+        """Whether `page` was written after the last request, run, benchmarks and parity ladder, and
+        after every source: what it calls stale, and how it looks, hangs on them."""
         if not page.is_file():
             return False
         measured = (self.out / name for name in ("benchmarks.json", "parity.json"))
         others = [self.out / "plan.json", *filter(Path.is_file, measured)]
         others += self.runs_folder.glob("*/*.json")
+        others += (path for folder in SOURCES for path in ROOT.glob(f"{folder}/*.*"))
         return all(o.stat().st_mtime_ns <= page.stat().st_mtime_ns for o in others)
 
     def begin(self, spec: RunSpec) -> Path:

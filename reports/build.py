@@ -60,8 +60,8 @@ def build(
     files = {one.file: one.text for one in made}
     files |= forms.files([one.tables for one in made if one.tables])
     (out / forms.FOLDER).mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write(out / name, text)
+    for name, text in sorted(files.items(), key=lambda file: file[0] == "index.html"):
+        write(out / name, text)  # the first page last: where it is new, all are
     # not in every report
     some = (pages.CONTROL_PAGE, pages.PARITY_PAGE, pages.ACTIVATIONS_PAGE)
     old = [*out.glob("runs-*.html"), *out.glob(f"{forms.FOLDER}/*.csv"), *map(out.joinpath, some)]

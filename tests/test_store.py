@@ -181,8 +181,12 @@ def test_an_output_folder_under_a_file_is_refused(tmp_path):
     assert [f.name for f in tmp_path.iterdir()] == ["file"]
 
 
-@pytest.mark.parametrize("later", ["plan.json", "benchmarks.json", "parity.json"])
-def test_a_page_older_than_what_it_shows_is_not_current(store, later):
+@pytest.mark.parametrize(
+    "later", ["plan.json", "benchmarks.json", "parity.json", "protocols/a.toml", "reports/a.py"]
+)
+def test_a_page_older_than_what_it_shows_is_not_current(store, later, monkeypatch):
+    monkeypatch.setattr(store_module, "ROOT", store.out)  # where the sources are looked for
+    (store.out / later).parent.mkdir(parents=True, exist_ok=True)
     page = store.out / "index.html"
     assert not store.page_is_current(page)
     store.remember([spec()])
