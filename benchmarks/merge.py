@@ -7,13 +7,16 @@ from benchmarks.store import Run, Store
 from protocols.errors import RequestError
 from protocols.spec import RunSpec
 
+NEWER = ("stale", "done")
+
 
 def merge(folders: list[Path], store: Store) -> int:
     """Copies every done run that `store` lacks, and adds to its plan what theirs wanted.
 
     Each file is checked against the digests of its run first. Raises RequestError, before anything
-    is written, if one is missing or altered, or if two folders hold different results of one run.
-    Returns how many runs were copied.
+    is written, if one is missing or altered, or if two folders hold different results of one run,
+    neither or both by today's sources: a stale one gives way, and is kept aside. Returns how many
+    runs were copied.
     """
     sources = [checked(folder) for folder in folders]
     plan = _plan(store, needed=False)
@@ -21,8 +24,10 @@ def merge(folders: list[Path], store: Store) -> int:
     for source in sources:
         for run in (run for run in source.runs() if run.done):
             there = new.get(run.spec.id) or store.find(run.spec)
-            if there is None or not there.done:
+            if there is None or not there.done or (there.status, run.status) == NEWER:
                 new[run.spec.id] = run
+            elif (run.status, there.status) == NEWER:
+                continue
             elif there.record["files"] != run.record["files"]:
                 raise RequestError(
                     f"{there.folder} and {run.folder} are different results of one run; give "

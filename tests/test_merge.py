@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import benchmarks.store as store_module
 from benchmarks.merge import merge
 from benchmarks.store import Store
 from protocols.errors import RequestError
@@ -70,6 +71,23 @@ def test_two_results_of_one_run_are_refused(store_of):
     assert merge([two.out], store_of("ours")) == 1
     with pytest.raises(RequestError, match="different results of one run"):
         merge([one.out], store_of("ours"))
+
+
+def test_a_stale_result_gives_way_to_one_by_today_s_sources(store_of, monkeypatch):
+    old = store_of("old", KERAS)
+    ours = store_of("ours")
+    assert merge([old.out], ours) == 1
+    monkeypatch.setattr(store_module, "source_digests", lambda *_: {"protocols": "new"})
+    new = store_of("new", KERAS, accuracy=0.5)
+    assert ours.find(KERAS).status == "stale"
+    assert merge([new.out], ours) == 1
+    for _ in range(2):
+        assert ours.find(KERAS).status == "done"
+        assert ours.find(KERAS).record == new.find(KERAS).record
+        assert merge([old.out, new.out], ours) == 0
+    both = store_of("both")
+    assert merge([old.out, new.out], both) == merge([new.out, old.out], store_of("turned")) == 1
+    assert both.find(KERAS).record == new.find(KERAS).record
 
 
 @pytest.mark.parametrize("change", [{"id": TORCH.id}, {"files": {"../../escaped": {}}}])
