@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.cli import parser
+from benchmarks.cli import parsed
 
 if TYPE_CHECKING:
     from benchmarks.launch import Launcher
@@ -167,7 +167,7 @@ def instead_of_running(args: argparse.Namespace) -> int:
 
 def main() -> int:
     """Exit codes: 0 all done, 1 a run failed, 2 the request is wrong, 130 interrupted."""
-    args = parser().parse_args()
+    args = parsed()
     from protocols.errors import RequestError
 
     try:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import runner as door
+from benchmarks import cli, parity
 from protocols.hardware import gpus
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,6 +40,36 @@ def test_a_fold_named_twice_runs_once(tmp_path):
 
 def files(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
+
+
+def test_paths_are_those_of_the_shell_s_folder(tmp_path, monkeypatch):
+    """Workers run in another one."""
+    (tmp_path / "link").symlink_to("elsewhere")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/x")
+    words = ["--out", "link/out", "--cache", "~/cache", "--weights", "w", "--data", "../images"]
+    args = cli.parser().parse_args([*words, "--from", "a", "/b"])
+    assert (args.out, args.cache) == (tmp_path / "link" / "out", Path("/home/x/cache"))
+    assert (args.weights, args.data) == (str(tmp_path / "w"), f"{tmp_path}/../images")
+    assert args.sources == [tmp_path / "a", Path("/b")]
+    for named in (["--weights", "imagenet", "--data", "phantom"], ["--weights", "random"], []):
+        args = cli.parser().parse_args(named)
+        assert args.weights in ("imagenet", "random", "") and args.data in ("phantom", "auto")
+
+
+def test_the_ladder_s_process_gets_whole_paths(tmp_path, monkeypatch, capsys):
+    (tmp_path / "benchmarks").mkdir()
+    code = "import os, sys\nprint(sys.argv[1:], os.environ['WBC_DATA'])\n"
+    (tmp_path / "benchmarks" / "parity.py").write_text(code)
+    monkeypatch.setattr(parity, "ROOT", tmp_path)
+    monkeypatch.setenv("WBC_DATA", "images")
+    (tmp_path / "shell").mkdir()
+    monkeypatch.chdir(tmp_path / "shell")
+    monkeypatch.setattr(sys, "argv", ["runner.py", "--parity", "--out", "o", "--cache", "c"])
+    assert door.main() == 0
+    here = tmp_path / "shell"
+    said = capsys.readouterr().out
+    assert f"'{here}/o/parity.json'" in said and f"'{here}/c'" in said and f"{here}/images" in said
 
 
 BAD = {
