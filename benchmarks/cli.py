@@ -30,6 +30,13 @@ def numbers(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(part) for part in text.split(",")))
 
 
+def count(text: str) -> int:
+    """Reads --jobs."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError("takes a positive number")
+    return int(text)
+
+
 def folder(text: str) -> Path:
     """An absolute path, for workers run in another folder. Links stay as they are named."""
     return Path(os.path.expanduser(text)).absolute()  # Path.expanduser raises for an unknown user
@@ -111,7 +118,7 @@ def _where(group: argparse._ArgumentGroup) -> None:
     add("--data", type=images, default="auto", metavar="DIR|phantom|auto",
         help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
     add("--gpu", default="auto", metavar="N|auto|none")
-    add("--jobs", type=int, default=0, metavar="N",
+    add("--jobs", type=count, default=0, metavar="N",
         help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
     add("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR")
     add("--cache", type=folder, metavar="DIR", help="default: the user's cache")
