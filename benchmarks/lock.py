@@ -14,7 +14,7 @@ _held: set[int] = set()  # descriptors
 
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Keeps other launches out of the folder, which is made; ends with the process, also a killed one.
+    """Keeps other launches out of the folder, which is made; ends with the process at latest.
 
     Where the file system has no locks, nothing is kept out. Raises RequestError if another launch
     is there.
