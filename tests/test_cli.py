@@ -77,7 +77,24 @@ BAD = {
     "unknown variant": (["--variant", "vgg16"], "unknown variant 'vgg16'"),
     "unknown profile": (["--profile", "quick"], "unknown profile 'quick'"),
     "unknown protocol": (["--protocol", "cv5"], "unknown protocol 'cv5'"),
-    "empty selection": (["--suite", "jane", "--variant", "xception"], "none of the named"),
+    "empty selection": (
+        ["--suite", "jane", "--variant", "xception"],
+        "xception is in suite liang, not in jane",
+    ),
+    "one of them elsewhere": (
+        ["--suite", "jane", "--variant", "cnn_gru", "xception"],
+        "xception is in suite liang, not in jane; leave --suite out",
+    ),
+    "one that the profile isn't for": (
+        ["--profile", "laptop", "--variant", "efficientnet_lite0", "xception"],
+        "suite control only; xception is in suite liang",
+    ),
+    "no such fold, and none at all": (["--suite", "liang", "--folds", "12"], "no fold 12"),
+    "no folds": (["--variant", "xception", "--folds", "0"], "protocol fixed has no folds"),
+    "no folds by protocol": (
+        ["--suite", "jane", "--protocol", "fixed", "--folds", "0"],
+        "protocol fixed has no folds; leave --folds out",
+    ),
     "no such fold": (["--suite", "jane", "--folds", "12"], "there is no fold 12"),
     "not the data": (["--data", str(ROOT / "tests")], "tests"),
     "no folder at all": (["--data", "/no/such/folder"], "/no/such/folder"),
