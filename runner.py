@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.cli import parser
+from benchmarks.cli import parsed
 
 if TYPE_CHECKING:
     from benchmarks.launch import Launcher
@@ -41,7 +41,7 @@ def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
 
 def run(args: argparse.Namespace) -> int:
     """Plans, and unless --plan or --calibrate, runs and reports."""
-    from benchmarks import launch, plan
+    from benchmarks import launch, lock, plan
     from benchmarks.calibrate import calibrate
     from benchmarks.console import Console
     from benchmarks.devices import chosen_gpu, expected_devices, real_devices
@@ -49,11 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks.store import Store
     from benchmarks.words import done_line, heading, listing
     from protocols import dataset, hardware
-    from protocols.errors import RequestError
     from protocols.files import default_cache
 
-    if args.jobs < 0:
-        raise RequestError("--jobs takes a positive number")
     gpu, index = chosen_gpu(args.gpu)
     wish, store, cores = selection(args, gpu), Store(args.out), hardware.cores()
     profile = plan.chosen_profile(wish.profile)
@@ -73,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     weights = {}
     if not args.calibrate:
         store.check_writable()
+        lock.check_free(args.out)
         todo = launch.todo_of(runs, store, args.fresh)
         weights = launch.weights_of(todo, wish.weights, cache, console.progress)
     devices = real_devices(devices, backend, max(1, cores // 2))
@@ -86,12 +84,13 @@ def run(args: argparse.Namespace) -> int:
     console.say(done_line(runs, todo, store))
     launcher = launch.Launcher(store, source, devices, cache, console, jobs, args.fresh, estimates)
     launcher.weights = weights
-    return compute(args, launcher, runs, todo)
+    launcher.prepare(todo)  # wrong data ends here, before anything is written
+    with lock.locked(args.out):  # another launch may have made some of them until here
+        return compute(args, launcher, runs, launch.todo_of(todo, store, args.fresh))
 
 
 def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
     """Runs what is to do of the plan, and reports."""
-    launcher.prepare(todo)  # wrong data ends here, before anything is written
     launcher.store.remember(runs)
     failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
     if launcher.store.page_is_current(args.out / "index.html"):
@@ -167,7 +166,7 @@ def instead_of_running(args: argparse.Namespace) -> int:
 
 def main() -> int:
     """Exit codes: 0 all done, 1 a run failed, 2 the request is wrong, 130 interrupted."""
-    args = parser().parse_args()
+    args = parsed()
     from protocols.errors import RequestError
 
     try:

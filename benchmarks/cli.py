@@ -1,6 +1,7 @@
 """The flags of runner.py. Imports nothing slow: --help must not wait for anything."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,6 +28,35 @@ class Parser(argparse.ArgumentParser):
 def numbers(text: str) -> tuple[int, ...]:
     """Reads "0,1,2"."""
     return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+
+
+def count(text: str) -> int:
+    """Reads --jobs."""
+    if int(text) < 0:
+        raise argparse.ArgumentTypeError("takes a positive number")
+    return int(text)
+
+
+def folder(text: str) -> Path:
+    """An absolute path, for workers run in another folder. Links stay as they are named."""
+    return Path(os.path.expanduser(text)).absolute()  # Path.expanduser raises for an unknown user
+
+
+def images(text: str) -> str:
+    """Reads --data."""
+    return text if text in ("auto", "phantom") else str(folder(text))
+
+
+def weights(text: str) -> str:
+    """Reads --weights."""
+    return text if text in ("", "imagenet", "random") else str(folder(text))
+
+
+def parsed() -> argparse.Namespace:
+    """What was typed. WBC_DATA, which is a part of it, becomes absolute too."""
+    if os.environ.get("WBC_DATA"):
+        os.environ["WBC_DATA"] = str(folder(os.environ["WBC_DATA"]))
+    return parser().parse_args()
 
 
 def parser() -> Parser:
@@ -65,6 +95,7 @@ def _what(group: argparse._ArgumentGroup) -> None:
     add("--folds", type=numbers, default=(), metavar="0,1", help="of 0 to 9")
     add(
         "--weights",
+        type=weights,
         default="",
         metavar="imagenet|random|DIR",
         help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else imagenet)",
@@ -84,14 +115,14 @@ def _what(group: argparse._ArgumentGroup) -> None:
 
 def _where(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--data", default="auto", metavar="DIR|phantom|auto",
+    add("--data", type=images, default="auto", metavar="DIR|phantom|auto",
         help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
     add("--gpu", default="auto", metavar="N|auto|none")
-    add("--jobs", type=int, default=0, metavar="N",
+    add("--jobs", type=count, default=0, metavar="N",
         help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
-    add("--out", type=Path, default=ROOT / "reports" / "out", metavar="DIR")
-    add("--cache", type=Path, metavar="DIR", help="default: the user's cache")
-    add("--from", dest="sources", nargs="+", type=Path, default=[], metavar="DIR",
+    add("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR")
+    add("--cache", type=folder, metavar="DIR", help="default: the user's cache")
+    add("--from", dest="sources", nargs="+", type=folder, default=[], metavar="DIR",
         help="with --report: take in the runs of these output folders first, checked")  # fmt: skip
     add("--fresh", nargs="?", const="all", default="", choices=["all", "stale"],
         help="run again what is done; stale: only what other sources made")  # fmt: skip

@@ -38,7 +38,7 @@ class Console:
         with self._lock:
             if self._bar is not None:
                 self._bar.clear()
-            print(text, flush=True)
+            _print(text)
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Progress of the work on the data, before the runs."""
@@ -46,7 +46,7 @@ class Console:
             if self._what != what:
                 self._close()
                 self._what = what
-                print(what, flush=True)
+                _print(what)
                 if sys.stderr.isatty():
                     self._bar = tqdm(total=total, leave=False, unit="")
             if self._bar is not None:
@@ -80,7 +80,7 @@ class Console:
                 self._bar.update(complete - self._bar.n)
             elif time.monotonic() - self._last > LINE_EVERY:
                 self._last = time.monotonic()
-                print(f"          {text}; {self._left(complete)}", flush=True)
+                _print(f"          {text}; {self._left(complete)}")
 
     def _left(self, complete: float) -> str:
         gone, here = time.monotonic() - self._start, complete - sum(self._found.values())
@@ -108,6 +108,16 @@ class Console:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _print(text: str) -> None:
+    """A log on a full disk loses the line; a reader who left ends the launch."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        pass
 
 
 def _result(run: Run) -> str:

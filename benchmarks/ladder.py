@@ -31,7 +31,7 @@ def spec_of(framework: str, variant: str, precision: str, backend: str) -> RunSp
     """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
     stand in each other's way, and one sums in a fixed order. Controls read rows as the laptop does.
     """
-    wish = Selection(frameworks=(framework,), variants=(variant,), weights="random", folds=(0,))
+    wish = Selection(frameworks=(framework,), variants=(variant,), weights="random")
     run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
     height, width = SIZES[precision]
     data = run.data | {"height": height, "width": width}

@@ -170,10 +170,11 @@ class Launcher:
     def _one_job(self, specs: list[RunSpec], worker: Worker | None) -> Worker | None:
         """A run, or several together, from empty folders to their stored end; the worker for
         the next one."""
-        jobs = self._jobs(specs)
         first, of_all = specs[0], sum(map(work, specs))
         results: list[Run | None] = []
+        answered = False
         try:
+            jobs = self._jobs(specs)
             if first.stage == "latency":
                 self._latency(first, jobs[0])
             else:
@@ -181,21 +182,24 @@ class Launcher:
                 say_regrouped(self.store, specs, self.console.say)
                 progress = self.console.run_progress(first, of_all)
                 worker.run(specs, jobs, progress, self.console.say)
+            answered = True
             for job in jobs[1:]:
                 (job.folder / "log.txt").write_text(f"trained together with {first.id}\n")
-            for spec, job in zip(specs, jobs, strict=True):
-                results.append(self._finish(spec, job))
+            for spec in specs:
+                results.append(self._finish(spec))
             self.store.checkpoint(specs).unlink(missing_ok=True)
-        except (RunFailed, WorkerDied, ValueError) as error:
-            pairs = list(zip(specs, jobs, strict=True))[len(results) :]
-            results += [self._rest(spec, job, error) for spec, job in pairs]
-            if isinstance(error, WorkerDied) or first.device != "cpu":  # a GPU fault may linger
+        except BrokenPipeError:  # nobody reads what is said
+            raise
+        except (RunFailed, WorkerDied, ValueError, OSError) as error:
+            results += [self._rest(spec, error, answered) for spec in specs[len(results) :]]
+            lost = isinstance(error, WorkerDied | OSError)  # or at an unknown place of its work
+            if lost or first.device != "cpu":  # a GPU fault may linger
                 self._retire(worker)
                 worker = None
         finally:
-            for job, result in zip_longest(jobs, results):
+            for spec, result in zip_longest(specs, results):
                 if result is None:
-                    self.store.discard(job.folder)
+                    self.store.discard(self.store.place(spec))
         if worker and first.backend == "jax" and first.device != "cpu":
             self._retire(worker)  # JAX's peak memory is that of its process
             worker = None
@@ -208,12 +212,13 @@ class Launcher:
                 self.console.finished(result, work(spec))
         return worker
 
-    def _rest(self, spec: RunSpec, job: Job, error: Exception) -> Run | None:
-        """A member of a job that failed: done if it is whole (another one diverged)."""
-        if isinstance(error, RunFailed):
+    def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
+        """A member of a job that failed: done if it is whole (another one diverged, or could not be
+        stored)."""
+        if answered or isinstance(error, RunFailed):
             with contextlib.suppress(OSError, ValueError):
-                return self._finish(spec, job)
-        return self._failed(spec, job.folder, str(error))
+                return self._finish(spec)
+        return self._failed(spec, reason_of(error))
 
     def _jobs(self, specs: list[RunSpec]) -> list[Job]:
         images = self.sets[specs[0].data["digest"]]
@@ -232,8 +237,9 @@ class Launcher:
             for spec in specs
         ]
 
-    def _finish(self, spec: RunSpec, job: Job) -> Run:
-        return self.store.finish(spec, job.folder, self.sources[spec.framework, spec.stage])
+    def _finish(self, spec: RunSpec) -> Run:
+        folder = self.store.place(spec)
+        return self.store.finish(spec, folder, self.sources[spec.framework, spec.stage])
 
     def _latency(self, spec: RunSpec, job: Job) -> None:
         """Cold starts in new processes; the last of them goes on to the warm figures."""
@@ -252,9 +258,17 @@ class Launcher:
         found = {"cold": summary(seconds), "total_seconds": time.perf_counter() - begin}
         write_json(job.folder / "timings.json", found, add=True)
 
-    def _failed(self, spec: RunSpec, folder: Path, reason: str) -> Run | None:
+    def _failed(self, spec: RunSpec, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""
-        return None if self._stopping else self.store.fail(spec, folder, reason)
+        return None if self._stopping else self.store.fail(spec, self.store.place(spec), reason)
+
+
+def reason_of(error: Exception) -> str:
+    """What is told of a run that `error` ended."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f": {error.filename}" if error.filename else ""
+    return f"the launcher couldn't go on with it ({error.strerror or error}{where})"
 
 
 def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]) -> None:

@@ -56,7 +56,8 @@ def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
 
 
 def chosen_variants(selection: Selection) -> list[Variant]:
-    """The variants of the suite, or those named. Raises RequestError on an unknown one."""
+    """The variants of the suite, or those named. Raises RequestError on one that is unknown, or not
+    in the suite or the profile."""
     known, profile = load_variants(), chosen_profile(selection.profile)
     for name in selection.variants:
         _one_of(name, known, "variant", "--variant")
@@ -66,12 +67,16 @@ def chosen_variants(selection: Selection) -> list[Variant]:
     suites = {"": unsaid, "all": papers}.get(selection.suite, (selection.suite,))
     named = [v for v in known.values() if not selection.variants or v.name in selection.variants]
     picked = [v for v in named if v.suite in suites]
-    if profile.suites and (not picked or not {v.suite for v in picked} <= set(profile.suites)):
+    outside = [v for v in named if v not in picked] if selection.variants else []
+    if profile.suites and (outside or not {v.suite for v in picked} <= set(profile.suites)):
         only = " and ".join(profile.suites)
-        raise RequestError(f"profile {profile.name} is for the variants of suite {only} only")
-    if not picked:
+        which = "".join(f"; {v.name} is in suite {v.suite}" for v in outside[:1])
         raise RequestError(
-            f"none of the named variants is in suite {selection.suite}; leave --suite out"
+            f"profile {profile.name} is for the variants of suite {only} only{which}"
+        )
+    for v in outside:
+        raise RequestError(
+            f"variant {v.name} is in suite {v.suite}, not in {selection.suite}; leave --suite out"
         )
     return picked
 
@@ -100,15 +105,21 @@ def chosen_precision(selection: Selection, devices: dict[str, Device]) -> str:
     return name
 
 
-def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | None]:
-    if protocol in FIXED:
-        return [None]
+def _check_folds(folds: tuple[int, ...], protocols: set[str]) -> None:
+    """Raises RequestError on a fold that there is none of, or where no protocol has folds."""
     n_folds = load_recipe("jane")["folds"].value
-    folds = selection.folds or tuple(range(profile.cv_folds_run))
     wrong = [f for f in folds if not 0 <= f < n_folds]
     if wrong:
         raise RequestError(f"there is no fold {wrong[0]}; --folds takes 0 to {n_folds - 1}")
-    return list(folds)
+    if folds and protocols <= set(FIXED):
+        names = " and ".join(sorted(protocols))
+        raise RequestError(f"protocol {names} has no folds; leave --folds out")
+
+
+def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | None]:
+    if protocol in FIXED:
+        return [None]
+    return list(selection.folds or range(profile.cv_folds_run))
 
 
 def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[str, Any]:
@@ -171,6 +182,8 @@ def make_plan(
     _one_of(selection.init, INITS, "initialisation", "--init")
     if selection.protocol:
         _one_of(selection.protocol, PROTOCOLS, "protocol", "--protocol")
+    protocols = {selection.protocol or variant.published_protocol for variant in variants}
+    _check_folds(selection.folds, protocols)
     if kind == "phantom" and not profile.phantom_allowed:
         raise RequestError(f"profile {profile.name} takes the real images only; give --data DIR")
     common = {

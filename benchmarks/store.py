@@ -106,14 +106,15 @@ class Store:
         self.runs_folder = out / "runs"
 
     def check_writable(self) -> None:
-        """Raises RequestError unless `out` can be written; creates nothing."""
-        folder = self.out
-        while not os.path.lexists(folder) and folder != folder.parent:
-            folder = folder.parent
-        if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
-            raise RequestError(
-                f"the output folder {self.out} can't be written; give another with --out DIR"
-            )
+        """Raises RequestError unless `out` and its runs can be written; creates nothing."""
+        for wanted in (self.out, self.runs_folder):
+            folder = wanted
+            while not os.path.lexists(folder) and folder != folder.parent:
+                folder = folder.parent
+            if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+                raise RequestError(
+                    f"the output folder {wanted} can't be written; give another with --out DIR"
+                )
 
     def find(self, spec: RunSpec) -> Run | None:
         """The run of exactly this spec, done, stale or failed; None if there is none."""
@@ -179,9 +180,13 @@ class Store:
         others += (path for folder in SOURCES for path in ROOT.glob(f"{folder}/*.*"))
         return all(o.stat().st_mtime_ns <= page.stat().st_mtime_ns for o in others)
 
+    def place(self, spec: RunSpec) -> Path:
+        """The hidden folder that this process writes the run into."""
+        return self.runs_folder / f".{spec.id}.{os.getpid()}"
+
     def begin(self, spec: RunSpec) -> Path:
-        """A fresh hidden folder to write the run into; what a killed launch left is removed."""
-        folder = self.runs_folder / f".{spec.id}.{os.getpid()}"
+        """Makes `place` anew; what a killed launch left is removed."""
+        folder = self.place(spec)
         for old in self.runs_folder.glob(f".{spec.id}.[0-9]*"):
             if old == folder or not _alive(int(old.name.rsplit(".", 1)[1])):
                 shutil.rmtree(old, ignore_errors=True)
@@ -193,6 +198,8 @@ class Store:
 
         `sources`: the digests when its worker was started, if that was earlier.
         """
+        for name in ("run.json", "run.part"):  # of a first try
+            (folder / name).unlink(missing_ok=True)
         if RunSpec.from_json((folder / "spec.json").read_text()) != spec:
             raise ValueError("the worker answered with another spec")
         needed = TRAIN_FILES if spec.stage == "train" else LATENCY_FILES
@@ -213,14 +220,24 @@ class Store:
         return Run(spec, self.runs_folder / spec.id, "done")
 
     def fail(self, spec: RunSpec, folder: Path, reason: str) -> Run:
-        """Keeps a failed run visible: spec, log and reason. A done run stays where it is."""
+        """Keeps a failed run visible: spec, log and reason. A done run stays where it is.
+
+        Where that can't be written, the failure is in what this returns only.
+        """
         failed = Run(spec, self.runs_folder / spec.id, "failed", reason)
         if (failed.folder / "run.json").exists():
             self.discard(folder)
             return failed
-        (folder / "spec.json").write_text(spec.to_json())
-        _write(folder / "failed.json", {"id": spec.id, "reason": reason})
-        self.publish(spec, folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "run.json").unlink(missing_ok=True)  # it was whole, but couldn't be published
+            (folder / "spec.json").write_text(spec.to_json())
+            _write(folder / "failed.json", {"id": spec.id, "reason": reason})
+            self.publish(spec, folder)
+        except OSError as error:
+            self.discard(folder)
+            why = error.strerror or error
+            return Run(spec, failed.folder, "failed", f"{reason}; this can't be stored ({why})")
         return failed
 
     def publish(self, spec: RunSpec, folder: Path) -> None:

@@ -116,10 +116,11 @@ def go(framework: str, variant: str, out: str, cache: str, data: str,
     devices = expected_devices((framework,), None, None, os.environ.get("KERAS_BACKEND", ""))
     source = dataset.locate(data, True, Path(cache))
     weights = pretrained.IMAGENET if load_variants()[variant].suite == "control" else "random"
-    selection = Selection(frameworks=(framework,), variants=(variant,), folds=(0,), weights=weights)
+    selection = Selection(frameworks=(framework,), variants=(variant,), weights=weights)
     plan = make_plan(selection, source.kind, devices, hardware.cores())
     store = Store(Path(out))
-    todo = todo_of([s for s in plan if s.stage == "train"], store, fresh="")
+    first = [s for s in plan if s.stage == "train" and not s.fold]
+    todo = todo_of(first, store, fresh="")
     launcher = Launcher(store, source, devices, Path(cache), Console(), 1, pauses=tuple(pauses))
     launcher.weights = weights_of(todo, weights, Path(cache), lambda *_: None)
     launcher.prepare(todo)

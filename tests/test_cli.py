@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import runner as door
+from benchmarks import cli, parity
 from protocols.hardware import gpus
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,12 +42,59 @@ def files(folder):
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))
 
 
+def test_paths_are_those_of_the_shell_s_folder(tmp_path, monkeypatch):
+    """Workers run in another one."""
+    (tmp_path / "link").symlink_to("elsewhere")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", "/home/x")
+    words = ["--out", "link/out", "--cache", "~/cache", "--weights", "w", "--data", "../images"]
+    args = cli.parser().parse_args([*words, "--from", "a", "/b"])
+    assert (args.out, args.cache) == (tmp_path / "link" / "out", Path("/home/x/cache"))
+    assert (args.weights, args.data) == (str(tmp_path / "w"), f"{tmp_path}/../images")
+    assert args.sources == [tmp_path / "a", Path("/b")]
+    for named in (["--weights", "imagenet", "--data", "phantom"], ["--weights", "random"], []):
+        args = cli.parser().parse_args(named)
+        assert args.weights in ("imagenet", "random", "") and args.data in ("phantom", "auto")
+
+
+def test_the_ladder_s_process_gets_whole_paths(tmp_path, monkeypatch, capsys):
+    (tmp_path / "benchmarks").mkdir()
+    code = "import os, sys\nprint(sys.argv[1:], os.environ['WBC_DATA'])\n"
+    (tmp_path / "benchmarks" / "parity.py").write_text(code)
+    monkeypatch.setattr(parity, "ROOT", tmp_path)
+    monkeypatch.setenv("WBC_DATA", "images")
+    (tmp_path / "shell").mkdir()
+    monkeypatch.chdir(tmp_path / "shell")
+    monkeypatch.setattr(sys, "argv", ["runner.py", "--parity", "--out", "o", "--cache", "c"])
+    assert door.main() == 0
+    here = tmp_path / "shell"
+    said = capsys.readouterr().out
+    assert f"'{here}/o/parity.json'" in said and f"'{here}/c'" in said and f"{here}/images" in said
+
+
 BAD = {
     "unknown suite": (["--suite", "lyang"], "unknown suite 'lyang'"),
     "unknown variant": (["--variant", "vgg16"], "unknown variant 'vgg16'"),
     "unknown profile": (["--profile", "quick"], "unknown profile 'quick'"),
     "unknown protocol": (["--protocol", "cv5"], "unknown protocol 'cv5'"),
-    "empty selection": (["--suite", "jane", "--variant", "xception"], "none of the named"),
+    "empty selection": (
+        ["--suite", "jane", "--variant", "xception"],
+        "xception is in suite liang, not in jane",
+    ),
+    "one of them elsewhere": (
+        ["--suite", "jane", "--variant", "cnn_gru", "xception"],
+        "xception is in suite liang, not in jane; leave --suite out",
+    ),
+    "one that the profile isn't for": (
+        ["--profile", "laptop", "--variant", "efficientnet_lite0", "xception"],
+        "suite control only; xception is in suite liang",
+    ),
+    "no such fold, and none at all": (["--suite", "liang", "--folds", "12"], "no fold 12"),
+    "no folds": (["--variant", "xception", "--folds", "0"], "protocol fixed has no folds"),
+    "no folds by protocol": (
+        ["--suite", "jane", "--protocol", "fixed", "--folds", "0"],
+        "protocol fixed has no folds; leave --folds out",
+    ),
     "no such fold": (["--suite", "jane", "--folds", "12"], "there is no fold 12"),
     "not the data": (["--data", str(ROOT / "tests")], "tests"),
     "no folder at all": (["--data", "/no/such/folder"], "/no/such/folder"),
@@ -58,6 +107,9 @@ BAD = {
         "no finished run in /no/such",
     ),
     "no such flag": (["--sweet"], "--sweet"),
+    "less than none": (["--jobs", "-3"], "--jobs: takes a positive number"),
+    "less than none at a time": (["--parity", "--jobs", "-3"], "--jobs: takes a positive number"),
+    "nor of these": (["--provenance", "--jobs", "-3"], "--jobs: takes a positive number"),
     "not a number": (["--jobs", "two"], "--jobs"),
     "unknown precision": (["--precision", "float16"], "float32, tf32, bfloat16"),
     "tf32 on a CPU": (["--precision", "tf32"], "tf32 is a mode of NVIDIA GPUs"),

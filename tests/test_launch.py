@@ -2,6 +2,8 @@
 
 import _thread
 import dataclasses
+import errno
+import io
 import signal
 import subprocess
 import sys
@@ -139,6 +141,41 @@ def test_a_worker_that_dies_loses_one_run(launched, plan_of):
     assert store.find(results[0].spec).reason == "the worker was killed by signal 9"
 
 
+@pytest.mark.parametrize("where", ["begin", "finish"])
+def test_a_full_disk_loses_one_run(launched, plan_of, monkeypatch, where):
+    todo = [s for s in plan_of("xception", "resnet50", frameworks=("torch",))][:2]
+    wanted = getattr(Store, where)
+
+    def full(store, spec, *rest):
+        if spec.variant == "xception" and store.out.name == "out":
+            raise OSError(errno.ENOSPC, "No space left on device", "/some/file")
+        return wanted(store, spec, *rest)
+
+    monkeypatch.setattr(Store, where, full)
+    results, store = launched(todo)
+    assert {r.spec.variant: r.status for r in results} == {"xception": "failed", "resnet50": "done"}
+    (lost,) = [r for r in results if r.status == "failed"]
+    assert "(No space left on device: /some/file)" in store.find(lost.spec).reason
+    assert not [p.name for p in store.runs_folder.iterdir() if p.name.startswith(".")]
+
+
+def test_a_fold_that_cannot_be_stored_does_not_take_the_others_with_it(
+    launched, plan_of, monkeypatch
+):
+    todo, publish = frozen_folds(plan_of), Store.publish
+
+    def full(store, spec, folder):
+        if spec == todo[0] and store.out.name == "out" and (folder / "run.json").exists():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        publish(store, spec, folder)
+
+    monkeypatch.setattr(Store, "publish", full)
+    results, store = launched(todo)
+    assert [r.status for r in results] == ["failed", "done"]
+    assert [store.find(spec).status for spec in todo] == ["failed", "done"]
+    assert store.validate() == []
+
+
 def test_an_interrupt_leaves_nothing_half_written(launched, plan_of, tmp_path):
     FakeWorker.acts["xception"] = "interrupt"
     with pytest.raises(KeyboardInterrupt):
@@ -265,6 +302,20 @@ def test_a_worker_ends_with_its_launcher():
         time.sleep(0.1)
     else:
         assert not Path(f"/proc/{worker}").exists()
+
+
+def test_a_log_on_a_full_disk_loses_lines_only(monkeypatch):
+    class Log(io.StringIO):
+        error = OSError(errno.ENOSPC, "No space left on device")
+
+        def flush(self):
+            raise self.error
+
+    monkeypatch.setattr(sys, "stdout", Log())
+    Console().say("a line")
+    monkeypatch.setattr(Log, "error", BrokenPipeError())  # a reader who left
+    with pytest.raises(BrokenPipeError):
+        Console().say("a line")
 
 
 def test_durations_in_words():

@@ -1,6 +1,7 @@
 """Done is written last and believed; failures stay visible; other sources make a run stale."""
 
 import dataclasses
+import errno
 import json
 import os
 
@@ -179,6 +180,27 @@ def test_an_output_folder_under_a_file_is_refused(tmp_path):
     with pytest.raises(RequestError, match="can't be written"):
         Store(tmp_path / "file" / "out").check_writable()
     assert [f.name for f in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("kind", ["file", "dangling link"])
+def test_runs_that_cannot_be_written_are_refused(store, kind):
+    if kind == "file":
+        store.runs_folder.write_text("")
+    else:
+        store.runs_folder.symlink_to("nowhere")
+    with pytest.raises(RequestError, match="runs can't be written"):
+        store.check_writable()
+
+
+def test_a_failure_that_cannot_be_stored_is_still_told(store, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(store_module, "_write", full)
+    failed = add_failed(store, spec(), "MemoryError: too big")
+    assert failed.status == "failed"
+    assert failed.reason.startswith("MemoryError: too big; this can't be stored (No space")
+    assert list(store.runs_folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
