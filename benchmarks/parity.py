@@ -70,7 +70,7 @@ def start(
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)  # its own processes too
             raise
-    return process.returncode
+    return process.returncode if process.returncode >= 0 else 1  # ended by a signal
 
 
 def images(data: str, cache: Path) -> tuple[Pools, str]:

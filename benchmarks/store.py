@@ -135,13 +135,14 @@ class Store:
             return None  # unfinished, or of another contract
         try:
             if (folder / "run.json").exists():
-                sources = json.loads((folder / "run.json").read_text())["sources"]
-                current = sources == source_digests(spec.framework, spec.stage)
+                record = json.loads((folder / "run.json").read_text())
+                _ = [entry["sha256"] for entry in record["files"].values()]
+                current = record["sources"] == source_digests(spec.framework, spec.stage)
                 return Run(spec, folder, "done" if current else "stale")
             if (folder / "failed.json").exists():
                 reason = json.loads((folder / "failed.json").read_text())["reason"]
                 return Run(spec, folder, "failed", reason)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             return Run(spec, folder, "failed", DAMAGED)
         return None
 

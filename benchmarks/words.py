@@ -7,7 +7,7 @@ from benchmarks import disk
 from benchmarks.console import Console, duration
 from benchmarks.estimates import Estimate, Estimates
 from benchmarks.plan import SUITES, Selection, chosen_variants, together
-from benchmarks.store import Store
+from benchmarks.store import Run, Store
 from protocols import dataset
 from protocols.claims import load_claims
 from protocols.dataset import Source
@@ -142,17 +142,21 @@ def status(store: Store) -> list[str]:
         word: sum(state == word for _, state, _ in states)
         for word in ("done", "stale", "failed", "to run")
     }
-    spent = sum(
-        run.timings.get("total_seconds", 0.0)
-        for spec in runs
-        if (run := store.find(spec)) and run.done
-    )
+    spent = sum(_seconds(run) for spec in runs if (run := store.find(spec)) and run.done)
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
     return [
         f"{len(runs)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: made by other sources" for spec, s, _ in states if s == "stale"),
     ]
+
+
+def _seconds(run: Run) -> float:
+    """What a done run took; 0 where its file is damaged, which --validate names."""
+    try:
+        return float(run.timings.get("total_seconds", 0.0))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return 0.0
 
 
 def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], list[str]]:

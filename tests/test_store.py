@@ -10,6 +10,7 @@ import pytest
 from benchmarks import store as store_module
 from benchmarks.launch import todo_of
 from benchmarks.store import DAMAGED, Store
+from benchmarks.words import status
 from protocols.errors import RequestError
 from tests.synthetic import add, add_failed, spec
 
@@ -126,7 +127,7 @@ def test_validate_names_what_was_altered(store):
     ]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sources": {}}'])
 @pytest.mark.parametrize("name", ["run.json", "failed.json"])
 def test_a_damaged_record_is_a_failure_that_is_named(store, name, text):
     """As an empty file is what a power cut leaves."""
@@ -139,6 +140,16 @@ def test_a_damaged_record_is_a_failure_that_is_named(store, name, text):
     assert store.validate() == [f"{run.folder}: {DAMAGED}"]
     assert add(store, spec()).status == store.find(spec()).status == "done"
     assert store.validate() == []
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"total_seconds": null}'])
+def test_status_speaks_of_a_run_whose_times_are_damaged(store, text):
+    run = add(store, spec())
+    store.remember([spec()])
+    (run.folder / "timings.json").write_text(text)
+    assert (
+        status(store)[0] == "1 runs: 1 done, 0 stale, 0 failed, 0 to run; 0 s of computing stored"
+    )
 
 
 def test_runs_of_other_sources_are_stale_not_current(store, monkeypatch):
