@@ -22,9 +22,9 @@ def twin_of(framework, variant, plan_of, phantom, cache, precision="float32", ma
 
     `many`: 288 augmented ones instead, and Jane's CNN frozen as if it were loaded.
     """
-    words = {"frameworks": (framework,), "folds": (0,), "precision": precision}
+    words = {"frameworks": (framework,), "precision": precision}
     words |= {"protocol": "cv10"} if many else {}
-    (run,) = [s for s in plan_of(variant, **words) if s.stage == "train"]
+    (run,) = [s for s in plan_of(variant, **words) if s.stage == "train" and not s.fold]
     if run.protocol == "fixed":
         run = replace(run, data=run.data | {"train_per_class": 16})
     if many:
