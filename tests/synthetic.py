@@ -207,12 +207,22 @@ def add(
     store: Store, run: RunSpec, accuracy: float = 0.8, epochs: int | None = None, **more: Any
 ) -> Run:
     """Stores a finished run of either stage."""
+    if run.stage == "train":
+        return keep(store, run, recorded(run, accuracy, epochs))
     folder = store.begin(run)
-    if run.stage == "latency":
-        write_common(folder, run, env(run), timings(run, **more))
-    else:
-        recorded(run, accuracy, epochs).write(folder, env(run), timings(run))
-        look(run, folder)
+    write_common(folder, run, env(run), timings(run, **more))
+    return _finish(store, run, folder)
+
+
+def keep(store: Store, run: RunSpec, recorder: Recorder) -> Run:
+    """Stores a finished training run of what was recorded."""
+    folder = store.begin(run)
+    recorder.write(folder, env(run), timings(run))
+    look(run, folder)
+    return _finish(store, run, folder)
+
+
+def _finish(store: Store, run: RunSpec, folder: Path) -> Run:
     (folder / "log.txt").write_text("made up\n")
     return store.finish(run, folder)
 

@@ -111,11 +111,7 @@ def test_networks_tested_on_other_images_are_not_compared(tmp_path):
     synthetic.add(store, specs[0], epochs=2)
     recorder = synthetic.recorded(specs[1], epochs=2)
     recorder.ids = recorder.ids[::-1]
-    folder = store.begin(specs[1])
-    recorder.write(folder, synthetic.env(specs[1]), synthetic.timings(specs[1]))
-    (folder / "log.txt").write_text("made up\n")
-    synthetic.look(specs[1], folder)
-    store.finish(specs[1], folder)
+    synthetic.keep(store, specs[1], recorder)
     build(store, specs, tmp_path)
     assert "Differences of accuracy" not in pages(tmp_path)["evidence.html"]
 
@@ -129,11 +125,7 @@ def test_a_validation_part_leaves_no_optimism_to_tell(tmp_path):
     made_up = synthetic.spec("torch", "xception", protocol="fixed-grouped")
     recorder = synthetic.recorded(made_up)
     recorder.selecting = 4
-    folder = grouped.begin(made_up)
-    recorder.write(folder, synthetic.env(made_up), synthetic.timings(made_up))
-    (folder / "log.txt").write_text("made up\n")
-    synthetic.look(made_up, folder)
-    grouped.finish(made_up, folder)
+    synthetic.keep(grouped, made_up, recorder)
     measured = collect.collect(grouped, [made_up]).slots[0].measured
     assert measured.selection is None and measured.n == len(recorder.labels) - 4
 

@@ -129,11 +129,7 @@ def test_curves_of_a_validation_part_say_so(tmp_path):
     store = Store(tmp_path)
     recorder = synthetic.recorded(run)
     recorder.selecting = 4
-    folder = store.begin(run)
-    recorder.write(folder, synthetic.env(run), synthetic.timings(run))
-    (folder / "log.txt").write_text("made up\n")
-    synthetic.look(run, folder)
-    store.finish(run, folder)
+    synthetic.keep(store, run, recorder)
     _, group = group_of(store, [run], "fixed-grouped")
     drawn = str(curves.run_figure(group.cells["torch", "xception"], 0, "x"))
     assert "on the validation part" in drawn and ">validation<" in drawn
@@ -181,11 +177,7 @@ def test_a_last_epoch_that_diverged_has_no_accuracy(tmp_path):
     nothing = np.full((recorder.labels.size, 4), np.nan, np.float32)
     recorder.epoch(2, 2, nothing, train_loss=np.nan, penalty=0.0, train_accuracy=0.25,
                    train_seconds=1.0, eval_seconds=1.0)  # fmt: skip
-    folder = store.begin(run)
-    recorder.write(folder, synthetic.env(run), synthetic.timings(run))
-    (folder / "log.txt").write_text("made up\n")
-    synthetic.look(run, folder)
-    store.finish(run, folder)
+    synthetic.keep(store, run, recorder)
     (slot,) = collect(store, [run]).slots
     assert np.isnan(slot.measured.selection.last) and slot.measured.selection.selected > 0
 

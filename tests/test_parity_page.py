@@ -180,10 +180,7 @@ def predicting(store: Store, run, classes: list[int], losses: list[float], ids=N
     probabilities = np.eye(4, dtype=np.float32)[classes] * 0.9 + 0.025
     recorder.epochs[recorder.selected] = np.log(probabilities)
     recorder.ids = ids or recorder.ids
-    folder = store.begin(run)
-    recorder.write(folder, synthetic.env(run), synthetic.timings(run))
-    synthetic.look(run, folder)
-    store.finish(run, folder)
+    synthetic.keep(store, run, recorder)
 
 
 ONE = [0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]

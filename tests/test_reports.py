@@ -210,10 +210,7 @@ def test_divergence_is_said_and_never_printed_as_nan(tmp_path):
     recorder = synthetic.recorded(plan[1])
     recorder.epochs[0][:] = np.nan
     recorder.rows[0]["eval_loss"] = float("nan")
-    folder = store.begin(plan[1])
-    recorder.write(folder, synthetic.env(plan[1]), synthetic.timings(plan[1]))
-    synthetic.look(plan[1], folder)
-    store.finish(plan[1], folder)
+    synthetic.keep(store, plan[1], recorder)
     made(tmp_path, plan)
     rows = Tables(pages(tmp_path)["jane.html"]).find("Jane 2022, Table III")
     assert next(r for r in rows if r[0] == "accuracy at epoch 100")[2] == "diverged"
