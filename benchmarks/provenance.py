@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.console import Console, duration
-from protocols import dataset, matching, overlap, provenance
+from protocols import dataset, integrity, matching, overlap, provenance
 from protocols.errors import RequestError
 from protocols.files import Progress, default_cache, in_order, sha256_of, write_whole
 from protocols.hardware import cores
@@ -161,7 +161,7 @@ def run(source: dataset.Source, out: Path, cache: Path, jobs: int, record: bool)
     """Measures, writes the tables to `out` (or records them), checks them; the exit code."""
     if source.kind != "real":
         raise RequestError("A phantom's images are drawn one by one: there is nothing to find.")
-    dataset.quick_check(source)
+    integrity.quick_check(source)
     begun, console = time.monotonic(), Console()
     found = recover(source, cache, jobs, console.progress)
     console.end()

@@ -8,7 +8,7 @@ from benchmarks.console import Console, duration
 from benchmarks.estimates import Estimate, Estimates
 from benchmarks.plan import SUITES, Selection, chosen_variants, together
 from benchmarks.store import Run, Store
-from protocols import dataset
+from protocols import dataset, integrity
 from protocols.claims import load_claims
 from protocols.dataset import Source
 from protocols.errors import RequestError
@@ -171,7 +171,7 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
     source = dataset.locate(data, True, cache, dry=True)
     if source.root is None:
         raise RequestError("there are no images here to validate; give --data DIR")
-    dataset.verify(source, Console().progress)
+    integrity.verify(source, Console().progress)
     lines.append(f"data: every required file in {source.root} is the public one")
     wrong = store.validate()
     lines.append(f"runs: {len(store.runs())} stored, {len(wrong)} files wrong")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from PIL import Image
 
-from protocols import augment, dataset, provenance
+from protocols import augment, integrity, provenance
 from protocols.classes import CLASSES
 from protocols.dataset import LABELS, ORIGINALS, Entry, Source
 from protocols.files import Progress, in_order, throttled
@@ -71,7 +71,7 @@ def fixed_arrays(
         entries = [entry for entry in entries if entry.path in wanted]
 
     def work(entry: Entry) -> tuple[np.ndarray | None, str]:
-        image, problem = dataset.inspect(source, entry)
+        image, problem = integrity.inspect(source, entry)
         if image is None or entry.path not in wanted:
             return None, problem
         return _resized(image, request), problem
@@ -83,7 +83,7 @@ def fixed_arrays(
         if array is not None:
             yield array
         report(what, done, len(entries))
-    dataset.refuse(source, problems)
+    integrity.refuse(source, problems)
 
 
 def _resized(image: Image.Image, request: SetRequest) -> np.ndarray:
@@ -95,8 +95,8 @@ def _resized(image: Image.Image, request: SetRequest) -> np.ndarray:
 
 def _originals(source: Source, entries: dict[str, Entry]) -> list[tuple[str, int]]:
     """(file name, class index) of every original that counts, sorted by name."""
-    _, problem = dataset.read_checked(source, entries[LABELS])
-    dataset.refuse(source, [problem] if problem else [])
+    _, problem = integrity.read_checked(source, entries[LABELS])
+    integrity.refuse(source, [problem] if problem else [])
     names = {p.removeprefix(ORIGINALS) for p in entries if p.startswith(ORIGINALS)}
     labels = augment.read_labels(source.path(LABELS), existing=names)
     return [(name, CLASSES.index(labels[name])) for name in sorted(labels)]
@@ -147,11 +147,11 @@ def augmented_arrays(
     paths = sorted({row.path for row in rows})
 
     def load(path: str) -> tuple[np.ndarray | None, str]:
-        _, problem = dataset.read_checked(source, entries[path])
+        _, problem = integrity.read_checked(source, entries[path])
         return (None if problem else augment.load_original(source.path(path))), problem
 
     loaded = list(in_order(load, paths))
-    dataset.refuse(source, [problem for _, problem in loaded if problem])
+    integrity.refuse(source, [problem for _, problem in loaded if problem])
     originals = {path: image for path, (image, _) in zip(paths, loaded, strict=True)}
 
     def work(row: Row) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where the images are, and the proof that they are the public ones.
+"""Where the images are, and the list of files that proves they are the public ones.
 
 The set is that of github.com/dhruvp/wbc-classification (download.COMMIT), copied to Kaggle as
 paultimothymooney/blood-cells. `manifest.csv.gz` names every file a protocol needs, with its size
@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import os
 import zlib
-from collections import defaultdict
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from PIL import Image
-
 from protocols import download
 from protocols.augment import read_labels
 from protocols.classes import CLASSES
 from protocols.errors import RequestError
-from protocols.files import Progress, aside, in_order, throttled
+from protocols.files import Progress, aside, throttled
 from protocols.phantom import PHANTOM_VERSION, write_phantom
 
 MANIFEST = Path(__file__).with_name("manifest.csv.gz")
@@ -112,7 +108,7 @@ class Source:
 def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
     """The source in a folder, in either layout and also a level too deep; None if none is there.
 
-    A damaged set counts: which file is missing is for `quick_check` to say.
+    A damaged set counts: which file is missing is for `integrity.quick_check` to say.
     """
     root = Path(os.path.abspath(root.expanduser()))
     tops = [root]
@@ -151,7 +147,8 @@ def locate(
 
     `choice`: "auto" (the folder named by WBC_DATA, then `cache/data`, then a download, then the
     phantom where it is allowed), "phantom", or a folder. `dry` only looks whether folders exist,
-    and returns a source without `root` for what would have to be made. Raises RequestError.
+    and returns a source without `root` for what would have to be made. Raises RequestError, also
+    where the phantom is allowed but another process is downloading the images.
     """
     if choice == "phantom":
         if not phantom_allowed:
@@ -171,6 +168,8 @@ def locate(
         return Source("real", None, how="download", note=note)
     try:
         download.install(Source("real", None).entries(), cache / "data", progress, base_url)
+    except download.Busy:  # the images are on their way: the phantom would be another request
+        raise
     except RequestError as error:
         if not phantom_allowed:
             raise
@@ -240,98 +239,3 @@ def data_digest(kind: Kind) -> str:
         return hashlib.sha256(gzip.decompress(MANIFEST.read_bytes())).hexdigest()
     sizes = (PHANTOM_VERSION, PHANTOM_SEED, PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
     return hashlib.sha256(f"phantom {sizes}".encode()).hexdigest()
-
-
-def quick_check(source: Source) -> str:
-    """Look at the name and size of every required file, without reading one.
-
-    Returns SHA-256 hex of (path, size, time of change, expected SHA-256) of all: as long as it
-    stays the same, `verify` need not run again. Raises RequestError.
-    """
-    folders: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
-    for entry in source.entries():
-        folder, name = os.path.split(source.place(entry.path))
-        folders[folder].append((name, entry))
-    problems, state = [], hashlib.sha256()
-    for folder, wanted in folders.items():
-        there = _scan(source.folder / folder)
-        for name, entry in wanted:
-            stat = there[name].stat() if name in there else None
-            problem = _size_problem(
-                f"{folder}/{name}".lstrip("/"), entry, stat.st_size if stat else None
-            )
-            if problem:
-                problems.append(problem)
-            if stat:
-                line = f"{folder}/{name},{stat.st_size},{stat.st_mtime_ns},{entry.sha256}\n"
-                state.update(line.encode())
-    refuse(source, problems)
-    return state.hexdigest()
-
-
-def _scan(folder: Path) -> dict[str, os.DirEntry]:
-    try:
-        with os.scandir(folder) as found:
-            return {file.name: file for file in found if file.is_file()}
-    except OSError:
-        return {}
-
-
-def verify(source: Source, progress: Progress | None = None) -> None:
-    """Hash and decode every required file. Raises RequestError that names the first bad one."""
-    report, entries, problems = throttled(progress), source.entries(), []
-    found = in_order(lambda entry: inspect(source, entry)[1], entries)
-    for done, problem in enumerate(found, start=1):
-        problems += [problem] if problem else []
-        report("checking the images", done, len(entries))
-    refuse(source, problems)
-
-
-def inspect(source: Source, entry: Entry) -> tuple[Image.Image | None, str]:
-    """Read, hash and decode one file: (RGB image, or None for labels.csv, what is wrong or "")."""
-    data, problem = read_checked(source, entry)
-    if problem or entry.path == LABELS:
-        return None, problem
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return image.convert("RGB"), ""
-    except Exception as error:  # Pillow raises many kinds for broken files
-        return None, f"{source.place(entry.path)} can't be decoded ({error})"
-
-
-def read_checked(source: Source, entry: Entry) -> tuple[bytes, str]:
-    """The bytes of one file, and what is wrong with it by size and SHA-256, or ""."""
-    name = source.place(entry.path)
-    try:
-        data = source.path(entry.path).read_bytes()
-    except FileNotFoundError:
-        return b"", _size_problem(name, entry, None)
-    except OSError as error:
-        return b"", f"{name} can't be read ({error.strerror})"
-    problem = _size_problem(name, entry, len(data))
-    if not problem and hashlib.sha256(data).hexdigest() != entry.sha256:
-        problem = f"{name} is altered"
-    return data, problem
-
-
-def _size_problem(name: str, entry: Entry, size: int | None) -> str:
-    if size is None:
-        return f"{name} is missing"
-    if size == entry.size:
-        return ""
-    word = "cut off" if size < entry.size else "altered"
-    return f"{name} is {word} ({size} bytes instead of {entry.size})"
-
-
-def refuse(source: Source, problems: list[str]) -> None:
-    """Raise a RequestError that names the first problem and counts the rest, if there is one."""
-    if not problems:
-        return
-    more = f", and {len(problems) - 1} more are wrong" if len(problems) > 1 else ""
-    remedy = "restore the files, give another folder with --data DIR, or --data auto"
-    if source.how in ("the cache", "download", "phantom"):
-        remedy = "delete that folder and start again"
-    raise RequestError(
-        f"The images in {source.folder} ({source.how}) can't be used: {problems[0]}{more}; "
-        f"{remedy}."
-    )

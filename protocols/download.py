@@ -33,6 +33,10 @@ BLOCK = 1 << 18  # bytes read at once
 TRIES = 4  # connections for one file; each goes on where the last one was cut
 
 
+class Busy(RequestError):
+    """Another process is loading the same file."""
+
+
 def archive_url(base: str = BASE_URL) -> str:
     """Address of the zip of the pinned commit; `base` is the repository's address."""
     return f"{base}/archive/{COMMIT}.zip"
@@ -51,8 +55,8 @@ def fetch(
 
     `timeout` is in seconds, for the connection and for each read; `what` is loaded and what to do
     `instead`, in words. `check` tells what is wrong with a complete file, or "": a wrong one is
-    deleted and never named `target`. Raises RequestError; what came until then stays in the
-    `.part` file. Raises OSError if that can't be made.
+    deleted and never named `target`. Raises RequestError (Busy if another process loads it); what
+    came until then stays in the `.part` file. Raises OSError if that can't be made.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -194,7 +198,7 @@ def _lock(file, path: Path, what: str = "images") -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise RequestError(
+        raise Busy(
             f"Another process is downloading the {what} to {path}: wait for it to end."
         ) from error
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 
-from protocols import arrays, augment, dataset, provenance
+from protocols import arrays, augment, dataset, integrity, provenance
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.files import Progress, aside, write_whole
@@ -110,11 +110,11 @@ def image_set(
     folder = cache / "arrays" / digest[:16]
     try:
         mark = _mark(source, cache)
-        state = dataset.quick_check(source)
+        state = integrity.quick_check(source)
         known = mark.is_file() and mark.read_text() == state
         build = not _finished(digest, folder)
         if not known and not (build and request.protocol == "fixed"):
-            dataset.verify(source, progress)
+            integrity.verify(source, progress)
         if build:
             _build(source, request, folder, digest, whole=not known, progress=progress)
         if not known:

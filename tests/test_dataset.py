@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from protocols import dataset
+from protocols import dataset, integrity
 from protocols.classes import CLASSES
 from protocols.dataset import Source
 from protocols.errors import RequestError
@@ -65,9 +65,9 @@ def file_of(source, start):
 def test_a_whole_set_passes_in_each_layout(root, tmp_path):
     source = found(root, tmp_path)
     calls = []
-    state = dataset.quick_check(source)
-    dataset.verify(source, lambda *call: calls.append(call))
-    assert state == dataset.quick_check(source)
+    state = integrity.quick_check(source)
+    integrity.verify(source, lambda *call: calls.append(call))
+    assert state == integrity.quick_check(source)
     assert calls[-1][1:] == (len(source.entries()),) * 2
     assert len(source.entries()) == 4 * (TRAIN + TEST + ORIGINALS) + 1
     assert source.how == "--data DIR" and source.kind == "real"
@@ -87,7 +87,7 @@ def test_kaggle_labels_beside_the_images_are_found(root, tmp_path):
         return
     images = source.path("images/x").parent.parent
     source.path("labels.csv").rename(images / "labels.csv")
-    dataset.verify(found(root, tmp_path))
+    integrity.verify(found(root, tmp_path))
 
 
 @pytest.mark.parametrize("start", ["images/TRAIN/", "images/TEST/", "Original_Images/", "labels"])
@@ -96,31 +96,31 @@ def test_missing_and_truncated_files_are_named_by_both_checks(root, tmp_path, st
     name, file = file_of(source, start)
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
-    for check in (dataset.quick_check, dataset.verify):
+    for check in (integrity.quick_check, integrity.verify):
         with pytest.raises(RequestError, match=f"{name} is cut off .*bytes instead of"):
             check(source)
     file.write_bytes(whole + b"\n")
-    for check in (dataset.quick_check, dataset.verify):
+    for check in (integrity.quick_check, integrity.verify):
         with pytest.raises(RequestError, match=f"{name} is altered"):
             check(source)
     file.unlink()
-    for check in (dataset.quick_check, dataset.verify):
+    for check in (integrity.quick_check, integrity.verify):
         with pytest.raises(RequestError, match=f"{name} is missing"):
             check(source)
     file.write_bytes(whole)
-    dataset.quick_check(source)
-    dataset.verify(source)
+    integrity.quick_check(source)
+    integrity.verify(source)
 
 
 @pytest.mark.parametrize("start", ["images/TRAIN/", "images/TEST/", "Original_Images/", "labels"])
 def test_one_altered_byte_is_named(root, tmp_path, start):
     source = found(root, tmp_path)
     name, file = file_of(source, start)
-    before = dataset.quick_check(source)
+    before = integrity.quick_check(source)
     flip(file)
-    assert dataset.quick_check(source) != before  # the size is the same, the time is not
+    assert integrity.quick_check(source) != before  # the size is the same, the time is not
     with pytest.raises(RequestError, match=f"{name} is altered; restore"):
-        dataset.verify(source)
+        integrity.verify(source)
 
 
 def flip(file):
@@ -136,7 +136,7 @@ def test_the_first_is_named_and_the_rest_counted(root, tmp_path):
     names = [entry.path for entry in source.entries()][3:7]
     for name in names:
         source.path(name).unlink()
-    for check in (dataset.quick_check, dataset.verify):
+    for check in (integrity.quick_check, integrity.verify):
         with pytest.raises(RequestError, match=f"{source.place(names[0])} .*and 3 more"):
             check(source)
 
@@ -151,9 +151,9 @@ def test_what_pillow_cannot_decode_is_named(drawn, tmp_path, damage):
     file.write_bytes(data[: len(data) // 2] if damage == "cut" else os.urandom(len(data)))
     (root / "manifest.csv.gz").write_bytes(dataset.make_manifest(root))
     source = Source("phantom", root, how="phantom")
-    dataset.quick_check(source)
+    integrity.quick_check(source)
     with pytest.raises(RequestError, match=f"{file.name} can't be decoded .*delete that folder"):
-        dataset.verify(source)
+        integrity.verify(source)
 
 
 def test_a_folder_without_images_says_what_was_looked_for(tmp_path, monkeypatch):
@@ -182,7 +182,7 @@ def test_the_order_of_auto(drawn, tmp_path, monkeypatch):
         auto(allowed=False)
     phantom = auto()
     assert phantom.kind == "phantom" and "can't be downloaded" in phantom.note
-    dataset.verify(phantom)
+    integrity.verify(phantom)
     assert dataset.locate("phantom", True, cache, dry=True).root == phantom.root
     (cache / "data").mkdir()
     assert auto(allowed=False).root == cache / "data"
@@ -204,7 +204,7 @@ def test_the_phantom_only_where_it_is_allowed(tmp_path, drawn):
 
 def test_a_phantom_without_its_manifest_is_refused(tmp_path, drawn):
     with pytest.raises(RequestError, match="list of files"):
-        dataset.quick_check(Source("phantom", drawn[0]))
+        integrity.quick_check(Source("phantom", drawn[0]))
 
 
 def test_the_digest_names_the_data(monkeypatch):
@@ -265,9 +265,9 @@ def test_the_real_images_are_those_of_the_manifest(real):
 @pytest.mark.alone
 @pytest.mark.real
 def test_the_real_images_are_checked_quickly(real):
-    dataset.quick_check(real)
+    integrity.quick_check(real)
     start = time.perf_counter()
-    dataset.quick_check(real)
+    integrity.quick_check(real)
     assert time.perf_counter() - start < 0.6  # 0.1 s where nothing else runs
 
 
@@ -285,14 +285,14 @@ def test_a_real_image_damaged_is_named(real, tmp_path, layout):
         link.symlink_to(real.path(entry.path))
     source = dataset.locate(str(top), False, tmp_path)
     assert source.layout == layout
-    state = dataset.quick_check(source)
+    state = integrity.quick_check(source)
     name, link = file_of(source, "images/TEST/")
     link.unlink()
     link.write_bytes(real.path(file_of(real, "images/TEST/")[0]).read_bytes())
     flip(link)
-    assert dataset.quick_check(source) != state
+    assert integrity.quick_check(source) != state
     with pytest.raises(RequestError, match=f"{name} is altered;"):
-        dataset.verify(source)
+        integrity.verify(source)
     link.write_bytes(link.read_bytes()[:-1])
     with pytest.raises(RequestError, match=f"{name} is cut off"):
-        dataset.quick_check(source)
+        integrity.quick_check(source)

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from protocols import dataset, download
+from protocols import dataset, download, integrity
 from protocols.errors import RequestError
 from protocols.phantom import write_phantom
 from tests.loopback import BODY, serving
@@ -112,6 +112,16 @@ def test_two_processes_do_not_write_one_file(target):
             download.fetch("http://127.0.0.1:9", target)
 
 
+def test_images_on_their_way_are_not_replaced_by_the_phantom(tmp_path, monkeypatch):
+    monkeypatch.delenv("WBC_DATA", raising=False)
+    archive = tmp_path / f"data-{download.COMMIT[:12]}.zip"
+    with open(part_of(archive), "ab") as held:
+        download._lock(held, part_of(archive))
+        with pytest.raises(RequestError, match="Another process is downloading"):
+            dataset.locate("auto", True, tmp_path, base_url="http://127.0.0.1:9")
+    assert not list(tmp_path.glob("phantom-*"))
+
+
 def packed(files):
     body = io.BytesIO()
     with zipfile.ZipFile(body, "w") as pack:
@@ -176,7 +186,7 @@ def test_auto_downloads_into_the_cache(server, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     source = dataset.locate("auto", False, cache, base_url=server.url)
     assert (source.kind, source.root, source.how) == ("real", cache / "data", "download")
-    dataset.verify(source)
+    integrity.verify(source)
     asked = len(server.asked)
     assert dataset.locate("auto", False, cache, base_url=server.url).how == "the cache"
     assert len(server.asked) == asked == 2

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from protocols import arrays, augment, dataset, files, images
+from protocols import arrays, augment, dataset, files, images, integrity
 from protocols.classes import CLASSES
 from protocols.dataset import Source
 from protocols.errors import RequestError
@@ -61,7 +61,7 @@ def verified(monkeypatch):
         return call
 
     for name in ("verify", "inspect"):
-        monkeypatch.setattr(dataset, name, counted(name, getattr(dataset, name)))
+        monkeypatch.setattr(integrity, name, counted(name, getattr(integrity, name)))
     return calls
 
 

@@ -16,7 +16,8 @@ from sklearn.preprocessing import StandardScaler
 from protocols.augment import load_original, read_labels
 from protocols.classes import CLASSES
 from protocols.errors import RequestError
-from protocols.phantom import PHANTOM_VERSION, draw_cell, write_phantom
+from protocols.phantom import PHANTOM_VERSION, write_phantom
+from protocols.smear import draw_cell
 
 
 def files(root: Path) -> dict[str, bytes]:

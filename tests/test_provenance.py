@@ -16,8 +16,8 @@ from benchmarks import provenance as command
 from protocols import dataset, overlap, provenance
 from protocols.errors import RequestError
 from protocols.matching import Index
-from protocols.phantom import draw_cell
 from protocols.provenance import Overlap
+from protocols.smear import draw_cell
 
 
 def drawn(seed, height=480, width=640):
