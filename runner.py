@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from benchmarks.cli import parsed
+from benchmarks.cli import NO_ROOM, parsed
 
 if TYPE_CHECKING:
     from benchmarks.launch import Launcher
@@ -181,12 +181,14 @@ def main() -> int:
         if args.list or args.status or args.validate:
             return instead_of_running(args)
         return run(args)
-    except RequestError as error:
-        print(f"runner.py: {error}", file=sys.stderr)
-        return 2
     except BrokenPipeError:  # `| head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (RequestError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_ROOM:
+            raise
+        print(f"runner.py: {error}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         print("runner.py: interrupted; what was done is kept, the rest is left out",
               file=sys.stderr)  # fmt: skip

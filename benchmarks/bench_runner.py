@@ -42,6 +42,7 @@ def test_whole_run(
     start = time.perf_counter()
     device, spec = device_of(framework), run.to_json()
     worker, same = Worker(framework, device, run.threads), environment(device, run.threads)
+    _ = worker.hello
     started, number = time.perf_counter() - start, itertools.count()
 
     def whole() -> None:

@@ -1,10 +1,12 @@
 """The flags of runner.py. Imports nothing slow: --help must not wait for anything."""
 
 import argparse
+import errno
 import os
 from pathlib import Path
 from typing import NoReturn
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 ROOT = Path(__file__).resolve().parent.parent
 INSTEAD = (
     ("list", "suites, variants, protocols, profiles"),
@@ -16,6 +18,15 @@ INSTEAD = (
     ("report", "write the report of the last request again"),
     ("validate", "check protocols, every image, every stored run"),
 )
+# What of these goes without a request of its own, and why.
+ALONE = {
+    "report": "shows the last request into --out, and all that is stored there",
+    "status": "tells of the last request into --out",
+    "validate": "looks at every stored run",
+    "compare": "looks at every stored run",
+    "provenance": "looks at the images",
+    "list": "names everything",
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -53,10 +64,18 @@ def weights(text: str) -> str:
 
 
 def parsed() -> argparse.Namespace:
-    """What was typed. WBC_DATA, which is a part of it, becomes absolute too."""
+    """What was typed; a request is refused where it would be left aside. WBC_DATA, which is a part
+    of what was typed, becomes absolute too."""
     if os.environ.get("WBC_DATA"):
         os.environ["WBC_DATA"] = str(folder(os.environ["WBC_DATA"]))
-    return parser().parse_args()
+    p = parser()
+    args = p.parse_args()
+    alone = next((name for name in ALONE if getattr(args, name)), "")
+    wish = _what(Parser())
+    named = [a.option_strings[0] for a in wish if getattr(args, a.dest) != a.default]
+    if alone and named:
+        p.error(f"--{alone} {ALONE[alone]}: leave {', '.join(named)} out")
+    return args
 
 
 def parser() -> Parser:
@@ -77,40 +96,30 @@ def parser() -> Parser:
     return p
 
 
-def _what(group: argparse._ArgumentGroup) -> None:
+def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
     add = group.add_argument
-    add(
-        "--suite",
-        default="",
-        metavar="NAME",
-        help="liang, jane, control (ours, in no paper); default: all of the papers'",
-    )
-    add("--framework", default="both", choices=["keras", "torch", "both"])
-    add("--variant", nargs="+", default=[], metavar="NAME", help="see --list")
-    add("--protocol", default="", metavar="NAME",
-        help="instead of the published one: fixed, fixed-grouped, cv10, cv10-grouped")  # fmt: skip
-    add("--profile", default="", metavar="NAME",
-        help="paper (default on a GPU), smoke (default on a CPU), laptop (control)")  # fmt: skip
-    add("--seeds", type=numbers, default=(), metavar="0,1,2")
-    add("--folds", type=numbers, default=(), metavar="0,1", help="of 0 to 9")
-    add(
-        "--weights",
-        type=weights,
-        default="",
-        metavar="imagenet|random|DIR",
-        help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else imagenet)",
-    )
-    add(
-        "--init",
-        default="own",
-        metavar="own|shared",
-        help="shared: both twins draw the same random weights",
-    )
-    add("--precision", default="float32", metavar="NAME",
-        help="float32 (default), tf32 (GPU only) or bfloat16, alike in both twins")  # fmt: skip
-    add("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE",
-        help="change assumed values: a sensitivity run, never in the papers' tables")  # fmt: skip
-    add("--deterministic", action="store_true", help="the same bits every time; slower")
+    return [
+        add("--suite", default="", metavar="NAME",
+            help="liang, jane, control (ours, in no paper); default: all of the papers'"),
+        add("--framework", default="both", choices=["keras", "torch", "both"]),
+        add("--variant", nargs="+", default=[], metavar="NAME", help="see --list"),
+        add("--protocol", default="", metavar="NAME",
+            help="instead of the published one: fixed, fixed-grouped, cv10, cv10-grouped"),
+        add("--profile", default="", metavar="NAME",
+            help="paper (default on a GPU), smoke (default on a CPU), laptop (control)"),
+        add("--seeds", type=numbers, default=(), metavar="0,1,2"),
+        add("--folds", type=numbers, default=(), metavar="0,1", help="of 0 to 9"),
+        add("--weights", type=weights, default="", metavar="imagenet|random|DIR",
+            help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else "
+            "imagenet)"),
+        add("--init", default="own", metavar="own|shared",
+            help="shared: both twins draw the same random weights"),
+        add("--precision", default="float32", metavar="NAME",
+            help="float32 (default), tf32 (GPU only) or bfloat16, alike in both twins"),
+        add("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE",
+            help="change assumed values: a sensitivity run, never in the papers' tables"),
+        add("--deterministic", action="store_true", help="the same bits every time; slower"),
+    ]  # fmt: skip
 
 
 def _where(group: argparse._ArgumentGroup) -> None:

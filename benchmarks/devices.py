@@ -1,5 +1,6 @@
 """Which device each framework computes on: expected without starting it, then really asked."""
 
+import contextlib
 from importlib.metadata import distributions
 
 from benchmarks.plan import Device
@@ -69,12 +70,12 @@ def real_devices(
         reasons = []
         for backend in options:
             try:
-                worker = Worker(framework, Device(backend, device.name, device.index), threads)
+                wished = Device(backend, device.name, device.index)
+                with contextlib.closing(Worker(framework, wished, threads)) as worker:
+                    seen = worker.hello["gpu"]
             except WorkerDied as error:
                 reasons.append(f"{backend}: {error}")
                 continue
-            seen = worker.hello["gpu"]
-            worker.close()
             if seen:
                 found[framework] = Device(backend, seen, device.index)
                 break

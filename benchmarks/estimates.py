@@ -76,6 +76,7 @@ class Estimates:
             "height": spec.data["height"],
             "width": spec.data["width"],
             "jobs": self.jobs if spec.stage == "train" else 1,
+            "begins_frozen": spec.stage == "train" and spec.phases[0]["frozen"],
             "together": together,
         }
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import hashlib
-import itertools
 import json
 import signal
 import threading
@@ -16,7 +15,6 @@ from pathlib import Path
 from benchmarks.console import Console
 from benchmarks.estimates import Estimates
 from benchmarks.plan import Device, set_request, together, work
-from benchmarks.sources import ENTRIES, source_digests
 from benchmarks.store import CHECKPOINT, Run, Store
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from protocols import pretrained
@@ -67,8 +65,6 @@ class Launcher:
         self._lock = threading.Lock()
         self._workers: list[Worker | LatencyProcess] = []
         self._stopping = False
-        kinds = itertools.product(self.devices, ENTRIES)
-        self.sources = {kind: source_digests(*kind) for kind in kinds}
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
         """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
@@ -172,13 +168,15 @@ class Launcher:
         the next one."""
         first, of_all = specs[0], sum(map(work, specs))
         results: list[Run | None] = []
-        answered = False
+        sources, answered = {}, False
         try:
-            jobs = self._jobs(specs)
             if first.stage == "latency":
-                self._latency(first, jobs[0])
+                jobs = self._jobs(specs, sources)
+                sources = self._latency(first, jobs[0])
             else:
                 worker = self._worker_for(first, worker)
+                sources = worker.sources
+                jobs = self._jobs(specs, sources)
                 say_regrouped(self.store, specs, self.console.say)
                 progress = self.console.run_progress(first, of_all)
                 worker.run(specs, jobs, progress, self.console.say)
@@ -186,12 +184,13 @@ class Launcher:
             for job in jobs[1:]:
                 (job.folder / "log.txt").write_text(f"trained together with {first.id}\n")
             for spec in specs:
-                results.append(self._finish(spec))
+                results.append(self._finish(spec, sources))
             self.store.checkpoint(specs).unlink(missing_ok=True)
         except BrokenPipeError:  # nobody reads what is said
             raise
         except (RunFailed, WorkerDied, ValueError, OSError) as error:
-            results += [self._rest(spec, error, answered) for spec in specs[len(results) :]]
+            rest = specs[len(results) :]
+            results += [self._rest(spec, error, sources, answered) for spec in rest]
             lost = isinstance(error, WorkerDied | OSError)  # or at an unknown place of its work
             if lost or first.device != "cpu":  # a GPU fault may linger
                 self._retire(worker)
@@ -212,17 +211,19 @@ class Launcher:
                 self.console.finished(result, work(spec))
         return worker
 
-    def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
+    def _rest(
+        self, spec: RunSpec, error: Exception, sources: dict[str, str], answered: bool
+    ) -> Run | None:
         """A member of a job that failed: done if it is whole (another one diverged, or could not be
         stored)."""
         if answered or isinstance(error, RunFailed):
             with contextlib.suppress(OSError, ValueError):
-                return self._finish(spec)
+                return self._finish(spec, sources)
         return self._failed(spec, reason_of(error))
 
-    def _jobs(self, specs: list[RunSpec]) -> list[Job]:
+    def _jobs(self, specs: list[RunSpec], sources: dict[str, str]) -> list[Job]:
         images = self.sets[specs[0].data["digest"]]
-        sources = json.dumps(self.sources[specs[0].framework, specs[0].stage], sort_keys=True)
+        digest = hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
         return [
             Job(
                 images=images.folder,
@@ -230,26 +231,27 @@ class Launcher:
                 jpeg=Path(images.files[0]),
                 cache=self.cache,
                 checkpoint=self.store.checkpoint(specs),
-                sources=hashlib.sha256(sources.encode()).hexdigest(),
+                sources=digest,
                 pauses=self.pauses,
                 weights=self.weights,
             )
             for spec in specs
         ]
 
-    def _finish(self, spec: RunSpec) -> Run:
-        folder = self.store.place(spec)
-        return self.store.finish(spec, folder, self.sources[spec.framework, spec.stage])
+    def _finish(self, spec: RunSpec, sources: dict[str, str]) -> Run:
+        return self.store.finish(spec, self.store.place(spec), sources)
 
-    def _latency(self, spec: RunSpec, job: Job) -> None:
-        """Cold starts in new processes; the last of them goes on to the warm figures."""
+    def _latency(self, spec: RunSpec, job: Job) -> dict[str, str]:
+        """Cold starts in new processes; the last of them goes on to the warm figures. The sources
+        of all of them. Raises ValueError if those changed."""
         self.console.run_progress(spec, work(spec))("latencies", 0, 4)
-        begin, seconds = time.perf_counter(), []
+        begin, seconds, sources = time.perf_counter(), [], []
         repeats = spec.recipe["cold_repeats"]
         for number in range(1, repeats + 1):
             stage = "all" if number == repeats else "cold"
             process = LatencyProcess(spec, self.devices[spec.framework], job, stage)
             self._keep(process)
+            sources.append(process.sources)
             try:
                 seconds.append(process.cold_seconds())
                 process.finish()
@@ -257,6 +259,9 @@ class Launcher:
                 self._retire(process)
         found = {"cold": summary(seconds), "total_seconds": time.perf_counter() - begin}
         write_json(job.folder / "timings.json", found, add=True)
+        if sources != sources[:1] * repeats:
+            raise ValueError("the sources changed between its processes: run it again")
+        return sources[0]
 
     def _failed(self, spec: RunSpec, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""

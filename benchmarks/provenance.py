@@ -12,6 +12,7 @@ import argparse
 import csv
 import hashlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +56,7 @@ _index: Index | None = None
 
 def _prepare(folder: Path) -> None:
     global _index
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C ends it, without a traceback
     _index = Index(photographs(folder))
 
 
@@ -77,10 +79,14 @@ def match_all(
         context = get_context("spawn")
         with ProcessPoolExecutor(min(jobs, len(todo)), context, _prepare, (folder,)) as processes:
             waiting = {processes.submit(_match, *work): len(work[0]) for work in todo}
-            for ended in as_completed(waiting):
-                ended.result()
-                done += waiting[ended]
-                progress("finding the photograph of every image", done, len(images))
+            try:
+                for ended in as_completed(waiting):
+                    ended.result()
+                    done += waiting[ended]
+                    progress("finding the photograph of every image", done, len(images))
+            except BaseException:  # an interrupt above all: what waits is not begun
+                processes.shutdown(wait=False, cancel_futures=True)
+                raise
     for part in parts:
         yield from (tuple(row) for row in json.loads(part.read_bytes()))
 

@@ -24,6 +24,13 @@ class Module(NamedTuple):
     code: str
 
 
+def digests_now(framework: str, stage: str, root: Path = ROOT) -> dict[str, str]:
+    """`source_digests` of the files as they are now: of a process that is about to start."""
+    read.cache_clear()
+    source_digests.cache_clear()
+    return source_digests(framework, stage, root)
+
+
 @lru_cache
 def source_digests(framework: str, stage: str, root: Path = ROOT) -> dict[str, str]:
     """SHA-256 of the sources that made a run: those of `protocols/` and of its twin."""
@@ -54,12 +61,16 @@ def reached(entry: Path, root: Path = ROOT) -> set[Path]:
 
 @lru_cache
 def read(path: Path) -> Module:
-    """Raises ValueError if it imports relatively: that is not followed."""
+    """Raises ValueError if it is no Python, or imports relatively: that is not followed."""
     text = path.read_text()
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise ValueError(f"{path.name} is no Python ({error})") from error
     lines, imports, strings = text.splitlines(), [], []
     within: set[int] = set()  # rows inside a string, where # begins no comment
     without: set[int] = set()  # rows of docstrings
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imports += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

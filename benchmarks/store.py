@@ -197,7 +197,7 @@ class Store:
     def finish(self, spec: RunSpec, folder: Path, sources: dict[str, str] | None = None) -> Run:
         """Checks what the twin wrote, adds run.json, renames. ValueError if it's not whole.
 
-        `sources`: the digests when its worker was started, if that was earlier.
+        `sources`: the digests of its process, if that was started earlier.
         """
         for name in ("run.json", "run.part"):  # of a first try
             (folder / name).unlink(missing_ok=True)

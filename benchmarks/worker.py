@@ -9,11 +9,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from benchmarks.plan import Device
-from benchmarks.sources import ROOT
+from benchmarks.sources import ROOT, digests_now
 from protocols.files import Progress, default_cache
 from protocols.hardware import DETERMINISTIC, gpu_token
 from protocols.serve import Job
@@ -83,12 +84,13 @@ def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
 
 
 class Worker:
-    """A started process; `hello` tells what it sees. Closing it kills it."""
+    """A started process, of these `sources`. Closing it kills it."""
 
     def __init__(
         self, framework: str, device: Device, threads: int, deterministic: bool = False
     ) -> None:
         self.key = (framework, device, threads, deterministic)
+        self.sources = digests_now(framework, "train")
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"impl_{framework}.worker"],
@@ -100,7 +102,15 @@ class Worker:
             text=True,
             start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
         )
-        self.hello = self._answer()
+
+    @cached_property
+    def hello(self) -> dict[str, Any]:
+        """What it sees, once it has started. Raises WorkerDied, also if `sources` changed while it
+        was importing them."""
+        answer = self._answer()
+        if digests_now(self.key[0], "train") != self.sources:
+            raise WorkerDied("the sources changed while the worker started: run it again")
+        return answer
 
     def _answer(self) -> dict[str, Any]:
         line = self.process.stdout.readline()
@@ -121,6 +131,7 @@ class Worker:
             {"spec": dataclasses.asdict(spec), "job": job.to_dict()}
             for spec, job in zip(specs, jobs, strict=True)
         ]
+        _ = self.hello
         try:
             self.process.stdin.write(json.dumps({"runs": runs}) + "\n")
             self.process.stdin.flush()
@@ -147,6 +158,7 @@ class LatencyProcess:
 
     def __init__(self, spec: RunSpec, device: Device, job: Job, stage: str) -> None:
         """`stage`: "cold" ends after the first answer, "all" goes on to the warm figures."""
+        self.sources = digests_now(spec.framework, "latency")
         self._log = (job.folder / "log.txt").open("ab")
         (job.folder / "spec.json").write_text(spec.to_json())
         paths = [str(path) for path in (job.folder, job.images, job.jpeg)]

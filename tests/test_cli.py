@@ -1,5 +1,6 @@
 """The command line's promises, as a user meets them: subprocesses."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -115,6 +116,16 @@ BAD = {
     "tf32 on a CPU": (["--precision", "tf32"], "tf32 is a mode of NVIDIA GPUs"),
     "two instead of running": (["--plan", "--calibrate"], "--calibrate"),
     "calibrating nothing": (["--calibrate", "--suite", "jane", "--variant", "xception"], "--suite"),
+    "a request to report": (
+        ["--report", "--suite", "jane", "--seeds", "0,1"],
+        "--report shows the last request into --out, and all that is stored there: leave --suite, "
+        "--seeds out",
+    ),
+    "a request to look at": (
+        ["--status", "--framework", "both", "--deterministic"],
+        "leave --deterministic out",
+    ),
+    "a request for all photographs": (["--provenance", "--folds", "1"], "leave --folds out"),
     "weights": (["--weights", "/no/such/folder"], "/no/such/folder"),
     "unknown initialisation": (["--init", "same"], "own, shared"),
     "laptop is the control's": (["--profile", "laptop", "--suite", "liang"], "suite control only"),
@@ -208,6 +219,18 @@ def test_the_quick_ones_are_quick(flag, limit, tmp_path):
         assert runner(flag, "--gpu", "none", "--cache", tmp_path).returncode == 0
         seconds.append(time.perf_counter() - start)
     assert min(seconds) < limit
+
+
+def test_a_full_disk_gets_one_sentence(monkeypatch, tmp_path, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "plan.part"))
+
+    monkeypatch.setattr(door, "run", full)
+    monkeypatch.setattr(sys, "argv", ["runner.py", "--gpu", "none"])
+    assert door.main() == 2
+    said = capsys.readouterr().err
+    assert "No space left on device" in said and "plan.part" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_the_door_is_small():

@@ -4,11 +4,14 @@ import _thread
 import dataclasses
 import errno
 import io
+import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from benchmarks.console import Console, duration
 from benchmarks.devices import expected_devices, real_devices
 from benchmarks.launch import Launcher
 from benchmarks.plan import Device
+from benchmarks.sources import source_digests
 from benchmarks.store import Store
 from benchmarks.worker import RunFailed, Worker, WorkerDied, environment
 from protocols.contract import write_common
@@ -36,6 +40,9 @@ class FakeWorker:
 
     def __init__(self, framework, device, threads, deterministic):
         self.key = (framework, device, threads, deterministic)
+        self.sources = source_digests(framework, "train")
+        if "edited" in FakeWorker.acts:
+            self.sources = {"protocols": f"as worker {len(FakeWorker.made)} read them"}
         self.open = True
         self.ran = []
         FakeWorker.made.append(self)
@@ -74,7 +81,14 @@ class FakeWorker:
 class FakeLatency:
     """Answers after four seconds that nobody waited for."""
 
+    edited = False  # the sources, between two processes
+    made = 0
+
     def __init__(self, spec, device, job, stage):
+        FakeLatency.made += 1
+        self.sources = source_digests(spec.framework, "latency")
+        if FakeLatency.edited:
+            self.sources = {"protocols": f"as process {FakeLatency.made} read them"}
         write_common(job.folder, spec, env(spec), timings(spec))
 
     def cold_seconds(self):
@@ -92,7 +106,7 @@ def launched(tmp_path, phantom, cache, monkeypatch):
     """Launches runs with fake workers; gives the results by variant."""
     monkeypatch.setattr(launch, "Worker", FakeWorker)
     monkeypatch.setattr(launch, "LatencyProcess", FakeLatency)
-    FakeWorker.made, FakeWorker.acts = [], {}
+    FakeWorker.made, FakeWorker.acts, FakeLatency.edited = [], {}, False
     store = Store(tmp_path / "out")
 
     def go(todo, jobs=1):
@@ -139,6 +153,20 @@ def test_a_worker_that_dies_loses_one_run(launched, plan_of):
     ]
     assert len(FakeWorker.made) == 2
     assert store.find(results[0].spec).reason == "the worker was killed by signal 9"
+
+
+def test_a_run_is_recorded_with_the_sources_of_its_own_process(launched, plan_of):
+    """An evening's launch outlives an edit: a later worker is made of other sources."""
+    FakeWorker.acts |= {"xception": WorkerDied("killed"), "edited": True}
+    todo = [s for s in plan_of("xception", "resnet50", frameworks=("torch",))]
+    results, _ = launched([s for s in todo if s.stage == "train"])
+    (done,) = [r for r in results if r.done]
+    assert done.record["sources"] == {"protocols": "as worker 1 read them"}
+    FakeLatency.edited = True
+    (cold,) = [s for s in todo if (s.stage, s.variant) == ("latency", "resnet50")]
+    results, _ = launched([dataclasses.replace(cold, recipe=cold.recipe | {"cold_repeats": 2})])
+    assert [r.status for r in results] == ["failed"]
+    assert "the sources changed between its processes" in results[0].reason
 
 
 @pytest.mark.parametrize("where", ["begin", "finish"])
@@ -240,7 +268,7 @@ def test_a_worker_that_died_between_two_runs_can_be_closed(plan_of, job_of):
     """What is written to it then stays in the pipe's buffer, which closing would send."""
     (run,) = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
     worker = Worker.__new__(Worker)
-    worker._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+    worker.hello, worker._stderr = {}, tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     worker.process = subprocess.Popen([sys.executable, "-c", "pass"], **pipes)
     worker.process.wait()
@@ -248,6 +276,34 @@ def test_a_worker_that_died_between_two_runs_can_be_closed(plan_of, job_of):
         worker.run([run], [job_of(run)], lambda *_: None, print)
     worker.close()
     assert worker.process.stdin.closed and worker._stderr.closed
+
+
+def test_sources_that_change_while_a_worker_imports_them_end_it(monkeypatch):
+    states = iter([{"protocols": "before"}, {"protocols": "after"}])
+    monkeypatch.setattr("benchmarks.worker.digests_now", lambda *_: next(states))
+    worker = Worker("torch", CPU["torch"], 1)
+    with pytest.raises(WorkerDied, match="the sources changed while the worker started"):
+        _ = worker.hello
+    worker.close()
+
+
+def test_an_interrupt_does_not_wait_for_a_worker_to_start(
+    plan_of, phantom, cache, tmp_path, monkeypatch
+):
+    """A first import of a framework takes up to 14 s."""
+    slow = tmp_path / "python"
+    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.chmod(0o755)
+    monkeypatch.setattr("benchmarks.worker.sys", types.SimpleNamespace(executable=str(slow)))
+    todo = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
+    launcher = Launcher(Store(tmp_path / "out"), phantom, CPU, cache, Console(), 1)
+    launcher.prepare(todo)
+    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        launcher.run(todo)
+    assert time.monotonic() - start < 20
+    assert list((tmp_path / "out" / "runs").iterdir()) == []
 
 
 def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):

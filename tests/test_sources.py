@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.sources import ENTRIES, ROOT, reached, read, source_digests
+from benchmarks.sources import ENTRIES, ROOT, digests_now, reached, source_digests
 from protocols.spec import FRAMEWORKS
 
 MODULE = '''"""A module."""
@@ -35,9 +35,7 @@ def root(tmp_path):
 
 
 def digests(root):
-    read.cache_clear()
-    source_digests.cache_clear()
-    return source_digests("torch", "train", root), source_digests("torch", "latency", root)
+    return digests_now("torch", "train", root), digests_now("torch", "latency", root)
 
 
 def change(root, name, old, new):
@@ -72,6 +70,12 @@ def test_a_number_sign_within_a_string_is_code(root):
     before = digests(root)
     change(root, "protocols/further.py", "# 1", "# 2")
     assert digests(root)[0] != before[0]
+
+
+def test_a_file_that_is_being_edited_is_named(root):
+    (root / "protocols/near.py").write_text("def half(:\n")
+    with pytest.raises(ValueError, match=r"near.py is no Python \(invalid syntax"):
+        digests(root)
 
 
 def test_relative_imports_are_refused(root):
