@@ -47,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks.devices import chosen_gpu, expected_devices, real_devices
     from benchmarks.estimates import Estimates
     from benchmarks.store import Store
+    from benchmarks.todo import todo_of, weights_of
     from benchmarks.words import done_line, heading, listing
     from protocols import dataset, hardware
     from protocols.files import default_cache
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     estimates = Estimates(cache, jobs, console.say)
     if args.plan:
-        todo = launch.todo_of(runs, store, args.fresh)
+        todo = todo_of(runs, store, args.fresh)
         print(*heading(profile, gpu, source, wish), sep="\n")
         print(*listing(runs, todo, store, estimates), sep="\n")
         return 0
@@ -71,14 +72,14 @@ def run(args: argparse.Namespace) -> int:
     if not args.calibrate:
         store.check_writable()
         lock.check_free(args.out)
-        todo = launch.todo_of(runs, store, args.fresh)
-        weights = launch.weights_of(todo, wish.weights, cache, console.progress)
+        todo = todo_of(runs, store, args.fresh)
+        weights = weights_of(todo, wish.weights, cache, console.progress)
     devices = real_devices(devices, backend, max(1, cores // 2))
     source = dataset.locate(args.data, profile.phantom_allowed, cache, progress=console.progress)
     if args.calibrate:
         return calibrate(wish, source, devices, cores, console, estimates)
     runs = plan.make_plan(wish, source.kind, devices, cores)
-    todo = launch.todo_of(runs, store, args.fresh)
+    todo = todo_of(runs, store, args.fresh)
     for line in heading(profile, gpu, source, wish):
         console.say(line)
     console.say(done_line(runs, todo, store))
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     launcher.weights = weights
     launcher.prepare(todo)  # wrong data ends here, before anything is written
     with lock.locked(args.out):  # another launch may have made some of them until here
-        return compute(args, launcher, runs, launch.todo_of(todo, store, args.fresh))
+        return compute(args, launcher, runs, todo_of(todo, store, args.fresh))
 
 
 def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
@@ -190,8 +191,7 @@ def main() -> int:
         print(f"runner.py: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("runner.py: interrupted; what was done is kept, the rest is left out",
-              file=sys.stderr)  # fmt: skip
+        print("runner.py: interrupted; what was done is kept, the rest left out", file=sys.stderr)
         return 130
 
 

@@ -9,10 +9,11 @@ from typing import Any
 from benchmarks import plan
 from benchmarks.console import Console, duration
 from benchmarks.estimates import Estimates
-from benchmarks.launch import Launcher, weights_of
+from benchmarks.launch import Launcher
 from benchmarks.parts import WITH_ROWS, WITHOUT_ROWS
 from benchmarks.plan import Device, Selection, together
 from benchmarks.store import Store
+from benchmarks.todo import weights_of
 from protocols.dataset import Source
 from protocols.spec import RunSpec
 from protocols.variants import Variant, load_variants

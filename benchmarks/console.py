@@ -6,7 +6,7 @@ import time
 
 from tqdm import tqdm
 
-from benchmarks.store import Run
+from benchmarks.run import Run
 from protocols.files import Progress
 from protocols.spec import RunSpec
 

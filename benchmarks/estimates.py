@@ -24,7 +24,7 @@ from benchmarks.parts import (
     train_course,
     train_parts,
 )
-from benchmarks.store import Run
+from benchmarks.run import Run
 from protocols.files import write_whole
 from protocols.hardware import cpu_name
 from protocols.spec import RunSpec

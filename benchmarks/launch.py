@@ -6,7 +6,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -15,18 +15,17 @@ from pathlib import Path
 from benchmarks.console import Console
 from benchmarks.estimates import Estimates
 from benchmarks.plan import Device, set_request, together, work
-from benchmarks.store import CHECKPOINT, Run, Store
+from benchmarks.run import Run
+from benchmarks.store import Store
+from benchmarks.todo import say_regrouped
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
-from protocols import pretrained
-from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH, runs_in
+from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.contract import write_json
 from protocols.dataset import Source
-from protocols.files import Progress
 from protocols.images import ImageSet, image_set
 from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.timing import summary
-from protocols.variants import load_variants
 
 
 @contextlib.contextmanager
@@ -276,33 +275,5 @@ def reason_of(error: Exception) -> str:
     return f"the launcher couldn't go on with it ({error.strerror or error}{where})"
 
 
-def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]) -> None:
-    """Says where runs had come far together with others than now: that can't be gone on with."""
-    own, ids = store.checkpoint(specs), {spec.id for spec in specs}
-    for path in store.runs_folder.glob(f".*{CHECKPOINT}"):
-        if path != own and ids & set(runs := runs_in(path)):
-            say(
-                f"the checkpoint {path.name} is of {len(runs)} runs together, of which "
-                f"{len(ids & set(runs))} now train among {len(ids)}: they start from the beginning"
-            )
-
-
-def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:
-    """The verified files of the backbones that the runs load; `where` as the flag --weights.
-
-    Raises RequestError where one is neither there nor to be had.
-    """
-    loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
-    names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
-    return pretrained.locate(names, where or pretrained.IMAGENET, cache, progress)
-
-
 def _work(specs: list[RunSpec]) -> float:
     return sum(map(work, specs))
-
-
-def todo_of(plan: list[RunSpec], store: Store, fresh: str) -> list[RunSpec]:
-    """The runs of the plan without a result; `fresh`: "stale" results don't count, or none of "all"
-    does."""
-    counts = {"": ("done", "stale"), "stale": ("done",), "all": ()}[fresh]
-    return [s for s in plan if not ((run := store.find(s)) and run.status in counts)]

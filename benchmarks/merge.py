@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from benchmarks.store import Run, Store
+from benchmarks.run import Run
+from benchmarks.store import Store
 from protocols.errors import RequestError
 from protocols.spec import RunSpec
 

@@ -5,7 +5,7 @@ from itertools import combinations
 from statistics import median
 
 from benchmarks import disk
-from benchmarks.store import Run
+from benchmarks.run import Run
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
 

@@ -1,20 +1,15 @@
 """Run folders: `<out>/runs/<id>/`. Done is written last, by rename, and believed."""
 
-import csv
 import dataclasses
 import json
 import os
 import shutil
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from benchmarks.run import Run
 from benchmarks.sources import ROOT, source_digests
-from protocols.activations import FILE, turned
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
 from protocols.files import sha256_of
@@ -22,79 +17,6 @@ from protocols.spec import RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
 DAMAGED = "its record (run.json or failed.json) is damaged"
-
-
-@dataclass(frozen=True)
-class Run:
-    """One stored run. `status`: "done", "stale" (done by other sources) or "failed"."""
-
-    spec: RunSpec
-    folder: Path
-    status: str
-    reason: str = ""  # of a failure
-
-    @property
-    def done(self) -> bool:
-        """Whether its results may be read (stale ones may; they are marked)."""
-        return self.status in ("done", "stale")
-
-    def _json(self, name: str) -> dict[str, Any]:
-        return json.loads((self.folder / name).read_text())
-
-    @cached_property
-    def env(self) -> dict[str, Any]:
-        """Versions, device, threads, engine."""
-        return self._json("env.json")
-
-    @cached_property
-    def timings(self) -> dict[str, Any]:
-        """Seconds by part, or latencies."""
-        return self._json("timings.json")
-
-    @cached_property
-    def record(self) -> dict[str, Any]:
-        """run.json: when it finished, file sizes and SHA-256, source digests."""
-        return self._json("run.json")
-
-    @cached_property
-    def history(self) -> list[dict[str, float]]:
-        """One dictionary an epoch, keys of contract.HISTORY."""
-        with (self.folder / "history.csv").open(newline="") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-
-    @cached_property
-    def predictions(self) -> dict[str, np.ndarray]:
-        """The arrays of predictions.npz."""
-        with np.load(self.folder / "predictions.npz", allow_pickle=False) as arrays:
-            return dict(arrays)
-
-    @property
-    def activations(self) -> dict[str, np.ndarray] | None:
-        """The arrays of activations.npz; None for runs made before there was any."""
-        path = self.folder / FILE
-        if not path.is_file():
-            return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
-
-    @property
-    def seen_ids(self) -> list[str]:
-        """The images in activations.npz; none where it lacks or can't be read."""
-        try:
-            with np.load(self.folder / FILE, allow_pickle=False) as arrays:
-                return arrays["ids"].tolist()
-        except Exception:  # zipfile, zlib and numpy raise many kinds for broken files
-            return []
-
-    @property
-    def pictured_ids(self) -> list[str]:
-        """The images to draw of a training run that is done: those its network looked at, and some
-        that show the first one's photograph."""
-        ids = self.seen_ids if self.done and self.spec.stage == "train" else []
-        near = [row.file for image in ids[:1] for row in turned(image)]
-        return list(dict.fromkeys([*ids, *near]))
-
-
 SOURCES = ("protocols", "impl_keras", "impl_torch", "reports", "reports/templates")
 
 

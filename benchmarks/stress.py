@@ -27,10 +27,11 @@ import numpy as np
 
 from benchmarks.console import Console
 from benchmarks.devices import expected_devices
-from benchmarks.launch import Launcher, todo_of, weights_of
+from benchmarks.launch import Launcher
 from benchmarks.plan import Selection, make_plan
 from benchmarks.sources import ROOT
 from benchmarks.store import Store
+from benchmarks.todo import todo_of, weights_of
 from protocols import dataset, hardware, pretrained
 from protocols.activations import FILE
 from protocols.features import UNFINISHED

@@ -7,7 +7,8 @@ from benchmarks import disk
 from benchmarks.console import Console, duration
 from benchmarks.estimates import Estimate, Estimates
 from benchmarks.plan import SUITES, Selection, chosen_variants, together
-from benchmarks.store import Run, Store
+from benchmarks.run import Run
+from benchmarks.store import Store
 from protocols import dataset, integrity
 from protocols.claims import load_claims
 from protocols.dataset import Source

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from benchmarks.store import Run
+from benchmarks.run import Run
 from protocols import metrics, provenance
 from protocols.seeds import generator
 from protocols.spec import RunSpec

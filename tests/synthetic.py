@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.store import Run, Store
+from benchmarks.run import Run
+from benchmarks.store import Store
 from protocols import activations, provenance
 from protocols.activations import LAYERS, Seen
 from protocols.classes import CLASSES

@@ -9,7 +9,8 @@ from benchmarks.console import Console
 from benchmarks.estimates import Estimates
 from benchmarks.launch import Launcher
 from benchmarks.plan import Selection, make_plan, set_request, together
-from benchmarks.store import Run, Store
+from benchmarks.run import Run
+from benchmarks.store import Store
 from protocols.errors import RequestError
 from protocols.hardware import cores
 from protocols.variants import load_variants

@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks.launch import say_regrouped
 from benchmarks.store import Store
+from benchmarks.todo import say_regrouped
 from protocols import training
 from protocols import twin as twin_of
 from protocols.activations import Seen

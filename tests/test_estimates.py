@@ -13,7 +13,8 @@ from benchmarks.console import duration
 from benchmarks.estimates import Estimates
 from benchmarks.parts import calibration_images, fitted
 from benchmarks.plan import Selection, make_plan
-from benchmarks.store import Run, Store
+from benchmarks.run import Run
+from benchmarks.store import Store
 from protocols import hardware
 from protocols.contract import Recorder, write_common
 from protocols.variants import load_variants

@@ -8,8 +8,8 @@ import os
 import pytest
 
 from benchmarks import store as store_module
-from benchmarks.launch import todo_of
 from benchmarks.store import DAMAGED, Store
+from benchmarks.todo import todo_of
 from benchmarks.words import status
 from protocols.errors import RequestError
 from tests.synthetic import add, add_failed, spec

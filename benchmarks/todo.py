@@ -1,0 +1,39 @@
+"""Which runs of a plan are to be made, and what they need or have."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.store import CHECKPOINT, Store
+from protocols import pretrained
+from protocols.checkpoint import runs_in
+from protocols.files import Progress
+from protocols.spec import RunSpec
+from protocols.variants import load_variants
+
+
+def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]) -> None:
+    """Says where runs had come far together with others than now: that can't be gone on with."""
+    own, ids = store.checkpoint(specs), {spec.id for spec in specs}
+    for path in store.runs_folder.glob(f".*{CHECKPOINT}"):
+        if path != own and ids & set(runs := runs_in(path)):
+            say(
+                f"the checkpoint {path.name} is of {len(runs)} runs together, of which "
+                f"{len(ids & set(runs))} now train among {len(ids)}: they start from the beginning"
+            )
+
+
+def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:
+    """The verified files of the backbones that the runs load; `where` as the flag --weights.
+
+    Raises RequestError where one is neither there nor to be had.
+    """
+    loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
+    names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
+    return pretrained.locate(names, where or pretrained.IMAGENET, cache, progress)
+
+
+def todo_of(plan: list[RunSpec], store: Store, fresh: str) -> list[RunSpec]:
+    """The runs of the plan without a result; `fresh`: "stale" results don't count, or none of "all"
+    does."""
+    counts = {"": ("done", "stale"), "stale": ("done",), "all": ()}[fresh]
+    return [s for s in plan if not ((run := store.find(s)) and run.status in counts)]
