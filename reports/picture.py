@@ -1,4 +1,4 @@
-"""The README's picture, from the published runs: python -m reports.picture writes it anew."""
+"""The README's picture, from the published runs; `python -m reports.record` writes it anew."""
 
 from pathlib import Path
 
@@ -26,7 +26,3 @@ def found() -> dict[str, Answers]:
 def picture() -> str:
     """Accuracy on each test photograph, in both twins."""
     return standalone(error_figures.by_photograph("photo", title(VARIANT), accuracies(found())))
-
-
-if __name__ == "__main__":
-    PICTURE.write_text(picture())

@@ -4,15 +4,14 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 from keys import Numbers, agrees
 
 import benchmarks.store
 from benchmarks.merge import merge
 from benchmarks.store import Store
-from reports import picture
-from reports.answers import photographs
+from protocols.spec import FRAMEWORKS
+from reports import picture, record
 from reports.build import build
 from reports.tables import STALE
 
@@ -56,50 +55,28 @@ def test_the_readme_s_picture_is_that_of_the_published_runs():
     )
 
 
-def test_the_readme_s_words_on_the_picture_are_the_numbers():
-    keras, torch = picture.found().values()
-    both = ~keras.right & ~torch.right
-    _, counts = np.unique(photographs(keras.ids)[both], return_counts=True)
-    said = f"both twins get {both.sum()} wrong, and {sum(sorted(counts)[-3:])} of those"
-    assert said in (PUBLISHED.parent.parent / "README.md").read_text()
-
-
-def test_the_readme_s_main_table_is_the_published_runs(whole):
-    """README row -> the network, or the two whose difference it is, by results.json."""
-    numbers = Numbers(whole["laptop"] / "results.json")
-    place = "laptop-real-imagenet-cpu-float32"
-    plain, own = "efficientnet_lite0", "fixed"
-    both_last = {
-        "alone / with the LSTM, last epoch": (own, plain, f"{plain}_lstm"),
-        "CNN-LSTM / CNN-GRU, last epoch": ("cv10", f"{plain}_cnn_lstm", f"{plain}_cnn_gru"),
-    }
-    rows = {
-        "alone, 2,487 test images": (own, plain),
-        "with an LSTM over the rows": (own, f"{plain}_lstm"),
-        "difference, 95 % interval on new photographs, points": (own, f"{plain}_lstm-{plain}"),
-        "CNN-LSTM, 10 folds": ("cv10", f"{plain}_cnn_lstm"),
-        "CNN-GRU, 10 folds": ("cv10", f"{plain}_cnn_gru"),
-        "difference": ("cv10", f"{plain}_cnn_lstm-{plain}_cnn_gru"),
-    }
-    text = (PUBLISHED.parent.parent / "README.md").read_text()
-    found = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    table = {name: cells for name, *cells in found if name in rows | both_last}
-    assert table.keys() == (rows | both_last).keys()
-    for name, (protocol, what) in rows.items():
-        for framework, cell in zip(("keras", "torch"), table[name], strict=True):
-            key = f"{place}/{protocol}/{framework}/{what}"
-            if "-" in what:
+def test_the_readme_says_what_is_recorded(whole):
+    """Its table's numbers are those of results.json, and nothing is left to write anew."""
+    path = whole["laptop"] / "results.json"
+    numbers, text = Numbers(path), record.README.read_text()
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    table = {name: cells for name, *cells in lines if name in record.ROWS}
+    assert table.keys() == record.ROWS.keys()
+    for name, (what, protocol, *networks) in record.ROWS.items():
+        for framework, cell in zip(FRAMEWORKS, table[name], strict=True):
+            place = f"{record.SETTING}/{protocol}/{framework}"
+            if what == record.DIFFERENCE:
+                key = f"{place}/{'-'.join(networks)}"
                 value, between = cell.rstrip(")").split(" (")
                 assert agrees(value, numbers.value(f"{key}:value"), 100), (name, framework)
                 assert agrees(between, numbers.value(f"{key}:linearised"), 100), (name, framework)
-            else:
-                mean = numbers.value(f"{key}:numbers.selected.accuracy.value")
-                assert agrees(cell, mean, 100), (name, framework)
-    for name, (protocol, *networks) in both_last.items():
-        for framework, cell in zip(("keras", "torch"), table[name], strict=True):
-            for network, accuracy in zip(networks, cell.split(" / "), strict=True):
-                key = f"{place}/{protocol}/{framework}/{network}:numbers.last.accuracy.value"
-                assert agrees(accuracy, numbers.value(key), 100), (name, framework)
+                continue
+            for network, said in zip(networks, cell.split(" / "), strict=True):
+                mean = numbers.value(f"{place}/{network}:numbers.{what}.accuracy.value")
+                assert agrees(said, mean, 100), (name, framework)
+    found = json.loads(path.read_text())
+    known = {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
+    assert record.readme(text, known) == text
 
 
 def section(markdown, title):

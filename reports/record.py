@@ -1,0 +1,108 @@
+"""Records an output folder's runs under reports/published/, and what the README says of them.
+
+python -m reports.record            # the README's table, its picture and the picture's words
+python -m reports.record DIR NAME   # takes the runs in DIR into reports/published/NAME first
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.merge import merge
+from benchmarks.store import Store
+from protocols.spec import FRAMEWORKS
+from reports import picture
+from reports.answers import photographs
+from reports.build import build
+from reports.tables import number_text, points
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+SETTING = "laptop-real-imagenet-cpu-float32"
+CNN, LSTM = "efficientnet_lite0", "efficientnet_lite0_lstm"
+HEADS = ("efficientnet_lite0_cnn_lstm", "efficientnet_lite0_cnn_gru")
+SELECTED, LAST, DIFFERENCE = "selected", "last", "difference"
+BELOW = "test images both twins get "  # the words below the picture go on with the numbers
+ROWS = {  # of the README's table: what stands there, protocol, networks
+    "alone, 2,487 test images": (SELECTED, "fixed", CNN),
+    "with an LSTM over the rows": (SELECTED, "fixed", LSTM),
+    "difference, 95 % interval on new photographs, points": (DIFFERENCE, "fixed", LSTM, CNN),
+    "alone / with the LSTM, last epoch": (LAST, "fixed", CNN, LSTM),
+    "CNN-LSTM, 10 folds": (SELECTED, "cv10", HEADS[0]),
+    "CNN-GRU, 10 folds": (SELECTED, "cv10", HEADS[1]),
+    "difference": (DIFFERENCE, "cv10", *HEADS),
+    "CNN-LSTM / CNN-GRU, last epoch": (LAST, "cv10", *HEADS),
+}
+
+
+def take(out: Path, name: str) -> int:
+    """Takes in the done runs of `out`, in place of stale ones; how many. Raises RequestError."""
+    store = Store(picture.PUBLISHED / name)
+    taken = merge([out], store)
+    for aside in store.runs_folder.glob(".*"):
+        shutil.rmtree(aside)
+    return taken
+
+
+def results() -> dict[str, dict]:
+    """The cells and comparisons of results.json of the laptop's recorded runs, by id."""
+    store = Store(picture.PUBLISHED / "laptop")
+    with tempfile.TemporaryDirectory() as out:
+        build(store, store.plan(), Path(out))
+        found = json.loads((Path(out) / "results.json").read_text())
+    return {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
+
+
+def row(name: str, known: dict[str, dict]) -> str:
+    """A row of the README's table."""
+    what, protocol, *networks = ROWS[name]
+    cells = []
+    for framework in FRAMEWORKS:
+        place = f"{SETTING}/{protocol}/{framework}"
+        if what == DIFFERENCE:
+            found = known[f"{place}/{'-'.join(networks)}"]
+            low, high = (found["linearised"][end] for end in ("low", "high"))
+            between = f"{points(low)} to {points(high)}".replace("+", "")
+            cells.append(f"{points(found['means'][SELECTED]['accuracy']['value'])} ({between})")
+        else:
+            numbers = (known[f"{place}/{network}"]["numbers"][what] for network in networks)
+            texts = (number_text("accuracy", n["accuracy"]["value"]) for n in numbers)
+            cells.append(" / ".join(texts).replace("\u202f", " "))
+    return f"| {name} | {' | '.join(cells)} |"
+
+
+def words() -> str:
+    """What the README says below the picture, after `BELOW`."""
+    keras, torch = picture.found().values()
+    both = ~keras.right & ~torch.right
+    _, counts = np.unique(photographs(keras.ids)[both], return_counts=True)
+    return f"{both.sum()} wrong, and {sum(sorted(counts)[-3:])} of those show"
+
+
+def readme(text: str, known: dict[str, dict]) -> str:
+    """The README with the table's rows and the picture's words as they are now."""
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if (name := line.removeprefix("| ").split(" | ")[0]) in ROWS:
+            lines[number] = row(name, known)
+        elif BELOW in line:
+            before, after = line.split(BELOW)
+            end = after.index(" three of ")
+            lines[number] = f"{before}{BELOW}{words()}{after[end:]}"
+    return "\n".join(lines)
+
+
+def main(arguments: list[str]) -> None:
+    """See the module."""
+    if arguments:
+        out, name = arguments
+        print(f"runs recorded in {name}: {take(Path(out), name)}")
+    picture.PICTURE.write_text(picture.picture())
+    README.write_text(readme(README.read_text(), results()))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
