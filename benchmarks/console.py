@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 from tqdm import tqdm
 
@@ -61,12 +62,13 @@ class Console:
                 form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
                 self._bar = tqdm(total=work, leave=False, bar_format=form)
 
-    def run_progress(self, spec: RunSpec, work: float) -> Progress:
-        """The progress callable of one run that is `work` of the whole."""
+    def run_progress(self, spec: RunSpec, work_at: Callable[[float], float]) -> Progress:
+        """The progress callable of one run; `work_at` a share of it is done, how much of the whole
+        is."""
 
         def progress(what: str, done: int, total: int) -> None:
-            self._parts[spec.id] = part = work * done / max(total, 1)
-            self._found.setdefault(spec.id, part)
+            self._parts[spec.id] = part = work_at(done / max(total, 1))
+            self._found.setdefault(spec.id, part - work_at(0))
             label = spec.id.rsplit("-", 1)[0]
             self._show(f"{label}: {done} of {total} {what}")
 

@@ -25,6 +25,7 @@ from benchmarks.parts import (
     train_parts,
 )
 from benchmarks.run import Run
+from benchmarks.work import Work
 from protocols.files import write_whole
 from protocols.hardware import cpu_name
 from protocols.spec import RunSpec
@@ -36,11 +37,17 @@ KEPT = 5  # observations of each part; their median is what a run is expected to
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one run needs: seconds, bytes in its folder, bytes of its checkpoint until it ends."""
+    """What one run needs: its work, in seconds; bytes in its folder, and of its checkpoint until it
+    ends."""
 
-    seconds: float
+    work: Work
     stored_bytes: int
     checkpoint_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """From its start to its end."""
+        return self.work.total
 
     @property
     def disk_bytes(self) -> int:
@@ -104,11 +111,12 @@ class Estimates:
         parts = composed(spec.variant, of_each) | of_each.get(spec.variant, {})
         try:
             if spec.stage == "latency":
-                return Estimate(latency_seconds(spec, parts), disk.stored(spec), 0)
-            before, epochs, after = train_course(spec, parts)
-            times = [together * t for t in accumulate([before, *epochs])]  # parts are shares
+                return Estimate(Work(latency_seconds(spec, parts)), disk.stored(spec), 0)
+            work = train_course(spec, parts)
+            ends = accumulate([work.before, *work.epochs])
+            times = [together * t for t in ends]  # parts are shares
             held = disk.checkpoints(spec, parts["state"], times)
-            return Estimate(before + sum(epochs) + after, disk.stored(spec), held)
+            return Estimate(work, disk.stored(spec), held)
         except KeyError:  # a part that no run has shown
             return None
 

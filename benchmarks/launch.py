@@ -9,15 +9,17 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
 from benchmarks.console import Console
 from benchmarks.estimates import Estimates
-from benchmarks.plan import Device, set_request, together, work
+from benchmarks.plan import Device, set_request, together
 from benchmarks.run import Run
 from benchmarks.store import Store
 from benchmarks.todo import say_regrouped
+from benchmarks.work import Work, shares
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.contract import write_json
@@ -64,6 +66,7 @@ class Launcher:
         self._lock = threading.Lock()
         self._workers: list[Worker | LatencyProcess] = []
         self._stopping = False
+        self._works: dict[str, Work] = {}
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
         """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
@@ -71,11 +74,13 @@ class Launcher:
             return self._run(todo)
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
-        self.console.begin(sum(map(work, todo)), len(todo))
+        groups = together(todo)
+        self._works = shares(todo, self._known(groups))
+        self.console.begin(self._work(todo), len(todo))
         self.store.drop_checkpoints(todo if self.fresh == "all" else [])
         stages = [[s for s in todo if s.stage == stage] for stage in ("train", "latency")]
         try:
-            training = sorted(together(stages[0]), key=_work, reverse=True)
+            training = sorted(together(stages[0]), key=self._work, reverse=True)
             self._stage(training, self.jobs)
             self._stage([[spec] for spec in stages[1]], 1)  # alone on the machine
         finally:
@@ -83,6 +88,18 @@ class Launcher:
             self._close_workers()
             self.console.end()
         return self.results
+
+    def _known(self, groups: list[list[RunSpec]]) -> dict[str, Work]:
+        """What the runs take here, of those that are known."""
+        if not self.estimates:
+            return {}
+        found = {s.id: self.estimates.estimate(s, len(group)) for group in groups for s in group}
+        return {name: estimate.work for name, estimate in found.items() if estimate}
+
+    def _work(self, specs: list[RunSpec], share: float | None = None) -> float:
+        """Of the whole launch: what these runs are, or are when this share of them is done."""
+        works = (self._works[spec.id] for spec in specs)
+        return sum(work.total if share is None else work.at(share) for work in works)
 
     def prepare(self, todo: list[RunSpec]) -> None:
         """Checks the data and builds every decoded set before anything is trained."""
@@ -165,7 +182,7 @@ class Launcher:
     def _one_job(self, specs: list[RunSpec], worker: Worker | None) -> Worker | None:
         """A run, or several together, from empty folders to their stored end; the worker for
         the next one."""
-        first, of_all = specs[0], sum(map(work, specs))
+        first = specs[0]
         results: list[Run | None] = []
         sources, answered = {}, False
         try:
@@ -177,7 +194,7 @@ class Launcher:
                 sources = worker.sources
                 jobs = self._jobs(specs, sources)
                 say_regrouped(self.store, specs, self.console.say)
-                progress = self.console.run_progress(first, of_all)
+                progress = self.console.run_progress(first, partial(self._work, specs))
                 worker.run(specs, jobs, progress, self.console.say)
             answered = True
             for job in jobs[1:]:
@@ -207,7 +224,7 @@ class Launcher:
                     self.results.append(result)
                     if self.estimates and result.done:
                         self.estimates.learn(result)
-                self.console.finished(result, work(spec))
+                self.console.finished(result, self._work([spec]))
         return worker
 
     def _rest(
@@ -243,7 +260,7 @@ class Launcher:
     def _latency(self, spec: RunSpec, job: Job) -> dict[str, str]:
         """Cold starts in new processes; the last of them goes on to the warm figures. The sources
         of all of them. Raises ValueError if those changed."""
-        self.console.run_progress(spec, work(spec))("latencies", 0, 4)
+        self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
         begin, seconds, sources = time.perf_counter(), [], []
         repeats = spec.recipe["cold_repeats"]
         for number in range(1, repeats + 1):
@@ -273,7 +290,3 @@ def reason_of(error: Exception) -> str:
         return str(error)
     where = f": {error.filename}" if error.filename else ""
     return f"the launcher couldn't go on with it ({error.strerror or error}{where})"
-
-
-def _work(specs: list[RunSpec]) -> float:
-    return sum(map(work, specs))

@@ -6,6 +6,7 @@ from statistics import median
 
 from benchmarks import disk
 from benchmarks.run import Run
+from benchmarks.work import Work
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
 
@@ -88,11 +89,11 @@ def fitted(passes: list[list[float]]) -> tuple[float, float]:
     return 0.0, median(seconds / images for images, seconds in passes)
 
 
-def train_course(spec: RunSpec, parts: Parts) -> tuple[float, list[float], float]:
-    """Seconds of a training run: before its first epoch, of each epoch, and after the last.
+def train_course(spec: RunSpec, parts: Parts) -> Work:
+    """Seconds of a training run. KeyError if a part is not known.
 
-    KeyError if a part is not known. Features that were always found stored are taken at the rate
-    of the thawed network's evaluation: the same forward pass.
+    Features that were always found stored are taken at the rate of the thawed network's
+    evaluation: the same forward pass.
     """
     n_train, n_test = disk.counts(spec)
     if "features_image" not in parts and "thawed_eval" in parts:
@@ -113,7 +114,7 @@ def train_course(spec: RunSpec, parts: Parts) -> tuple[float, list[float], float
             for work, images in (("train", n_train), ("eval", n_test))
         )
         epochs += [epoch + parts[f"{kind}_first"], *[epoch] * (phase["epochs"] - 1)]
-    return before, epochs, parts.get("activations", 0.0) + parts["rest"]
+    return Work(before, tuple(epochs), parts.get("activations", 0.0) + parts["rest"])
 
 
 def latency_parts(run: Run) -> Parts:

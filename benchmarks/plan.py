@@ -252,14 +252,3 @@ def together(specs: list[RunSpec]) -> list[list[RunSpec]]:
         key = replace(spec, fold=None, seed=0).id if can else spec.id
         groups.setdefault(key, []).append(spec)
     return list(groups.values())
-
-
-def work(spec: RunSpec) -> float:
-    """A rough share of the suite's time, for the progress bar only."""
-    cost = {"xception": 3.0, "resnet50": 2.0, "inception_v3": 1.2, "efficientnet_lite0": 0.4}
-    backbones = sum(cost[name] for name in load_variants()[spec.variant].backbones)
-    if spec.stage == "latency":
-        return backbones * spec.recipe["latency_repeats"] * 33 / 4
-    images_a_class = spec.data.get("per_class") or spec.data.get("train_per_class") or 2489
-    epochs = sum(p["epochs"] * (0.02 if p["frozen"] else 1) for p in spec.phases)
-    return backbones * images_a_class * 4 * epochs

@@ -19,10 +19,12 @@ import pytest
 from benchmarks import launch
 from benchmarks.console import Console, duration
 from benchmarks.devices import expected_devices, real_devices
+from benchmarks.estimates import Estimate, Estimates
 from benchmarks.launch import Launcher
 from benchmarks.plan import Device
 from benchmarks.sources import source_digests
 from benchmarks.store import Store
+from benchmarks.work import Work, rough
 from benchmarks.worker import RunFailed, Worker, WorkerDied, environment
 from protocols.contract import write_common
 from protocols.errors import RequestError
@@ -109,8 +111,8 @@ def launched(tmp_path, phantom, cache, monkeypatch):
     FakeWorker.made, FakeWorker.acts, FakeLatency.edited = [], {}, False
     store = Store(tmp_path / "out")
 
-    def go(todo, jobs=1):
-        launcher = Launcher(store, phantom, CPU, cache, Console(), jobs)
+    def go(todo, jobs=1, **more):
+        launcher = Launcher(store, phantom, CPU, cache, Console(), jobs, **more)
         launcher.prepare(todo)
         return launcher.run(todo), store
 
@@ -285,6 +287,19 @@ def test_sources_that_change_while_a_worker_imports_them_end_it(monkeypatch):
     with pytest.raises(WorkerDied, match="the sources changed while the worker started"):
         _ = worker.hello
     worker.close()
+
+
+def test_the_time_left_is_told_by_what_is_known_of_the_device(
+    launched, plan_of, monkeypatch, tmp_path
+):
+    known = Estimate(Work(1.0, (2.0, 4.0)), 0, 0)
+    monkeypatch.setattr(Estimates, "estimate", lambda *_: known)
+    totals, begin = [], Console.begin
+    monkeypatch.setattr(Console, "begin", lambda *a: (totals.append(a[1]), begin(*a)))
+    todo = [s for s in plan_of("xception", frameworks=("torch",)) if s.stage == "train"]
+    launched(todo)
+    launched(todo, estimates=Estimates(tmp_path, 1))
+    assert totals == [rough(todo[0]).total, 7.0]
 
 
 def test_an_interrupt_does_not_wait_for_a_worker_to_start(
