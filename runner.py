@@ -166,7 +166,7 @@ def instead_of_running(args: argparse.Namespace) -> int:
 
 
 def main() -> int:
-    """Exit codes: 0 all done, 1 a run failed, 2 the request is wrong, 130 interrupted."""
+    """Exit codes: 0 done, 1 a run failed, 2 a wrong request or a full disk, 130 interrupted."""
     args = parsed()
     from protocols.errors import RequestError
 

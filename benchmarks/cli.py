@@ -18,14 +18,15 @@ INSTEAD = (
     ("report", "write the report of the last request again"),
     ("validate", "check protocols, every image, every stored run"),
 )
-# What of these goes without a request of its own, and why.
+# What of these goes without a request of its own, why, and which of its flags it takes.
 ALONE = {
-    "report": "shows the last request into --out, and all that is stored there",
-    "status": "tells of the last request into --out",
-    "validate": "looks at every stored run",
-    "compare": "looks at every stored run",
-    "provenance": "looks at the images",
-    "list": "names everything",
+    "report": ("shows the last request into --out, and all that is stored there", ()),
+    "status": ("tells of the last request into --out", ()),
+    "validate": ("looks at every stored run", ()),
+    "compare": ("looks at every stored run", ()),
+    "provenance": ("looks at the images", ()),
+    "list": ("names everything", ()),
+    "parity": ("compares the twins' networks", ("--suite", "--variant")),
 }
 
 
@@ -73,8 +74,10 @@ def parsed() -> argparse.Namespace:
     alone = next((name for name in ALONE if getattr(args, name)), "")
     wish = _what(Parser())
     named = [a.option_strings[0] for a in wish if getattr(args, a.dest) != a.default]
-    if alone and named:
-        p.error(f"--{alone} {ALONE[alone]}: leave {', '.join(named)} out")
+    named += ["--fresh"] if args.fresh else []
+    why, takes = ALONE.get(alone, ("", named))
+    if out := [flag for flag in named if flag not in takes]:
+        p.error(f"--{alone} {why}: leave {', '.join(out)} out")
     return args
 
 
@@ -84,7 +87,7 @@ def parser() -> Parser:
         prog="runner.py",
         description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
         "PyTorch and reports claimed beside measured.",
-        epilog="Exit codes: 0 all done, 1 a run failed, 2 the request is wrong.",
+        epilog="Exit codes: 0 all done, 1 a run failed, 2 a wrong request or a full disk.",
     )
     _what(p.add_argument_group("what to run"))
     _where(p.add_argument_group("with what, and where to"))

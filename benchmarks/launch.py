@@ -17,10 +17,11 @@ from benchmarks.console import Console
 from benchmarks.estimates import Estimates
 from benchmarks.plan import Device, set_request, together
 from benchmarks.run import Run
+from benchmarks.sources import Made
 from benchmarks.store import Store
 from benchmarks.todo import say_regrouped
 from benchmarks.work import Work, shares
-from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
+from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied, sources_now
 from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.contract import write_json
 from protocols.dataset import Source
@@ -167,9 +168,13 @@ class Launcher:
         if worker and worker.key == key:
             return worker
         self._retire(worker)
-        worker = Worker(*key)
-        self._keep(worker)
-        return worker
+        for _ in range(2):  # an edit while it starts must not cost a run
+            worker = Worker(*key)
+            self._keep(worker)
+            if worker.started():
+                return worker
+            self._retire(worker)
+        raise WorkerDied("the sources changed while its worker started: run it again")
 
     def _retire(self, process: Worker | LatencyProcess | None) -> None:
         with self._lock:
@@ -207,7 +212,7 @@ class Launcher:
         except (RunFailed, WorkerDied, ValueError, OSError) as error:
             rest = specs[len(results) :]
             results += [self._rest(spec, error, sources, answered) for spec in rest]
-            lost = isinstance(error, WorkerDied | OSError)  # or at an unknown place of its work
+            lost = not isinstance(error, RunFailed)  # or at an unknown place of its work
             if lost or first.device != "cpu":  # a GPU fault may linger
                 self._retire(worker)
                 worker = None
@@ -227,9 +232,7 @@ class Launcher:
                 self.console.finished(result, self._work([spec]))
         return worker
 
-    def _rest(
-        self, spec: RunSpec, error: Exception, sources: dict[str, str], answered: bool
-    ) -> Run | None:
+    def _rest(self, spec: RunSpec, error: Exception, sources: Made, answered: bool) -> Run | None:
         """A member of a job that failed: done if it is whole (another one diverged, or could not be
         stored)."""
         if answered or isinstance(error, RunFailed):
@@ -237,9 +240,11 @@ class Launcher:
                 return self._finish(spec, sources)
         return self._failed(spec, reason_of(error))
 
-    def _jobs(self, specs: list[RunSpec], sources: dict[str, str]) -> list[Job]:
+    def _jobs(self, specs: list[RunSpec], sources: Made) -> list[Job]:
         images = self.sets[specs[0].data["digest"]]
-        digest = hashlib.sha256(json.dumps(sources, sort_keys=True).encode()).hexdigest()
+        digest = hashlib.sha256(
+            json.dumps(sources.get("sources"), sort_keys=True).encode()
+        ).hexdigest()
         return [
             Job(
                 images=images.folder,
@@ -254,12 +259,12 @@ class Launcher:
             for spec in specs
         ]
 
-    def _finish(self, spec: RunSpec, sources: dict[str, str]) -> Run:
+    def _finish(self, spec: RunSpec, sources: Made) -> Run:
         return self.store.finish(spec, self.store.place(spec), sources)
 
-    def _latency(self, spec: RunSpec, job: Job) -> dict[str, str]:
+    def _latency(self, spec: RunSpec, job: Job) -> Made:
         """Cold starts in new processes; the last of them goes on to the warm figures. The sources
-        of all of them. Raises ValueError if those changed."""
+        of all of them. Raises WorkerDied if those changed."""
         self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
         begin, seconds, sources = time.perf_counter(), [], []
         repeats = spec.recipe["cold_repeats"]
@@ -275,8 +280,8 @@ class Launcher:
                 self._retire(process)
         found = {"cold": summary(seconds), "total_seconds": time.perf_counter() - begin}
         write_json(job.folder / "timings.json", found, add=True)
-        if sources != sources[:1] * repeats:
-            raise ValueError("the sources changed between its processes: run it again")
+        if [*sources, sources_now(spec.framework, "latency")] != sources[:1] * (repeats + 1):
+            raise WorkerDied("the sources changed between its processes: run it again")
         return sources[0]
 
     def _failed(self, spec: RunSpec, reason: str) -> Run | None:

@@ -85,7 +85,7 @@ def match_all(
                     done += waiting[ended]
                     progress("finding the photograph of every image", done, len(images))
             except BaseException:  # an interrupt above all: what waits is not begun
-                processes.shutdown(wait=False, cancel_futures=True)
+                processes.shutdown(cancel_futures=True)
                 raise
     for part in parts:
         yield from (tuple(row) for row in json.loads(part.read_bytes()))

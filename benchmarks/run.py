@@ -21,6 +21,7 @@ class Run:
     folder: Path
     status: str
     reason: str = ""  # of a failure
+    changed: tuple[str, ...] = ()  # the sources since, of a stale run
 
     @property
     def done(self) -> bool:

@@ -2,17 +2,23 @@
 
 A change of a docstring or of a comment on a line of its own changes no run; nor does one of a
 module or a table that the stage never reads (what a run takes from recipes.toml and profiles.toml
-stands in its specification).
+stands in its specification), nor of one that can't change what is computed (`changed`).
 """
 
 import ast
 import hashlib
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from protocols.spec import RunSpec
 
 ROOT = Path(__file__).resolve().parent.parent
 ENTRIES = {"train": "worker.py", "latency": "latency.py"}  # of a twin, by stage
+Made = dict[str, dict[str, str]]
+# What this fetches is held against SHA-256s that stand in the specification or in the tables.
+GUARDED = ("protocols/download.py",)
+DRAWING = ("protocols/phantom.py", "protocols/smear.py")  # never asked where the images are real
 WITH_DOCSTRING = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -24,23 +30,44 @@ class Module(NamedTuple):
     code: str
 
 
-def digests_now(framework: str, stage: str, root: Path = ROOT) -> dict[str, str]:
-    """`source_digests` of the files as they are now: of a process that is about to start."""
+def made_by_now(framework: str, stage: str, root: Path = ROOT) -> Made:
+    """`made_by` of the files as they are now: of a process that is about to start."""
     read.cache_clear()
-    source_digests.cache_clear()
-    return source_digests(framework, stage, root)
+    made_by.cache_clear()
+    return made_by(framework, stage, root)
 
 
 @lru_cache
-def source_digests(framework: str, stage: str, root: Path = ROOT) -> dict[str, str]:
-    """SHA-256 of the sources that made a run: those of `protocols/` and of its twin."""
+def made_by(framework: str, stage: str, root: Path = ROOT) -> Made:
+    """What run.json keeps of a run's sources: "sources", the SHA-256 of what is reached of
+    `protocols/` and of its twin; "modules", the SHA-256 of each file."""
     folders = ("protocols", f"impl_{framework}")
-    digests = {name: hashlib.sha256() for name in folders}
+    whole, modules = {name: hashlib.sha256() for name in folders}, {}
     for path in sorted(reached(root / folders[1] / ENTRIES[stage], root)):
-        digest = digests[path.relative_to(root).parts[0]]
-        digest.update(path.name.encode() + b"\n")
-        digest.update(read(path).code.encode() if path.suffix == ".py" else path.read_bytes())
-    return {name: digest.hexdigest() for name, digest in digests.items()}
+        code = read(path).code.encode() if path.suffix == ".py" else path.read_bytes()
+        name = path.relative_to(root).as_posix()
+        whole[path.parent.name].update(path.name.encode() + b"\n" + code)
+        modules[name] = hashlib.sha256(code).hexdigest()
+    return {
+        "sources": {name: digest.hexdigest() for name, digest in whole.items()},
+        "modules": modules,
+    }
+
+
+def changed(record: dict[str, Any], spec: RunSpec) -> list[str]:
+    """The files of today's that a run.json knows otherwise or not at all, and that could make
+    another run of it; without its "modules", what of "sources" differs. Raises OSError or
+    ValueError if today's can't be read."""
+    today = made_by(spec.framework, spec.stage)
+    if record["sources"] == today["sources"]:
+        return []
+    kind = "modules" if "modules" in record else "sources"
+    of_no_effect = GUARDED + (() if spec.data["kind"] == "phantom" else DRAWING)
+    return [
+        name
+        for name, digest in today[kind].items()
+        if record[kind].get(name) != digest and name not in of_no_effect
+    ]
 
 
 def reached(entry: Path, root: Path = ROOT) -> set[Path]:

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks import sources
 from benchmarks.run import Run
-from benchmarks.sources import ROOT, source_digests
+from benchmarks.sources import ROOT, Made, changed
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
 from protocols.files import sha256_of
@@ -59,8 +60,8 @@ class Store:
             if (folder / "run.json").exists():
                 record = json.loads((folder / "run.json").read_text())
                 _ = [entry["sha256"] for entry in record["files"].values()]
-                current = record["sources"] == source_digests(spec.framework, spec.stage)
-                return Run(spec, folder, "done" if current else "stale")
+                _ = [*record["sources"].items(), *record.get("modules", {}).items()]
+                return _done(spec, folder, record)
             if (folder / "failed.json").exists():
                 reason = json.loads((folder / "failed.json").read_text())["reason"]
                 return Run(spec, folder, "failed", reason)
@@ -116,10 +117,10 @@ class Store:
         folder.mkdir(parents=True)
         return folder
 
-    def finish(self, spec: RunSpec, folder: Path, sources: dict[str, str] | None = None) -> Run:
+    def finish(self, spec: RunSpec, folder: Path, made: Made | None = None) -> Run:
         """Checks what the twin wrote, adds run.json, renames. ValueError if it's not whole.
 
-        `sources`: the digests of its process, if that was started earlier.
+        `made`: what made it, if its process was started earlier.
         """
         for name in ("run.json", "run.part"):  # of a first try
             (folder / name).unlink(missing_ok=True)
@@ -132,11 +133,11 @@ class Store:
         record = {
             "id": spec.id,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-            "sources": sources or source_digests(spec.framework, spec.stage),
             "files": {
                 path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
                 for path in sorted(folder.iterdir())
             },
+            **(made or sources.made_by(spec.framework, spec.stage)),
         }
         _write(folder / "run.json", record)
         self.publish(spec, folder)
@@ -213,6 +214,15 @@ class Store:
                 elif sha256_of(path) != entry["sha256"]:
                     wrong.append(f"{path}: altered since the run was finished")
         return wrong
+
+
+def _done(spec: RunSpec, folder: Path, record: dict[str, Any]) -> Run:
+    """A finished run: stale too where today's sources can't be read to tell."""
+    try:
+        files = changed(record, spec)
+    except (OSError, ValueError) as error:
+        files = [str(error)]
+    return Run(spec, folder, "stale" if files else "done", changed=tuple(files))
 
 
 def _alive(pid: int) -> bool:

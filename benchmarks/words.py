@@ -75,6 +75,8 @@ def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
 
 def _state(spec: RunSpec, store: Store) -> tuple[str, str]:
     run = store.find(spec)
+    if run and run.changed:
+        return run.status, f"changed since: {', '.join(run.changed)}"
     return (run.status, run.reason) if run else ("to run", "")
 
 
@@ -148,7 +150,7 @@ def status(store: Store) -> list[str]:
     return [
         f"{len(runs)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
-        *(f"stale   {spec.id}: made by other sources" for spec, s, _ in states if s == "stale"),
+        *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
     ]
 
 

@@ -193,11 +193,14 @@ def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
 
 
 def _lock(file, path: Path, what: str = "images") -> None:
+    """Raises Busy. Where the file system has no locks, nothing is kept out."""
     if fcntl is None:
         return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
+        if not isinstance(error, BlockingIOError):
+            return
         raise Busy(
             f"Another process is downloading the {what} to {path}: wait for it to end."
         ) from error

@@ -42,7 +42,7 @@ def take(out: Path, name: str) -> int:
     """Takes in the done runs of `out`, in place of stale ones; how many. Raises RequestError."""
     store = Store(picture.PUBLISHED / name)
     taken = merge([out], store)
-    for aside in store.runs_folder.glob(".*"):
+    for aside in store.runs_folder.glob(".*.old*"):
         shutil.rmtree(aside)
     return taken
 
@@ -84,6 +84,8 @@ def words() -> str:
 
 def readme(text: str, known: dict[str, dict]) -> str:
     """The README with the table's rows and the picture's words as they are now."""
+    if text.count(BELOW) != 1:
+        raise ValueError(f"the README doesn't say {BELOW!r} once")
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if (name := line.removeprefix("| ").split(" | ")[0]) in ROWS:

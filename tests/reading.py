@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import benchmarks.store
 from benchmarks.store import Store
 from protocols import metrics
 from reports.build import build
 from reports.inline import inline
+from tests.synthetic import edit_sources
 
-SOURCES = {"keras": {"protocols": "a" * 64}, "torch": {"protocols": "a" * 64}}
 PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
 
 
@@ -22,7 +21,7 @@ PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
 def steady_sources():
     """The sources may change while the tests run; whether a run is stale is not left to that."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(benchmarks.store, "source_digests", lambda framework, _: SOURCES[framework])
+        edit_sources(patch, "a" * 64)
         yield
 
 

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
+import benchmarks.sources
 from benchmarks.run import Run
 from benchmarks.store import Store
 from protocols import activations, provenance
@@ -202,6 +204,12 @@ def look(run: RunSpec, folder: Path) -> None:
         gradients[name] = random.standard_normal(maps[name].shape) / 1000
     logits = random.standard_normal((n, 4))
     activations.write(folder, pool, positions, Seen(logits, layers, maps, gradients))
+
+
+def edit_sources(patch: pytest.MonkeyPatch, digest: str) -> None:
+    """From now on all sources are others; the same for the same digest."""
+    made = {"sources": {"protocols": digest}, "modules": {"protocols/x.py": digest}}
+    patch.setattr(benchmarks.sources, "made_by", lambda *_: made)
 
 
 def add(

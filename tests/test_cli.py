@@ -125,6 +125,10 @@ BAD = {
         ["--status", "--framework", "both", "--deterministic"],
         "leave --deterministic out",
     ),
+    "seeds of a ladder": (
+        ["--parity", "--variant", "xception", "--seeds", "1", "--fresh"],
+        "--parity compares the twins' networks: leave --seeds, --fresh out",
+    ),
     "a request for all photographs": (["--provenance", "--folds", "1"], "leave --folds out"),
     "weights": (["--weights", "/no/such/folder"], "/no/such/folder"),
     "unknown initialisation": (["--init", "same"], "own, shared"),

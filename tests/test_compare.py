@@ -20,7 +20,7 @@ from benchmarks.store import Store
 from reports import compare_page
 from reports.compare import noise
 from reports.verdicts import interval
-from tests.synthetic import add, add_failed, spec
+from tests.synthetic import add, add_failed, edit_sources, spec
 from tests.test_cli import runner
 
 KERAS, TORCH, LATENCY = spec(), spec("torch"), spec(stage="latency")
@@ -225,13 +225,11 @@ def test_a_fold_short_is_an_x(stores, compared):
 
 def test_another_device_is_compared_and_every_difference_named(stores, compared, monkeypatch):
     a = stores("a", (KERAS, 0.8), (LATENCY, 4.0))
-    monkeypatch.setattr(
-        benchmarks.store, "source_digests", lambda *_: {"protocols": "b" * 64, "impl": "c" * 64}
-    )
+    edit_sources(monkeypatch, "b" * 64)
     b = stores("b", (spec(backend="jax", **GPU), 0.8), (spec(stage="latency", **GPU), 2.0))
     found, tables, text = compared(a, b)
     differ = {one["what"] for one in found["around"]["keras"] if one["differ"]}
-    assert differ == {"device", "device, in detail", "CPU threads", "backend", "protocols", "impl"}
+    assert differ == {"device", "device, in detail", "CPU threads", "backend", "protocols"}
     rows = {row[0]: row[1:] for row in tables.find("Keras: what differs") if len(row) == 4}
     assert rows["device"] == ["cpu", "Some GPU", "2 of 2"]
     assert rows["protocols"] == ["a" * 12, "b" * 12, "2 of 2"]

@@ -1,5 +1,6 @@
 """Whatever a server does, only a complete archive of the right files is ever used."""
 
+import errno
 import hashlib
 import io
 import time
@@ -110,6 +111,15 @@ def test_two_processes_do_not_write_one_file(target):
         download._lock(held, part_of(target))
         with pytest.raises(RequestError, match="Another process is downloading"):
             download.fetch("http://127.0.0.1:9", target)
+
+
+def test_a_file_system_without_locks_keeps_nothing_out(tmp_path, monkeypatch):
+    def none(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(download.fcntl, "flock", none)
+    with open(tmp_path / "x.part", "ab") as file:
+        download._lock(file, tmp_path / "x.part")
 
 
 def test_images_on_their_way_are_not_replaced_by_the_phantom(tmp_path, monkeypatch):

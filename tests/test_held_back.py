@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import benchmarks.store as store_module
 from benchmarks.store import Store
 from protocols import metrics
 from protocols.claims import load_claims
@@ -66,7 +65,7 @@ def test_three_seeds_may_judge_an_order_and_stale_ones_may_not(tmp_path, monkeyp
     assert "supported" in words_of(ranking_table(group))
     shown = words_of(overview.verdict_table(collected, group.setting))
     assert STALE not in "".join(shown)
-    monkeypatch.setattr(store_module, "source_digests", lambda *_: {"protocols": "new"})
+    synthetic.edit_sources(monkeypatch, "new")
     collected, group = group_of(store, plan, "fixed")
     assert not {"supported", "refuted"} & set(words_of(ranking_table(group)))
     assert "not judged" in words_of(comparison_table(group))

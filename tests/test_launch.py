@@ -22,7 +22,7 @@ from benchmarks.devices import expected_devices, real_devices
 from benchmarks.estimates import Estimate, Estimates
 from benchmarks.launch import Launcher
 from benchmarks.plan import Device
-from benchmarks.sources import source_digests
+from benchmarks.sources import made_by
 from benchmarks.store import Store
 from benchmarks.work import Work, rough
 from benchmarks.worker import RunFailed, Worker, WorkerDied, environment
@@ -42,12 +42,16 @@ class FakeWorker:
 
     def __init__(self, framework, device, threads, deterministic):
         self.key = (framework, device, threads, deterministic)
-        self.sources = source_digests(framework, "train")
+        self.sources = made_by(framework, "train")
         if "edited" in FakeWorker.acts:
-            self.sources = {"protocols": f"as worker {len(FakeWorker.made)} read them"}
+            read = f"as worker {len(FakeWorker.made)} read them"
+            self.sources = {"sources": {"protocols": read}}
         self.open = True
         self.ran = []
         FakeWorker.made.append(self)
+
+    def started(self):
+        return len(FakeWorker.made) > FakeWorker.acts.get("edits", 0)
 
     def run(self, specs, jobs, progress, note):
         for number, (spec, job) in enumerate(zip(specs, jobs, strict=True)):
@@ -88,9 +92,9 @@ class FakeLatency:
 
     def __init__(self, spec, device, job, stage):
         FakeLatency.made += 1
-        self.sources = source_digests(spec.framework, "latency")
+        self.sources = made_by(spec.framework, "latency")
         if FakeLatency.edited:
-            self.sources = {"protocols": f"as process {FakeLatency.made} read them"}
+            self.sources = {"sources": {"protocols": f"as {FakeLatency.made} read them"}}
         write_common(job.folder, spec, env(spec), timings(spec))
 
     def cold_seconds(self):
@@ -270,7 +274,7 @@ def test_a_worker_that_died_between_two_runs_can_be_closed(plan_of, job_of):
     """What is written to it then stays in the pipe's buffer, which closing would send."""
     (run,) = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
     worker = Worker.__new__(Worker)
-    worker.hello, worker._stderr = {}, tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+    worker._hello, worker._stderr = {}, tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     worker.process = subprocess.Popen([sys.executable, "-c", "pass"], **pipes)
     worker.process.wait()
@@ -280,13 +284,28 @@ def test_a_worker_that_died_between_two_runs_can_be_closed(plan_of, job_of):
     assert worker.process.stdin.closed and worker._stderr.closed
 
 
-def test_sources_that_change_while_a_worker_imports_them_end_it(monkeypatch):
-    states = iter([{"protocols": "before"}, {"protocols": "after"}])
-    monkeypatch.setattr("benchmarks.worker.digests_now", lambda *_: next(states))
+def test_a_worker_knows_whether_its_sources_changed_while_it_imported_them(monkeypatch):
+    def unreadable(*_):
+        raise ValueError("models.py is no Python")
+
     worker = Worker("torch", CPU["torch"], 1)
-    with pytest.raises(WorkerDied, match="the sources changed while the worker started"):
-        _ = worker.hello
+    assert worker.started()
+    monkeypatch.setattr("benchmarks.worker.made_by_now", lambda *_: {"protocols": "after"})
+    assert not worker.started()
+    monkeypatch.setattr("benchmarks.worker.made_by_now", unreadable)
+    for started in (worker.started, lambda: Worker("torch", CPU["torch"], 1)):
+        with pytest.raises(WorkerDied, match=r"can't be read: models.py is no Python"):
+            started()
     worker.close()
+
+
+@pytest.mark.parametrize(("edits", "status"), [(1, "done"), (2, "failed")])
+def test_an_edit_while_a_worker_starts_costs_no_run(launched, plan_of, edits, status):
+    FakeWorker.acts["edits"] = edits
+    todo = [s for s in plan_of("xception", frameworks=("torch",)) if s.stage == "train"]
+    results, _ = launched(todo)
+    assert [r.status for r in results] == [status]
+    assert [w.open for w in FakeWorker.made] == [False, False]
 
 
 def test_the_time_left_is_told_by_what_is_known_of_the_device(
@@ -313,12 +332,19 @@ def test_an_interrupt_does_not_wait_for_a_worker_to_start(
     todo = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
     launcher = Launcher(Store(tmp_path / "out"), phantom, CPU, cache, Console(), 1)
     launcher.prepare(todo)
-    threading.Timer(1, os.kill, (os.getpid(), signal.SIGINT)).start()
-    start = time.monotonic()
+    sent = []
+
+    def interrupt():
+        while not launcher._workers:
+            time.sleep(0.1)
+        sent.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
         launcher.run(todo)
-    assert time.monotonic() - start < 20
-    assert list((tmp_path / "out" / "runs").iterdir()) == []
+    assert time.monotonic() - sent[0] < 20
+    assert launcher.store.runs() == [] and not launcher._workers
 
 
 def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):
@@ -356,7 +382,7 @@ def test_on_a_cpu_keras_takes_tensorflow_unless_told():
 def test_a_worker_ends_with_its_launcher():
     code = (
         "import time; from benchmarks.plan import Device; from benchmarks.worker import Worker;"
-        "w = Worker('torch', Device('torch', 'cpu'), 1); print(w.process.pid, flush=True);"
+        "w = Worker('torch', Device('torch', 'cpu'), 1); w.hello; print(w.process.pid, flush=True);"
         "time.sleep(60)"
     )
     launcher = subprocess.Popen(

@@ -5,11 +5,10 @@ import json
 import numpy as np
 import pytest
 
-import benchmarks.store as store_module
 from benchmarks.merge import merge
 from benchmarks.store import Store
 from protocols.errors import RequestError
-from tests.synthetic import add, add_failed, spec
+from tests.synthetic import add, add_failed, edit_sources, spec
 from tests.test_cli import runner
 
 KERAS, TORCH = spec(), spec("torch")
@@ -77,7 +76,7 @@ def test_a_stale_result_gives_way_to_one_by_today_s_sources(store_of, monkeypatc
     old = store_of("old", KERAS)
     ours = store_of("ours")
     assert merge([old.out], ours) == 1
-    monkeypatch.setattr(store_module, "source_digests", lambda *_: {"protocols": "new"})
+    edit_sources(monkeypatch, "new")
     new = store_of("new", KERAS, accuracy=0.5)
     assert ours.find(KERAS).status == "stale"
     assert merge([new.out], ours) == 1

@@ -2,8 +2,9 @@
 
 import pytest
 
-from benchmarks.sources import ENTRIES, ROOT, digests_now, reached, source_digests
+from benchmarks.sources import ENTRIES, ROOT, changed, made_by, made_by_now, reached
 from protocols.spec import FRAMEWORKS
+from tests.synthetic import spec
 
 MODULE = '''"""A module."""
 import os
@@ -35,7 +36,8 @@ def root(tmp_path):
 
 
 def digests(root):
-    return digests_now("torch", "train", root), digests_now("torch", "latency", root)
+    stages = ("train", "latency")
+    return tuple(made_by_now("torch", stage, root)["sources"] for stage in stages)
 
 
 def change(root, name, old, new):
@@ -97,7 +99,29 @@ def test_what_a_twin_imports_is_reached(framework):
 
 
 def test_source_digests_tell_the_twins_and_the_stages_apart():
-    keras, torch = (source_digests(f, "train") for f in FRAMEWORKS)
+    keras, torch = (made_by(f, "train")["sources"] for f in FRAMEWORKS)
     assert keras["protocols"] == torch["protocols"]
     assert keras["impl_keras"] != torch["impl_torch"]
-    assert source_digests("torch", "latency") != torch
+    assert made_by("torch", "latency")["sources"] != torch
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "stale"),
+    [
+        ("protocols/training.py", "real", True),
+        ("impl_torch/models.py", "real", True),
+        ("protocols/download.py", "real", False),
+        ("protocols/smear.py", "real", False),
+        ("protocols/smear.py", "phantom", True),
+    ],
+)
+def test_a_file_that_cannot_change_a_result_makes_no_run_stale(name, kind, stale):
+    run = spec("torch", kind=kind)
+    before = made_by("torch", "train")
+    sources = {"sources": before["sources"] | {"protocols": "other"}}
+    known = sources | {"modules": before["modules"] | {name: "other"}}
+    assert changed(known, run) == [name] * stale
+    del known["modules"][name]  # a file that wasn't there then
+    assert changed(known, run) == [name] * stale
+    assert changed(sources, run) == ["protocols"]  # of a time when files were not kept
+    assert changed(before, run) == []

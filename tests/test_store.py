@@ -12,7 +12,7 @@ from benchmarks.store import DAMAGED, Store
 from benchmarks.todo import todo_of
 from benchmarks.words import status
 from protocols.errors import RequestError
-from tests.synthetic import add, add_failed, spec
+from tests.synthetic import add, add_failed, edit_sources, spec
 
 
 @pytest.fixture
@@ -154,7 +154,7 @@ def test_status_speaks_of_a_run_whose_times_are_damaged(store, text):
 
 def test_runs_of_other_sources_are_stale_not_current(store, monkeypatch):
     add(store, spec())
-    monkeypatch.setattr(store_module, "source_digests", lambda *_: {"protocols": "new"})
+    edit_sources(monkeypatch, "new")
     found = Store(store.out).find(spec())
     assert (found.status, found.done) == ("stale", True)
 
@@ -162,7 +162,7 @@ def test_runs_of_other_sources_are_stale_not_current(store, monkeypatch):
 def test_stale_ones_alone_are_made_again_and_gone_on_with(store, monkeypatch):
     stale, failed, new = spec(), spec(seed=1), spec(seed=2)
     add(store, stale)
-    monkeypatch.setattr(store_module, "source_digests", lambda *_: {"protocols": "new"})
+    edit_sources(monkeypatch, "new")
     add_failed(store, failed, "MemoryError: too big")
     add(store, new)
     plan = [stale, failed, new]
