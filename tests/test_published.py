@@ -14,6 +14,7 @@ from protocols.spec import FRAMEWORKS
 from reports import picture, record
 from reports.build import build
 from reports.tables import STALE
+from tests.synthetic import add, edit_sources, spec
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "reports" / "published"
 FOLDERS = sorted(path.parent for path in PUBLISHED.glob("*/plan.json"))
@@ -77,6 +78,26 @@ def test_the_readme_says_what_is_recorded(whole):
     found = json.loads(path.read_text())
     known = {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
     assert record.readme(text, known) == text
+    words = record.words()
+    assert record.readme(text.replace(words, "1 wrong, and 1 of those show"), known) == text
+    row = next(line for line in text.splitlines() if line.startswith("| CNN-GRU, 10 folds |"))
+    assert record.readme(text.replace(row, "| CNN-GRU, 10 folds | X | X |"), known) == text
+    with pytest.raises(ValueError, match="doesn't say"):
+        record.readme(text.replace(record.BELOW, ""), known)
+
+
+def test_runs_by_today_s_sources_take_the_place_of_recorded_ones(tmp_path, monkeypatch):
+    old, new = Store(tmp_path / "published" / "laptop"), Store(tmp_path / "out")
+    add(old, spec("keras"), accuracy=0.5)
+    add(old, spec("torch"), accuracy=0.5)
+    old.remember([spec("keras"), spec("torch")])
+    edit_sources(monkeypatch, "new")
+    add(new, spec("keras"), accuracy=0.75)
+    monkeypatch.setattr(picture, "PUBLISHED", tmp_path / "published")
+    assert record.take(new.out, "laptop") == 1
+    assert [run.status for run in old.runs()] == ["done", "stale"]
+    assert len(list(old.runs_folder.iterdir())) == 2, "nothing is kept aside"
+    assert old.plan() == [spec("keras"), spec("torch")]
 
 
 def section(markdown, title):
