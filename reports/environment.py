@@ -76,13 +76,14 @@ def sources(collected: Collected) -> Table:
     rows = []
     for digests, slots in sorted(found.items()):
         text = ", ".join(f"{name} {digest[:SHORT]}" for name, digest in digests)
-        stale = any(s.state == "stale" for s in slots)
-        state = f"stale {STALE}" if stale else "today's"
-        rows.append([label(text), words(state), Td(str(len(slots)))])
+        files = sorted({name for slot in slots for name in slot.run.changed})
+        state = f"stale {STALE}" if files else "as today's"
+        rows.append([label(text), words(state, ", ".join(files)), Td(str(len(slots)))])
     heads = [head("SHA-256 of the sources", kind="headtext"), head("State", kind="headtext")]
     return Table(
         "sources",
-        "Sources the finished runs were made by: the shared protocols and the twin.",
+        "Sources the finished runs were made by: the shared protocols and the twin. Stale: the "
+        "files that changed since, of those that can change a result.",
         [[*heads, head("Runs")]],
         [("", rows)],
         [STALE_NOTE] if any(s.state == "stale" for s in collected.slots) else [],

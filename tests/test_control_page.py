@@ -24,6 +24,7 @@ from sklearn.metrics import accuracy_score
 from benchmarks.store import Store
 from protocols.claims import load_claims
 from protocols.variants import load_variants
+from reports.build import build
 from reports.environment import short
 from reports.verdicts import contests
 
@@ -244,3 +245,13 @@ def test_environment_names_the_kind_of_a_digest(tmp_path):
     rows = Tables(pages(tmp_path)["environment.html"]).find("Images and weights")
     row = next(r for r in rows if r[0] == "ImageNet, Keras xception")
     assert row[1] == "MD5 bbbbbbbbbbbb + MD5 444444444444"
+
+
+def test_environment_names_the_files_that_made_runs_stale(tmp_path, monkeypatch):
+    store, runs = Store(tmp_path), [synthetic.spec("keras"), synthetic.spec("torch")]
+    synthetic.add(store, runs[0])
+    synthetic.edit_sources(monkeypatch, "new")
+    synthetic.add(store, runs[1])
+    build(store, runs, tmp_path)
+    rows = Tables((tmp_path / "environment.html").read_text()).find("Sources the finished runs")
+    assert {row[1] for row in rows[1:3]} == {"as today's", "stale † | protocols/x.py"}
