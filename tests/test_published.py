@@ -42,7 +42,7 @@ def test_published_runs_name_versions_and_device_but_no_path(folder):
         assert run.env["versions"] and run.env["device_detail"]
         for path in (p for p in run.folder.iterdir() if p.suffix in TEXT):
             text = path.read_text()
-            assert not any(root in text for root in ("/root", "/home", "/work", "/tmp")), path
+            assert not any(root in text for root in ("/root/", "/home/", "/work/", "/tmp/")), path
 
 
 def test_something_is_published():
