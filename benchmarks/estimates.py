@@ -120,6 +120,10 @@ class Estimates:
         except KeyError:  # a part that no run has shown
             return None
 
+    def of(self, groups: list[list[RunSpec]]) -> dict[str, Estimate | None]:
+        """`estimate` of each run, by id; `groups`: what trains together."""
+        return {s.id: self.estimate(s, len(group)) for group in groups for s in group}
+
     def _path(self, key: dict[str, Any]) -> Path:
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         return self.folder / f"{digest[:16]}.json"

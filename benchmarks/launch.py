@@ -79,11 +79,12 @@ class Launcher:
         self._works = shares(todo, self._known(groups))
         self.console.begin(self._work(todo), len(todo))
         self.store.drop_checkpoints(todo if self.fresh == "all" else [])
-        stages = [[s for s in todo if s.stage == stage] for stage in ("train", "latency")]
+        training, latency = (
+            [group for group in groups if group[0].stage == stage] for stage in ("train", "latency")
+        )
         try:
-            training = sorted(together(stages[0]), key=self._work, reverse=True)
-            self._stage(training, self.jobs)
-            self._stage([[spec] for spec in stages[1]], 1)  # alone on the machine
+            self._stage(sorted(training, key=self._work, reverse=True), self.jobs)
+            self._stage(latency, 1)  # alone on the machine
         finally:
             self._stopping = True
             self._close_workers()
@@ -92,9 +93,7 @@ class Launcher:
 
     def _known(self, groups: list[list[RunSpec]]) -> dict[str, Work]:
         """What the runs take here, of those that are known."""
-        if not self.estimates:
-            return {}
-        found = {s.id: self.estimates.estimate(s, len(group)) for group in groups for s in group}
+        found = self.estimates.of(groups) if self.estimates else {}
         return {name: estimate.work for name, estimate in found.items() if estimate}
 
     def _work(self, specs: list[RunSpec], share: float | None = None) -> float:

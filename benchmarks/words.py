@@ -90,16 +90,17 @@ def listing(
 ) -> list[str]:
     """One line a run of --plan, with what those of `todo` will take, and their sum."""
     groups = together(todo)
-    expected = {spec.id: (spec, estimates.estimate(spec, len(g))) for g in groups for spec in g}
+    expected = estimates.of(groups)
     lines = []
     for spec in runs:
         (state, reason), name = _state(spec, store), spec.id
         words = [f"{state:8}{name}", f"{spec.backend} on {spec.device}"]
         if name in expected:
-            words.append(_cost(expected[name][1]))
+            words.append(_cost(expected[name]))
         lines.append("  ".join([*words, reason] if reason else words))
-    held = [sum(e.checkpoint_bytes for s in g if (e := expected[s.id][1])) for g in groups]
-    total = _sum(list(expected.values()), sorted(held, reverse=True), estimates)
+    held = [sum(e.checkpoint_bytes for s in g if (e := expected[s.id])) for g in groups]
+    pairs = [(spec, expected[spec.id]) for spec in todo]
+    total = _sum(pairs, sorted(held, reverse=True), estimates)
     return [*lines, f"{len(runs)} runs, {total}"]
 
 

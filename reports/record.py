@@ -7,7 +7,6 @@ python -m reports.record DIR NAME   # takes the runs in DIR into reports/publish
 import json
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,9 @@ import numpy as np
 from benchmarks.merge import merge
 from benchmarks.store import Store
 from protocols.spec import FRAMEWORKS
-from reports import picture
+from reports import picture, results
 from reports.answers import photographs
-from reports.build import build
+from reports.collect import collect
 from reports.tables import number_text, points
 
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -47,12 +46,10 @@ def take(out: Path, name: str) -> int:
     return taken
 
 
-def results() -> dict[str, dict]:
+def numbers() -> dict[str, dict]:
     """The cells and comparisons of results.json of the laptop's recorded runs, by id."""
     store = Store(picture.PUBLISHED / "laptop")
-    with tempfile.TemporaryDirectory() as out:
-        build(store, store.plan(), Path(out))
-        found = json.loads((Path(out) / "results.json").read_text())
+    found = json.loads(results.as_json(results.document(collect(store, store.plan()))))
     return {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
 
 
@@ -68,8 +65,8 @@ def row(name: str, known: dict[str, dict]) -> str:
             between = f"{points(low)} to {points(high)}".replace("+", "")
             cells.append(f"{points(found['means'][SELECTED]['accuracy']['value'])} ({between})")
         else:
-            numbers = (known[f"{place}/{network}"]["numbers"][what] for network in networks)
-            texts = (number_text("accuracy", n["accuracy"]["value"]) for n in numbers)
+            means = (known[f"{place}/{network}"]["numbers"][what] for network in networks)
+            texts = (number_text("accuracy", mean["accuracy"]["value"]) for mean in means)
             cells.append(" / ".join(texts).replace("\u202f", " "))
     return f"| {name} | {' | '.join(cells)} |"
 
@@ -103,7 +100,7 @@ def main(arguments: list[str]) -> None:
         out, name = arguments
         print(f"runs recorded in {name}: {take(Path(out), name)}")
     picture.PICTURE.write_text(picture.picture())
-    README.write_text(readme(README.read_text(), results()))
+    README.write_text(readme(README.read_text(), numbers()))
 
 
 if __name__ == "__main__":
