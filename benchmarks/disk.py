@@ -141,6 +141,6 @@ def _stored_features(root: Path) -> set[str]:
     found = set()
     for path in root.glob(f"features/*-*/{features.INDEX}"):
         with contextlib.suppress(OSError, ValueError, KeyError):  # damaged ones are made again
-            index = json.loads(path.read_text())
+            index = json.loads(path.read_text(encoding="utf-8"))
             found.add(_named(index["subject"], index["n"]))
     return found

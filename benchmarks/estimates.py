@@ -132,7 +132,7 @@ class Estimates:
         """stage -> variant -> part -> observations, the oldest first; {} where there are none."""
         path = self._path(key)
         try:
-            found = json.loads(path.read_text())
+            found = json.loads(path.read_text(encoding="utf-8"))
             problem = _problem(found, key)
         except FileNotFoundError:
             return {}

@@ -202,7 +202,9 @@ class Launcher:
                 worker.run(specs, jobs, progress, self.console.say)
             answered = True
             for job in jobs[1:]:
-                (job.folder / "log.txt").write_text(f"trained together with {first.id}\n")
+                (job.folder / "log.txt").write_text(
+                    f"trained together with {first.id}\n", encoding="utf-8"
+                )
             for spec in specs:
                 results.append(self._finish(spec, sources))
             self.store.checkpoint(specs).unlink(missing_ok=True)

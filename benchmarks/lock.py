@@ -22,7 +22,7 @@ def locked(out: Path) -> Iterator[None]:
     out.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # as of another user
-            file = stack.enter_context((out / NAME).open("a"))
+            file = stack.enter_context((out / NAME).open("a", encoding="utf-8"))
             _take(file.fileno(), out)
             _held.add(file.fileno())
             stack.callback(_held.discard, file.fileno())
@@ -31,7 +31,7 @@ def locked(out: Path) -> Iterator[None]:
 
 def check_free(out: Path) -> None:
     """Raises RequestError if a launch is writing there now; changes nothing."""
-    with contextlib.suppress(OSError), (out / NAME).open("r+") as file:
+    with contextlib.suppress(OSError), (out / NAME).open("r+", encoding="utf-8") as file:
         _take(file.fileno(), out)
 
 

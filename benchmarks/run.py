@@ -29,7 +29,7 @@ class Run:
         return self.status in ("done", "stale")
 
     def _json(self, name: str) -> dict[str, Any]:
-        return json.loads((self.folder / name).read_text())
+        return json.loads((self.folder / name).read_text(encoding="utf-8"))
 
     @cached_property
     def env(self) -> dict[str, Any]:
@@ -49,7 +49,7 @@ class Run:
     @cached_property
     def history(self) -> list[dict[str, float]]:
         """One dictionary an epoch, keys of contract.HISTORY."""
-        with (self.folder / "history.csv").open(newline="") as file:
+        with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
             return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
     @cached_property

@@ -89,7 +89,7 @@ def reached(entry: Path, root: Path = ROOT) -> set[Path]:
 @lru_cache
 def read(path: Path) -> Module:
     """Raises ValueError if it is no Python, or imports relatively: that is not followed."""
-    text = path.read_text()
+    text = path.read_text(encoding="utf-8")
     try:
         tree = ast.parse(text)
     except SyntaxError as error:

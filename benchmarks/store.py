@@ -53,17 +53,17 @@ class Store:
 
     def _read(self, folder: Path) -> Run | None:
         try:
-            spec = RunSpec.from_json((folder / "spec.json").read_text())
+            spec = RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8"))
         except (OSError, ValueError, TypeError):
             return None  # unfinished, or of another contract
         try:
             if (folder / "run.json").exists():
-                record = json.loads((folder / "run.json").read_text())
+                record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
                 _ = [entry["sha256"] for entry in record["files"].values()]
                 _ = [*record["sources"].items(), *record.get("modules", {}).items()]
                 return _done(spec, folder, record)
             if (folder / "failed.json").exists():
-                reason = json.loads((folder / "failed.json").read_text())["reason"]
+                reason = json.loads((folder / "failed.json").read_text(encoding="utf-8"))["reason"]
                 return Run(spec, folder, "failed", reason)
         except (ValueError, TypeError, KeyError, AttributeError):
             return Run(spec, folder, "failed", DAMAGED)
@@ -73,7 +73,7 @@ class Store:
         """Keeps the request's plan, which --report and --status speak of; whether it was known."""
         content = {"runs": [dataclasses.asdict(spec) for spec in plan]}
         path = self.out / "plan.json"
-        if path.is_file() and path.read_text() == _pretty(content):
+        if path.is_file() and path.read_text(encoding="utf-8") == _pretty(content):
             return True
         self.out.mkdir(parents=True, exist_ok=True)
         _write(path, content)
@@ -82,7 +82,7 @@ class Store:
     def plan(self) -> list[RunSpec]:
         """The last request's plan. Raises RequestError if there is none."""
         try:
-            content = json.loads((self.out / "plan.json").read_text())
+            content = json.loads((self.out / "plan.json").read_text(encoding="utf-8"))
             return [RunSpec(**spec) for spec in content["runs"]]
         except OSError:
             raise RequestError(
@@ -124,7 +124,7 @@ class Store:
         """
         for name in ("run.json", "run.part"):  # of a first try
             (folder / name).unlink(missing_ok=True)
-        if RunSpec.from_json((folder / "spec.json").read_text()) != spec:
+        if RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8")) != spec:
             raise ValueError("the worker answered with another spec")
         needed = TRAIN_FILES if spec.stage == "train" else LATENCY_FILES
         lacking = [name for name in needed if not (folder / name).is_file()]
@@ -155,7 +155,7 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "run.json").unlink(missing_ok=True)  # it was whole, but couldn't be published
-            (folder / "spec.json").write_text(spec.to_json())
+            (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
             _write(folder / "failed.json", {"id": spec.id, "reason": reason})
             self.publish(spec, folder)
         except OSError as error:
@@ -241,5 +241,5 @@ def _pretty(content: dict[str, Any]) -> str:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     part = path.with_suffix(".part")
-    part.write_text(_pretty(content))
+    part.write_text(_pretty(content), encoding="utf-8")
     part.rename(path)

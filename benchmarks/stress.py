@@ -133,7 +133,7 @@ def children(pid: int) -> list[int]:
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            if int(path.read_text().rsplit(")", 1)[1].split()[1]) == pid:
+            if int(path.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1]) == pid:
                 found.append(int(path.parent.name))
     return found
 

@@ -62,7 +62,7 @@ def take_sample(source: dataset.Source, wanted: int, root: Path) -> Sample:
         (root / "images" / part).mkdir(parents=True)
         for path in sorted(paths)[: per_class if "TRAIN" in part else 1]:
             os.symlink(source.path(path), root / path)
-    (root / dataset.LABELS).write_text("Image,Category\n")
+    (root / dataset.LABELS).write_text("Image,Category\n", encoding="utf-8")
     (root / MANIFEST).write_bytes(dataset.make_manifest(root))
     small = dataset.Source("phantom", root, how="a sample")  # serves its own list of files
     return Sample(root / "images" / "TRAIN", small, source.kind, per_class * len(CLASSES))

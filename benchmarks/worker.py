@@ -110,6 +110,7 @@ class Worker:
             env=environment(device, threads, deterministic),
             text=True,
             start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
+            encoding="utf-8",
         )
 
     @property
@@ -173,7 +174,7 @@ class LatencyProcess:
         """`stage`: "cold" ends after the first answer, "all" goes on to the warm figures."""
         self.sources = sources_now(spec.framework, "latency")
         self._log = (job.folder / "log.txt").open("ab")
-        (job.folder / "spec.json").write_text(spec.to_json())
+        (job.folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
         paths = [str(path) for path in (job.folder, job.images, job.jpeg)]
         self._start = time.perf_counter()
         self.process = subprocess.Popen(
@@ -185,6 +186,7 @@ class LatencyProcess:
             env=environment(device, spec.threads, spec.deterministic, keep_compiled=False),
             text=True,
             start_new_session=True,
+            encoding="utf-8",
         )
 
     def cold_seconds(self) -> float:

@@ -150,7 +150,7 @@ class Recorder:
             milestones=np.array([probabilities[e - 1] for e in wanted.values()], np.float32),
             **(validation if first else {}),  # where another part than the test selects
         )
-        with (folder / "history.csv").open("w", newline="") as file:
+        with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, HISTORY)
             writer.writeheader()
             writer.writerows(self.rows)
@@ -181,12 +181,12 @@ def phase_timing(
 def write_json(path: Path, content: dict[str, Any], add: bool = False) -> None:
     """Writes indented, sorted JSON; with `add`, to the keys that are there."""
     if add:
-        content = json.loads(path.read_text()) | content
-    path.write_text(json.dumps(content, indent=1, sort_keys=True))
+        content = json.loads(path.read_text(encoding="utf-8")) | content
+    path.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def write_common(folder: Path, spec: RunSpec, env: dict[str, Any], timings: dict[str, Any]) -> None:
     """Writes spec.json, env.json and timings.json."""
-    (folder / "spec.json").write_text(spec.to_json())
+    (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
     write_json(folder / "env.json", env)
     write_json(folder / "timings.json", timings)

@@ -157,7 +157,7 @@ def _opened(folder: Path) -> np.ndarray | None:
 
 def _whole(folder: Path) -> bool:
     try:
-        index = json.loads((folder / INDEX).read_text())
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         return index.get("sha256") == sha256_of(folder / VALUES)
     except (OSError, ValueError):
         return False
@@ -172,7 +172,7 @@ def _write(folder: Path, batches: Iterator[np.ndarray], n: int, words: dict[str,
                 np.lib.format.write_array_header_1_0(file, header)
             file.write(batch)
     index = {"n": n, "sha256": sha256_of(folder / VALUES), **words}
-    (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True))
+    (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def _digest(words: dict[str, Any]) -> str:

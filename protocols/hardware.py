@@ -24,7 +24,7 @@ def common_versions() -> dict[str, str]:
 def cpu_name() -> str:
     """The processor's name as the system gives it."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -65,7 +65,7 @@ def _query(which: list[str], what: str = "name") -> list[str]:
     try:
         answer = subprocess.run(
             ["nvidia-smi", *which, f"--query-gpu={what}", "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=20, check=True,
+            capture_output=True, text=True, timeout=20, check=True, encoding="utf-8",
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return []
@@ -84,7 +84,7 @@ def repeatable(deterministic: bool, device: str) -> str:
 def free_memory() -> int:
     """Bytes of host memory that new processes could take (Linux); 0 if unknown."""
     try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvail"))
     except (OSError, StopIteration):
         return 0
@@ -93,7 +93,7 @@ def free_memory() -> int:
 def reset_peak_memory() -> None:
     """Starts the host's peak memory anew (Linux; elsewhere it stays that of the process)."""
     try:
-        Path("/proc/self/clear_refs").write_text("5")
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
         return
 
@@ -101,7 +101,7 @@ def reset_peak_memory() -> None:
 def peak_memory() -> int:
     """The most host memory that this process held at once since the reset, in bytes."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration):
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -111,7 +111,7 @@ def image_set(
     try:
         mark = _mark(source, cache)
         state = integrity.quick_check(source)
-        known = mark.is_file() and mark.read_text() == state
+        known = mark.is_file() and mark.read_text(encoding="utf-8") == state
         build = not _finished(digest, folder)
         if not known and not (build and request.protocol == "fixed"):
             integrity.verify(source, progress)
@@ -125,14 +125,14 @@ def image_set(
             "choose another with --cache DIR."
         ) from error
     images = open_set(folder)
-    paths = json.loads((folder / INDEX).read_text())["paths"]
+    paths = json.loads((folder / INDEX).read_text(encoding="utf-8"))["paths"]
     return replace(images, files=[str(source.path(path)) for path in paths])
 
 
 def open_set(folder: Path) -> ImageSet:
     """Open a set that is built. Raises RequestError if it is not there or its array is cut."""
     try:
-        index = json.loads((folder / INDEX).read_text())
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         size = (folder / PIXELS).stat().st_size
         pixels = np.load(folder / PIXELS, mmap_mode="r")
         n = len(index["ids"])

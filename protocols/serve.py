@@ -73,7 +73,7 @@ def serve(hello: dict[str, Any], train: Train) -> None:
     What the frameworks print goes to the job's log.txt. A job that raises is reported with its
     reason and the traceback in the log; the worker goes on.
     """
-    out = os.fdopen(os.dup(1), "w", buffering=1)
+    out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
 
     def send(**event: Any) -> None:

@@ -89,7 +89,7 @@ def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
     """A latency process: STAGE FOLDER IMAGES JPEG. Says FIRST_ANSWER, then measures on."""
     end_with_launcher()
     stage, folder, images_folder, jpeg = sys.argv[1], *map(Path, sys.argv[2:])
-    spec = RunSpec.from_json((folder / "spec.json").read_text())
+    spec = RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8"))
     images = open_set(images_folder)
     twin = make(spec)
     ways = twin.engines(everything=False)

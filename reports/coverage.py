@@ -122,7 +122,7 @@ def main() -> None:
     parser.add_argument("--sims", type=int, default=SIMS, help="samples at each spread")
     args = parser.parse_args()
     found = record(REAL, SPREADS, args.sims, SEED)
-    args.json.write_text(json.dumps(found, indent=1, sort_keys=True))
+    args.json.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -286,7 +286,7 @@ def selection_table(group: Group) -> Table | None:
 
 def coverage_table() -> Table:
     """How often each interval held the truth, in the recorded simulation."""
-    found = json.loads(COVERAGE.read_text())
+    found = json.loads(COVERAGE.read_text(encoding="utf-8"))
     layout = found["layout"]
     clusters = "/".join(map(str, layout["clusters"]))
     heads = ("Correlation within a photograph", *METHODS.values())

@@ -146,7 +146,7 @@ def _unlike() -> int:
 
 def page(out: Path) -> dict[str, object]:
     """What the page shows."""
-    search = json.loads((provenance.FOLDER / provenance.SEARCH).read_text())
+    search = json.loads((provenance.FOLDER / provenance.SEARCH).read_text(encoding="utf-8"))
     images = provenance.shown()
     sure = sum(not row.doubtful for row in images)
     found = pairs(out)

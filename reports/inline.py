@@ -18,7 +18,9 @@ def _hash(text: str) -> str:
 @cache
 def inline() -> dict[str, Markup]:
     """`style`, `script`, and `policy`: no page asks for anything, or runs what isn't its own."""
-    style, script = ((TEMPLATES / name).read_text() for name in ("style.css", "report.js"))
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "report.js")
+    )
     policy = {
         "default-src": "'none'",
         "style-src": _hash(style),

@@ -30,7 +30,7 @@ WIDEST = (160, 120)
 
 def read(path: Path) -> dict[str, dict[str, str]]:
     """A file of pictures; empty where there is none."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
 
 def pixels(source: Source, image: str) -> Image.Image | None:

@@ -99,8 +99,8 @@ def main(arguments: list[str]) -> None:
     if arguments:
         out, name = arguments
         print(f"runs recorded in {name}: {take(Path(out), name)}")
-    picture.PICTURE.write_text(picture.picture())
-    README.write_text(readme(README.read_text(), numbers()))
+    picture.PICTURE.write_text(picture.picture(), encoding="utf-8")
+    README.write_text(readme(README.read_text(encoding="utf-8"), numbers()), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -176,7 +176,7 @@ def _attributes(style: re.Match[str]) -> str:
 
 def standalone(drawing: Markup) -> str:
     """An inline drawing as a file of its own, in the light page's colours, paper included."""
-    style = (Path(__file__).parent / "templates" / "style.css").read_text()
+    style = (Path(__file__).parent / "templates" / "style.css").read_text(encoding="utf-8")
     paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
     text = str(drawing).replace(">", f">{paper}", 1)
     text = re.sub(r"var\((--\w+)\)", lambda m: re.search(rf"{m[1]}: (#\w+)", style)[1], text)

@@ -15,7 +15,7 @@ class Numbers:
     """results.json or compare.json by id."""
 
     def __init__(self, path: Path):
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         lists = [found.get(name, []) for name in LISTS]
         lists += [claim["verdicts"] for claim in found.get("claims", [])]
         lists += [cell["runs"] for cell in found["cells"] if path.name == "compare.json"]

@@ -66,7 +66,7 @@ class Tables(HTMLParser):
 def made(out: Path, plan) -> dict:
     """Builds and reads results.json."""
     build(Store(out), plan, out)
-    return json.loads((out / "results.json").read_text())
+    return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
 def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -> tuple[str, str]:
@@ -80,7 +80,7 @@ def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -
 def pages(out: Path) -> dict[str, str]:
     """The text of every page, but for the one script that stands in all of them."""
     own = f"<script>{inline()['script']}</script>"
-    texts = {path.name: path.read_text() for path in sorted(out.glob("*.html"))}
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(out.glob("*.html"))}
     assert all(text.count(own) == 1 for text in texts.values())
     return {name: text.replace(own, "") for name, text in texts.items()}
 

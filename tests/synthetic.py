@@ -232,7 +232,7 @@ def keep(store: Store, run: RunSpec, recorder: Recorder) -> Run:
 
 
 def _finish(store: Store, run: RunSpec, folder: Path) -> Run:
-    (folder / "log.txt").write_text("made up\n")
+    (folder / "log.txt").write_text("made up\n", encoding="utf-8")
     return store.finish(run, folder)
 
 

@@ -104,7 +104,9 @@ def test_images_at_hand_are_shown(report, tmp_path):
     with np.load(out / "runs" / spec.id / activations.FILE) as arrays:
         ids = arrays["ids"].tolist()
     white = address(Image.new("RGB", (40, 30), "white"))
-    (out / SEEN).write_text(json.dumps({spec.data["digest"]: dict.fromkeys(ids, white)}))
+    (out / SEEN).write_text(
+        json.dumps({spec.data["digest"]: dict.fromkeys(ids, white)}), encoding="utf-8"
+    )
     build(Store(out), plan, out)
     text = pages(out)["activations.html"]
     assert text.count(f'src="{white}"') >= len(ids) and "stand alone" not in text

@@ -69,7 +69,7 @@ def test_labels_of_exactly_one_class_are_kept(tmp_path):
 @pytest.mark.parametrize("text", ["", "Number,Class\n1,MONOCYTE\n", ",Image,Category\n,x,E\n,1\n"])
 def test_a_file_of_another_form_is_refused(tmp_path, text):
     path = tmp_path / "labels.csv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(RequestError, match="needs the columns Image and Category"):
         read_labels(path)
 
@@ -217,6 +217,7 @@ def test_plan_and_copies_do_not_depend_on_the_hash_salt():
             capture_output=True,
             text=True,
             check=True,
+            encoding="utf-8",
         ).stdout
         for salt in ("1", "2")
     }

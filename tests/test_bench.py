@@ -189,7 +189,9 @@ def test_plain_keras_does_not_wait_at_the_end_of_an_epoch(sample):
         "print(time.perf_counter() - start)"
     )
     command = [sys.executable, "-c", code, tiny("keras", "resnet50"), str(sample.folder)]
-    waited = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    waited = subprocess.run(
+        command, check=True, capture_output=True, text=True, cwd=ROOT, encoding="utf-8"
+    ).stdout
     assert float(waited.splitlines()[-1]) < 0.4
 
 
@@ -238,9 +240,9 @@ def made_up():
 def speed_page(out, content=None):
     if content is not None:
         text = content if isinstance(content, str) else json.dumps(content)
-        (out / benchmarks.NAME).write_text(text)
+        (out / benchmarks.NAME).write_text(text, encoding="utf-8")
     build(Store(out), [], out)
-    page = (out / "speed.html").read_text()
+    page = (out / "speed.html").read_text(encoding="utf-8")
     return page[page.index('id="benchmarks"') :]
 
 
@@ -270,7 +272,7 @@ def test_without_benchmarks_the_page_names_the_command(tmp_path):
 
 def test_published_benchmarks_stand_in(tmp_path, monkeypatch):
     published = tmp_path / "published.json"
-    published.write_text(json.dumps(made_up()))
+    published.write_text(json.dumps(made_up()), encoding="utf-8")
     monkeypatch.setattr(benchmarks, "PUBLISHED", published)
     page = speed_page(tmp_path)
     assert "Phase-1 epoch" in page
@@ -351,10 +353,10 @@ def measured(path, *words):
     answer = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words,
          f"--benchmark-json={path}"],
-        capture_output=True, text=True, cwd=ROOT,
+        capture_output=True, text=True, cwd=ROOT, encoding="utf-8",
     )  # fmt: skip
     assert answer.returncode == 0, answer.stdout[-2000:]
-    return json.loads(path.read_text())["benchmarks"]
+    return json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
 
 
 @pytest.mark.slow
@@ -364,7 +366,7 @@ def test_a_benchmark_runs_and_writes_its_json(tmp_path):
     (found,) = measured(path, *words, "--bench-data", "phantom", "benchmarks/bench_data.py")
     assert found["extra_info"]["data"] == "phantom"
     assert found["extra_info"]["ours"] == found["stats"]["median"]
-    page = speed_page(tmp_path, path.read_text())
+    page = speed_page(tmp_path, path.read_text(encoding="utf-8"))
     assert "Decode and build the cache" in page
 
 

@@ -158,11 +158,11 @@ def test_every_page_opens_from_disk_without_an_error_or_a_request(report, tab, r
 
 
 def test_the_policy_stops_what_is_not_the_page_s_own(smoke, tab, tmp_path):
-    text = (smoke / "index.html").read_text()
+    text = (smoke / "index.html").read_text(encoding="utf-8")
     for bad in ("<script>document.title='bad'</script>", '<p style="color: red">x</p>',
                 '<img src="https://example.org/x.png">'):  # fmt: skip
         path = tmp_path / "bad.html"
-        path.write_text(text.replace("</main>", f"{bad}</main>"))
+        path.write_text(text.replace("</main>", f"{bad}</main>"), encoding="utf-8")
         tab.troubles.clear()
         assert tab.show(path).title() != "bad"
         assert any("Content Security Policy" in said for said in tab.troubles), bad
@@ -307,7 +307,7 @@ def test_a_table_is_copied_whole_as_plain_text(smoke, browser, file, name):
     caption = table.locator("caption").get_attribute("id").removesuffix("-caption")
     found = copied(page, table)
     path = smoke / "tables" / f"{file.removesuffix('.html')}-{caption}.csv"
-    heads, *rows = list(csv.reader(path.open()))
+    heads, *rows = list(csv.reader(path.open(encoding="utf-8")))
     if heads[0] == "Section":
         heads, rows = heads[1:], [row[1:] for row in rows]
         found = [row for row in found if any(row[1:])]  # but for the titles within
@@ -395,7 +395,7 @@ def test_axe_finds_no_serious_fault(smoke, published, beside, tab):
     for path in [*all_pages(smoke), *own_pages(published), beside]:
         page = tab.show(path)
         page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-        page.evaluate(AXE.read_text())
+        page.evaluate(AXE.read_text(encoding="utf-8"))
         for scheme, rules in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
             result = page.evaluate(

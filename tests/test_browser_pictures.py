@@ -93,7 +93,7 @@ def test_axe_finds_no_serious_fault_on_pages_with_pictures(report, browser, sche
     for name in PAGES:
         page = tab.show(report / name)
         page.evaluate(OPEN)
-        page.evaluate(AXE.read_text())
+        page.evaluate(AXE.read_text(encoding="utf-8"))
         result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
         found += [
             (name, fault["id"], fault["nodes"][0]["html"][:200])

@@ -222,7 +222,7 @@ def trained(plan_of, job_of, tmp_path):
             with np.load(tmp_path / name) as found:
                 arrays |= {f"{name}/{key}": value for key, value in found.items()}
         job.checkpoint.unlink(missing_ok=True)
-        rows = (tmp_path / "history.csv").read_text().splitlines()
+        rows = (tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()
         kept = [i for i, name in enumerate(HISTORY) if not name.endswith("seconds")]
         return arrays, [[row.split(",")[i] for i in kept] for row in rows]
 

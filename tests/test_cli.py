@@ -24,6 +24,7 @@ def runner(*words, limit=300, **env):
         text=True,
         env=clean | env,
         timeout=limit,
+        encoding="utf-8",
     )
 
 
@@ -61,7 +62,7 @@ def test_paths_are_those_of_the_shell_s_folder(tmp_path, monkeypatch):
 def test_the_ladder_s_process_gets_whole_paths(tmp_path, monkeypatch, capsys):
     (tmp_path / "benchmarks").mkdir()
     code = "import os, sys\nprint(sys.argv[1:], os.environ['WBC_DATA'])\n"
-    (tmp_path / "benchmarks" / "parity.py").write_text(code)
+    (tmp_path / "benchmarks" / "parity.py").write_text(code, encoding="utf-8")
     monkeypatch.setattr(parity, "ROOT", tmp_path)
     monkeypatch.setenv("WBC_DATA", "images")
     (tmp_path / "shell").mkdir()
@@ -154,7 +155,7 @@ def test_a_bad_request_gets_one_sentence_and_changes_nothing(words, tmp_path):
 
 
 def test_an_output_folder_that_cannot_be_written(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     out = tmp_path / "file" / "out"
     words = ["--gpu", "none", "--data", "phantom", "--cache", tmp_path / "cache"]
     answer = runner(*words, "--out", out)
@@ -238,7 +239,7 @@ def test_a_full_disk_gets_one_sentence(monkeypatch, tmp_path, capsys):
 
 
 def test_the_door_is_small():
-    assert len((ROOT / "runner.py").read_text().splitlines()) < 200
+    assert len((ROOT / "runner.py").read_text(encoding="utf-8").splitlines()) < 200
 
 
 def test_a_reader_who_leaves_gets_no_traceback(tmp_path):

@@ -47,7 +47,7 @@ def compared(tmp_path):
 
     def make(a, b):
         lines = compare_page.compare(a, b, tmp_path / "beside")
-        found = json.loads((tmp_path / "beside" / "compare.json").read_text())
+        found = json.loads((tmp_path / "beside" / "compare.json").read_text(encoding="utf-8"))
         hold_together(tmp_path / "beside")
         return found, Tables(pages(tmp_path / "beside")["compare.html"]), "\n".join(lines)
 
@@ -286,7 +286,9 @@ def test_the_command_line(stores, tmp_path, damage):
     assert "1 identical" in answer.stdout and "compare.html" in answer.stdout
     assert (tmp_path / "out" / "compare.json").is_file()
     path = b.runs()[0].folder / "history.csv"
-    path.write_text(path.read_text() + " ") if damage == "altered" else path.unlink()
+    path.write_text(
+        path.read_text(encoding="utf-8") + " ", encoding="utf-8"
+    ) if damage == "altered" else path.unlink()
     answer = runner("--compare", a.out, b.out, "--out", tmp_path / "new")
     assert answer.returncode == 2 and not (tmp_path / "new").exists()
     assert f"history.csv: {damage}" in answer.stderr

@@ -111,7 +111,7 @@ def test_the_profile_stands_on_the_page(tmp_path):
 
 def test_no_claim_is_shown_beside_the_control_alone(control):
     out, _ = control
-    result = json.loads((out / "results.json").read_text())
+    result = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert all(claim["verdicts"] == [] for claim in result["claims"])
     index = pages(out)["index.html"]
     assert not any(text.startswith("Every claim") for text in Tables(index).tables)
@@ -127,10 +127,10 @@ def test_no_claim_is_shown_beside_the_control_alone(control):
 
 def test_results_name_the_suite(control):
     out, _ = control
-    result = json.loads((out / "results.json").read_text())
+    result = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert {r["suite"] for r in result["runs"]} == {"control"}
     assert {c["suite"] for c in result["cells"]} == {"control"}
-    lines = list(csv.DictReader((out / "results.csv").open()))
+    lines = list(csv.DictReader((out / "results.csv").open(encoding="utf-8")))
     assert {line["suite"] for line in lines} == {"control"}
     assert {line["scope"] for line in lines} == {"run", "cell", "pooled", "timing"}
 
@@ -208,7 +208,7 @@ def test_stale_control_runs_are_marked(tmp_path):
     for run in plan:
         synthetic.add(Store(tmp_path), run, 0.75 if run.variant == CNN else 1.0)
     path = tmp_path / "runs" / plan[1].id / "run.json"
-    path.write_text(path.read_text().replace("a" * 64, "b" * 64))
+    path.write_text(path.read_text(encoding="utf-8").replace("a" * 64, "b" * 64), encoding="utf-8")
     made(tmp_path, plan)
     row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
     assert row[1] == "+25.00 †"
@@ -253,5 +253,7 @@ def test_environment_names_the_files_that_made_runs_stale(tmp_path, monkeypatch)
     synthetic.edit_sources(monkeypatch, "new")
     synthetic.add(store, runs[1])
     build(store, runs, tmp_path)
-    rows = Tables((tmp_path / "environment.html").read_text()).find("Sources the finished runs")
+    rows = Tables((tmp_path / "environment.html").read_text(encoding="utf-8")).find(
+        "Sources the finished runs"
+    )
     assert {row[1] for row in rows[1:3]} == {"as today's", "stale † | protocols/x.py"}

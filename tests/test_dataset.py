@@ -242,7 +242,9 @@ def test_the_repository_manifest_has_the_counts_of_the_public_set():
 
 def test_importing_it_is_quick_and_needs_no_framework():
     code = "import sys, protocols.dataset, protocols.images; print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPO, capture_output=True, text=True, encoding="utf-8"
+    )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert {"numpy", "PIL"} <= loaded
     assert not loaded & {"sklearn", "tensorflow", "keras", "torch", "scipy", "pandas"}

@@ -84,7 +84,7 @@ def test_shared_arrays_count_once_and_not_when_they_are_there(tmp_path):
     )
     assert list(disk.shared(specs, tmp_path).values()) == [one]
     (tmp_path / "features" / "a-b").mkdir()
-    (tmp_path / "features" / "a-b" / "index.json").write_text("{")
+    (tmp_path / "features" / "a-b" / "index.json").write_text("{", encoding="utf-8")
     assert list(disk.shared(specs, tmp_path).values()) == [one]
 
 

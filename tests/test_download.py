@@ -203,6 +203,6 @@ def test_auto_downloads_into_the_cache(server, tmp_path, monkeypatch):
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path):
-    (tmp_path / "cache").write_text("a file")
+    (tmp_path / "cache").write_text("a file", encoding="utf-8")
     with pytest.raises(RequestError, match=r"can't be written .*--cache DIR"):
         download.install(ENTRIES, tmp_path / "cache" / "data", base="http://127.0.0.1:9")

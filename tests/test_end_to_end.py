@@ -39,7 +39,7 @@ def test_every_page_says_phantom(phantom_run):
     pages = list(out.glob("*.html"))
     assert len(pages) >= 6
     for page in pages:
-        assert "PHANTOM" in page.read_text(), page.name
+        assert "PHANTOM" in page.read_text(encoding="utf-8"), page.name
 
 
 def test_both_twins_saw_the_same_images_in_the_same_order(phantom_run):
@@ -54,11 +54,11 @@ def test_both_twins_saw_the_same_images_in_the_same_order(phantom_run):
 
 def test_numbers_are_in_csv_and_json(phantom_run):
     _, out, _ = phantom_run
-    document = json.loads((out / "results.json").read_text())
+    document = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert document["schema_version"] == 1
     done = [run for run in document["runs"] if run["state"] == "done"]
     assert len(done) == 8
-    with (out / "results.csv").open() as file:
+    with (out / "results.csv").open(encoding="utf-8") as file:
         assert sum(row["metric"] == "accuracy" for row in csv.DictReader(file)) >= 4
 
 
@@ -94,10 +94,10 @@ def test_status_and_report_speak_of_the_last_request(phantom_run):
     _, out, _ = phantom_run
     assert runner("--status", "--out", out).stdout.startswith("8 runs: 8 done")
     index = out / "index.html"
-    text = index.read_text()
+    text = index.read_text(encoding="utf-8")
     index.unlink()
     assert runner("--report", "--out", out).returncode == 0
-    assert index.read_text() == text
+    assert index.read_text(encoding="utf-8") == text
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path, cache):
@@ -108,6 +108,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, cache):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        encoding="utf-8",
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("runs/.*/log.txt")) and time.monotonic() < deadline:
@@ -129,7 +130,7 @@ def test_the_real_images(tmp_path, cache):
     answer = runner(*words, WBC_DATA=data)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "data: real, from WBC_DATA" in answer.stdout
-    assert "PHANTOM" not in (tmp_path / "index.html").read_text()
+    assert "PHANTOM" not in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert runner("--validate", "--data", data, "--out", tmp_path).returncode == 0
 
 
@@ -149,9 +150,10 @@ def test_the_whole_matrix_on_the_phantom(tmp_path, cache):
         [sys.executable, ROOT / "runner.py", *words, "--cache", cache, "--out", tmp_path],
         capture_output=True,
         text=True,
+        encoding="utf-8",
     )
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "40 runs, 0 of them done" in answer.stdout
-    document = json.loads((tmp_path / "results.json").read_text())
+    document = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
     assert {run["state"] for run in document["runs"]} == {"done"}
     assert len(document["runs"]) == 40

@@ -127,7 +127,11 @@ def test_the_list_has_every_test_that_both_get_wrong(built):
     out, plan = built
     runs = {s.framework: s for s in plan if (s.variant, s.stage) == ("resnet50", "train")}
     a, b = (np.load(out / "runs" / runs[f].id / "predictions.npz") for f in ("keras", "torch"))
-    rows = list(csv.DictReader(next(out.glob("tables/errors-both-resnet50-smoke*.csv")).open()))
+    rows = list(
+        csv.DictReader(
+            next(out.glob("tables/errors-both-resnet50-smoke*.csv")).open(encoding="utf-8")
+        )
+    )
     labels, said = a["labels"], [one["selected"].argmax(axis=1) for one in (a, b)]
     both = (said[0] != labels) & (said[1] != labels)
     assert [row["Image"] for row in rows] == a["ids"][both].tolist() != []
@@ -138,9 +142,9 @@ def test_the_list_has_every_test_that_both_get_wrong(built):
             assert row[f"{twin}, taken for"] == names[c[i]]
             true = float(row[f"{twin}, probability of the true class"])
             assert true == pytest.approx(one["selected"][i, labels[i]], abs=6e-5)
-    listed = (out / "tables" / "index.csv").read_text()
+    listed = (out / "tables" / "index.csv").read_text(encoding="utf-8")
     assert "errors-both-resnet50" in listed and "errors-photographs-resnet50" in listed
-    assert "errors-both-resnet50" not in (out / "tables.md").read_text()
+    assert "errors-both-resnet50" not in (out / "tables.md").read_text(encoding="utf-8")
 
 
 def test_images_wrong_in_both_are_summed_over_seeds():
@@ -206,7 +210,7 @@ def test_photographs_are_made_small_once(tmp_path):
     Image.new("RGB", (640, 480), "pink").save(tmp_path / "Original_Images" / first.file)
     source = Source("real", tmp_path)
     small.write_photographs(source, tmp_path)
-    found = json.loads((tmp_path / small.PHOTOGRAPHS).read_text())
+    found = json.loads((tmp_path / small.PHOTOGRAPHS).read_text(encoding="utf-8"))
     assert list(found) == [first.file] and found[first.file].startswith("data:image/jpeg")
     small.write_photographs(Source("phantom", tmp_path), tmp_path / "none")
     assert not (tmp_path / "none").exists()

@@ -181,7 +181,7 @@ def test_the_median_of_the_last_five_counts(world):
     for _ in range(2):
         world.finish(spec, **slow)
     assert world.seconds(spec) == pytest.approx(usual["total_seconds"] + 50)
-    known = json.loads(world.file().read_text())["known"]["train"]["resnet50"]
+    known = json.loads(world.file().read_text(encoding="utf-8"))["known"]["train"]["resnet50"]
     assert {len(seen) for seen in known.values()} == {5}
 
 
@@ -314,20 +314,20 @@ DAMAGED = {
 def test_a_damaged_file_is_not_used_and_is_replaced(world, damage, sentence):
     spec = synthetic.spec("torch", "resnet50")
     world.finish(spec)
-    good = world.file().read_text()
-    world.file().write_text(damage(good))
-    assert world.file().read_text() != good
+    good = world.file().read_text(encoding="utf-8")
+    world.file().write_text(damage(good), encoding="utf-8")
+    assert world.file().read_text(encoding="utf-8") != good
     assert world.estimates.estimate(spec) is None
     assert world.estimates.estimate(spec) is None
     (said,) = world.said
     assert sentence in said
     assert str(world.file()) in said
     world.finish(spec)
-    assert world.file().read_text() == good
+    assert world.file().read_text(encoding="utf-8") == good
 
 
 def test_a_cache_that_cannot_be_written_costs_no_run(world):
-    world.estimates.cache.write_text("a file where the cache should be")
+    world.estimates.cache.write_text("a file where the cache should be", encoding="utf-8")
     world.finish(synthetic.spec("torch", "resnet50"))
     assert "nothing was learned from torch-resnet50" in world.said[-1]
 
@@ -379,7 +379,7 @@ def test_plan_tells_what_was_learned_and_changes_nothing(tmp_path):
     folder.mkdir()
     env = synthetic.env(spec) | {"device_detail": hardware.cpu_name()}
     run = made(folder, spec)
-    (folder / "env.json").write_text(json.dumps(env))
+    (folder / "env.json").write_text(json.dumps(env), encoding="utf-8")
     estimates.learn(run)
     before = {f: (tmp_path / f).stat().st_mtime_ns for f in files(tmp_path)}
     request = ["--suite", "liang", "--variant", "resnet50", "--framework", "torch"]

@@ -54,7 +54,7 @@ def test_the_interval_is_that_of_the_stored_predictions(paper):
     n = len(sample.labels)
     assert row[3:5] == [between(shown(found)[0]), between(wilson(sample.hits, n))]
     assert row[5:7] == ["2,487", str(len(sample.strata))]
-    cell = json.loads((out / "results.json").read_text())["cells"][0]
+    cell = json.loads((out / "results.json").read_text(encoding="utf-8"))["cells"][0]
     stored = cell["intervals"]["selected"]["accuracy"]
     assert (stored["low"], stored["high"]) == (found.bootstrap_t.low, found.bootstrap_t.high)
     liang = Tables(pages(out)["liang.html"]).row("Liang 2018, Table 1", "Xception")
@@ -219,7 +219,9 @@ def test_pictures_stand_on_the_page_where_they_are_drawn(paper, tmp_path):
     assert "<img" not in pages(out)["images.html"]
     pair = provenance.overlaps()[0]
     name = f"{pair.first} {pair.second}"
-    (tmp_path / photographs.OVERLAPS).write_text(json.dumps({name: "data:image/jpeg;base64,xyz"}))
+    (tmp_path / photographs.OVERLAPS).write_text(
+        json.dumps({name: "data:image/jpeg;base64,xyz"}), encoding="utf-8"
+    )
     shown_ = [p for some in images.pairs(tmp_path).values() for p in some if p.picture]
     assert [p.picture for p in shown_] == ["data:image/jpeg;base64,xyz"]
 
@@ -235,6 +237,6 @@ def test_pictures_are_drawn_of_the_photographs_at_hand(tmp_path):
     photographs.write_overlaps(Source("phantom", tmp_path), tmp_path)
     assert not (tmp_path / photographs.OVERLAPS).exists()
     photographs.write_overlaps(Source("real", tmp_path), tmp_path)
-    found = json.loads((tmp_path / photographs.OVERLAPS).read_text())
+    found = json.loads((tmp_path / photographs.OVERLAPS).read_text(encoding="utf-8"))
     assert list(found) == [f"{first.first} {first.second}"]
     assert all(text.startswith("data:image/jpeg;base64,") for text in found.values())

@@ -155,11 +155,11 @@ def report(tmp_path_factory):
 def test_every_table_of_every_page_is_in_every_form(report):
     captions = []
     for path in {*report.glob("*.html")} - {report / single.NAME}:  # which has all of them again
-        page = re.sub(r"<caption[^>]*>", "<caption>", path.read_text())
+        page = re.sub(r"<caption[^>]*>", "<caption>", path.read_text(encoding="utf-8"))
         squares = page.count('class="matrix"')  # the table of claims again, as a picture
         captions += [path.name] * (page.count("<caption>") - squares)
-    index = read((report / INDEX).read_text())[1:]
-    md, tex = ((report / name).read_text() for name in (MARKDOWN, LATEX))
+    index = read((report / INDEX).read_text(encoding="utf-8"))[1:]
+    md, tex = ((report / name).read_text(encoding="utf-8") for name in (MARKDOWN, LATEX))
     there = {path.name for path in (report / forms.FOLDER).glob("*.csv")} - {"index.csv"}
     assert {row[0] for row in index} == there and len(index) == len(there)
     lists = [row for row in index if row[0].startswith(("errors-photographs-", "errors-both-"))]
@@ -176,11 +176,11 @@ def test_every_table_of_every_page_is_in_every_form(report):
 
 def test_every_row_has_all_columns(report):
     for path in (report / forms.FOLDER).glob("*.csv"):
-        assert len({len(row) for row in read(path.read_text())}) == 1, path
-    blocks = re.split(r"\n\n", (report / MARKDOWN).read_text())
+        assert len({len(row) for row in read(path.read_text(encoding="utf-8"))}) == 1, path
+    blocks = re.split(r"\n\n", (report / MARKDOWN).read_text(encoding="utf-8"))
     for block in (b for b in blocks if b.startswith("| ")):
         assert len({len(re.findall(r"(?<!\\)\|", row)) for row in block.splitlines()}) == 1, block
-    tex = (report / LATEX).read_text()
+    tex = (report / LATEX).read_text(encoding="utf-8")
     tables = re.findall(r"\\begin\{tabular\}\{([^\n]*)\}\n(.*?)\\end\{tabular\}", tex, re.DOTALL)
     for spec, body in tables:
         columns = len(re.sub(r">\{\S+\}p\{6cm\}", "p", spec).split())
@@ -190,10 +190,10 @@ def test_every_row_has_all_columns(report):
 
 
 def test_numbers_are_the_pages(report):
-    rows = read(next((report / forms.FOLDER).glob("liang-t1-*.csv")).read_text())
+    rows = read(next((report / forms.FOLDER).glob("liang-t1-*.csv")).read_text(encoding="utf-8"))
     assert rows[0][:3] == ["Network", "Claimed", "Keras, measured"]
     row = next(row for row in rows if row[0] == "Xception-LSTM")
-    page = (report / "liang.html").read_text()
+    page = (report / "liang.html").read_text(encoding="utf-8")
     assert row[1] == f"90.79{THIN}%" and f">{row[2].split(' (')[0]}<" in page
     assert "phantom images" in row[4]  # the footnote's own words
 
@@ -204,9 +204,16 @@ def test_it_compiles(report, tmp_path, whole):
     path = tmp_path / "tables.tex"
     odd = of([words(SPECIAL), words("[1]")], [words("*"), Td("✓ ✗ 漢")], columns=2)
     page = Page("p.html", SPECIAL, [SPECIAL], [small(), odd])
-    path.write_text((report / LATEX).read_text() if whole else latex.document(latex.sections(page)))
+    path.write_text(
+        (report / LATEX).read_text(encoding="utf-8")
+        if whole
+        else latex.document(latex.sections(page)),
+        encoding="utf-8",
+    )
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", path.name]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, errors="replace", encoding="utf-8"
+    )
     assert done.returncode == 0, done.stdout[-2000:]
     assert "Float too large" not in done.stdout and "Overfull" not in done.stdout
 
@@ -218,5 +225,5 @@ def test_tables_no_longer_shown_go_away(tmp_path):
     before = {path.name for path in (tmp_path / forms.FOLDER).iterdir()}
     made(tmp_path, [run])
     after = {path.name for path in (tmp_path / forms.FOLDER).iterdir()}
-    index = {row[0] for row in read((tmp_path / INDEX).read_text())[1:]}
+    index = {row[0] for row in read((tmp_path / INDEX).read_text(encoding="utf-8"))[1:]}
     assert before - after and after == index | {"index.csv"}

@@ -62,7 +62,7 @@ def test_members_together_end_as_if_never_killed(runs):
             training.run(specs, killed, killed_at(call), make, pytest.fail)
     held = killed[0].checkpoint.stat().st_size
     training.run(specs, killed, lambda *_: None, make, pytest.fail)
-    told = json.loads((never[0].folder / "timings.json").read_text())["state_bytes"]
+    told = json.loads((never[0].folder / "timings.json").read_text(encoding="utf-8"))["state_bytes"]
     assert len(specs) * told < held < 1.1 * len(specs) * told
     assert [ending(job.folder) for job in killed] == [ending(job.folder) for job in never]
     assert len({str(ending(job.folder)) for job in never}) == len(specs), "not one run thrice"

@@ -51,6 +51,7 @@ def process(command, framework, gpu=True, **more):
         text=True,
         cwd=ROOT,
         env=env,
+        encoding="utf-8",
     )
     assert answer.returncode == 0, answer.stdout[-2000:] + answer.stderr[-2000:]
     return answer.stdout

@@ -136,11 +136,13 @@ def test_curves_of_a_validation_part_say_so(tmp_path):
 
 
 def cut(path):
-    path.write_text(path.read_text()[:-20])
+    path.write_text(path.read_text(encoding="utf-8")[:-20], encoding="utf-8")
 
 
 def shorter(path):
-    path.write_text("\n".join(path.read_text().splitlines()[:2]) + "\n")
+    path.write_text(
+        "\n".join(path.read_text(encoding="utf-8").splitlines()[:2]) + "\n", encoding="utf-8"
+    )
 
 
 def inflated(path):

@@ -94,7 +94,7 @@ def test_every_image_of_the_fixed_set_has_its_name_class_and_part(source, cache)
 
 def test_the_stored_index_names_no_place_of_the_images(source, cache):
     made = image_set(source, FIXED, cache)
-    assert str(source.root) not in (made.folder / "index.json").read_text()
+    assert str(source.root) not in (made.folder / "index.json").read_text(encoding="utf-8")
     again = open_set(made.folder)
     assert again.ids == made.ids and again.files == [None] * len(made.ids)
     assert np.array_equal(again.pixels, made.pixels)
@@ -235,8 +235,8 @@ def test_an_unfinished_folder_is_not_opened_but_rebuilt(source, cache, damage):
     if damage == "no index":
         (folder / "index.json").unlink()
     elif damage == "half index":
-        text = (folder / "index.json").read_text()
-        (folder / "index.json").write_text(text[: len(text) // 2])
+        text = (folder / "index.json").read_text(encoding="utf-8")
+        (folder / "index.json").write_text(text[: len(text) // 2], encoding="utf-8")
     elif damage == "no pixels":
         (folder / "pixels.npy").unlink()
     else:
@@ -278,7 +278,7 @@ def test_a_full_disk_is_said_before_it_is_full(source, cache, monkeypatch):
 
 
 def test_a_cache_that_cannot_be_written_is_said(source, cache):
-    cache.write_text("a file")
+    cache.write_text("a file", encoding="utf-8")
     with pytest.raises(RequestError, match=r"cache .* can't be used .*--cache DIR"):
         image_set(source, FIXED, cache)
 
@@ -338,5 +338,5 @@ def test_the_real_images_are_built_in_seconds(cache):
         assert np.array_equal(made.pixels[i], decoded(made.files[i], (32, 24)))
     pool = image_set(source, SetRequest("cv10", 24, 32, per_class=32), cache)
     assert pool.pixels.shape == (128, 24, 32, 3) and not pool.phantom
-    index = json.loads((made.folder / "index.json").read_text())
+    index = json.loads((made.folder / "index.json").read_text(encoding="utf-8"))
     assert index["kind"] == "real"

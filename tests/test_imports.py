@@ -24,7 +24,11 @@ ALLOWED = {
 def imported(module, **env):
     code = f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))"
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | env
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | env,
+        encoding="utf-8",
     )
     assert answer.returncode == 0, answer.stderr
     return {name.split(".")[0] for name in json.loads(answer.stdout.splitlines()[-1])}

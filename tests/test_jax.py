@@ -19,6 +19,7 @@ def on_jax(select, file="tests/test_keras_twin.py"):
         capture_output=True,
         text=True,
         env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"},
+        encoding="utf-8",
     )
 
 

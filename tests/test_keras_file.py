@@ -99,7 +99,7 @@ def test_a_damaged_keras_file_is_refused(rng, tmp_path, damage):
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-2000])
     elif damage == "text":
-        path.write_text("no HDF5")
+        path.write_text("no HDF5", encoding="utf-8")
     elif damage == "empty":
         path.write_bytes(b"")
     else:

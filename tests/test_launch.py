@@ -231,7 +231,9 @@ def test_folds_that_train_together_are_stored_one_by_one(launched, plan_of, cach
     assert len(FakeWorker.made) == 1
     assert sorted(r.spec.fold for r in results) == [0, 1]
     assert all(store.find(spec).done for spec in todo)
-    assert f"trained together with {todo[0].id}" in (results[1].folder / "log.txt").read_text()
+    assert f"trained together with {todo[0].id}" in (results[1].folder / "log.txt").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_fold_that_diverges_does_not_take_the_others_with_it(launched, plan_of):
@@ -326,7 +328,7 @@ def test_an_interrupt_does_not_wait_for_a_worker_to_start(
 ):
     """A first import of a framework takes up to 14 s."""
     slow = tmp_path / "python"
-    slow.write_text("#!/bin/sh\nexec sleep 60\n")
+    slow.write_text("#!/bin/sh\nexec sleep 60\n", encoding="utf-8")
     slow.chmod(0o755)
     monkeypatch.setattr("benchmarks.worker.sys", types.SimpleNamespace(executable=str(slow)))
     todo = [s for s in plan_of("resnet50", frameworks=("torch",)) if s.stage == "train"]
@@ -355,7 +357,7 @@ def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):
             job = job_of(run)
             other = dataclasses.replace(run, device="NVIDIA X")
             worker.run([other], [job], lambda *a: None, print)
-    assert "RuntimeError" in (job.folder / "log.txt").read_text()
+    assert "RuntimeError" in (job.folder / "log.txt").read_text(encoding="utf-8")
     worker.close()
 
 
@@ -386,14 +388,20 @@ def test_a_worker_ends_with_its_launcher():
         "time.sleep(60)"
     )
     launcher = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        encoding="utf-8",
     )
     worker = int(launcher.stdout.readline())
     launcher.send_signal(signal.SIGKILL)
     launcher.wait()
     deadline = time.monotonic() + 10
     while Path(f"/proc/{worker}").exists() and time.monotonic() < deadline:
-        state = Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        state = (
+            Path(f"/proc/{worker}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+        )
         if state == "Z":
             break
         time.sleep(0.1)

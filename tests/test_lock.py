@@ -42,7 +42,9 @@ def holder(tmp_path):
 
     def hold(kind=""):
         words = [sys.executable, "-c", HOLD, str(tmp_path / "out"), kind]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        process = subprocess.Popen(
+            words, stdout=subprocess.PIPE, text=True, cwd=ROOT, encoding="utf-8"
+        )
         started.append(process)
         child = int(process.stdout.readline())
         return process, child

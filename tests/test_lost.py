@@ -123,7 +123,7 @@ def course(plan_of, job_of, tmp_path, monkeypatch):
 
 def ending(folder):
     """What must be the same to the last bit."""
-    rows = (folder / "history.csv").read_text().splitlines()
+    rows = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
     kept = [i for i, name in enumerate(HISTORY) if not name.endswith("seconds")]
     with np.load(folder / "predictions.npz") as arrays:
         found = {name: value.tobytes() for name, value in arrays.items()}

@@ -93,12 +93,12 @@ def test_a_stale_result_gives_way_to_one_by_today_s_sources(store_of, monkeypatc
 def test_a_record_of_something_else_is_refused(store_of, tmp_path, change):
     sent = store_of("sent", KERAS)
     path = sent.find(KERAS).folder / "run.json"
-    record = json.loads(path.read_text())
+    record = json.loads(path.read_text(encoding="utf-8"))
     if "files" in change:
-        (tmp_path / "sent" / "escaped").write_text("x")
+        (tmp_path / "sent" / "escaped").write_text("x", encoding="utf-8")
         digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of x
         change = {"files": record["files"] | {"../../escaped": {"sha256": digest}}}
-    path.write_text(json.dumps(record | change))
+    path.write_text(json.dumps(record | change), encoding="utf-8")
     with pytest.raises(RequestError, match="belongs to no run"):
         merge([sent.out], store_of("ours"))
 
@@ -109,5 +109,5 @@ def test_a_report_is_made_from_other_folders(store_of, tmp_path):
     answer = runner("--report", "--from", sent.out, "--out", out)
     assert answer.returncode == 0, answer.stderr
     assert "runs taken in: 2" in answer.stdout
-    found = json.loads((out / "results.json").read_text())
+    found = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert sorted(run["id"] for run in found["runs"]) == sorted([KERAS.id, TORCH.id])

@@ -155,5 +155,5 @@ def test_a_folder_elsewhere_is_named_not_linked(tmp_path):
     store, out = Store(tmp_path / "far" / "away"), tmp_path / "here" / "and" / "there"
     synthetic.add(store, synthetic.spec())
     compare_page.compare(store, store, out)
-    text = (out / "compare.html").read_text()
+    text = (out / "compare.html").read_text(encoding="utf-8")
     assert synthetic.spec().id in text and "far/away" not in text

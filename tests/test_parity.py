@@ -93,7 +93,7 @@ def climbed(tmp_path_factory):
     out = tmp_path_factory.mktemp("parity")
     code = start(out)
     assert (out / "parity.json").exists(), f"the climb ended with {code}"
-    found = json.loads((out / "parity.json").read_text())
+    found = json.loads((out / "parity.json").read_text(encoding="utf-8"))
     assert code == (0 if all(r["ok"] for r in found["results"]) else 1)
     return {(r["rung"], r["variant"]): r for r in found["results"]}
 
@@ -132,7 +132,7 @@ def test_a_broken_rung_is_an_exit_code(monkeypatch, tmp_path, value, code):
     out = tmp_path / "parity.json"
     monkeypatch.setattr(sys, "argv", ["parity", "--json", str(out), "--data", "phantom"])
     assert climber.main() == code
-    assert json.loads(out.read_text())["results"][0]["ok"] is (code == 0)
+    assert json.loads(out.read_text(encoding="utf-8"))["results"][0]["ok"] is (code == 0)
 
 
 def test_nothing_is_downloaded_for_a_few_images(phantom, cache, monkeypatch):
@@ -144,7 +144,9 @@ def test_nothing_is_downloaded_for_a_few_images(phantom, cache, monkeypatch):
 def test_the_ladder_gets_the_cache_and_the_jobs_that_were_asked_for(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(climber, "ROOT", tmp_path)
     (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks" / "parity.py").write_text("import sys\nprint(sys.argv[1:])\n")
+    (tmp_path / "benchmarks" / "parity.py").write_text(
+        "import sys\nprint(sys.argv[1:])\n", encoding="utf-8"
+    )
     assert start(tmp_path, ["xception"], "phantom", tmp_path / "cache", 3) == 0
     words = ["--data", "phantom", "--cache", str(tmp_path / "cache"), "--jobs", "3"]
     assert str([*words, "--variant", "xception"])[1:] in capsys.readouterr().out

@@ -67,7 +67,7 @@ def result(rung, variant, value, bound=1e-10, ok: bool | None = True, detail="fi
 def shown(out, stored: dict | str, plan=()) -> str:
     """The page's text."""
     text = stored if isinstance(stored, str) else json.dumps(stored)
-    (out / "parity.json").write_text(text)
+    (out / "parity.json").write_text(text, encoding="utf-8")
     made(out, list(plan))
     return pages(out)["parity.html"]
 
@@ -156,7 +156,7 @@ def test_without_a_file_there_is_no_page_and_no_link(tmp_path):
 
 def test_the_published_file_stands_in(tmp_path, monkeypatch):
     path = tmp_path / "published.json"
-    path.write_text(json.dumps(content()))
+    path.write_text(json.dumps(content()), encoding="utf-8")
     monkeypatch.setattr(parity, "PUBLISHED", path)
     made(tmp_path, [])
     text = pages(tmp_path)["parity.html"]
@@ -166,7 +166,7 @@ def test_the_published_file_stands_in(tmp_path, monkeypatch):
 def test_the_page_reads_what_the_ladder_writes(tmp_path):
     found = [ladder.Result(rung, "resnet50", 0.0, "fine") for rung in ladder.RUNGS]
     written = json.dumps(ladder.report(found, "cpu", {"keras": "3"}, "real", 5.0))
-    (tmp_path / "parity.json").write_text(written)
+    (tmp_path / "parity.json").write_text(written, encoding="utf-8")
     read = parity.read(tmp_path)
     assert not read.sentence and len(read.tables[0].heads[0]) == 1 + len(ladder.RUNGS)
     assert set(parity.OPTIMIZERS) <= ladder.RUNGS.keys()

@@ -107,7 +107,7 @@ def test_layout(phantom):
             assert (image.format, image.size) == ("JPEG", (640, 480))
         assert load_original(phantom / name).shape == (240, 320, 3)
     assert len(names) == 12 + 8 + 8 + 2
-    about = json.loads((phantom / "PHANTOM").read_text())
+    about = json.loads((phantom / "PHANTOM").read_text(encoding="utf-8"))
     assert about == {
         "version": PHANTOM_VERSION,
         "seed": 4,
@@ -122,7 +122,7 @@ def test_labels_have_the_real_form(phantom):
     data = (phantom / "labels.csv").read_bytes()
     assert data.startswith(b",Image,Category\r\n,0,EOSINOPHIL\r\n")
     assert not data.endswith(b"\n")
-    with open(phantom / "labels.csv", newline="") as stream:
+    with open(phantom / "labels.csv", newline="", encoding="utf-8") as stream:
         rows = list(csv.reader(stream))
     assert [int(row[1]) for row in rows[1:]] == list(range(14))
     labels = [row[2] for row in rows[1:]]
@@ -174,7 +174,7 @@ def test_a_folder_in_use_is_refused(tmp_path):
 
     def other_run(what, done, total):
         (tmp_path / "late").mkdir(exist_ok=True)
-        (tmp_path / "late" / "kept").write_text("x")
+        (tmp_path / "late" / "kept").write_text("x", encoding="utf-8")
 
     with pytest.raises(RequestError, match="not empty"):
         write_phantom(tmp_path / "late", 1, 0, 0, progress=other_run)

@@ -28,7 +28,9 @@ def test_the_table_names_what_keras_loads():
     """URL and MD5 of every official file stand in the source of the installed Keras."""
     for backbone in OFFICIAL:
         file = pretrained.load_pretrained()[backbone]
-        source = (KERAS / f"{backbone.replace('resnet50', 'resnet')}.py").read_text()
+        source = (KERAS / f"{backbone.replace('resnet50', 'resnet')}.py").read_text(
+            encoding="utf-8"
+        )
         texts = {n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant)}
         folder, _, name = file.url.rpartition("/")
         assert file.hash.removeprefix("md5:") in texts and file.file == name
@@ -169,7 +171,7 @@ def test_a_dry_look_changes_nothing(server, table, tmp_path):
 
 
 def test_a_cache_that_cannot_be_written_is_said(table, tmp_path):
-    (tmp_path / "cache").write_text("a file")
+    (tmp_path / "cache").write_text("a file", encoding="utf-8")
     with pytest.raises(RequestError, match=r"can't be (written|read).*--cache DIR"):
         locate(["small"], "imagenet", tmp_path / "cache")
 
@@ -208,10 +210,12 @@ def package(tmp_path, monkeypatch):
     """An installed distribution "my-weights" whose module must not be imported."""
     place = tmp_path / "site"
     (place / "mine/sub").mkdir(parents=True)
-    (place / "mine/__init__.py").write_text("raise RuntimeError('imported')")
+    (place / "mine/__init__.py").write_text("raise RuntimeError('imported')", encoding="utf-8")
     (place / "mine/sub/packed.pth").write_bytes(BODY)
     (place / "my_weights-1.2.dist-info").mkdir()
-    (place / "my_weights-1.2.dist-info/METADATA").write_text("Name: my-weights\nVersion: 1.2\n")
+    (place / "my_weights-1.2.dist-info/METADATA").write_text(
+        "Name: my-weights\nVersion: 1.2\n", encoding="utf-8"
+    )
     monkeypatch.syspath_prepend(place)
     return place
 

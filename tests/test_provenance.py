@@ -185,7 +185,7 @@ def test_each_check_breaks_on_a_wrong_table():
 
 
 def test_recorded_overlaps_are_evident():
-    search = json.loads((provenance.FOLDER / provenance.SEARCH).read_text())
+    search = json.loads((provenance.FOLDER / provenance.SEARCH).read_text(encoding="utf-8"))
     pairs = provenance.overlaps()
     correlations = [pair.correlation for pair in pairs]
     assert correlations == sorted(correlations, reverse=True)
@@ -203,7 +203,9 @@ def test_parts_that_are_done_are_not_computed_again(photographs, tmp_path, monke
         Image.fromarray(image).save(folder / name, quality=95)
         images.append(tmp_path / f"shown-{name}")
         Image.fromarray(augmented(image, 5, 0.0, True)).save(images[-1], quality=95)
-    (cache / "part-000.json").write_text(json.dumps([["x", 1, "y", 0], ["z", 2, "y", 1]]))
+    (cache / "part-000.json").write_text(
+        json.dumps([["x", 1, "y", 0], ["z", 2, "y", 1]]), encoding="utf-8"
+    )
     said = []
     rows = list(command.match_all(images, folder, cache, 1, lambda *words: said.append(words[1:])))
     assert [row[0] for row in rows] == ["x", "z", "2.jpg"]

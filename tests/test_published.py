@@ -29,7 +29,9 @@ def test_published_runs_are_unaltered_and_make_a_report(folder, tmp_path):
     assert all(run.done and run.folder.name == run.spec.id for run in runs)
     assert {run.spec.id for run in runs} <= {spec.id for spec in published.plan()}
     assert merge([folder], out) == len(runs)
-    found = json.loads((build(out, out.plan(), tmp_path).parent / "results.json").read_text())
+    found = json.loads(
+        (build(out, out.plan(), tmp_path).parent / "results.json").read_text(encoding="utf-8")
+    )
     accuracies = [cell["numbers"]["selected"]["accuracy"]["value"] for cell in found["cells"]]
     assert accuracies and all(value is not None and 0 <= value <= 1 for value in accuracies)
     if folder.name != "smoke":  # whose networks are trained for an epoch or two, from random ones
@@ -41,7 +43,7 @@ def test_published_runs_name_versions_and_device_but_no_path(folder):
     for run in Store(folder).runs():
         assert run.env["versions"] and run.env["device_detail"]
         for path in (p for p in run.folder.iterdir() if p.suffix in TEXT):
-            text = path.read_text()
+            text = path.read_text(encoding="utf-8")
             assert not any(root in text for root in ("/root/", "/home/", "/work/", "/tmp/")), path
 
 
@@ -50,16 +52,16 @@ def test_something_is_published():
 
 
 def test_the_readme_s_picture_is_that_of_the_published_runs():
-    assert picture.PICTURE.read_text() == picture.picture()
+    assert picture.PICTURE.read_text(encoding="utf-8") == picture.picture()
     assert picture.PICTURE.relative_to(PUBLISHED.parent.parent).as_posix() in (
-        (PUBLISHED.parent.parent / "README.md").read_text()
+        (PUBLISHED.parent.parent / "README.md").read_text(encoding="utf-8")
     )
 
 
 def test_the_readme_says_what_is_recorded(whole):
     """Its table's numbers are those of results.json, and nothing is left to write anew."""
     path = whole["laptop"] / "results.json"
-    numbers, text = Numbers(path), record.README.read_text()
+    numbers, text = Numbers(path), record.README.read_text(encoding="utf-8")
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     table = {name: cells for name, *cells in lines if name in record.ROWS}
     assert table.keys() == record.ROWS.keys()
@@ -75,7 +77,7 @@ def test_the_readme_says_what_is_recorded(whole):
             for network, said in zip(networks, cell.split(" / "), strict=True):
                 mean = numbers.value(f"{place}/{network}:numbers.{what}.accuracy.value")
                 assert agrees(said, mean, 100), (name, framework)
-    found = json.loads(path.read_text())
+    found = json.loads(path.read_text(encoding="utf-8"))
     known = {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
     assert record.readme(text, known) == text
     words = record.words()
@@ -138,9 +140,9 @@ def test_tables_of_stored_results_are_the_golden_ones(folder, title, page, whole
 
     UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/test_published.py -k golden
     """
-    found = section((whole[folder] / "tables.md").read_text(), title)
+    found = section((whole[folder] / "tables.md").read_text(encoding="utf-8"), title)
     golden = Path(__file__).parent / "golden" / f"{folder}-{page}.md"
     if os.environ.get("UPDATE_GOLDEN"):
-        golden.write_text(found)
-    assert found == golden.read_text()
+        golden.write_text(found, encoding="utf-8")
+    assert found == golden.read_text(encoding="utf-8")
     assert STALE not in found

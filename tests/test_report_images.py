@@ -21,7 +21,10 @@ def images(runs, tmp_path_factory):
 
 
 def pictures(out):
-    return {path.name: json.loads(path.read_text()) for path in out.glob("*-pictures.json")}
+    return {
+        path.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in out.glob("*-pictures.json")
+    }
 
 
 @pytest.mark.parametrize("how", ["WBC_DATA", "--data"])
@@ -33,7 +36,7 @@ def test_a_report_of_runs_sent_draws_the_images_at_hand(how, runs, images, tmp_p
     else:
         answer = runner(*words, "--data", images)
     assert answer.returncode == 0, answer.stderr
-    found, looks = pictures(out), (out / "activations.html").read_text()
+    found, looks = pictures(out), (out / "activations.html").read_text(encoding="utf-8")
     assert len(found["photograph-pictures.json"]) > 4
     assert {"TEST", "BloodImage_"} == {
         name[: 11 if name[0] == "B" else 4] for name in found["wrong-pictures.json"]
@@ -41,7 +44,7 @@ def test_a_report_of_runs_sent_draws_the_images_at_hand(how, runs, images, tmp_p
     assert LACKING not in looks
     for heading in ("One image of each class", "One photograph, turned"):
         assert f"{heading}</h3>" in looks
-    text = (out / "errors.html").read_text()
+    text = (out / "errors.html").read_text(encoding="utf-8")
     assert UNDRAWN not in text
     drawn = [name for name in found["wrong-pictures.json"] if name.startswith("TEST")]
     assert text.count("<symbol ") >= len(drawn) > 0
@@ -51,8 +54,8 @@ def test_without_the_images_a_report_says_what_needs_them(runs, tmp_path):
     words = ["--report", "--from", runs.out, "--out", tmp_path / "out", "--cache", tmp_path / "c"]
     wrong = runner(*words, WBC_DATA=str(tmp_path))  # a report needs no images
     assert wrong.returncode == 0 and "no pictures of images" in wrong.stdout
-    assert LACKING in (tmp_path / "out" / "activations.html").read_text()
-    text = (tmp_path / "out" / "errors.html").read_text()
+    assert LACKING in (tmp_path / "out" / "activations.html").read_text(encoding="utf-8")
+    text = (tmp_path / "out" / "errors.html").read_text(encoding="utf-8")
     assert UNDRAWN in text and "<symbol" not in text
     named = runner(*words, "--data", tmp_path)
     assert named.returncode == 2 and "does not hold the images" in named.stderr

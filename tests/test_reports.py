@@ -80,9 +80,9 @@ def test_table_three_uses_the_milestones_and_names_the_epochs(smoke):
 
 def test_results_hold_every_number(smoke):
     out, plan = smoke
-    result = json.loads((out / "results.json").read_text())
+    result = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert result["schema_version"] == 1
-    lines = list(csv.DictReader((out / "results.csv").open()))
+    lines = list(csv.DictReader((out / "results.csv").open(encoding="utf-8")))
     assert {run["id"] for run in result["runs"]} == {s.id for s in plan}
     numbers = {(r["run"], r["at"], r["metric"]): r["value"] for r in lines if r["scope"] == "run"}
     for run in result["runs"]:
@@ -114,7 +114,7 @@ def test_phantom_and_smoke_stand_on_every_page_and_nothing_is_judged(smoke):
             assert "Profile smoke" not in text
         else:
             assert "Profile smoke" in text and "tests no claim" in text, name
-    result = json.loads((out / "results.json").read_text())
+    result = json.loads((out / "results.json").read_text(encoding="utf-8"))
     words = [v["word"] for claim in result["claims"] for v in claim["verdicts"]]
     assert len(words) == 2 * len(load_claims()) and set(words) == {"not tested"}
     assert "phantom images" in word(result, "liang.t1.xception")[1]
@@ -305,7 +305,7 @@ def test_stale_runs_are_marked_and_never_judged(tmp_path):
     plan = paper_store(tmp_path, {"xception": (0.886, 0.887, 0.888)})
     assert word(made(tmp_path, plan), "liang.t1.xception")[0] == "compatible"
     path = tmp_path / "runs" / plan[1].id / "run.json"
-    path.write_text(path.read_text().replace("a" * 64, "b" * 64))
+    path.write_text(path.read_text(encoding="utf-8").replace("a" * 64, "b" * 64), encoding="utf-8")
     result = made(tmp_path, plan)
     assert word(result, "liang.t1.xception")[0] == "not tested"
     assert "stale" in word(result, "liang.t1.xception")[1]
@@ -409,7 +409,9 @@ def test_importing_build_is_light():
         "print(sorted(slow & set(sys.modules)))"
     )
     root = Path(benchmarks.sources.ROOT)
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.stdout.strip() == "[]", done.stderr
 
 

@@ -27,12 +27,12 @@ def result(tmp_path_factory):
     ])  # fmt: skip
     plan += [run.spec for run in store.runs() if run.spec.protocol == "fixed-grouped"]
     build(store, plan, out)
-    return json.loads((out / "results.json").read_text())
+    return json.loads((out / "results.json").read_text(encoding="utf-8"))
 
 
 def documented():
     """Top-level key -> every word in code type in its paragraph, without [at] and the like."""
-    text = README.read_text()
+    text = README.read_text(encoding="utf-8")
     part = text[text.index("## results.json") :].split("\n## ")[0]
     lines = [line for line in part.splitlines() if line.startswith("- `")]
     found = {}

@@ -24,14 +24,18 @@ def root(tmp_path):
     """A twin of two modules, which read two of the protocols and one of two tables."""
     for folder in ("protocols", "impl_torch"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "impl_torch/worker.py").write_text("from impl_torch.train import double\n")
-    (tmp_path / "impl_torch/train.py").write_text(MODULE.format(imported="near"))
-    (tmp_path / "impl_torch/latency.py").write_text("def f():\n    import protocols.far\n")
-    (tmp_path / "protocols/near.py").write_text(MODULE.format(imported="further"))
+    (tmp_path / "impl_torch/worker.py").write_text(
+        "from impl_torch.train import double\n", encoding="utf-8"
+    )
+    (tmp_path / "impl_torch/train.py").write_text(MODULE.format(imported="near"), encoding="utf-8")
+    (tmp_path / "impl_torch/latency.py").write_text(
+        "def f():\n    import protocols.far\n", encoding="utf-8"
+    )
+    (tmp_path / "protocols/near.py").write_text(MODULE.format(imported="further"), encoding="utf-8")
     for name in ("further", "far"):
-        (tmp_path / f"protocols/{name}.py").write_text("x = 1\n")
-    (tmp_path / "protocols/kinds.toml").write_text("a = 1\n")
-    (tmp_path / "protocols/claims.toml").write_text("a = 1\n")
+        (tmp_path / f"protocols/{name}.py").write_text("x = 1\n", encoding="utf-8")
+    (tmp_path / "protocols/kinds.toml").write_text("a = 1\n", encoding="utf-8")
+    (tmp_path / "protocols/claims.toml").write_text("a = 1\n", encoding="utf-8")
     return tmp_path
 
 
@@ -42,8 +46,8 @@ def digests(root):
 
 def change(root, name, old, new):
     path = root / name
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
+    assert old in path.read_text(encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +79,7 @@ def test_a_number_sign_within_a_string_is_code(root):
 
 
 def test_a_file_that_is_being_edited_is_named(root):
-    (root / "protocols/near.py").write_text("def half(:\n")
+    (root / "protocols/near.py").write_text("def half(:\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"near.py is no Python \(invalid syntax"):
         digests(root)
 

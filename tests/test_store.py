@@ -51,7 +51,7 @@ def test_a_folder_without_run_json_is_unfinished(store):
 
 def test_hidden_folders_are_not_runs(store):
     folder = store.begin(spec())
-    (folder / "spec.json").write_text(spec().to_json())
+    (folder / "spec.json").write_text(spec().to_json(), encoding="utf-8")
     assert store.runs() == []
     store.discard(folder)
     assert not folder.exists()
@@ -119,7 +119,7 @@ def test_another_spec_is_refused(store):
 def test_validate_names_what_was_altered(store):
     stored = add(store, spec())
     assert store.validate() == []
-    (stored.folder / "history.csv").write_text("phase\n")
+    (stored.folder / "history.csv").write_text("phase\n", encoding="utf-8")
     (stored.folder / "env.json").unlink()
     assert [line.rsplit("/", 1)[1] for line in store.validate()] == [
         "env.json: missing",
@@ -134,7 +134,7 @@ def test_a_damaged_record_is_a_failure_that_is_named(store, name, text):
     run = add(store, spec())
     if name != "run.json":
         (run.folder / "run.json").unlink()
-    (run.folder / name).write_text(text)
+    (run.folder / name).write_text(text, encoding="utf-8")
     (found,) = store.runs()
     assert (found.status, found.reason, found.done) == ("failed", DAMAGED, False)
     assert store.validate() == [f"{run.folder}: {DAMAGED}"]
@@ -146,7 +146,7 @@ def test_a_damaged_record_is_a_failure_that_is_named(store, name, text):
 def test_status_speaks_of_a_run_whose_times_are_damaged(store, text):
     run = add(store, spec())
     store.remember([spec()])
-    (run.folder / "timings.json").write_text(text)
+    (run.folder / "timings.json").write_text(text, encoding="utf-8")
     assert (
         status(store)[0] == "1 runs: 1 done, 0 stale, 0 failed, 0 to run; 0 s of computing stored"
     )
@@ -181,13 +181,13 @@ def test_the_last_plan_is_kept(store):
     assert not store.remember([spec(), spec(seed=1)])
     assert store.remember([spec(), spec(seed=1)])
     assert store.plan() == [spec(), spec(seed=1)]
-    (store.out / "plan.json").write_text(json.dumps({"runs": [{"old": 1}]}))
+    (store.out / "plan.json").write_text(json.dumps({"runs": [{"old": 1}]}), encoding="utf-8")
     with pytest.raises(RequestError, match="another version"):
         store.plan()
 
 
 def test_an_output_folder_under_a_file_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(RequestError, match="can't be written"):
         Store(tmp_path / "file" / "out").check_writable()
     assert [f.name for f in tmp_path.iterdir()] == ["file"]
@@ -196,7 +196,7 @@ def test_an_output_folder_under_a_file_is_refused(tmp_path):
 @pytest.mark.parametrize("kind", ["file", "dangling link"])
 def test_runs_that_cannot_be_written_are_refused(store, kind):
     if kind == "file":
-        store.runs_folder.write_text("")
+        store.runs_folder.write_text("", encoding="utf-8")
     else:
         store.runs_folder.symlink_to("nowhere")
     with pytest.raises(RequestError, match="runs can't be written"):
@@ -223,7 +223,7 @@ def test_a_page_older_than_what_it_shows_is_not_current(store, later, monkeypatc
     page = store.out / "index.html"
     assert not store.page_is_current(page)
     store.remember([spec()])
-    page.write_text("x")
+    page.write_text("x", encoding="utf-8")
     assert store.page_is_current(page)
     (store.out / later).touch()
     for time, name in enumerate(dict.fromkeys(("plan.json", "index.html", later))):

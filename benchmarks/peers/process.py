@@ -55,6 +55,7 @@ class PeerProcess:
             cwd=ROOT,
             env=environment(module, settings or {}),
             text=True,
+            encoding="utf-8",
         )
         self._made = False
 
@@ -104,7 +105,7 @@ def normal_images(spec: RunSpec, count: int) -> np.ndarray:
 def main() -> None:
     """MODULE FUNCTION WORDS: makes the peer, runs it once for each line, until stdin closes."""
     module, function, words = sys.argv[1:]
-    out = os.fdopen(os.dup(1), "w", buffering=1)
+    out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what frameworks print is no answer
     make = getattr(importlib.import_module(f"benchmarks.peers.{module}"), function)
     call = make(**json.loads(words))
