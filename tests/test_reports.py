@@ -23,7 +23,6 @@ from reading import (
 )
 
 import benchmarks.sources
-import benchmarks.store
 from benchmarks.store import Store
 from protocols import metrics
 from protocols.claims import load_claims
