@@ -137,4 +137,4 @@ def _where(group: argparse._ArgumentGroup) -> None:
     add("--from", dest="sources", nargs="+", type=folder, default=[], metavar="DIR",
         help="with --report: take in the runs of these output folders first, checked")  # fmt: skip
     add("--fresh", nargs="?", const="all", default="", choices=["all", "stale"],
-        help="run again what is done; stale: only what other sources made")  # fmt: skip
+        help="run again what is done; stale: only what is of another results version")  # fmt: skip

@@ -1,8 +1,6 @@
 """Runs a plan: decoded sets first, training by worker processes, then latency, alone."""
 
 import contextlib
-import hashlib
-import json
 import signal
 import threading
 import time
@@ -17,11 +15,11 @@ from benchmarks.console import Console
 from benchmarks.estimates import Estimates
 from benchmarks.plan import Device, set_request, together
 from benchmarks.run import Run
-from benchmarks.sources import Made
+from benchmarks.sources import commit
 from benchmarks.store import Store
 from benchmarks.todo import say_regrouped
 from benchmarks.work import Work, shares
-from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied, sources_now
+from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.contract import write_json
 from protocols.dataset import Source
@@ -68,6 +66,7 @@ class Launcher:
         self._workers: list[Worker | LatencyProcess] = []
         self._stopping = False
         self._works: dict[str, Work] = {}
+        self.commit = commit()
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
         """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
@@ -167,13 +166,9 @@ class Launcher:
         if worker and worker.key == key:
             return worker
         self._retire(worker)
-        for _ in range(2):  # an edit while it starts must not cost a run
-            worker = Worker(*key)
-            self._keep(worker)
-            if worker.started():
-                return worker
-            self._retire(worker)
-        raise WorkerDied("the sources changed while its worker started: run it again")
+        worker = Worker(*key)
+        self._keep(worker)
+        return worker
 
     def _retire(self, process: Worker | LatencyProcess | None) -> None:
         with self._lock:
@@ -188,15 +183,14 @@ class Launcher:
         the next one."""
         first = specs[0]
         results: list[Run | None] = []
-        sources, answered = {}, False
+        answered = False
         try:
             if first.stage == "latency":
-                jobs = self._jobs(specs, sources)
-                sources = self._latency(first, jobs[0])
+                jobs = self._jobs(specs)
+                self._latency(first, jobs[0])
             else:
                 worker = self._worker_for(first, worker)
-                sources = worker.sources
-                jobs = self._jobs(specs, sources)
+                jobs = self._jobs(specs)
                 say_regrouped(self.store, specs, self.console.say)
                 progress = self.console.run_progress(first, partial(self._work, specs))
                 worker.run(specs, jobs, progress, self.console.say)
@@ -206,13 +200,13 @@ class Launcher:
                     f"trained together with {first.id}\n", encoding="utf-8"
                 )
             for spec in specs:
-                results.append(self._finish(spec, sources))
+                results.append(self._finish(spec))
             self.store.checkpoint(specs).unlink(missing_ok=True)
         except BrokenPipeError:  # nobody reads what is said
             raise
         except (RunFailed, WorkerDied, ValueError, OSError) as error:
             rest = specs[len(results) :]
-            results += [self._rest(spec, error, sources, answered) for spec in rest]
+            results += [self._rest(spec, error, answered) for spec in rest]
             lost = not isinstance(error, RunFailed)  # or at an unknown place of its work
             if lost or first.device != "cpu":  # a GPU fault may linger
                 self._retire(worker)
@@ -233,19 +227,16 @@ class Launcher:
                 self.console.finished(result, self._work([spec]))
         return worker
 
-    def _rest(self, spec: RunSpec, error: Exception, sources: Made, answered: bool) -> Run | None:
+    def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
         """A member of a job that failed: done if it is whole (another one diverged, or could not be
         stored)."""
         if answered or isinstance(error, RunFailed):
             with contextlib.suppress(OSError, ValueError):
-                return self._finish(spec, sources)
+                return self._finish(spec)
         return self._failed(spec, reason_of(error))
 
-    def _jobs(self, specs: list[RunSpec], sources: Made) -> list[Job]:
+    def _jobs(self, specs: list[RunSpec]) -> list[Job]:
         images = self.sets[specs[0].data["digest"]]
-        digest = hashlib.sha256(
-            json.dumps(sources.get("sources"), sort_keys=True).encode()
-        ).hexdigest()
         return [
             Job(
                 images=images.folder,
@@ -253,27 +244,24 @@ class Launcher:
                 jpeg=Path(images.files[0]),
                 cache=self.cache,
                 checkpoint=self.store.checkpoint(specs),
-                sources=digest,
                 pauses=self.pauses,
                 weights=self.weights,
             )
             for spec in specs
         ]
 
-    def _finish(self, spec: RunSpec, sources: Made) -> Run:
-        return self.store.finish(spec, self.store.place(spec), sources)
+    def _finish(self, spec: RunSpec) -> Run:
+        return self.store.finish(spec, self.store.place(spec), self.commit)
 
-    def _latency(self, spec: RunSpec, job: Job) -> Made:
-        """Cold starts in new processes; the last of them goes on to the warm figures. The sources
-        of all of them. Raises WorkerDied if those changed."""
+    def _latency(self, spec: RunSpec, job: Job) -> None:
+        """Cold starts in new processes; the last of them goes on to the warm figures."""
         self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
-        begin, seconds, sources = time.perf_counter(), [], []
+        begin, seconds = time.perf_counter(), []
         repeats = spec.recipe["cold_repeats"]
         for number in range(1, repeats + 1):
             stage = "all" if number == repeats else "cold"
             process = LatencyProcess(spec, self.devices[spec.framework], job, stage)
             self._keep(process)
-            sources.append(process.sources)
             try:
                 seconds.append(process.cold_seconds())
                 process.finish()
@@ -281,9 +269,6 @@ class Launcher:
                 self._retire(process)
         found = {"cold": summary(seconds), "total_seconds": time.perf_counter() - begin}
         write_json(job.folder / "timings.json", found, add=True)
-        if [*sources, sources_now(spec.framework, "latency")] != sources[:1] * (repeats + 1):
-            raise WorkerDied("the sources changed between its processes: run it again")
-        return sources[0]
 
     def _failed(self, spec: RunSpec, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""

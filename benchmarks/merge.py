@@ -16,8 +16,8 @@ def merge(folders: list[Path], store: Store) -> int:
 
     Each file is checked against the digests of its run first. Raises RequestError, before anything
     is written, if one is missing or altered, or if two folders hold different results of one run,
-    neither or both by today's sources: a stale one gives way, and is kept aside. Returns how many
-    runs were copied.
+    neither or both of today's results version: a stale one gives way, and is kept aside. Returns
+    how many runs were copied.
     """
     sources = [checked(folder) for folder in folders]
     plan = _plan(store, needed=False)

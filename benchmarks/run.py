@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 
 from protocols.activations import FILE, turned
-from protocols.spec import RunSpec
+from protocols.spec import RESULTS_VERSION, RunSpec
 
 
 @dataclass(frozen=True)
 class Run:
-    """One stored run. `status`: "done", "stale" (done by other sources) or "failed"."""
+    """One stored run. `status`: "done", "stale" (of another results version) or "failed"."""
 
     spec: RunSpec
     folder: Path
     status: str
     reason: str = ""  # of a failure
-    changed: tuple[str, ...] = ()  # the sources since, of a stale run
+    version: int = RESULTS_VERSION  # of what computed it
 
     @property
     def done(self) -> bool:
@@ -43,7 +43,7 @@ class Run:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """run.json: when it finished, file sizes and SHA-256, source digests."""
+        """run.json: when it finished, file sizes and SHA-256, the results version."""
         return self._json("run.json")
 
     @cached_property

@@ -8,13 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks import sources
 from benchmarks.run import Run
-from benchmarks.sources import ROOT, Made, changed
+from benchmarks.sources import ROOT
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
 from protocols.files import sha256_of
-from protocols.spec import RunSpec
+from protocols.spec import RESULTS_VERSION, RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
 DAMAGED = "its record (run.json or failed.json) is damaged"
@@ -60,8 +59,9 @@ class Store:
             if (folder / "run.json").exists():
                 record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
                 _ = [entry["sha256"] for entry in record["files"].values()]
-                _ = [*record["sources"].items(), *record.get("modules", {}).items()]
-                return _done(spec, folder, record)
+                version = int(record["results_version"])
+                state = "done" if version == RESULTS_VERSION else "stale"
+                return Run(spec, folder, state, version=version)
             if (folder / "failed.json").exists():
                 reason = json.loads((folder / "failed.json").read_text(encoding="utf-8"))["reason"]
                 return Run(spec, folder, "failed", reason)
@@ -117,10 +117,10 @@ class Store:
         folder.mkdir(parents=True)
         return folder
 
-    def finish(self, spec: RunSpec, folder: Path, made: Made | None = None) -> Run:
+    def finish(self, spec: RunSpec, folder: Path, commit: str = "") -> Run:
         """Checks what the twin wrote, adds run.json, renames. ValueError if it's not whole.
 
-        `made`: what made it, if its process was started earlier.
+        `commit`: of the sources when the launch began.
         """
         for name in ("run.json", "run.part"):  # of a first try
             (folder / name).unlink(missing_ok=True)
@@ -137,7 +137,10 @@ class Store:
                 path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
                 for path in sorted(folder.iterdir())
             },
-            **(made or sources.made_by(spec.framework, spec.stage)),
+            "results_version": json.loads((folder / "env.json").read_text(encoding="utf-8"))[
+                "results_version"
+            ],
+            "commit": commit,
         }
         _write(folder / "run.json", record)
         self.publish(spec, folder)
@@ -214,15 +217,6 @@ class Store:
                 elif sha256_of(path) != entry["sha256"]:
                     wrong.append(f"{path}: altered since the run was finished")
         return wrong
-
-
-def _done(spec: RunSpec, folder: Path, record: dict[str, Any]) -> Run:
-    """A finished run: stale too where today's sources can't be read to tell."""
-    try:
-        files = changed(record, spec)
-    except (OSError, ValueError) as error:
-        files = [str(error)]
-    return Run(spec, folder, "stale" if files else "done", changed=tuple(files))
 
 
 def _alive(pid: int) -> bool:

@@ -16,7 +16,7 @@ from protocols.errors import RequestError
 from protocols.files import default_cache
 from protocols.pretrained import IMAGENET, load_pretrained
 from protocols.recipes import Profile, load_profiles, load_recipe
-from protocols.spec import PROTOCOLS, RunSpec
+from protocols.spec import PROTOCOLS, RESULTS_VERSION, RunSpec
 from protocols.variants import load_variants
 
 NO_ESTIMATE = "no estimate for this device"
@@ -69,14 +69,14 @@ def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
     stale = sum(_state(spec, store)[0] == "stale" for spec in kept)
     line = f"{len(runs)} runs, {len(kept)} of them done"
     if stale:
-        line += f" ({stale} stale: made by other sources; --fresh stale runs them)"
+        line += f" ({stale} stale: of another results version; --fresh stale runs them)"
     return line
 
 
 def _state(spec: RunSpec, store: Store) -> tuple[str, str]:
     run = store.find(spec)
-    if run and run.changed:
-        return run.status, f"changed since: {', '.join(run.changed)}"
+    if run and run.status == "stale":
+        return run.status, f"of results version {run.version}, not {RESULTS_VERSION}"
     return (run.status, run.reason) if run else ("to run", "")
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from benchmarks.plan import Device
-from benchmarks.sources import ROOT, Made, made_by_now
+from benchmarks.sources import ROOT
 from protocols.files import Progress, default_cache
 from protocols.hardware import DETERMINISTIC, gpu_token
 from protocols.serve import Job
@@ -66,15 +66,6 @@ def environment(
     )
 
 
-def sources_now(framework: str, stage: str) -> Made:
-    """The digests of what a process that starts now would import. Raises WorkerDied if a file is
-    no Python, which its process would say too."""
-    try:
-        return made_by_now(framework, stage)
-    except (OSError, ValueError) as error:
-        raise WorkerDied(f"the sources can't be read: {error}") from error
-
-
 def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
     """Exit code or signal, and the last line of what it wrote to stderr."""
     code = process.wait()
@@ -92,13 +83,12 @@ def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
 
 
 class Worker:
-    """A process that starts, of these `sources`. Closing it kills it."""
+    """A process that starts. Closing it kills it."""
 
     def __init__(
         self, framework: str, device: Device, threads: int, deterministic: bool = False
     ) -> None:
         self.key = (framework, device, threads, deterministic)
-        self.sources = sources_now(framework, "train")
         self._hello: dict[str, Any] | None = None
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
         self.process = subprocess.Popen(
@@ -119,12 +109,6 @@ class Worker:
         if self._hello is None:
             self._hello = self._answer()
         return self._hello
-
-    def started(self) -> bool:
-        """Waits until it has imported its sources; whether `sources` they still are. Raises
-        WorkerDied."""
-        _ = self.hello
-        return sources_now(self.key[0], "train") == self.sources
 
     def _answer(self) -> dict[str, Any]:
         line = self.process.stdout.readline()
@@ -172,7 +156,6 @@ class LatencyProcess:
 
     def __init__(self, spec: RunSpec, device: Device, job: Job, stage: str) -> None:
         """`stage`: "cold" ends after the first answer, "all" goes on to the warm figures."""
-        self.sources = sources_now(spec.framework, "latency")
         self._log = (job.folder / "log.txt").open("ab")
         (job.folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
         paths = [str(path) for path in (job.folder, job.images, job.jpeg)]

@@ -20,14 +20,14 @@ WORDS = {
     "format": "is of another format",
     "runs": "is of another run",
     "pixels": "was made from other images",
-    "sources": "was written by other sources of this suite",
+    "results_version": "was written by another results version of this suite",
     "versions": "was written with other versions",
     "processor": "was written on another processor",
 }
 
 
 class CheckpointRefused(RuntimeError):
-    """It is not of this run, these images, these sources or versions, or it is damaged."""
+    """It is not of this run, these images, these versions, or it is damaged."""
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Checkpoints:
     """The checkpoint file of one job.
 
     `identity`: what must be equal to go on: the run's id (each of those trained together), the
-    SHA-256 of the pixels, the digest of the sources, the versions of the packages, the processor.
+    SHA-256 of the pixels, RESULTS_VERSION, the versions of the packages, the processor.
     """
 
     path: Path

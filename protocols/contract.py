@@ -9,7 +9,8 @@ activations.npz   what the network looks at: see protocols.activations (training
 timings.json      seconds by part and memory (training), or latencies with the engine of each, and
                   memory (stage "latency")
 log.txt           what the worker printed
-run.json          written last, by benchmarks.store: sizes, SHA-256 of each file, source digests
+run.json          written last, by benchmarks.store: sizes and SHA-256 of each file, the
+                  results version, the commit
 """
 
 import csv
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from protocols.classes import CLASSES
-from protocols.spec import RunSpec
+from protocols.spec import RESULTS_VERSION, RunSpec
 
 HISTORY = (
     "phase",
@@ -186,7 +187,7 @@ def write_json(path: Path, content: dict[str, Any], add: bool = False) -> None:
 
 
 def write_common(folder: Path, spec: RunSpec, env: dict[str, Any], timings: dict[str, Any]) -> None:
-    """Writes spec.json, env.json and timings.json."""
+    """Writes spec.json, env.json (with the RESULTS_VERSION of this process) and timings.json."""
     (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
-    write_json(folder / "env.json", env)
+    write_json(folder / "env.json", env | {"results_version": RESULTS_VERSION})
     write_json(folder / "timings.json", timings)

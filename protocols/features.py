@@ -1,7 +1,7 @@
 """What frozen backbones say of the images: computed once, stored, shared by the runs that need it.
 
 float32, in `cache/features/<subject>-<state>/`: the subject is what the numbers mean, the state
-the versions and sources that computed them; another state of a subject replaces it.
+the versions that computed them; another state of a subject replaces it.
 """
 
 import contextlib

@@ -34,7 +34,6 @@ class Job:
     jpeg: Path  # an image file
     cache: Path  # of the user
     checkpoint: Path  # one file, for all that are trained together
-    sources: str  # SHA-256 of the sources that the worker was started with
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # see Checkpoints
     weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
 

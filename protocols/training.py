@@ -20,7 +20,7 @@ from protocols.hardware import peak_memory, reset_peak_memory
 from protocols.images import open_set
 from protocols.pool import Pool, in_batches, make_pool
 from protocols.serve import Job
-from protocols.spec import RunSpec
+from protocols.spec import RESULTS_VERSION, RunSpec
 from protocols.splits import calibration_rows
 from protocols.twin import Phase, Twin, begin_epoch, check_memory
 from protocols.variants import load_variants
@@ -46,7 +46,7 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
     identity = {
         "runs": [spec.id for spec in specs],
         "pixels": images.pixels_sha256,
-        "sources": jobs[0].sources,
+        "results_version": RESULTS_VERSION,
         "versions": here["versions"],
         "processor": here["device_detail"],
     }
@@ -138,7 +138,8 @@ class Course:
     def stored_features(self) -> list[np.ndarray]:
         """The frozen backbones' features of the whole pool, computed where they aren't stored."""
         names = load_variants()[self.spec.variant].backbones
-        state = {k: self.checkpoints.identity[k] for k in ("sources", "versions", "processor")}
+        kept = ("results_version", "versions", "processor")
+        state = {k: self.checkpoints.identity[k] for k in kept}
         train = self.pool.rows[self.pool.train[0]]
         batches = in_batches(np.arange(len(self.pool)), self.size)
         arrays, there = [], False

@@ -8,7 +8,6 @@ from reports import compare_data, forms, pages, results
 from reports.build import write
 from reports.compare import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
 from reports.compare_tables import (
-    KINDS,
     changes_table,
     devices,
     differs_table,
@@ -118,12 +117,9 @@ def _more(row: Row) -> str:
 
 
 def _differs(found: list[Field]) -> list[str]:
-    """A line each; the sources' digests in one, for only that they differ says something."""
+    """A line each."""
     made = []
-    for one in (f for f in found if f.differ and f.kind in ("place", "package")):
+    for one in (f for f in found if f.differ):
         a, b = (", ".join(sorted(values)) for values in (one.a, one.b))
         made.append(f"{one.what} {a} / {b}")
-    sources = [f.what for f in found if f.differ and f.kind == "sources"]
-    if sources:
-        made.append(f"{KINDS['sources'].partition(' (')[0].lower()} of {', '.join(sources)}")
     return made or ["nothing"]

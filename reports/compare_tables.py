@@ -8,7 +8,6 @@ from protocols.spec import RunSpec
 from protocols.variants import load_variants
 from reports.commands import command
 from reports.compare import MEASURES, MORE, Change, Row
-from reports.environment import SHORT
 from reports.groups import WEIGHTS, extra_of, scrub
 from reports.joined import Joined, Lone, Pair
 from reports.slots import Slot
@@ -30,7 +29,7 @@ from reports.tables import (
 from reports.uncertainty import between, shown
 
 RUNS = ("Run of A, and again", "Run of B, and again")
-KINDS = {"place": "Where and how", "package": "Packages", "sources": "Sources (SHA-256)"}
+KINDS = {"place": "Where and how", "package": "Packages", "suite": "This suite"}
 
 
 def named(variant: str) -> str:
@@ -94,7 +93,7 @@ def differs_table(framework: str, fields: list[Field]) -> Table:
         if not one.differ:
             same.append(one.what)
             continue
-        cells = [words(_values(v, one.kind)) for v in (one.a, one.b)]
+        cells = [words(_values(v)) for v in (one.a, one.b)]
         count = f"{one.differ} of {one.pairs}"
         bodies[KINDS[one.kind]].append([label(one.what), *cells, Td(count)])
     nothing = [[label("nothing"), words("–"), words("–"), Td(f"0 of {fields[0].pairs}")]]
@@ -107,11 +106,10 @@ def differs_table(framework: str, fields: list[Field]) -> Table:
     )
 
 
-def _values(found: dict[str, int], kind: str) -> str:
-    texts = {v: v[:SHORT] if kind == "sources" else v for v in found}
+def _values(found: dict[str, int]) -> str:
     if len(found) == 1:
-        return next(iter(texts.values()))
-    return ", ".join(f"{texts[v]} ({plural(n, 'run')})" for v, n in sorted(found.items()))
+        return next(iter(found))
+    return ", ".join(f"{v} ({plural(n, 'run')})" for v, n in sorted(found.items()))
 
 
 def _by_setting(rows: list[Row]) -> dict[str, list[Row]]:

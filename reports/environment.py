@@ -68,22 +68,29 @@ def _text(value: object) -> str:
 
 
 def sources(collected: Collected) -> Table:
-    """Each state of the sources that made runs, newest use last, and how many runs it made."""
-    found: dict[tuple[tuple[str, str], ...], list[Slot]] = defaultdict(list)
+    """Each results version and commit of this suite that made runs, and how many runs it made."""
+    found: dict[tuple[int, str], list[Slot]] = defaultdict(list)
     for slot in collected.slots:
         if slot.usable:
-            found[tuple(sorted(slot.run.record["sources"].items()))].append(slot)
+            found[slot.run.version, slot.run.record["commit"]].append(slot)
     rows = []
-    for digests, slots in sorted(found.items()):
-        text = ", ".join(f"{name} {digest[:SHORT]}" for name, digest in digests)
-        files = sorted({name for slot in slots for name in slot.run.changed})
-        state = f"stale {STALE}" if files else "as today's"
-        rows.append([label(text), words(state, ", ".join(files)), Td(str(len(slots)))])
-    heads = [head("SHA-256 of the sources", kind="headtext"), head("State", kind="headtext")]
+    for (version, commit), slots in sorted(found.items()):
+        stale = any(slot.state == "stale" for slot in slots)
+        carried = {slot.run.record.get("carried", "") for slot in slots} - {""}
+        state = f"stale {STALE}" if stale else "as today's"
+        rows.append(
+            [
+                label(f"{version}"),
+                words(commit[:SHORT] or "not recorded"),
+                words(state, " ".join(sorted(carried))),
+                Td(str(len(slots))),
+            ]
+        )
+    heads = [head(text, kind="headtext") for text in ("Results version", "Commit", "State")]
     return Table(
         "sources",
-        "Sources the finished runs were made by: the shared protocols and the twin. Stale: the "
-        "files that changed since, of those that can change a result.",
+        "The state of this suite that made the finished runs. The results version is raised "
+        "whenever a change moves what a run computes; the commit is information only.",
         [[*heads, head("Runs")]],
         [("", rows)],
         [STALE_NOTE] if any(s.state == "stale" for s in collected.slots) else [],

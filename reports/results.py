@@ -62,7 +62,7 @@ def run_record(slot: Slot) -> dict[str, Any]:
     }
     if slot.usable:
         record |= {"env": slot.run.env, "timings": slot.run.timings}
-        record |= {k: slot.run.record[k] for k in ("finished", "sources")}
+        record |= {k: slot.run.record[k] for k in ("finished", "results_version", "commit")}
     if slot.usable and slot.measured:
         m = slot.measured
         record |= {"n": m.n, "phase": m.phase, "scores": m.scores}

@@ -1,9 +1,10 @@
-"""What differs around two joined sets of runs: device, versions, threads, backend, sources."""
+"""What differs around two joined sets of runs: device, versions, threads, backend, commit."""
 
 from collections import Counter
 from dataclasses import dataclass
 
 from protocols.spec import FRAMEWORKS
+from reports.environment import SHORT
 from reports.groups import scrub
 from reports.joined import Joined, Pair
 from reports.slots import Slot
@@ -16,7 +17,7 @@ class Field:
     """One property of the pairs of a framework: its values on both sides, with their runs."""
 
     what: str
-    kind: str  # "place", "package" or "sources"
+    kind: str  # "place", "package" or "suite"
     a: dict[str, int]
     b: dict[str, int]
     differ: int  # pairs that don't share the value
@@ -40,7 +41,7 @@ def fields(joined: Joined) -> dict[str, list[Field]]:
 def _fields(pairs: list[Pair]) -> list[Field]:
     both = [(values(pair.a), values(pair.b)) for pair in pairs]
     names = dict.fromkeys(key for two in both for one in two for key in one)
-    kinds = ("place", "package", "sources")
+    kinds = ("place", "package", "suite")
     made = []
     for kind, what in sorted(names, key=lambda n: kinds.index(n[0])):
         sides = [[one.get((kind, what), NONE) for one in side] for side in zip(*both, strict=True)]
@@ -50,7 +51,7 @@ def _fields(pairs: list[Pair]) -> list[Field]:
 
 
 def values(slot: Slot) -> dict[tuple[str, str], str]:
-    """(kind, property) -> value of a finished run; source digests whole."""
+    """(kind, property) -> value of a finished run."""
     spec, env = slot.spec, slot.run.env
     place = {
         "device": env.get("device", spec.device),
@@ -67,5 +68,6 @@ def values(slot: Slot) -> dict[tuple[str, str], str]:
     }
     found = {("place", key): value for key, value in place.items()}
     found |= {("package", key): value for key, value in sorted(env.get("versions", {}).items())}
-    found |= {("sources", key): value for key, value in sorted(slot.run.record["sources"].items())}
+    found["suite", "results version"] = slot.run.version
+    found["suite", "commit"] = slot.run.record["commit"][:SHORT]
     return {key: NONE if v in (None, "") else scrub(str(v)) for key, v in found.items()}

@@ -13,7 +13,7 @@ THIN = "\u202f"  # no-break space between a number and its unit
 FIRM = "\u00a0"  # no-break space
 MISSING = "X"
 STALE = "†"
-STALE_NOTE = f"{STALE} stale: made by other sources than today's; shown, never judged."
+STALE_NOTE = f"{STALE} stale: of another results version of this suite; shown, never judged."
 LOSSES = ("log_loss", "validation_loss")
 
 

@@ -77,7 +77,7 @@ def obstacle(setting: Setting, cell: Cell | None, number: Number | None) -> str:
     if number.value is None:
         return f"incomplete: {number.lack}"
     if number.stale:
-        return "stale: made by other sources than today's"
+        return "stale: of another results version of this suite"
     if len(number.by_seed) < MIN_SEEDS:
         return f"{len(number.by_seed)} of at least {MIN_SEEDS} seeds"
     return ""

@@ -49,7 +49,6 @@ def job_of(phantom, cache, tmp_path):
             jpeg=images.files[0],
             cache=cache,
             checkpoint=tmp_path / "checkpoint.npz",
-            sources="those of the test",
         )
 
     return job

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-import benchmarks.sources
+import benchmarks.store
+import benchmarks.words
+import protocols.contract
 from benchmarks.run import Run
 from benchmarks.store import Store
 from protocols import activations, provenance
@@ -16,7 +18,7 @@ from protocols.classes import CLASSES
 from protocols.contract import Recorder, write_common
 from protocols.pool import Pool
 from protocols.recipes import load_profiles, load_recipe
-from protocols.spec import FIXED, RunSpec
+from protocols.spec import FIXED, RESULTS_VERSION, RunSpec
 from protocols.variants import CHANNELS, load_variants
 
 BACKENDS = {"keras": "tensorflow", "torch": "torch"}
@@ -206,10 +208,10 @@ def look(run: RunSpec, folder: Path) -> None:
     activations.write(folder, pool, positions, Seen(logits, layers, maps, gradients))
 
 
-def edit_sources(patch: pytest.MonkeyPatch, digest: str) -> None:
-    """From now on all sources are others; the same for the same digest."""
-    made = {"sources": {"protocols": digest}, "modules": {"protocols/x.py": digest}}
-    patch.setattr(benchmarks.sources, "made_by", lambda *_: made)
+def raise_version(patch: pytest.MonkeyPatch) -> None:
+    """From now on this suite has the next results version."""
+    for module in (benchmarks.store, benchmarks.words, protocols.contract):
+        patch.setattr(module, "RESULTS_VERSION", RESULTS_VERSION + 1)
 
 
 def add(

@@ -20,7 +20,7 @@ from tests.synthetic import spec
 IDENTITY = {
     "runs": ["a-run"],
     "pixels": "0" * 64,
-    "sources": "those",
+    "results_version": 1,
     "versions": {"torch": "2.15", "numpy": "2.4"},
     "processor": "One",
 }
@@ -52,7 +52,7 @@ def test_no_file_is_no_checkpoint(tmp_path):
         ({"runs": ["another"]}, "is of another run"),
         ({"pixels": "1" * 64}, "was made from other images"),
         ({"processor": "Another"}, "was written on another processor"),
-        ({"sources": "new"}, "was written by other sources of this suite"),
+        ({"results_version": 2}, "was written by another results version of this suite"),
         (
             {"versions": {"torch": "2.16", "numpy": "2.4"}},
             r"was written with other versions \(torch 2.15, here 2.16\)",

@@ -20,7 +20,7 @@ from benchmarks.store import Store
 from reports import compare_page
 from reports.compare import noise
 from reports.verdicts import interval
-from tests.synthetic import add, add_failed, edit_sources, spec
+from tests.synthetic import add, add_failed, raise_version, spec
 from tests.test_cli import runner
 
 KERAS, TORCH, LATENCY = spec(), spec("torch"), spec(stage="latency")
@@ -225,14 +225,14 @@ def test_a_fold_short_is_an_x(stores, compared):
 
 def test_another_device_is_compared_and_every_difference_named(stores, compared, monkeypatch):
     a = stores("a", (KERAS, 0.8), (LATENCY, 4.0))
-    edit_sources(monkeypatch, "b" * 64)
+    raise_version(monkeypatch)
     b = stores("b", (spec(backend="jax", **GPU), 0.8), (spec(stage="latency", **GPU), 2.0))
     found, tables, text = compared(a, b)
     differ = {one["what"] for one in found["around"]["keras"] if one["differ"]}
-    assert differ == {"device", "device, in detail", "CPU threads", "backend", "protocols"}
+    assert differ == {"device", "device, in detail", "CPU threads", "backend", "results version"}
     rows = {row[0]: row[1:] for row in tables.find("Keras: what differs") if len(row) == 4}
     assert rows["device"] == ["cpu", "Some GPU", "2 of 2"]
-    assert rows["protocols"] == ["a" * 12, "b" * 12, "2 of 2"]
+    assert rows["results version"] == ["1", "2", "2 of 2"]
     assert rows["backend"][2] == "1 of 2"
     assert "differs, Keras: device cpu / Some GPU" in text
     assert tables.find("Time to an answer")[-1][5] == "0.50 | 4\u202fs → 2\u202fs"

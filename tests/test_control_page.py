@@ -208,7 +208,8 @@ def test_stale_control_runs_are_marked(tmp_path):
     for run in plan:
         synthetic.add(Store(tmp_path), run, 0.75 if run.variant == CNN else 1.0)
     path = tmp_path / "runs" / plan[1].id / "run.json"
-    path.write_text(path.read_text(encoding="utf-8").replace("a" * 64, "b" * 64), encoding="utf-8")
+    record = json.loads(path.read_text(encoding="utf-8")) | {"results_version": 0}
+    path.write_text(json.dumps(record), encoding="utf-8")
     made(tmp_path, plan)
     row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
     assert row[1] == "+25.00 †"
@@ -247,13 +248,16 @@ def test_environment_names_the_kind_of_a_digest(tmp_path):
     assert row[1] == "MD5 bbbbbbbbbbbb + MD5 444444444444"
 
 
-def test_environment_names_the_files_that_made_runs_stale(tmp_path, monkeypatch):
+def test_environment_names_the_results_versions_that_made_runs(tmp_path, monkeypatch):
     store, runs = Store(tmp_path), [synthetic.spec("keras"), synthetic.spec("torch")]
     synthetic.add(store, runs[0])
-    synthetic.edit_sources(monkeypatch, "new")
+    synthetic.raise_version(monkeypatch)
     synthetic.add(store, runs[1])
     build(store, runs, tmp_path)
     rows = Tables((tmp_path / "environment.html").read_text(encoding="utf-8")).find(
-        "Sources the finished runs"
+        "The state of this suite"
     )
-    assert {row[1] for row in rows[1:3]} == {"as today's", "stale † | protocols/x.py"}
+    assert [row[:3] for row in rows[1:3]] == [
+        ["1", "not recorded", "stale †"],
+        ["2", "not recorded", "as today's"],
+    ]

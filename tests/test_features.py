@@ -11,7 +11,7 @@ from protocols import features
 from tests.synthetic import spec
 
 ROWS, TRAIN = np.arange(10), np.arange(6)
-STATE = {"sources": "these", "versions": {"torch": "2.15"}}
+STATE = {"results_version": 1, "versions": {"torch": "2.15"}}
 VALUES = np.arange(20, dtype=np.float32).reshape(10, 2) / 3
 BATCHES = np.split(ROWS, [4, 8])
 
@@ -103,9 +103,9 @@ def test_other_images_have_their_own(store):
     assert not store(spec("torch"), rows=ROWS + 1)[1]
 
 
-def test_other_sources_replace_them(store, tmp_path):
+def test_another_results_version_replaces_them(store, tmp_path):
     store(spec("torch"))
-    assert not store(spec("torch"), state=STATE | {"sources": "new"})[1]
+    assert not store(spec("torch"), state=STATE | {"results_version": 2})[1]
     assert len(list((tmp_path / "features").iterdir())) == 1
 
 
@@ -135,7 +135,7 @@ def test_a_computation_that_is_killed_goes_on_after_its_last_batch(store, tmp_pa
     assert (array == VALUES).all()
     gone_on = file_of(tmp_path)
     assert len(list((tmp_path / "features").iterdir())) == 1, "what was unfinished is gone"
-    store(spec("torch"), state=STATE | {"sources": "new"})
+    store(spec("torch"), state=STATE | {"results_version": 2})
     assert file_of(tmp_path) == gone_on, "as one never killed"
 
 
@@ -213,10 +213,10 @@ def test_what_was_found_stays_readable_when_it_is_removed(store, monkeypatch):
     assert (array == VALUES).all()
 
 
-def test_unfinished_ones_of_other_sources_go_when_they_are_old(store, tmp_path):
+def test_unfinished_ones_of_another_version_go_when_they_are_old(store, tmp_path):
     folder = unfinished(store, tmp_path)[0].parent
-    store(spec("torch"), state=STATE | {"sources": "new"})
+    store(spec("torch"), state=STATE | {"results_version": 2})
     assert folder.is_dir(), "another process may be at it"
     os.utime(folder, (0, 0))
-    store(spec("torch"), state=STATE | {"sources": "newer"})
+    store(spec("torch"), state=STATE | {"results_version": 3})
     assert not folder.exists()

@@ -65,7 +65,7 @@ def test_three_seeds_may_judge_an_order_and_stale_ones_may_not(tmp_path, monkeyp
     assert "supported" in words_of(ranking_table(group))
     shown = words_of(overview.verdict_table(collected, group.setting))
     assert STALE not in "".join(shown)
-    synthetic.edit_sources(monkeypatch, "new")
+    synthetic.raise_version(monkeypatch)
     collected, group = group_of(store, plan, "fixed")
     assert not {"supported", "refuted"} & set(words_of(ranking_table(group)))
     assert "not judged" in words_of(comparison_table(group))

@@ -22,7 +22,6 @@ from benchmarks.devices import expected_devices, real_devices
 from benchmarks.estimates import Estimate, Estimates
 from benchmarks.launch import Launcher
 from benchmarks.plan import Device
-from benchmarks.sources import made_by
 from benchmarks.store import Store
 from benchmarks.work import Work, rough
 from benchmarks.worker import RunFailed, Worker, WorkerDied, environment
@@ -42,16 +41,9 @@ class FakeWorker:
 
     def __init__(self, framework, device, threads, deterministic):
         self.key = (framework, device, threads, deterministic)
-        self.sources = made_by(framework, "train")
-        if "edited" in FakeWorker.acts:
-            read = f"as worker {len(FakeWorker.made)} read them"
-            self.sources = {"sources": {"protocols": read}}
         self.open = True
         self.ran = []
         FakeWorker.made.append(self)
-
-    def started(self):
-        return len(FakeWorker.made) > FakeWorker.acts.get("edits", 0)
 
     def run(self, specs, jobs, progress, note):
         for number, (spec, job) in enumerate(zip(specs, jobs, strict=True)):
@@ -87,14 +79,7 @@ class FakeWorker:
 class FakeLatency:
     """Answers after four seconds that nobody waited for."""
 
-    edited = False  # the sources, between two processes
-    made = 0
-
     def __init__(self, spec, device, job, stage):
-        FakeLatency.made += 1
-        self.sources = made_by(spec.framework, "latency")
-        if FakeLatency.edited:
-            self.sources = {"sources": {"protocols": f"as {FakeLatency.made} read them"}}
         write_common(job.folder, spec, env(spec), timings(spec))
 
     def cold_seconds(self):
@@ -161,18 +146,17 @@ def test_a_worker_that_dies_loses_one_run(launched, plan_of):
     assert store.find(results[0].spec).reason == "the worker was killed by signal 9"
 
 
-def test_a_run_is_recorded_with_the_sources_of_its_own_process(launched, plan_of):
-    """An evening's launch outlives an edit: a later worker is made of other sources."""
-    FakeWorker.acts |= {"xception": WorkerDied("killed"), "edited": True}
-    todo = [s for s in plan_of("xception", "resnet50", frameworks=("torch",))]
-    results, _ = launched([s for s in todo if s.stage == "train"])
-    (done,) = [r for r in results if r.done]
-    assert done.record["sources"] == {"protocols": "as worker 1 read them"}
-    FakeLatency.edited = True
-    (cold,) = [s for s in todo if (s.stage, s.variant) == ("latency", "resnet50")]
-    results, _ = launched([dataclasses.replace(cold, recipe=cold.recipe | {"cold_repeats": 2})])
-    assert [r.status for r in results] == ["failed"]
-    assert "the sources changed between its processes" in results[0].reason
+def test_a_run_is_recorded_with_the_version_of_its_own_process_and_the_launch_s_commit(
+    launched, plan_of, monkeypatch
+):
+    """An evening's launch outlives an edit: a later worker may be of another results version."""
+    monkeypatch.setattr("benchmarks.launch.commit", lambda: "a" * 40)
+    monkeypatch.setattr("protocols.contract.RESULTS_VERSION", 7)  # of the process that computes
+    results, _ = launched([s for s in plan_of("xception", frameworks=("torch",))])
+    assert {r.status for r in results} == {"done"}
+    assert [(r.record["results_version"], r.record["commit"]) for r in results] == [
+        (7, "a" * 40)
+    ] * 2
 
 
 @pytest.mark.parametrize("where", ["begin", "finish"])
@@ -284,30 +268,6 @@ def test_a_worker_that_died_between_two_runs_can_be_closed(plan_of, job_of):
         worker.run([run], [job_of(run)], lambda *_: None, print)
     worker.close()
     assert worker.process.stdin.closed and worker._stderr.closed
-
-
-def test_a_worker_knows_whether_its_sources_changed_while_it_imported_them(monkeypatch):
-    def unreadable(*_):
-        raise ValueError("models.py is no Python")
-
-    worker = Worker("torch", CPU["torch"], 1)
-    assert worker.started()
-    monkeypatch.setattr("benchmarks.worker.made_by_now", lambda *_: {"protocols": "after"})
-    assert not worker.started()
-    monkeypatch.setattr("benchmarks.worker.made_by_now", unreadable)
-    for started in (worker.started, lambda: Worker("torch", CPU["torch"], 1)):
-        with pytest.raises(WorkerDied, match=r"can't be read: models.py is no Python"):
-            started()
-    worker.close()
-
-
-@pytest.mark.parametrize(("edits", "status"), [(1, "done"), (2, "failed")])
-def test_an_edit_while_a_worker_starts_costs_no_run(launched, plan_of, edits, status):
-    FakeWorker.acts["edits"] = edits
-    todo = [s for s in plan_of("xception", frameworks=("torch",)) if s.stage == "train"]
-    results, _ = launched(todo)
-    assert [r.status for r in results] == [status]
-    assert [w.open for w in FakeWorker.made] == [False, False]
 
 
 def test_the_time_left_is_told_by_what_is_known_of_the_device(

@@ -8,7 +8,7 @@ import pytest
 from benchmarks.merge import merge
 from benchmarks.store import Store
 from protocols.errors import RequestError
-from tests.synthetic import add, add_failed, edit_sources, spec
+from tests.synthetic import add, add_failed, raise_version, spec
 from tests.test_cli import runner
 
 KERAS, TORCH = spec(), spec("torch")
@@ -72,11 +72,11 @@ def test_two_results_of_one_run_are_refused(store_of):
         merge([one.out], store_of("ours"))
 
 
-def test_a_stale_result_gives_way_to_one_by_today_s_sources(store_of, monkeypatch):
+def test_a_stale_result_gives_way_to_one_of_today_s_version(store_of, monkeypatch):
     old = store_of("old", KERAS)
     ours = store_of("ours")
     assert merge([old.out], ours) == 1
-    edit_sources(monkeypatch, "new")
+    raise_version(monkeypatch)
     new = store_of("new", KERAS, accuracy=0.5)
     assert ours.find(KERAS).status == "stale"
     assert merge([new.out], ours) == 1

@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 from keys import Numbers, agrees
 
-import benchmarks.store
 from benchmarks.merge import merge
 from benchmarks.store import Store
 from protocols.spec import FRAMEWORKS
 from reports import picture, record
 from reports.build import build
 from reports.tables import STALE
-from tests.synthetic import add, edit_sources, spec
+from tests.synthetic import add, raise_version, spec
 
 PUBLISHED = Path(__file__).resolve().parent.parent / "reports" / "published"
 FOLDERS = sorted(path.parent for path in PUBLISHED.glob("*/plan.json"))
@@ -88,12 +87,12 @@ def test_the_readme_says_what_is_recorded(whole):
         record.readme(text.replace(record.BELOW, ""), known)
 
 
-def test_runs_by_today_s_sources_take_the_place_of_recorded_ones(tmp_path, monkeypatch):
+def test_runs_of_today_s_version_take_the_place_of_recorded_ones(tmp_path, monkeypatch):
     old, new = Store(tmp_path / "published" / "laptop"), Store(tmp_path / "out")
     add(old, spec("keras"), accuracy=0.5)
     add(old, spec("torch"), accuracy=0.5)
     old.remember([spec("keras"), spec("torch")])
-    edit_sources(monkeypatch, "new")
+    raise_version(monkeypatch)
     add(new, spec("keras"), accuracy=0.75)
     monkeypatch.setattr(picture, "PUBLISHED", tmp_path / "published")
     assert record.take(new.out, "laptop") == 1
@@ -120,12 +119,11 @@ GOLDEN = (
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, few_draws):
-    """A report of each published folder, with all draws, by the sources that made its runs."""
+    """A report of each published folder, with all draws."""
     found = {}
     for name in {folder for folder, _, _ in GOLDEN}:
         out = tmp_path_factory.mktemp(name)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(benchmarks.store, "changed", lambda *_: [])  # none is stale
             for one in few_draws:
                 patch.setattr(*one)
             store = Store(PUBLISHED / name)

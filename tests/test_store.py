@@ -1,4 +1,4 @@
-"""Done is written last and believed; failures stay visible; other sources make a run stale."""
+"""Done is written last and believed; failures stay visible; a run of another version is stale."""
 
 import dataclasses
 import errno
@@ -12,7 +12,7 @@ from benchmarks.store import DAMAGED, Store
 from benchmarks.todo import todo_of
 from benchmarks.words import status
 from protocols.errors import RequestError
-from tests.synthetic import add, add_failed, edit_sources, spec
+from tests.synthetic import add, add_failed, raise_version, spec
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ def test_validate_names_what_was_altered(store):
     ]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"sources": {}}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"results_version": 1}'])
 @pytest.mark.parametrize("name", ["run.json", "failed.json"])
 def test_a_damaged_record_is_a_failure_that_is_named(store, name, text):
     """As an empty file is what a power cut leaves."""
@@ -152,17 +152,19 @@ def test_status_speaks_of_a_run_whose_times_are_damaged(store, text):
     )
 
 
-def test_runs_of_other_sources_are_stale_not_current(store, monkeypatch):
+def test_runs_of_another_results_version_are_stale_not_current(store, monkeypatch):
     add(store, spec())
-    edit_sources(monkeypatch, "new")
+    raise_version(monkeypatch)
     found = Store(store.out).find(spec())
     assert (found.status, found.done) == ("stale", True)
+    store.remember([spec()])
+    assert status(store)[1] == f"stale   {spec().id}: of results version 1, not 2"
 
 
 def test_stale_ones_alone_are_made_again_and_gone_on_with(store, monkeypatch):
     stale, failed, new = spec(), spec(seed=1), spec(seed=2)
     add(store, stale)
-    edit_sources(monkeypatch, "new")
+    raise_version(monkeypatch)
     add_failed(store, failed, "MemoryError: too big")
     add(store, new)
     plan = [stale, failed, new]
