@@ -49,7 +49,7 @@ def test_whole_run(
         folder = store.begin(run)
         fresh = tmp_path / str(next(number))  # so that features are computed each time
         checkpoint = store.checkpoint([run])
-        job = Job(images.folder, folder, Path(images.files[0]), fresh, checkpoint, "benchmark")
+        job = Job(images.folder, folder, Path(images.files[0]), fresh, checkpoint)
         worker.run([run], [job], lambda *_: None, print)
         done = store.finish(run, folder)
         checkpoint.unlink(missing_ok=True)  # the launcher does it too: else the next run goes on

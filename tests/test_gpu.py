@@ -104,7 +104,7 @@ def endings(framework, world):
         into = store.begin(run)
         job = Job(
             images.folder, into, images.files[0], folder / "cache" / framework,
-            store.checkpoint([run]), "test", pauses=(0.0, 0.0),
+            store.checkpoint([run]), pauses=(0.0, 0.0),
         )  # fmt: skip
         worker.run([run], [job], progress, print)
         return store.finish(run, into)

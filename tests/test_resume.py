@@ -40,7 +40,7 @@ def test_deterministic_runs_are_the_same_in_a_fresh_worker_and_in_a_used_one(
         images = image_set(phantom, set_request(run.protocol, run.fold, run.data), cache)
         store = Store(tmp_path / out)
         folder = store.begin(run)
-        job = Job(images.folder, folder, images.files[0], cache, store.checkpoint([run]), "test")
+        job = Job(images.folder, folder, images.files[0], cache, store.checkpoint([run]))
         worker.run([run], [job], lambda *_: None, print)
         return store.finish(run, folder)
 
