@@ -4,20 +4,24 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: run test test-all bench lint clean
+.PHONY: run test test-slow test-all bench lint clean
 
 # `make run ARGS="--out DIR"` passes more to runner.py
 run: $(VENV)/installed
 	$(BIN)/python runner.py --suite all --profile smoke --gpu none $(ARGS)
 
+# Two files at a time; what holds a time runs alone, after them.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest -m "not slow and not alone" --timeout 600 -n 2 --dist loadfile \
-		--no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow and not alone" --timeout 600 $(TWO)
 	$(BIN)/python -m pytest -m "alone and not slow" --timeout 600
 
-# `make test-all SELECT="-m slow"`: what `make test` leaves out.
-test-all: $(VENV)/installed
-	$(BIN)/python -m pytest $(SELECT) --timeout 1200
+# What `make test` leaves out.
+test-slow: $(VENV)/installed
+	$(BIN)/python -m pytest -m "slow and not alone" --timeout 1800 $(TWO)
+	$(BIN)/python -m pytest -m "slow and alone" --timeout 1200
+
+test-all: test test-slow
 
 # Alone on the machine. `make bench ARGS="--bench-size 240x320"`; pytest --help lists --bench-...
 BENCH := reports/out/.benchmarks.json

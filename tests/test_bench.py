@@ -179,6 +179,7 @@ def test_only_plain_peers_are_kept_from_what_our_twin_sets(monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_plain_keras_does_not_wait_at_the_end_of_an_epoch(sample):
     """As it would for tf.data's tuner: it sleeps 10 ms, 20 ms ... 1.28 s, from 1.27 s on."""
     code = (
@@ -371,6 +372,7 @@ def test_a_benchmark_runs_and_writes_its_json(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_the_controls_answers_are_measured_too(tmp_path):
     words = ["--bench-size", "96x128", "--bench-calls", "1", "--bench-rounds", "1"]
     words += ["benchmarks/bench_latency.py", "-k", "efficientnet_lite0-"]

@@ -166,6 +166,7 @@ def told_and_taken(folder, phantom):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_calibration_for_real_tells_within_a_factor_of_1_5(tmp_path, phantom):
     """As a benchmark, it is to be alone on the machine: where it was not, it is measured again."""
     tries = []

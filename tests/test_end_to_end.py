@@ -141,19 +141,3 @@ def test_keras_on_jax(tmp_path, cache):
     answer = runner(*words, limit=1000, KERAS_BACKEND="jax")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert {r.env["backend"] for r in Store(tmp_path).runs()} == {"jax"}
-
-
-@pytest.mark.slow
-def test_the_whole_matrix_on_the_phantom(tmp_path, cache):
-    words = ["--suite", "all", "--data", "phantom", "--gpu", "none"]
-    answer = subprocess.run(
-        [sys.executable, ROOT / "runner.py", *words, "--cache", cache, "--out", tmp_path],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert "40 runs, 0 of them done" in answer.stdout
-    document = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
-    assert {run["state"] for run in document["runs"]} == {"done"}
-    assert len(document["runs"]) == 40

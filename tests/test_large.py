@@ -16,6 +16,7 @@ MOST_SECONDS = 60  # the aim is 10 on two free cores; a shared machine gets six 
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 def test_a_report_of_200_runs_is_small_and_soon_made(tmp_path, few_draws):
     plan = synthetic.suite("smoke", tuple(range(7))) + synthetic.control("smoke", (0, 1, 2))
     plan = plan[:RUNS]
