@@ -9,7 +9,7 @@ from benchmarks import changes
 from protocols import images, pretrained, provenance
 from protocols.errors import RequestError
 from protocols.images import SetRequest
-from protocols.recipes import Profile, load_profiles, load_recipe
+from protocols.recipes import Profile, load_profiles, load_recipe, values
 from protocols.spec import FIXED, FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.splits import FOLD_SEED, VALIDATION_SHARE
 from protocols.variants import SUITES as PARTS
@@ -153,10 +153,7 @@ def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetReq
 
 
 def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
-    recipe = {
-        name: list(entry.value) if isinstance(entry.value, tuple) else entry.value  # as in JSON
-        for name, entry in load_recipe(variant.paper).items()
-    }
+    recipe = values(variant.paper)
     if variant.paper == "liang":
         recipe["phase1_epochs"] = profile.phase1_epochs
         recipe["phase2_epochs"] = profile.phase2_epochs
@@ -248,7 +245,7 @@ def together(specs: list[RunSpec]) -> list[list[RunSpec]]:
     for spec in specs:
         can = spec.protocol == "cv10" and spec.device != "cpu" and spec.backend in BATCHING
         can = can and not spec.deterministic  # a sum's order depends on how many are summed
-        can = can and all(phase["frozen"] for phase in spec.phases)
+        can = can and spec.heads_only
         key = replace(spec, fold=None, seed=0).id if can else spec.id
         groups.setdefault(key, []).append(spec)
     return list(groups.values())

@@ -1,6 +1,5 @@
 """Run folders: `<out>/runs/<id>/`. Done is written last, by rename, and believed."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -71,7 +70,7 @@ class Store:
 
     def remember(self, plan: list[RunSpec]) -> bool:
         """Keeps the request's plan, which --report and --status speak of; whether it was known."""
-        content = {"runs": [dataclasses.asdict(spec) for spec in plan]}
+        content = {"runs": [spec.to_dict() for spec in plan]}
         path = self.out / "plan.json"
         if path.is_file() and path.read_text(encoding="utf-8") == _pretty(content):
             return True

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols import tables
+from protocols.spec import IMPLIED
 
 
 @dataclass(frozen=True)
@@ -13,6 +14,8 @@ class Value:
     value: Any
     source: str  # "paper" or "assumed"
     reason: str
+    others: tuple[str, ...] = ()  # the other words that the code knows for it
+    reading: bool = False  # told only: the code has it in one form, and no run's recipe names it
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,20 @@ def load_recipe(paper: str) -> dict[str, Value]:
     for key, entry in recipe.items():
         if entry.source not in ("paper", "assumed") or not entry.reason:
             raise ValueError(f"recipes.toml [{paper}] {key}: source or reason is missing")
+        if entry.reading and (entry.source != "assumed" or entry.others or key in IMPLIED):
+            raise ValueError(
+                f"recipes.toml [{paper}] {key}: a reading is assumed, and has one form only"
+            )
     return recipe
+
+
+def values(paper: str) -> dict[str, Any]:
+    """What a run's recipe names, readings left out; lists as JSON has them."""
+    return {
+        key: list(entry.value) if isinstance(entry.value, tuple) else entry.value
+        for key, entry in load_recipe(paper).items()
+        if not entry.reading
+    }
 
 
 def load_profiles() -> dict[str, Profile]:

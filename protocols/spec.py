@@ -14,6 +14,13 @@ RESULTS_VERSION = 1
 PROTOCOLS = ("fixed", "fixed-grouped", "cv10", "cv10-grouped")
 FIXED = ("fixed", "fixed-grouped")  # those that divide the public set's own images
 FRAMEWORKS = ("keras", "torch")
+# What every run did before recipes.toml named it. A run with these values keeps the id that it had
+# then: they stand in its recipe, and not in its JSON. Never change one, whatever recipes.toml says.
+IMPLIED = {
+    "recurrent_activation": "sigmoid",
+    "resnet50_epsilon": 1.001e-5,
+    "resnet50_stem_pooling": "padded",
+}
 
 
 @dataclass(frozen=True)
@@ -38,9 +45,19 @@ class RunSpec:
     deterministic: bool
     contract: int = CONTRACT_VERSION
 
+    def __post_init__(self) -> None:
+        """Completes the recipe of a run that was written down before a value had a name."""
+        object.__setattr__(self, "recipe", IMPLIED | self.recipe)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it is written down: without implied values."""
+        implied = IMPLIED.items()
+        recipe = {k: v for k, v in self.recipe.items() if (k, v) not in implied}
+        return dataclasses.asdict(self) | {"recipe": recipe}
+
     def to_json(self) -> str:
-        """Canonical JSON: sorted keys, no spaces."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        """Canonical JSON of `to_dict`: sorted keys, no spaces."""
+        return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "RunSpec":
@@ -60,28 +77,49 @@ class RunSpec:
 
     @property
     def phases(self) -> list[dict[str, Any]]:
-        """The training phases in order: number, epochs, optimiser, rate, whether CNNs are frozen.
+        """The training phases in order: number, epochs, optimiser, rate, and of the CNNs whether
+        they are `frozen`; whether they normalise by the batch's own statistics in training
+        (`batch_statistics`); and whether they give constants, which are `stored` and trained on.
 
-        Liang (III.D): frozen, then thawed. Jane: one phase; frozen only with ImageNet weights.
+        Liang (III.D): frozen, then thawed. Jane: one phase; frozen only with ImageNet weights,
+        unless the recipe says that the CNN trains.
         """
         r = self.recipe
-        if "phase1_epochs" in r:
-            return [
-                {
-                    "phase": phase,
-                    "epochs": r[f"phase{phase}_epochs"],
-                    "optimizer": r[f"phase{phase}_optimizer"],
-                    "rate": r[f"phase{phase}_rate"],
-                    "frozen": phase == 1,
-                }
-                for phase in (1, 2)
-            ]
+        if "phase1_epochs" not in r:
+            loaded = self.weights["source"] != "random"
+            words = r["epochs"], r["optimizer"], r["rate"]
+            return [self._phase(1, *words, loaded and r["cnn_trained"] != "trained")]
         return [
-            {
-                "phase": 1,
-                "epochs": r["epochs"],
-                "optimizer": r["optimizer"],
-                "rate": r["rate"],
-                "frozen": self.weights["source"] != "random",
-            }
+            self._phase(n, *(r[f"phase{n}_{k}"] for k in ("epochs", "optimizer", "rate")), n == 1)
+            for n in (1, 2)
         ]
+
+    def _phase(
+        self, number: int, epochs: int, optimizer: str, rate: float, frozen: bool
+    ) -> dict[str, Any]:
+        by_batch = not frozen or self.recipe.get("frozen_batch_norm") == "batch"
+        return {
+            "phase": number,
+            "epochs": epochs,
+            "optimizer": optimizer,
+            "rate": rate,
+            "frozen": frozen,
+            "batch_statistics": by_batch,
+            "stored": frozen and not by_batch,
+        }
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the CNNs' moving statistics are set before training: random ones that begin
+        frozen."""
+        return self.weights["source"] == "random" and self.phases[0]["frozen"]
+
+    @property
+    def stores_features(self) -> bool:
+        """Whether a phase of training runs on stored features."""
+        return self.stage == "train" and any(phase["stored"] for phase in self.phases)
+
+    @property
+    def heads_only(self) -> bool:
+        """Whether nothing but heads on stored features is ever trained."""
+        return all(phase["stored"] for phase in self.phases)

@@ -11,6 +11,8 @@ CHANNELS = {  # of a backbone's last feature map
     "efficientnet_lite0": 1280,
 }
 SUITES = ("liang", "jane", "control")
+SEQUENCES = {"liang": ("none", "rows"), "jane": ("feature_map",)}  # by whose recipe it is
+SMALL_MAPS = ("inception_v3",)  # its convolutions are not padded
 
 
 @dataclass(frozen=True)
@@ -32,19 +34,41 @@ class Variant:
 
 
 def load_variants() -> dict[str, Variant]:
-    """All variants by name, in the papers' order. Raises ValueError on an unknown part."""
+    """All variants by name, in the papers' order. Raises ValueError on one that can't be built."""
     variants = tables.rows("variants.toml", Variant, "name")
     for v in variants.values():
-        if (
-            not v.backbones
-            or not set(v.backbones) <= set(CHANNELS)
-            or v.suite not in SUITES
-            or v.suite not in (v.paper, "control")
-            or v.sequence not in ("none", "rows", "feature_map")
-            or v.cell not in ("none", "lstm", "gru")
-            or v.paper not in ("liang", "jane")
-        ):
-            raise ValueError(
-                f"variants.toml [{v.name}]: unknown suite, paper, backbone, sequence or cell"
-            )
+        if problem := _problem(v):
+            raise ValueError(f"variants.toml [{v.name}]: {problem}")
     return variants
+
+
+def _problem(v: Variant) -> str:
+    """Why a network can't be built as its table says, or ""."""
+    known = (
+        ("suite", v.suite, SUITES),
+        ("paper", v.paper, tuple(SEQUENCES)),
+        *(("backbone", name, tuple(CHANNELS)) for name in v.backbones),
+        ("cell", v.cell, ("none", "lstm", "gru")),
+    )
+    for what, word, words in known:
+        if word not in words:
+            return f"unknown {what} {word!r}; known are {', '.join(words)}"
+    if v.suite not in (v.paper, "control"):
+        return f"suite {v.suite} has no network by the recipe of {v.paper}"
+    if not v.backbones or len(set(v.backbones)) < len(v.backbones):
+        return "it needs one backbone, or several different ones"
+    if v.sequence not in SEQUENCES[v.paper]:
+        return (
+            f"by the recipe of {v.paper} sequence is {' or '.join(SEQUENCES[v.paper])}, not "
+            f"{v.sequence!r}"
+        )
+    if (v.sequence == "none") != (v.cell == "none"):
+        return "sequence and cell are both none, or neither is"
+    if v.sequence == "feature_map" and len(v.backbones) > 1:
+        return "one feature map is read, so there is one backbone"
+    if v.sequence == "feature_map" and v.backbones[0] in SMALL_MAPS:
+        return (
+            f"the last map of {v.backbones[0]} has one row at profile smoke's image size, and 2x2 "
+            "pooling leaves none of it"
+        )
+    return ""

@@ -57,7 +57,7 @@ def run_record(slot: Slot) -> dict[str, Any]:
         "planned": slot.planned,
         "state": slot.state,
         "reason": slot.reason,
-        "spec": dataclasses.asdict(slot.spec),
+        "spec": slot.spec.to_dict(),
         "command": command([slot.spec]) if slot.spec.variant in load_variants() else "",
     }
     if slot.usable:

@@ -1,6 +1,5 @@
 """Real workers, real kills: a run ends with the same bits whatever happened on the way."""
 
-import dataclasses
 import json
 
 import pytest
@@ -53,7 +52,7 @@ def test_deterministic_runs_are_the_same_in_a_fresh_worker_and_in_a_used_one(
         worker.close()
     fresh, used = results
     assert fresh.env["repeatable"].startswith("bit for bit, enforced")
-    assert dataclasses.asdict(fresh.spec) == json.loads(fresh.spec.to_json())
+    assert fresh.spec.to_dict() == json.loads(fresh.spec.to_json())
     for name, value in fresh.predictions.items():
         assert (value == used.predictions[name]).all(), name
     for one, other in zip(fresh.history, used.history, strict=True):
