@@ -20,7 +20,7 @@ from benchmarks.store import Store
 from benchmarks.todo import say_regrouped
 from benchmarks.work import Work, shares
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
-from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
+from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH, remove
 from protocols.contract import write_json
 from protocols.dataset import Source
 from protocols.images import ImageSet, image_set
@@ -201,7 +201,7 @@ class Launcher:
                 )
             for spec in specs:
                 results.append(self._finish(spec))
-            self.store.checkpoint(specs).unlink(missing_ok=True)
+            remove(self.store.checkpoint(specs))
         except BrokenPipeError:  # nobody reads what is said
             raise
         except (RunFailed, WorkerDied, ValueError, OSError) as error:

@@ -19,6 +19,7 @@ from protocols.files import Progress
 from protocols.hardware import peak_memory, reset_peak_memory
 from protocols.images import open_set
 from protocols.pool import Pool, in_batches, make_pool
+from protocols.resuming import doubt
 from protocols.serve import Job
 from protocols.spec import RESULTS_VERSION, RunSpec
 from protocols.splits import calibration_rows
@@ -255,7 +256,9 @@ class Course:
         """Takes up the checkpoint; False if there is none. A refused one is said, and counts
         as none."""
         try:
-            found = self.checkpoints.load()
+            found = self.checkpoints.load(
+                partial(doubt, self.specs, self.pool, self.twin, self.timings)
+            )
         except CheckpointRefused as refused:
             sentence = f"{refused}: the run starts from the beginning"
             self.timings["checkpoint_refused"] = sentence

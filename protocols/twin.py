@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from protocols.activations import Seen
+from protocols.checkpoint import Layout
 from protocols.hardware import DeviceMemory
 from protocols.pool import Pool
 from protocols.seeds import dropout_keep, epoch_order
@@ -62,6 +63,10 @@ class Twin(Protocol):
 
     def state(self) -> dict[str, np.ndarray]:
         """ "network/..." and "optimizer/...": all that a later step depends on."""
+
+    def layout(self, phase: Phase, stepped: bool) -> Layout:
+        """Type and shape of each array that `state` gives inside a phase; `stepped`: of which a
+        step was made."""
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Takes what `state` gave, or the network's part of it."""

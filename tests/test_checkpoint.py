@@ -11,7 +11,7 @@ from benchmarks.todo import say_regrouped
 from protocols import training
 from protocols import twin as twin_of
 from protocols.activations import Seen
-from protocols.checkpoint import CheckpointRefused, Checkpoints
+from protocols.checkpoint import CheckpointRefused, Checkpoints, layout_of
 from protocols.contract import HISTORY
 from protocols.hardware import NO_DEVICE
 from protocols.pool import Pool
@@ -171,6 +171,9 @@ class Line:
 
     def state(self):
         return {"network/x": np.array(self.network), "optimizer/x": np.array(self.optimizer)}
+
+    def layout(self, phase, stepped):
+        return layout_of(self.state())
 
     def restore(self, state):
         self.network = float(state.get("network/x", self.network))
