@@ -4,7 +4,6 @@ A twin brings the network, the loss, the optimisers and the step (class Twin). R
 only in fold and seed may be trained together: one twin, a member each.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from protocols import activations, features
+from protocols import activations, features, stops
 from protocols.checkpoint import CheckpointRefused, Checkpoints
 from protocols.contract import Recorder, TrainingDiverged, phase_timing
 from protocols.files import Progress
@@ -23,6 +22,7 @@ from protocols.resuming import doubt
 from protocols.serve import Job
 from protocols.spec import RESULTS_VERSION, RunSpec
 from protocols.splits import calibration_rows
+from protocols.stops import running_seconds
 from protocols.twin import Phase, Twin, begin_epoch, check_memory
 from protocols.variants import load_variants
 from protocols.weights import Start
@@ -38,7 +38,7 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
     Goes on from the job's checkpoint; `note` gets a sentence where that can't be. Raises
     TrainingDiverged, OutOfMemory, and whatever a framework raises.
     """
-    begin = time.perf_counter()
+    begin = running_seconds()
     reset_peak_memory()
     images = open_set(jobs[0].images)
     pool = make_pool(images, specs)
@@ -55,7 +55,7 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
     course = Course(specs, pool, twin, checkpoints, jobs[0], progress, begin)
     if specs[0].device != "cpu":
         check_memory(specs, pool, twin)
-    course.timings["build_seconds"] += time.perf_counter() - begin
+    course.timings["build_seconds"] += running_seconds() - begin
     if not course.go_on(note):
         course.prepare()
     for phase in specs[0].phases[course.at["phase"] - 1 :]:
@@ -84,7 +84,7 @@ class Course:
     checkpoints: Checkpoints
     job: Job
     progress: Progress
-    began: float  # this start of the runs, by time.perf_counter
+    began: float  # this start of the runs, by running_seconds
     # the next step: phase and epoch from 1, step from 0; of its epoch so far: seconds, figures, and
     # of its evaluation: images answered on, seconds, answers by part and member
     at: dict[str, Any] = field(default_factory=lambda: {"phase": 1, "epoch": 1, "step": 0})
@@ -104,26 +104,27 @@ class Course:
         ]
         self.timings |= {f"{part}_seconds": 0.0 for part in PARTS}
         self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}
-        self.timings |= {"together": len(self.specs), "checkpoint_refused": ""}
+        self.timings |= {"together": len(self.specs), "checkpoint_refused": "", "stops": 0}
+        self.stops = stops.count()
         self.waited = 0.0  # fetching the batches of this phase
 
     def prepare(self) -> None:
         """Before the first step: the statistics of random backbones."""
-        start = time.perf_counter()
+        start = running_seconds()
         if self.spec.weights["source"] == "random" and self.spec.phases[0]["frozen"]:
             train, wanted = self.pool.train[0], self.spec.recipe["calibration_images"]
             rows = calibration_rows(len(train), wanted, self.size)
             self.twin.calibrate([train[batch] for batch in rows])
-        self.timings["calibration_seconds"] = time.perf_counter() - start
+        self.timings["calibration_seconds"] = running_seconds() - start
 
     def run_phase(self, phase: Phase) -> None:
         """One phase, from `at` on."""
-        start = time.perf_counter()
+        start = running_seconds()
         self.frozen = phase["frozen"]
         stored = self.stored_features() if self.frozen else None
         self.twin.begin_phase(phase, stored)
         if stored:
-            self.timings["features_seconds"] += time.perf_counter() - start
+            self.timings["features_seconds"] += running_seconds() - start
         self.twin.restore(self.optimizer)
         self.optimizer = {}
         number, n = phase["phase"], len(self.pool.train[0])
@@ -155,7 +156,7 @@ class Course:
 
     def run_epoch(self, phase: int, epoch: int) -> None:
         """Trains from step `at["step"]` on, evaluates, records."""
-        start = time.perf_counter() - self.at.get("seconds", 0.0)
+        start = running_seconds() - self.at.get("seconds", 0.0)
         waited = self.waited - self.twin.waited  # what the phase adds to the twin's count
         n = begin_epoch(self.specs, self.pool, self.twin, phase, epoch)
         before, figures = self.figures, []
@@ -168,10 +169,10 @@ class Course:
             if self.checkpoints.due(inside=True):
                 self.figures, figures = self._joined(before, figures), []
                 before = self.figures
-                self.at["seconds"] = time.perf_counter() - start
+                self.at["seconds"] = running_seconds() - start
                 self.save()
         self.figures = self._joined(before, figures)
-        self.at["seconds"] = time.perf_counter() - start
+        self.at["seconds"] = running_seconds() - start
         sums = self.figures.astype(np.float64).sum(axis=0)
         answers, eval_seconds = self.evaluate()
         penalties, count = self.twin.penalty(), len(self.specs)
@@ -194,13 +195,13 @@ class Course:
 
         Through thawed networks on a CPU batch by batch, so that a checkpoint can come between.
         """
-        start = time.perf_counter() - self.at.get("eval_seconds", 0.0)
+        start = running_seconds() - self.at.get("eval_seconds", 0.0)
         n, slow = len(self.pool.evaluated[0]), self.spec.device == "cpu" and not self.frozen
         size = self.size if slow else n
         for first in range(self.at.get("answered", 0), n, size):
             part = slice(first, min(first + size, n))
             self.answers.append(self.twin.log_probabilities(part))
-            self.at |= {"answered": part.stop, "eval_seconds": time.perf_counter() - start}
+            self.at |= {"answered": part.stop, "eval_seconds": running_seconds() - start}
             if part.stop < n and self.checkpoints.due(inside=True):
                 self.save()
         members = zip(*self.answers, strict=True)
@@ -217,15 +218,18 @@ class Course:
 
     def look(self, positions: list[np.ndarray]) -> list[activations.Seen]:
         """After the last phase: what each network looks at."""
-        start = time.perf_counter()
+        start = running_seconds()
         seen = self.twin.look(positions)
-        self.timings["activations_seconds"] = time.perf_counter() - start
+        self.timings["activations_seconds"] = running_seconds() - start
         return seen
 
     def so_far(self) -> dict[str, Any]:
         """The timings, with all seconds up to now."""
-        seconds = time.perf_counter() - self.began
-        return self.timings | {"total_seconds": self.timings["total_seconds"] + seconds}
+        seconds, times = running_seconds() - self.began, stops.count() - self.stops
+        return self.timings | {
+            "total_seconds": self.timings["total_seconds"] + seconds,
+            "stops": self.timings["stops"] + times,
+        }
 
     def finished(self) -> dict[str, Any]:
         """timings.json. Seconds and bytes of runs trained together are each one's share."""

@@ -255,6 +255,22 @@ def test_a_refused_checkpoint_is_said_and_the_run_begins_anew(trained, monkeypat
     assert len(arrays["predictions.npz/epochs"]) == 4
 
 
+def test_a_run_s_seconds_are_those_in_which_it_ran(trained, tmp_path, monkeypatch):
+    clock = [0.0]
+
+    def step(self, start, stop):
+        clock[0] += 2.0
+        return plain(self, start, stop)
+
+    plain = Line.step
+    monkeypatch.setattr(Line, "step", step)
+    monkeypatch.setattr(training, "running_seconds", lambda: clock[0])
+    trained()
+    rows = (tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()
+    names = rows[0].split(",")
+    assert {float(r.split(",")[names.index("train_seconds")]) for r in rows[1:]} == {2.0}
+
+
 def pool_of_eight():
     positions = np.arange(8)
     pixels = np.zeros((8, 4, 4, 3), np.uint8)
