@@ -29,6 +29,8 @@ WORDS = {
     "results_version": "was written by another results version of this suite",
     "versions": "was written with other versions",
     "processor": "was written on another processor",
+    "instructions": "was written on a processor with other instructions",
+    "variables": "was written under other variables that choose how libraries compute",
 }
 
 
@@ -41,7 +43,8 @@ class Checkpoints:
     """The checkpoint file of one job.
 
     `identity`: what must be equal to go on: the run's id (each of those trained together), the
-    SHA-256 of the pixels, RESULTS_VERSION, the versions of the packages, the processor.
+    SHA-256 of the pixels, RESULTS_VERSION, the versions of the packages, the processor, its
+    instructions (of a run on a CPU), the variables that choose kernels.
     """
 
     path: Path
@@ -101,8 +104,7 @@ class Checkpoints:
     def _check(self, written: dict[str, Any]) -> None:
         for key, expected in {"format": FORMAT, **self.identity}.items():
             if written.get(key) != expected:
-                more = _difference(written.get(key), expected) if key == "versions" else ""
-                raise self._refused(WORDS[key] + more)
+                raise self._refused(WORDS[key] + _difference(written.get(key), expected))
 
     def _refused(self, why: str) -> CheckpointRefused:
         return CheckpointRefused(f"the checkpoint {self.path.name} {why}")
@@ -153,7 +155,10 @@ def runs_in(path: Path) -> list[str]:
         return []
 
 
-def _difference(written: dict[str, str], expected: dict[str, str]) -> str:
+def _difference(written: Any, expected: Any) -> str:
+    """What isn't alike in two tables, in words; "" of anything else."""
+    if not (isinstance(written, dict) and isinstance(expected, dict)):
+        return ""
     found = [
         f"{name} {written.get(name, 'none')}, here {expected.get(name, 'none')}"
         for name in sorted({*written, *expected})

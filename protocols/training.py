@@ -28,6 +28,8 @@ from protocols.variants import load_variants
 from protocols.weights import Start
 
 PARTS = ("build", "calibration", "features", "activations", "total")  # of timings.json
+# of a checkpoint's identity, what stored features hang on too
+COMPUTED_BY = ("results_version", "versions", "processor", "instructions", "variables")
 Note = Callable[[str], None]
 Make = Callable[[list[RunSpec], Pool, Start], Twin]
 
@@ -50,6 +52,8 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
         "results_version": RESULTS_VERSION,
         "versions": here["versions"],
         "processor": here["device_detail"],
+        "instructions": here["instruction_set"] if specs[0].device == "cpu" else "",
+        "variables": here["variables"],
     }
     checkpoints = Checkpoints(jobs[0].checkpoint, identity, tuple(jobs[0].pauses))
     course = Course(specs, pool, twin, checkpoints, jobs[0], progress, begin)
@@ -140,8 +144,7 @@ class Course:
     def stored_features(self) -> list[np.ndarray]:
         """The frozen backbones' features of the whole pool, computed where they aren't stored."""
         names = load_variants()[self.spec.variant].backbones
-        kept = ("results_version", "versions", "processor")
-        state = {k: self.checkpoints.identity[k] for k in kept}
+        state = {name: self.checkpoints.identity[name] for name in COMPUTED_BY}
         train = self.pool.rows[self.pool.train[0]]
         batches = in_batches(np.arange(len(self.pool)), self.size)
         arrays, there = [], False

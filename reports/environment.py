@@ -9,6 +9,7 @@ from reports.collect import Collected
 from reports.commands import command
 from reports.groups import WEIGHTS, scrub
 from reports.slots import Slot
+from reports.surroundings import instructions_of, variables_of
 from reports.tables import NAMES, STALE, STALE_NOTE, Table, Td, head, label, plural, words
 
 SHORT = 12  # hexadecimal digits shown of a digest
@@ -41,6 +42,8 @@ def environments(collected: Collected) -> list[Table]:
             ("Engine", lambda e: e.get("engine")),
             ("Device", lambda e: e.get("device")),
             ("Device, in detail", lambda e: e.get("device_detail")),
+            ("CPU instructions", instructions_of),
+            ("Variables that choose kernels", variables_of),
             ("CPU threads", lambda e: e.get("threads")),
             ("The same run again", lambda e: e.get("repeatable")),
             ("Python", lambda e: e.get("python")),

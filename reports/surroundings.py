@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from protocols.spec import FRAMEWORKS
 from reports.environment import SHORT
@@ -10,6 +11,23 @@ from reports.joined import Joined, Pair
 from reports.slots import Slot
 
 NONE = "–"
+NOT_RECORDED = "not recorded"  # in runs made before it was
+
+
+INSTRUCTIONS = "CPU instructions"
+
+
+def instructions_of(env: dict[str, Any]) -> str:
+    """The processor's instructions that kernels are chosen by, as env.json has them."""
+    return str(env.get("instruction_set", NOT_RECORDED))
+
+
+def variables_of(env: dict[str, Any]) -> str:
+    """The variables of the environment that choose kernels, as env.json has them."""
+    found = env.get("variables")
+    if not isinstance(found, dict):
+        return NOT_RECORDED
+    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "none set"
 
 
 @dataclass(frozen=True)
@@ -21,6 +39,11 @@ class Field:
     a: dict[str, int]
     b: dict[str, int]
     differ: int  # pairs that don't share the value
+
+    @property
+    def known(self) -> bool:
+        """Whether any run has it recorded."""
+        return {*self.a, *self.b} != {NOT_RECORDED}
 
     @property
     def pairs(self) -> int:
@@ -56,6 +79,8 @@ def values(slot: Slot) -> dict[tuple[str, str], str]:
     place = {
         "device": env.get("device", spec.device),
         "device, in detail": env.get("device_detail"),
+        INSTRUCTIONS: instructions_of(env),
+        "variables that choose kernels": variables_of(env),
         "backend": env.get("backend", spec.backend),
         "engine": env.get("engine"),
         "CPU threads": env.get("threads", spec.threads),

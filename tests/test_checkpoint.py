@@ -23,6 +23,8 @@ IDENTITY = {
     "results_version": 1,
     "versions": {"torch": "2.15", "numpy": "2.4"},
     "processor": "One",
+    "instructions": "avx avx2",
+    "variables": {"XLA_FLAGS": "--a"},
 }
 ARRAYS = {"network/a": np.arange(6.0), "optimizer/steps": np.array(3)}
 
@@ -53,6 +55,12 @@ def test_no_file_is_no_checkpoint(tmp_path):
         ({"pixels": "1" * 64}, "was made from other images"),
         ({"processor": "Another"}, "was written on another processor"),
         ({"results_version": 2}, "was written by another results version of this suite"),
+        ({"instructions": "avx"}, "was written on a processor with other instructions"),
+        (
+            {"variables": {"MKL_CBWR": "AVX2"}},
+            r"was written under other variables that choose how libraries compute "
+            r"\(MKL_CBWR none, here AVX2; XLA_FLAGS --a, here none\)",
+        ),
         (
             {"versions": {"torch": "2.16", "numpy": "2.4"}},
             r"was written with other versions \(torch 2.15, here 2.16\)",
@@ -186,10 +194,10 @@ class Line:
         return NO_DEVICE
 
     def environment(self):
-        return {"versions": {"numpy": np.__version__}, "device_detail": "A processor"}
+        return HERE | {"versions": {"numpy": np.__version__}}
 
 
-HERE = {"device_detail": "A processor"}
+HERE = {"device_detail": "A processor", "instruction_set": "avx avx2", "variables": {}}
 
 
 class Killed(BaseException):
