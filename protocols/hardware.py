@@ -21,7 +21,7 @@ DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # in XLA_FLAGS, for JAX on a
 CPUINFO = Path("/proc/cpuinfo")
 # of all that a processor can do, what libraries choose their kernels by (x86, Arm, Power)
 INSTRUCTIONS = re.compile(
-    r"ssse3|sse4_[12]|f16c|fma\w*|avx\w*|amx\w*|neon|asimd\w*|sve\w*|sme\w*|bf16|i8mm|altivec|vsx"
+    r"ssse3|sse4_[12]|f16c|fma\w*|avx\w*|amx\w*|neon|asimd\w*|sve\w*|sme(?!p)\w*|bf16|i8mm|altivec|vsx"
 )
 # variables of the environment by which libraries choose kernels, or how exactly they compute
 CHOOSING = re.compile(

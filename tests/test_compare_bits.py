@@ -99,12 +99,12 @@ def test_status_tells_two_processors_of_one_name_apart(tmp_path, on):
     [
         (
             "processor\t: 0\nmodel name\t: X\nvmx flags\t: vnmi\n"
-            "flags\t\t: fpu sse sse4_2 avx2 avx fma amx_tile avx512_bf16 aes ht\n",
+            "flags\t\t: fpu sse smep sse4_2 avx2 avx fma amx_tile avx512_bf16 aes ht\n",
             "X",
             "amx_tile avx avx2 avx512_bf16 fma sse4_2",
         ),
         (
-            "processor : 0\nFeatures : fp asimd sve bf16 aes\nCPU part : 0xd40\n",
+            "processor : 0\nFeatures : fp asimd sve sme smef64f64 bf16 aes\nCPU part : 0xd40\n",
             "",
             "asimd bf16 sve",
         ),
