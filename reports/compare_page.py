@@ -22,9 +22,10 @@ from reports.compare_tables import (
     sides_table,
 )
 from reports.compare_times import latency_table, training_table
+from reports.environment import NOT_RECORDED
 from reports.grid import Page
 from reports.joined import Joined, Pair, join, side
-from reports.surroundings import INSTRUCTIONS, NOT_RECORDED, Field, fields
+from reports.surroundings import INSTRUCTIONS, Field, fields
 from reports.tables import NAMES, number_text, plural
 from reports.verdicts import MIN_SEEDS
 

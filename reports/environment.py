@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from typing import Any
 
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
@@ -9,10 +10,10 @@ from reports.collect import Collected
 from reports.commands import command
 from reports.groups import WEIGHTS, scrub
 from reports.slots import Slot
-from reports.surroundings import instructions_of, variables_of
 from reports.tables import NAMES, STALE, STALE_NOTE, Table, Td, head, label, plural, words
 
 SHORT = 12  # hexadecimal digits shown of a digest
+NOT_RECORDED = "not recorded"  # of runs made before it was
 KINDS = {"md5": "MD5", "sha256": "SHA-256"}
 
 
@@ -23,6 +24,19 @@ def short(digest: str) -> str:
         kind, _, digits = part.rpartition(":")
         parts.append(f"{KINDS.get(kind, kind)} {digits[:SHORT]}".strip())
     return " + ".join(parts)
+
+
+def instructions_of(env: dict[str, Any]) -> str:
+    """The processor's instructions that kernels are chosen by, as env.json has them."""
+    return str(env.get("instruction_set", NOT_RECORDED))
+
+
+def variables_of(env: dict[str, Any]) -> str:
+    """The variables of the environment that choose kernels, as env.json has them."""
+    found = env.get("variables")
+    if not isinstance(found, dict):
+        return NOT_RECORDED
+    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "none set"
 
 
 def environments(collected: Collected) -> list[Table]:

@@ -2,32 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
 from protocols.spec import FRAMEWORKS
-from reports.environment import SHORT
+from reports.environment import NOT_RECORDED, SHORT, instructions_of, variables_of
 from reports.groups import scrub
 from reports.joined import Joined, Pair
 from reports.slots import Slot
 
 NONE = "–"
-NOT_RECORDED = "not recorded"  # in runs made before it was
-
-
 INSTRUCTIONS = "CPU instructions"
-
-
-def instructions_of(env: dict[str, Any]) -> str:
-    """The processor's instructions that kernels are chosen by, as env.json has them."""
-    return str(env.get("instruction_set", NOT_RECORDED))
-
-
-def variables_of(env: dict[str, Any]) -> str:
-    """The variables of the environment that choose kernels, as env.json has them."""
-    found = env.get("variables")
-    if not isinstance(found, dict):
-        return NOT_RECORDED
-    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "none set"
 
 
 @dataclass(frozen=True)

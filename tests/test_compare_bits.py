@@ -1,13 +1,15 @@
 """Two records that share no bit are never "differs: nothing", and two processors of one name are
 told apart by their instructions."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
-from reading import steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks import words
 from benchmarks.store import Store
 from protocols import hardware
+from reports.environment import environments
 from reports.joined import pair_of, side
 from tests import synthetic
 from tests.synthetic import add, spec
@@ -69,6 +71,16 @@ def test_a_record_made_before_there_were_any_says_that_it_lacks_them(stores, com
     assert f"differs, Keras: CPU instructions not recorded / {NEW}" in text
     rows = {row[0]: row[1:] for row in tables.find("Keras: what differs") if len(row) == 4}
     assert rows["CPU instructions"][0] == "not recorded"
+
+
+def test_the_environment_page_tells_what_is_recorded_and_what_is_not(stores, on):  # noqa: F811
+    old = stores("a", (KERAS, 0.8))
+    on(NEW, XLA_FLAGS="--a")
+    slots = side("A", old).slots + side("B", stores("b", (KERAS, 0.8))).slots
+    (table,) = environments(SimpleNamespace(slots=slots))
+    rows = {line[0].text: [td.text for td in line[1:]] for line in table.bodies[0][1]}
+    assert sorted(rows["CPU instructions"]) == [NEW, "not recorded"]
+    assert sorted(rows["Variables that choose kernels"]) == ["XLA_FLAGS=--a", "not recorded"]
 
 
 def test_nan_on_one_side_is_no_number(stores, monkeypatch):  # noqa: F811

@@ -143,8 +143,6 @@ def test_a_cold_start_across_a_stop_is_discarded_and_measured_again(tmp_path, mo
     ended = []
 
     class Process:
-        sources = {"sources": {}}
-
         def __init__(self, spec, device, job, stage):
             self.stage = stage
 
@@ -159,7 +157,6 @@ def test_a_cold_start_across_a_stop_is_discarded_and_measured_again(tmp_path, mo
 
     said = []
     monkeypatch.setattr(launch, "LatencyProcess", Process)
-    monkeypatch.setattr(launch, "sources_now", lambda *_: Process.sources)
     monkeypatch.setattr(launch, "write_json", lambda path, content, add: said.append(content))
     run = spec("torch", stage="latency", recipe={"cold_repeats": 3, "latency_repeats": 1})
     launcher = Launcher(Store(tmp_path), None, CPU, tmp_path, Console(), 1)
