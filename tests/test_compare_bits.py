@@ -118,7 +118,7 @@ def test_status_tells_two_processors_of_one_name_apart(tmp_path, on):
         (
             "processor : 0\nFeatures : fp asimd sve sme smef64f64 bf16 aes\nCPU part : 0xd40\n",
             "",
-            "asimd bf16 sve",
+            "asimd bf16 sme smef64f64 sve",
         ),
     ],
 )
