@@ -10,6 +10,7 @@ from tqdm import tqdm
 from benchmarks.run import Run
 from protocols.files import Progress
 from protocols.spec import RunSpec
+from protocols.stops import running_seconds
 
 LINE_EVERY = 20.0  # seconds between progress lines where there is no terminal
 
@@ -57,7 +58,7 @@ class Console:
         """The runs begin: so much work in so many."""
         with self._lock:
             self._close()
-            self._total, self._of, self._start = work, runs, time.monotonic()
+            self._total, self._of, self._start = work, runs, running_seconds()
             if sys.stderr.isatty():
                 form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
                 self._bar = tqdm(total=work, leave=False, bar_format=form)
@@ -85,7 +86,7 @@ class Console:
                 _print(f"          {text}; {self._left(complete)}")
 
     def _left(self, complete: float) -> str:
-        gone, here = time.monotonic() - self._start, complete - sum(self._found.values())
+        gone, here = running_seconds() - self._start, complete - sum(self._found.values())
         if here < 0.02 * self._total or gone < 5:
             return "time left not known yet"
         return f"about {duration(gone * (self._total - complete) / here)} left"

@@ -92,6 +92,9 @@ class Estimates:
     def learn(self, run: Run) -> None:
         """Adds what a done run took. Where that can't be, it is said; the run stays done."""
         spec = run.spec
+        if run.timings.get("stops"):
+            self.say(f"nothing was learned from {spec.id} for the estimates: it was stopped")
+            return
         try:
             parts = train_parts(run) if spec.stage == "train" else latency_parts(run)
             key = self.key(spec, run.env["device_detail"], run.timings.get("together", 1))

@@ -3,7 +3,6 @@
 import contextlib
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.console import Console
 from benchmarks.estimates import Estimates
+from benchmarks.job_control import stopping_together
 from benchmarks.plan import Device, set_request, together
 from benchmarks.run import Run
 from benchmarks.sources import commit
@@ -20,7 +20,8 @@ from benchmarks.store import Store
 from benchmarks.todo import say_regrouped
 from benchmarks.work import Work, shares
 from benchmarks.worker import LatencyProcess, RunFailed, Worker, WorkerDied
-from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
+from protocols import stops
+from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH, remove
 from protocols.contract import write_json
 from protocols.dataset import Source
 from protocols.images import ImageSet, image_set
@@ -70,7 +71,7 @@ class Launcher:
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
         """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
-        with _one_interrupt():
+        with _one_interrupt(), stopping_together():
             return self._run(todo)
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
@@ -201,7 +202,7 @@ class Launcher:
                 )
             for spec in specs:
                 results.append(self._finish(spec))
-            self.store.checkpoint(specs).unlink(missing_ok=True)
+            remove(self.store.checkpoint(specs))
         except BrokenPipeError:  # nobody reads what is said
             raise
         except (RunFailed, WorkerDied, ValueError, OSError) as error:
@@ -256,19 +257,30 @@ class Launcher:
     def _latency(self, spec: RunSpec, job: Job) -> None:
         """Cold starts in new processes; the last of them goes on to the warm figures."""
         self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
-        begin, seconds = time.perf_counter(), []
+        begin, before = stops.running_seconds(), stops.count()
         repeats = spec.recipe["cold_repeats"]
-        for number in range(1, repeats + 1):
-            stage = "all" if number == repeats else "cold"
+        stages = [*["cold"] * (repeats - 1), "all"]
+        seconds = [self._cold(spec, job, stage) for stage in stages]
+        found = {
+            "cold": summary(seconds),
+            "total_seconds": stops.running_seconds() - begin,
+            "stops": stops.count() - before,
+        }
+        write_json(job.folder / "timings.json", found, add=True)
+
+    def _cold(self, spec: RunSpec, job: Job, stage: str) -> float:
+        """Seconds of one cold start that no stop came between, of a process of this `stage`."""
+        while True:
             process = LatencyProcess(spec, self.devices[spec.framework], job, stage)
             self._keep(process)
             try:
-                seconds.append(process.cold_seconds())
-                process.finish()
+                seconds, stopped = process.cold_seconds()
+                if not stopped:
+                    process.finish()
+                    return seconds
             finally:
                 self._retire(process)
-        found = {"cold": summary(seconds), "total_seconds": time.perf_counter() - begin}
-        write_json(job.folder / "timings.json", found, add=True)
+            self.console.say(f"{spec.id}: stopped during a cold start, which is measured again")
 
     def _failed(self, spec: RunSpec, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""

@@ -16,7 +16,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +26,7 @@ import numpy as np
 
 from benchmarks import ladder
 from benchmarks.changes import read
+from benchmarks.job_control import begins, ends, stopping_together
 from benchmarks.ladder import Pools
 from protocols import dataset, parity
 from protocols.arrays import fixed_arrays, fixed_rows
@@ -37,6 +37,7 @@ from protocols.hardware import cores, cpu_name, free_memory
 from protocols.images import SetRequest
 from protocols.parity import RUNGS, SIZES, Result
 from protocols.pool import Pool
+from protocols.stops import running_seconds, watch
 from protocols.variants import load_variants
 
 JOBS = 2  # networks at a time
@@ -68,13 +69,20 @@ def start(
     command += ["--variant", *variants] if variants else []
     command += ["--set", *changes] if changes else []
     pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | CPU_ONLY, **pipe) as process:
+    environment = os.environ | CPU_ONLY
+    with (
+        stopping_together(),
+        subprocess.Popen(command, cwd=ROOT, env=environment, **pipe) as process,
+    ):
+        begins(process)
         try:
             for line in process.stdout:
                 say(line.rstrip())
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)  # its own processes too
             raise
+        finally:
+            ends(process)
     return process.returncode if process.returncode >= 0 else 1  # ended by a signal
 
 
@@ -195,7 +203,8 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=jobs_for(free_memory(), cores()), metavar="N")
     parser.add_argument("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
-    begun, names = time.monotonic(), asked.variant or list(load_variants())
+    watch(ticks=True)
+    begun, names = running_seconds(), asked.variant or list(load_variants())
     try:
         read(asked.changes, [load_variants()[name] for name in names])
         pools, kind = images(asked.data, asked.cache)
@@ -207,7 +216,7 @@ def main() -> int:
     except BrokenProcessPool:
         print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
         return 1
-    seconds = time.monotonic() - begun
+    seconds = running_seconds() - begun
     found = parity.report(results, cpu_name(), versions, kind, seconds, asked.changes)
     write_whole(asked.json, json.dumps(found, indent=1).encode())
     broken = [result for result in results if not result.ok]

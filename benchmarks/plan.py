@@ -19,6 +19,7 @@ SUITES = (*PARTS, "all")  # all: the papers'
 INITS = ("own", "shared")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 BATCHING = ("torch", "jax")  # backends that train several networks as one computation
+GPU_THREADS = 8  # of a run on a GPU, in both stages: its id must not name the host's cores
 set_digest = cache(images.set_digest)  # many runs of a plan draw from one set
 
 
@@ -170,8 +171,9 @@ def make_plan(
     """Every run asked for: training first, then one latency run a variant and framework (none
     where a value is changed).
 
-    `kind` is "real" or "phantom". Training takes half of the cores, so that two workers fill the
-    machine; latency, alone, takes all. Raises RequestError.
+    `kind` is "real" or "phantom". On a CPU training takes half of the cores, so that two workers
+    fill the machine; latency, alone, takes all. A run on a GPU takes GPU_THREADS, whatever the
+    host has. Raises RequestError.
     """
     profile = chosen_profile(selection.profile)
     variants = chosen_variants(selection)
@@ -195,6 +197,7 @@ def make_plan(
         protocol = selection.protocol or variant.published_protocol
         for framework in selection.frameworks:
             device = devices[framework]
+            on_cpu = device.name == "cpu"
             own = common | {
                 "framework": framework,
                 "backend": device.backend,
@@ -210,7 +213,7 @@ def make_plan(
                     seed=seed,
                     recipe=recipe,
                     data=_data(profile, protocol, fold, kind),
-                    threads=max(1, cores // 2),
+                    threads=max(1, cores // 2) if on_cpu else GPU_THREADS,
                     **own,
                 )
                 for fold in _folds(selection, profile, protocol)
@@ -230,7 +233,7 @@ def make_plan(
                     seed=0,
                     recipe=recipe | repeats,
                     data=_data(profile, "fixed", None, kind),
-                    threads=cores,
+                    threads=cores if on_cpu else GPU_THREADS,
                     **own,
                 )
             )

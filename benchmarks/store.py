@@ -1,22 +1,31 @@
 """Run folders: `<out>/runs/<id>/`. Done is written last, by rename, and believed."""
 
+import contextlib
+import hashlib
 import json
 import os
+import platform
 import shutil
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from benchmarks.run import Run
 from benchmarks.sources import ROOT
+from protocols.checkpoint import remove
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
-from protocols.files import sha256_of
+from protocols.files import sha256_of, write_whole
 from protocols.spec import RESULTS_VERSION, RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
 DAMAGED = "its record (run.json or failed.json) is damaged"
-SOURCES = ("protocols", "impl_keras", "impl_torch", "reports", "reports/templates")
+SOURCES = (
+    *("protocols", "impl_keras", "impl_torch", "benchmarks", "reports", "reports/templates"),
+    "reports/published",
+)
+PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
 
 
 class Store:
@@ -92,16 +101,40 @@ class Store:
                 f"{self.out / 'plan.json'} is of another version; run the suite again"
             ) from None
 
+    def made_from(self) -> str:
+        """SHA-256 of what a page of this store is made from, by content: the last request, the
+        runs, benchmarks and the parity ladder, and all that computes and writes it."""
+        digest = hashlib.sha256(platform.python_version().encode())
+        for name in PACKAGES:
+            digest.update(f"{name} {version(name)}\n".encode())
+        paths = [self.out / name for name in ("plan.json", "benchmarks.json", "parity.json")]
+        for folder in sorted(self.runs_folder.glob("[!.]*/")):
+            with contextlib.suppress(OSError):  # what can't be read is shown as unreadable
+                sizes = sorted((f.name, f.stat().st_size) for f in folder.iterdir() if f.is_file())
+                digest.update(repr(sizes).encode())
+            paths += [folder / name for name in ("spec.json", "run.json", "failed.json")]
+        paths += (path for folder in SOURCES for path in sorted(ROOT.glob(f"{folder}/*.*")))
+        return _digest(paths, digest)
+
     def page_is_current(self, page: Path) -> bool:
-        """Whether `page` was written after the last request, run, benchmarks and parity ladder, and
-        after every source: what it calls stale, and how it looks, hangs on them."""
-        if not page.is_file():
+        """Whether `page` is as it was written and would be made from the same today; file times
+        are not asked."""
+        try:
+            return self._built(page).read_text(encoding="utf-8") == self._state(page)
+        except (OSError, ValueError):
             return False
-        measured = (self.out / name for name in ("benchmarks.json", "parity.json"))
-        others = [self.out / "plan.json", *filter(Path.is_file, measured)]
-        others += self.runs_folder.glob("*/*.json")
-        others += (path for folder in SOURCES for path in ROOT.glob(f"{folder}/*.*"))
-        return all(o.stat().st_mtime_ns <= page.stat().st_mtime_ns for o in others)
+
+    def page_is_built(self, page: Path, made_from: str) -> None:
+        """Keeps beside `page` what it was made from, as `made_from` said before it was begun."""
+        write_whole(self._built(page), self._state(page, made_from).encode())
+
+    def _built(self, page: Path) -> Path:
+        return page.with_name(f".{page.name}.made-from")
+
+    def _state(self, page: Path, made_from: str = "") -> str:
+        """Digests of what is shown, of the pictures that lie beside the page, and of the page."""
+        pictures = _digest(sorted(page.parent.glob("*-pictures.json")), hashlib.sha256())
+        return f"{made_from or self.made_from()} {pictures} {sha256_of(page)}\n"
 
     def place(self, spec: RunSpec) -> Path:
         """The hidden folder that this process writes the run into."""
@@ -197,7 +230,7 @@ class Store:
             name = path.name[1:].split(".")[0]
             run = self._read(self.runs_folder / name)
             if name in ids or (run and run.status == "done"):
-                path.unlink(missing_ok=True)
+                remove(path)
 
     def discard(self, folder: Path) -> None:
         """Removes what an interrupted run wrote."""
@@ -216,6 +249,15 @@ class Store:
                 elif sha256_of(path) != entry["sha256"]:
                     wrong.append(f"{path}: altered since the run was finished")
         return wrong
+
+
+def _digest(paths: list[Path], digest: Any) -> str:
+    """SHA-256 hex over `digest`, and the place and content of each of `paths` that can be read."""
+    for path in paths:
+        with contextlib.suppress(OSError):
+            content = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
+            digest.update(os.fsencode(f"{path.parent.name}/{path.name}") + content)
+    return digest.hexdigest()
 
 
 def _alive(pid: int) -> bool:

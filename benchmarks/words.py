@@ -152,7 +152,31 @@ def status(store: Store) -> list[str]:
         f"{len(runs)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
+        *_processors([run for spec in runs if (run := store.find(spec)) and run.done]),
     ]
+
+
+def _processors(done: list[Run]) -> list[str]:
+    """The processors that runs on a CPU were made on, where there are several: one name doesn't
+    make them one, for other instructions make other bits."""
+    found: dict[tuple[str, str], int] = {}
+    for run in done:
+        if run.spec.device == "cpu" and (where := _processor(run)):
+            found[where] = found.get(where, 0) + 1
+    if len(found) < 2:
+        return []
+    return [
+        "the runs on a CPU were made on several processors, which may compute other bits:",
+        *(f"{n:4} runs  {name}; instructions: {known}" for (name, known), n in found.items()),
+    ]
+
+
+def _processor(run: Run) -> tuple[str, str] | None:
+    """Name and instructions; None where the file is damaged, which --validate names."""
+    try:
+        return str(run.env["device_detail"]), str(run.env.get("instruction_set", "not recorded"))
+    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        return None
 
 
 def _seconds(run: Run) -> float:

@@ -12,8 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from benchmarks import job_control
 from benchmarks.plan import Device
 from benchmarks.sources import ROOT
+from protocols import stops
 from protocols.files import Progress, default_cache
 from protocols.hardware import DETERMINISTIC, gpu_token
 from protocols.serve import Job
@@ -75,6 +77,7 @@ def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
 
 
 def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
+    job_control.ends(process)
     process.kill()
     process.wait()
     for stream in (process.stdin, process.stdout, errors):
@@ -102,6 +105,7 @@ class Worker:
             start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
             encoding="utf-8",
         )
+        job_control.begins(self.process)
 
     @property
     def hello(self) -> dict[str, Any]:
@@ -159,7 +163,7 @@ class LatencyProcess:
         self._log = (job.folder / "log.txt").open("ab")
         (job.folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
         paths = [str(path) for path in (job.folder, job.images, job.jpeg)]
-        self._start = time.perf_counter()
+        self._stops, self._start = stops.count(), time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"impl_{spec.framework}.latency", stage, *paths],
             stdin=subprocess.PIPE,  # never written to: closes when the launcher ends
@@ -171,12 +175,15 @@ class LatencyProcess:
             start_new_session=True,
             encoding="utf-8",
         )
+        job_control.begins(self.process)
 
-    def cold_seconds(self) -> float:
-        """Seconds from the start of the process to its first probabilities of one image."""
+    def cold_seconds(self) -> tuple[float, bool]:
+        """Seconds from the start of the process to its first probabilities of one image, and
+        whether a stop came between."""
         for line in self.process.stdout:
             if line.startswith(FIRST_ANSWER):
-                return time.perf_counter() - self._start
+                seconds = time.perf_counter() - self._start
+                return seconds, stops.count() != self._stops
         raise WorkerDied(f"the latency process gave no answer{self._how()}")
 
     def finish(self) -> None:

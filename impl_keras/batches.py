@@ -1,12 +1,12 @@
 """A pool's images, labels and stored features as the network reads them."""
 
-import time
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from protocols.pool import Pool
+from protocols.stops import running_seconds
 
 
 class Batches:
@@ -49,10 +49,10 @@ class Batches:
 
     def inputs(self, positions: np.ndarray, read_images: bool) -> list[Any]:
         """Images, if they are read, and stored features, if there are any, of the positions."""
-        start = time.perf_counter()
+        start = running_seconds()
         found = [self.images(positions)] if read_images else []
         found += [_take(f, positions) for f in self.features or []]
-        self.waited += time.perf_counter() - start
+        self.waited += running_seconds() - start
         return found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import keras
 
 from impl_keras.step import backend
-from protocols.hardware import common_versions, cpu_name, repeatable
+from protocols.hardware import common_versions, cpu_name, kernels, repeatable
 from protocols.spec import RunSpec
 
 
@@ -44,4 +44,5 @@ def environment(spec: RunSpec) -> dict[str, Any]:
         "repeatable": repeatable(spec.deterministic, spec.device),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
+        **kernels(),
     }

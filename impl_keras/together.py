@@ -15,6 +15,7 @@ from impl_keras.models import make_optimizer, penalty
 from impl_keras.step import backend
 from impl_keras.train import KerasTwin
 from protocols.activations import Seen
+from protocols.checkpoint import Layout
 from protocols.pool import Pool
 from protocols.spec import RunSpec
 from protocols.weights import OWN, Start
@@ -102,6 +103,19 @@ class KerasFolds(KerasTwin):
         if hasattr(self, "together"):
             found |= {f"optimizer/{i}": v for i, v in enumerate(self.together.values)}
         return found
+
+    def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
+        """See Twin. What the members train has a first axis of them."""
+        head = self.network.head_parts
+        weights = [v for part in head for v in part.trainable_variables]
+        own = {id(v) for v in weights}
+        others = [v for part in head for v in part.variables if id(v) not in own]
+        held = [*weights, *others, *self._optimizer_variables(phase)]
+        found = {
+            f"network/{i}": (v.dtype, (*v.shape,)) for i, v in enumerate(self.network.variables)
+        }
+        count = len(self.specs)
+        return found | {f"optimizer/{i}": (v.dtype, (count, *v.shape)) for i, v in enumerate(held)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """See Twin."""

@@ -14,6 +14,7 @@ from impl_keras.models import Network, data_loss, make_optimizer, penalty
 from impl_keras.step import backend
 from protocols import training
 from protocols.activations import Seen
+from protocols.checkpoint import Layout
 from protocols.files import Progress
 from protocols.hardware import DeviceMemory
 from protocols.pool import Pool, in_batches
@@ -110,9 +111,19 @@ class KerasTwin:
         self.step_function = backend.TrainStep(
             self.loss,
             whole if stored is None else head,  # what it reads
-            head if phase["frozen"] else whole,  # what it moves
+            self._moved(phase),
             self.optimizer,
         )
+
+    def _moved(self, phase: dict[str, Any]) -> list[keras.Layer]:
+        return self.network.head_parts if phase["frozen"] else self.network.parts
+
+    def _optimizer_variables(self, phase: dict[str, Any]) -> list[keras.Variable]:
+        """Those of a new optimiser of the phase, in the host's memory."""
+        with keras.device("cpu"):
+            optimizer = make_optimizer(phase, self.recipe)
+            optimizer.build([v for layer in self._moved(phase) for v in layer.trainable_variables])
+        return optimizer.variables
 
     def loss(self, labels: Any, *inputs: Any) -> tuple[Any, list[Any]]:
         """What a step minimises (data loss and penalty); the batch's summed loss, number right.
@@ -186,6 +197,12 @@ class KerasTwin:
         if hasattr(self, "step_function"):
             self.step_function.sync()
         return {name: np.array(v) for name, v in self._stateful().items()}
+
+    def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
+        """See Twin. Keras makes what an optimiser keeps before the first step."""
+        found = {f"network/{i}": v for i, v in enumerate(self.network.variables)}
+        found |= {f"optimizer/{i}": v for i, v in enumerate(self._optimizer_variables(phase))}
+        return {name: (v.dtype, tuple(v.shape)) for name, v in found.items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """See Twin."""

@@ -1,11 +1,10 @@
 """A pool's images, labels and stored features as the device reads them."""
 
-import time
-
 import numpy as np
 import torch
 
 from protocols.pool import Pool
+from protocols.stops import running_seconds
 
 
 class Batches:
@@ -44,17 +43,17 @@ class Batches:
 
     def images(self, positions: np.ndarray, there: torch.Tensor | None = None) -> torch.Tensor:
         """uint8 (n, h, w, 3) on the device; `there`: the same positions, on the device."""
-        start = time.perf_counter()
+        start = running_seconds()
         if self.pixels is None:
             found = self._sent(torch.from_numpy(self.pool.images(positions)))
         else:
             found = self.pixels[self.to_device(positions) if there is None else there]
-        self.waited += time.perf_counter() - start
+        self.waited += running_seconds() - start
         return found
 
     def chosen_features(self, there: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Stored features of positions on the device."""
-        start = time.perf_counter()
+        start = running_seconds()
         found = tuple(f[there] for f in self.features)
-        self.waited += time.perf_counter() - start
+        self.waited += running_seconds() - start
         return found

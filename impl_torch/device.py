@@ -7,7 +7,14 @@ import timm
 import torch
 import torchvision
 
-from protocols.hardware import NO_DEVICE, DeviceMemory, common_versions, cpu_name, repeatable
+from protocols.hardware import (
+    NO_DEVICE,
+    DeviceMemory,
+    common_versions,
+    cpu_name,
+    kernels,
+    repeatable,
+)
 from protocols.spec import RunSpec
 
 
@@ -86,4 +93,5 @@ def environment(spec: RunSpec) -> dict[str, Any]:
         "repeatable": repeatable(spec.deterministic, spec.device),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
+        **kernels(),
     }

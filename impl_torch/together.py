@@ -69,8 +69,10 @@ class TorchFolds(TorchTwin):
             raise ValueError("runs that train together read stored features")
         self.phase, self.steps = phase, 0
         self.batches.keep_features(stored, dtype_of(self.spec))
-        parameters = [p for p in self.weights.values() if p.requires_grad]
-        self.optimizer = make_optimizer(parameters, phase, self.recipe)
+        self.optimizer = make_optimizer(self._trained(phase), phase, self.recipe)
+
+    def _trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
+        return [p for p in self.weights.values() if p.requires_grad]
 
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
         """See Twin."""

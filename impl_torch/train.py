@@ -22,6 +22,7 @@ from impl_torch.device import (
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
 from protocols import training
 from protocols.activations import Seen
+from protocols.checkpoint import Layout
 from protocols.files import Progress
 from protocols.hardware import DeviceMemory
 from protocols.pool import Pool, in_batches
@@ -29,6 +30,9 @@ from protocols.serve import Job
 from protocols.spec import RunSpec
 from protocols.twin import Twin
 from protocols.weights import OWN, Start
+
+# of each parameter once a step was made, beside the number of steps
+SLOTS = {"rmsprop": ("square_avg",), "adam": ("exp_avg", "exp_avg_sq")}
 
 
 def make_optimizer(
@@ -84,9 +88,11 @@ class TorchTwin:
         """See Twin."""
         self.phase, self.steps = phase, 0
         self.batches.keep_features(stored, dtype_of(self.spec))
+        self.optimizer = make_optimizer(self._trained(phase), phase, self.recipe)
+
+    def _trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
         trained = self.network.head if phase["frozen"] else self.network
-        parameters = [p for p in trained.parameters() if p.requires_grad]
-        self.optimizer = make_optimizer(parameters, phase, self.recipe)
+        return [p for p in trained.parameters() if p.requires_grad]
 
     def penalty_term(self) -> torch.Tensor | float:
         """The L2 term: rate times the sum of squares, as keras.regularizers.l2."""
@@ -178,6 +184,15 @@ class TorchTwin:
             for i, slots in self.optimizer.state_dict()["state"].items():
                 found |= {f"optimizer/{i}/{name}": value for name, value in slots.items()}
         return {name: value.detach().cpu().numpy().copy() for name, value in found.items()}
+
+    def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
+        """See Twin."""
+        found = {f"network/{name}": value for name, value in self._network_state().items()}
+        found["optimizer/steps"] = torch.tensor(0)
+        for i, parameter in enumerate(self._trained(phase) if stepped else ()):
+            found[f"optimizer/{i}/step"] = torch.tensor(0.0)
+            found |= {f"optimizer/{i}/{slot}": parameter for slot in SLOTS[phase["optimizer"]]}
+        return {n: (str(v.dtype).removeprefix("torch."), (*v.shape,)) for n, v in found.items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """See Twin."""

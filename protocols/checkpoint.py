@@ -1,12 +1,16 @@
 """Checkpoints: a run that was killed goes on where it was, or says why it can't.
 
 One .npz a job, read without unpickling: every array of the twin's state, the history so far, and
-a JSON text. Written aside and renamed. A file cut short or altered is found by its checksums.
+a JSON text. Written aside and renamed. A file cut short or altered is found by its checksums, one
+that was written anew with other arrays by their names, types, shapes and values.
 """
 
 import json
 import os
+import shutil
+import stat
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +20,8 @@ import numpy as np
 FORMAT = 1
 AT_EPOCH, INSIDE_EPOCH = 30.0, 300.0  # seconds since the last one
 META = "meta"
+Layout = dict[str, tuple[str, tuple[int, ...]]]  # of arrays by name: type and shape
+Doubt = Callable[[dict[str, np.ndarray], dict[str, Any]], str]
 WORDS = {
     "format": "is of another format",
     "runs": "is of another run",
@@ -23,6 +29,8 @@ WORDS = {
     "results_version": "was written by another results version of this suite",
     "versions": "was written with other versions",
     "processor": "was written on another processor",
+    "instructions": "was written on a processor with other instructions",
+    "variables": "was written under other variables that choose how libraries compute",
 }
 
 
@@ -35,7 +43,8 @@ class Checkpoints:
     """The checkpoint file of one job.
 
     `identity`: what must be equal to go on: the run's id (each of those trained together), the
-    SHA-256 of the pixels, RESULTS_VERSION, the versions of the packages, the processor.
+    SHA-256 of the pixels, RESULTS_VERSION, the versions of the packages, the processor, its
+    instructions (of a run on a CPU), the variables that choose kernels.
     """
 
     path: Path
@@ -48,45 +57,97 @@ class Checkpoints:
         return time.monotonic() - self.last >= self.pauses[inside]
 
     def save(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-        """Writes `arrays` and the JSON `meta` whole, or leaves the file as it was."""
+        """Writes `arrays` and the JSON `meta` whole, or leaves the file as it was. A folder in its
+        place, which `load` refuses, makes room."""
         words = {"format": FORMAT, **self.identity}
         text = json.dumps({"identity": words, "meta": meta})
         part = self.path.with_name(self.path.name + ".part")
         try:
             with part.open("wb") as file:
                 np.savez(file, **arrays, **{META: np.frombuffer(text.encode(), np.uint8)})
+            if self.path.is_dir():
+                remove(self.path)
             os.replace(part, self.path)
         finally:
             part.unlink(missing_ok=True)
         self.last = time.monotonic()
 
-    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """Arrays and meta; None if there is no file. Raises CheckpointRefused."""
+    def load(self, doubt: Doubt = lambda *_: "") -> tuple[dict[str, np.ndarray], dict] | None:
+        """Arrays and meta; None if there is no file. Raises CheckpointRefused.
+
+        `doubt(arrays, meta)` says why a whole file can't be gone on with, or "".
+        """
         try:
+            if not stat.S_ISREG(self.path.stat().st_mode):
+                raise self._refused("is no file")
             with np.load(self.path, allow_pickle=False) as file:
                 text = json.loads(file[META].tobytes())
                 self._check(text["identity"])
                 arrays = {name: file[name] for name in file.files if name != META}
-                return arrays, text["meta"]
-        except FileNotFoundError:
-            return None
+            if why := doubt(arrays, text["meta"]):
+                raise ValueError(why)
+            return arrays, text["meta"]
         except CheckpointRefused:
             raise
+        except FileNotFoundError:
+            if not os.path.lexists(self.path):
+                return None
+            raise self._refused("is a link to nothing") from None
+        except OSError as error:
+            if error.errno is None:  # numpy's own, of a file that isn't one of its
+                raise self._refused(f"is damaged ({error})") from error
+            raise self._refused(f"can't be read ({error.strerror})") from error
         except Exception as error:  # zipfile and numpy raise many kinds for broken files
-            raise self._refused(f"is damaged ({error})") from error
+            why = " ".join(str(error).split())
+            raise self._refused(f"is damaged ({why})") from error
 
     def _check(self, written: dict[str, Any]) -> None:
         for key, expected in {"format": FORMAT, **self.identity}.items():
             if written.get(key) != expected:
-                more = _difference(written.get(key), expected) if key == "versions" else ""
-                raise self._refused(WORDS[key] + more)
+                raise self._refused(WORDS[key] + _difference(written.get(key), expected))
 
     def _refused(self, why: str) -> CheckpointRefused:
         return CheckpointRefused(f"the checkpoint {self.path.name} {why}")
 
 
+def remove(path: Path) -> None:
+    """Removes a checkpoint, or a folder that stands in its place. Raises OSError."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def layout_of(arrays: dict[str, np.ndarray]) -> Layout:
+    """Type and shape of each."""
+    return {name: (str(value.dtype), value.shape) for name, value in arrays.items()}
+
+
+def unlike(found: Layout, expected: Layout) -> str:
+    """The first array by name that lacks, is too many or is of another type or shape; or ""."""
+    for name in sorted({*found, *expected}):
+        if name not in found:
+            return f"{name} is lacking"
+        if name not in expected:
+            return f"{name} doesn't belong to the run"
+        if found[name] != expected[name]:
+            is_, wanted = (f"{dtype} {shape}" for dtype, shape in (found[name], expected[name]))
+            return f"{name} is {is_}, not {wanted}"
+    return ""
+
+
+def not_finite(arrays: dict[str, np.ndarray]) -> str:
+    """The first array by name that holds NaN or an infinity, or ""."""
+    for name, value in sorted(arrays.items()):
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            return f"{name} isn't finite, though every loss so far is"
+    return ""
+
+
 def runs_in(path: Path) -> list[str]:
     """The ids of the runs that a checkpoint is of; none if it can't be read."""
+    if not path.is_file():  # a pipe would be waited for
+        return []
     try:
         with np.load(path, allow_pickle=False) as file:
             return json.loads(file[META].tobytes())["identity"]["runs"]
@@ -94,7 +155,10 @@ def runs_in(path: Path) -> list[str]:
         return []
 
 
-def _difference(written: dict[str, str], expected: dict[str, str]) -> str:
+def _difference(written: Any, expected: Any) -> str:
+    """What isn't alike in two tables, in words; "" of anything else."""
+    if not (isinstance(written, dict) and isinstance(expected, dict)):
+        return ""
     found = [
         f"{name} {written.get(name, 'none')}, here {expected.get(name, 'none')}"
         for name in sorted({*written, *expected})

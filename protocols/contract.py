@@ -1,7 +1,8 @@
 """What a twin hands back for one run: files and their layout, contract version 1.
 
 spec.json         the RunSpec
-env.json          versions, device, threads, engine
+env.json          versions, device, threads, engine; instruction set, and variables of the
+                  environment that choose kernels (runs made before these were recorded lack them)
 history.csv       one row an epoch: see HISTORY
 predictions.npz   see Recorder.write
 activations.npz   what the network looks at: see protocols.activations (training; runs made before

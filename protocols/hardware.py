@@ -2,9 +2,11 @@
 
 import os
 import platform
+import re
 import resource
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -16,6 +18,21 @@ NO_DEVICE: DeviceMemory = {"device_peak_bytes": None, "device_reserved_bytes": N
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # in XLA_FLAGS, for JAX on a GPU
 
 
+CPUINFO = Path("/proc/cpuinfo")
+# of all that a processor can do, what libraries choose their kernels by (x86, Arm, Power)
+INSTRUCTIONS = re.compile(
+    r"ssse3|sse4_[12]|f16c|fma\w*|avx\w*|amx\w*|neon|asimd\w*|sve\w*|sme(?!p)\w*|bf16|i8mm|altivec|vsx"
+)
+# variables of the environment by which libraries choose kernels, or how exactly they compute
+CHOOSING = re.compile(
+    r"ATEN_CPU_CAPABILITY|(ONEDNN|DNNL|MKL|OPENBLAS|BLIS|CUBLAS|CUDNN)_\w+|GLIBC_TUNABLES|"
+    r"NPY_(DISABLE|ENABLE)_CPU_FEATURES|NVIDIA_TF32_OVERRIDE|TORCH_ALLOW_TF32_CUBLAS_OVERRIDE|"
+    r"TF_(ENABLE_ONEDNN_OPTS|XLA_FLAGS|DETERMINISTIC_OPS|CUDNN_\w+)|(XLA|LIBTPU_INIT)_(FLAGS|ARGS)|"
+    r"JAX_(ENABLE_X64|DEFAULT_MATMUL_PRECISION)"
+)
+TALK = re.compile(r"\w+_(VERBOSE\w*|LOG\w*)")  # what they say of it changes nothing
+
+
 def common_versions() -> dict[str, str]:
     """Versions of what both twins read images and numbers with."""
     return {"numpy": np.__version__, "pillow": PIL.__version__}
@@ -23,12 +40,33 @@ def common_versions() -> dict[str, str]:
 
 def cpu_name() -> str:
     """The processor's name as the system gives it."""
+    return _of_cpuinfo("model name") or platform.processor() or platform.machine()
+
+
+def _of_cpuinfo(*names: str) -> str:
+    """What Linux says of the first processor under the first of the names that is there; ""."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        lines = []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
+        return ""
+    found = (line.partition(":") for line in lines)
+    return next((text.strip() for key, _, text in found if key.strip() in names), "")
+
+
+def instruction_set() -> str:
+    """The instructions that kernels are chosen by, in alphabetical order; where the system
+    doesn't tell, that it doesn't, and the kind of machine."""
+    flags = _of_cpuinfo("flags", "Features").split()
+    known = sorted(flag for flag in flags if INSTRUCTIONS.fullmatch(flag))
+    return " ".join(known) or f"not known ({platform.machine()})"
+
+
+def kernels() -> dict[str, Any]:
+    """What of env.json, beside versions and the device, decides which kernels compute: two
+    processors of one name may differ in it, and in their bits."""
+    found = sorted(name for name in os.environ if CHOOSING.fullmatch(name))
+    variables = {name: os.environ[name] for name in found if not TALK.fullmatch(name)}
+    return {"instruction_set": instruction_set(), "variables": variables}
 
 
 def cores() -> int:

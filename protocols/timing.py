@@ -15,6 +15,7 @@ from protocols.hardware import DeviceMemory, peak_memory
 from protocols.images import ImageSet, open_set
 from protocols.serve import end_with_launcher
 from protocols.spec import RunSpec
+from protocols.stops import undisturbed, watch
 
 Predict = Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, 3) -> probabilities (n, 4), host
 BATCH = 32
@@ -34,10 +35,14 @@ def measure(call: Callable[[], Any], repeats: int, warmup: int) -> dict[str, flo
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
-    """How long one call takes."""
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+    """How long one call takes; called again where the process was stopped meanwhile."""
+
+    def once() -> float:
+        start = time.perf_counter()
+        call()
+        return time.perf_counter() - start
+
+    return undisturbed(once)
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
@@ -87,6 +92,7 @@ class LatencyTwin(Protocol):
 
 def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
     """A latency process: STAGE FOLDER IMAGES JPEG. Says FIRST_ANSWER, then measures on."""
+    watch()
     end_with_launcher()
     stage, folder, images_folder, jpeg = sys.argv[1], *map(Path, sys.argv[2:])
     spec = RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8"))

@@ -4,7 +4,6 @@ A twin brings the network, the loss, the optimisers and the step (class Twin). R
 only in fold and seed may be trained together: one twin, a member each.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,21 +11,25 @@ from typing import Any
 
 import numpy as np
 
-from protocols import activations, features
+from protocols import activations, features, stops
 from protocols.checkpoint import CheckpointRefused, Checkpoints
 from protocols.contract import Recorder, TrainingDiverged, phase_timing
 from protocols.files import Progress
 from protocols.hardware import peak_memory, reset_peak_memory
 from protocols.images import open_set
 from protocols.pool import Pool, in_batches, make_pool
+from protocols.resuming import doubt
 from protocols.serve import Job
 from protocols.spec import RESULTS_VERSION, RunSpec
 from protocols.splits import calibration_rows
+from protocols.stops import running_seconds
 from protocols.twin import Phase, Twin, begin_epoch, check_memory
 from protocols.variants import load_variants
 from protocols.weights import Start
 
 PARTS = ("build", "calibration", "features", "activations", "total")  # of timings.json
+# of a checkpoint's identity, what stored features hang on too
+COMPUTED_BY = ("results_version", "versions", "processor", "instructions", "variables")
 Note = Callable[[str], None]
 Make = Callable[[list[RunSpec], Pool, Start], Twin]
 
@@ -37,7 +40,7 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
     Goes on from the job's checkpoint; `note` gets a sentence where that can't be. Raises
     TrainingDiverged, OutOfMemory, and whatever a framework raises.
     """
-    begin = time.perf_counter()
+    begin = running_seconds()
     reset_peak_memory()
     images = open_set(jobs[0].images)
     pool = make_pool(images, specs)
@@ -49,12 +52,14 @@ def run(specs: list[RunSpec], jobs: list[Job], progress: Progress, make: Make, n
         "results_version": RESULTS_VERSION,
         "versions": here["versions"],
         "processor": here["device_detail"],
+        "instructions": here["instruction_set"] if specs[0].device == "cpu" else "",
+        "variables": here["variables"],
     }
     checkpoints = Checkpoints(jobs[0].checkpoint, identity, tuple(jobs[0].pauses))
     course = Course(specs, pool, twin, checkpoints, jobs[0], progress, begin)
     if specs[0].device != "cpu":
         check_memory(specs, pool, twin)
-    course.timings["build_seconds"] += time.perf_counter() - begin
+    course.timings["build_seconds"] += running_seconds() - begin
     if not course.go_on(note):
         course.prepare()
     for phase in specs[0].phases[course.at["phase"] - 1 :]:
@@ -83,7 +88,7 @@ class Course:
     checkpoints: Checkpoints
     job: Job
     progress: Progress
-    began: float  # this start of the runs, by time.perf_counter
+    began: float  # this start of the runs, by running_seconds
     # the next step: phase and epoch from 1, step from 0; of its epoch so far: seconds, figures, and
     # of its evaluation: images answered on, seconds, answers by part and member
     at: dict[str, Any] = field(default_factory=lambda: {"phase": 1, "epoch": 1, "step": 0})
@@ -103,26 +108,27 @@ class Course:
         ]
         self.timings |= {f"{part}_seconds": 0.0 for part in PARTS}
         self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}
-        self.timings |= {"together": len(self.specs), "checkpoint_refused": ""}
+        self.timings |= {"together": len(self.specs), "checkpoint_refused": "", "stops": 0}
+        self.stops = stops.count()
         self.waited = 0.0  # fetching the batches of this phase
 
     def prepare(self) -> None:
         """Before the first step: the statistics of random backbones."""
-        start = time.perf_counter()
+        start = running_seconds()
         if self.spec.calibrated:
             train, wanted = self.pool.train[0], self.spec.recipe["calibration_images"]
             rows = calibration_rows(len(train), wanted, self.size)
             self.twin.calibrate([train[batch] for batch in rows])
-        self.timings["calibration_seconds"] = time.perf_counter() - start
+        self.timings["calibration_seconds"] = running_seconds() - start
 
     def run_phase(self, phase: Phase) -> None:
         """One phase, from `at` on."""
-        start = time.perf_counter()
+        start = running_seconds()
         stored = self.stored_features() if phase["stored"] else None
         self.slow = self.spec.device == "cpu" and stored is None
         self.twin.begin_phase(phase, stored)
         if stored:
-            self.timings["features_seconds"] += time.perf_counter() - start
+            self.timings["features_seconds"] += running_seconds() - start
         self.twin.restore(self.optimizer)
         self.optimizer = {}
         number, n = phase["phase"], len(self.pool.train[0])
@@ -138,8 +144,7 @@ class Course:
     def stored_features(self) -> list[np.ndarray]:
         """The frozen backbones' features of the whole pool, computed where they aren't stored."""
         names = load_variants()[self.spec.variant].backbones
-        kept = ("results_version", "versions", "processor")
-        state = {k: self.checkpoints.identity[k] for k in kept}
+        state = {name: self.checkpoints.identity[name] for name in COMPUTED_BY}
         train = self.pool.rows[self.pool.train[0]]
         batches = in_batches(np.arange(len(self.pool)), self.size)
         arrays, there = [], False
@@ -154,7 +159,7 @@ class Course:
 
     def run_epoch(self, phase: int, epoch: int) -> None:
         """Trains from step `at["step"]` on, evaluates, records."""
-        start = time.perf_counter() - self.at.get("seconds", 0.0)
+        start = running_seconds() - self.at.get("seconds", 0.0)
         waited = self.waited - self.twin.waited  # what the phase adds to the twin's count
         n = begin_epoch(self.specs, self.pool, self.twin, phase, epoch)
         before, figures = self.figures, []
@@ -167,10 +172,10 @@ class Course:
             if self.checkpoints.due(inside=True):
                 self.figures, figures = self._joined(before, figures), []
                 before = self.figures
-                self.at["seconds"] = time.perf_counter() - start
+                self.at["seconds"] = running_seconds() - start
                 self.save()
         self.figures = self._joined(before, figures)
-        self.at["seconds"] = time.perf_counter() - start
+        self.at["seconds"] = running_seconds() - start
         sums = self.figures.astype(np.float64).sum(axis=0)
         answers, eval_seconds = self.evaluate()
         penalties, count = self.twin.penalty(), len(self.specs)
@@ -193,13 +198,13 @@ class Course:
 
         Through whole networks on a CPU batch by batch, so that a checkpoint can come between.
         """
-        start = time.perf_counter() - self.at.get("eval_seconds", 0.0)
+        start = running_seconds() - self.at.get("eval_seconds", 0.0)
         n = len(self.pool.evaluated[0])
         size = self.size if self.slow else n
         for first in range(self.at.get("answered", 0), n, size):
             part = slice(first, min(first + size, n))
             self.answers.append(self.twin.log_probabilities(part))
-            self.at |= {"answered": part.stop, "eval_seconds": time.perf_counter() - start}
+            self.at |= {"answered": part.stop, "eval_seconds": running_seconds() - start}
             if part.stop < n and self.checkpoints.due(inside=True):
                 self.save()
         members = zip(*self.answers, strict=True)
@@ -216,15 +221,18 @@ class Course:
 
     def look(self, positions: list[np.ndarray]) -> list[activations.Seen]:
         """After the last phase: what each network looks at."""
-        start = time.perf_counter()
+        start = running_seconds()
         seen = self.twin.look(positions)
-        self.timings["activations_seconds"] = time.perf_counter() - start
+        self.timings["activations_seconds"] = running_seconds() - start
         return seen
 
     def so_far(self) -> dict[str, Any]:
         """The timings, with all seconds up to now."""
-        seconds = time.perf_counter() - self.began
-        return self.timings | {"total_seconds": self.timings["total_seconds"] + seconds}
+        seconds, times = running_seconds() - self.began, stops.count() - self.stops
+        return self.timings | {
+            "total_seconds": self.timings["total_seconds"] + seconds,
+            "stops": self.timings["stops"] + times,
+        }
 
     def finished(self) -> dict[str, Any]:
         """timings.json. Seconds and bytes of runs trained together are each one's share."""
@@ -255,7 +263,9 @@ class Course:
         """Takes up the checkpoint; False if there is none. A refused one is said, and counts
         as none."""
         try:
-            found = self.checkpoints.load()
+            found = self.checkpoints.load(
+                partial(doubt, self.specs, self.pool, self.twin, self.timings)
+            )
         except CheckpointRefused as refused:
             sentence = f"{refused}: the run starts from the beginning"
             self.timings["checkpoint_refused"] = sentence

@@ -1,15 +1,16 @@
 """What a twin brings to training, and what is asked of it before and in every epoch."""
 
-import time
 from typing import Any, Protocol
 
 import numpy as np
 
 from protocols.activations import Seen
+from protocols.checkpoint import Layout
 from protocols.hardware import DeviceMemory
 from protocols.pool import Pool
 from protocols.seeds import dropout_keep, epoch_order
 from protocols.spec import RunSpec
+from protocols.stops import running_seconds
 from protocols.variants import load_variants
 
 Phase = dict[str, Any]
@@ -64,6 +65,10 @@ class Twin(Protocol):
     def state(self) -> dict[str, np.ndarray]:
         """ "network/..." and "optimizer/...": all that a later step depends on."""
 
+    def layout(self, phase: Phase, stepped: bool) -> Layout:
+        """Type and shape of each array that `state` gives inside a phase; `stepped`: of which a
+        step was made."""
+
     def restore(self, state: dict[str, np.ndarray]) -> None:
         """Takes what `state` gave, or the network's part of it."""
 
@@ -79,14 +84,14 @@ class Twin(Protocol):
 
 def begin_epoch(specs: list[RunSpec], pool: Pool, twin: Twin, phase: int, epoch: int) -> int:
     """Draws an epoch's order and dropout for every member; the number of images."""
-    start, orders, keep = time.perf_counter(), [], []
+    start, orders, keep = running_seconds(), [], []
     for spec, train in zip(specs, pool.train, strict=True):
         orders.append(train[epoch_order(spec.seed, phase, epoch, len(train))])
         if rate := spec.recipe["dropout"]:
             shape = len(train), spec.recipe["projection_units"]
             keep.append(dropout_keep(spec.seed, spec.fold, phase, epoch, shape, rate))
     twin.begin_epoch(orders, keep or None)
-    twin.waited += time.perf_counter() - start
+    twin.waited += running_seconds() - start
     return len(orders[0])
 
 

@@ -33,6 +33,7 @@ def build(
     """
     from reports.collect import collect  # noqa: PLC0415 (slow imports)
 
+    made_from = store.made_from()  # before the first of it is read
     collected = collect(store, plan, jobs, _import_the_rest)
     from reports import (  # noqa: PLC0415
         benchmarks,
@@ -68,6 +69,7 @@ def build(
     for path in old:  # of settings that are no longer shown so
         if path.relative_to(out).as_posix() not in files:
             path.unlink(missing_ok=True)
+    store.page_is_built(out / "index.html", made_from)
     return out / "index.html"
 
 

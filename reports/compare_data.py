@@ -103,6 +103,7 @@ def _cell(row: Row) -> dict[str, Any]:
             {"id": pair.key} | _ids(pair)
             | {"seed": pair.a.spec.seed, "fold": pair.a.spec.fold, "n": pair.a.measured.n,
                "identical": pair.identical, "agree": pair.agree,
+               "largest_difference": pair.apart, "other_answers": pair.otherwise,
                "accuracy": [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]}
             for pair in both.pairs
         ],

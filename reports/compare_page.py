@@ -8,6 +8,7 @@ from reports import compare_data, forms, pages, results
 from reports.build import write
 from reports.compare import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
 from reports.compare_tables import (
+    apart_text,
     changes_table,
     devices,
     differs_table,
@@ -21,9 +22,10 @@ from reports.compare_tables import (
     sides_table,
 )
 from reports.compare_times import latency_table, training_table
+from reports.environment import NOT_RECORDED
 from reports.grid import Page
-from reports.joined import Joined, join, side
-from reports.surroundings import Field, fields
+from reports.joined import Joined, Pair, join, side
+from reports.surroundings import INSTRUCTIONS, Field, fields
 from reports.tables import NAMES, number_text, plural
 from reports.verdicts import MIN_SEEDS
 
@@ -90,7 +92,10 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
     reasons = Counter(row.reason for row in judged if row.word == UNDECIDED)
     found += [f"  undecided, {count}: {reason}" for reason, count in reasons.items()]
     for framework, fields_ in around.items():
-        found += [f"differs, {NAMES[framework]}: {text}" for text in _differs(fields_)]
+        pairs = [p for p in joined.pairs if p.a.spec.framework == framework]
+        bits = _bits(pairs)
+        found += [f"probabilities, {NAMES[framework]}: {bits}"] if bits else []
+        found += [f"differs, {NAMES[framework]}: {text}" for text in _differs(fields_, bool(bits))]
     for letter in "AB":
         count = sum(one.letter == letter for one in joined.lone)
         unread = len((joined.a if letter == "A" else joined.b).unreadable)
@@ -116,10 +121,31 @@ def _more(row: Row) -> str:
     return "; ".join(found)
 
 
-def _differs(found: list[Field]) -> list[str]:
-    """A line each."""
+def _bits(pairs: list[Pair]) -> str:
+    """How many common runs have other probabilities, and how far apart; "" where none has."""
+    trained = [p for p in pairs if p.a.spec.stage == "train"]
+    unlike = [p for p in trained if not p.identical]
+    if not unlike:
+        return ""
+    text = f"{len(unlike)} of {len(trained)} common runs have other bits"
+    return f"{text}: {apart}" if (apart := apart_text(unlike)) else text
+
+
+def _differs(found: list[Field], bits: bool) -> list[str]:
+    """A line each. `bits`: whether the probabilities differ, for which there is a cause then that
+    isn't recorded."""
     made = []
     for one in (f for f in found if f.differ):
         a, b = (", ".join(sorted(values)) for values in (one.a, one.b))
+        if one.what == INSTRUCTIONS and NOT_RECORDED not in (a, b):
+            a, b = (" ".join(only) or "none more" for only in _only(a, b))
         made.append(f"{one.what} {a} / {b}")
-    return made or ["nothing"]
+    unknown = [f.what for f in found if not f.known]
+    lacks = f" ({', '.join(unknown)}: {NOT_RECORDED} on either side)" if unknown else ""
+    return made or [f"nothing that is recorded{lacks}" if bits else "nothing"]
+
+
+def _only(a: str, b: str) -> tuple[list[str], list[str]]:
+    """The words that stand in one of two texts only."""
+    one, two = a.split(), b.split()
+    return [w for w in one if w not in two], [w for w in two if w not in one]

@@ -88,21 +88,29 @@ def _threads(count: str) -> str:
 def differs_table(framework: str, fields: list[Field]) -> Table:
     """Everything that isn't the same around a framework's pairs; what is, in a note."""
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
-    same = []
+    same, unknown = [], []
     for one in fields:
         if not one.differ:
-            same.append(one.what)
+            (same if one.known else unknown).append(one.what)
             continue
         cells = [words(_values(v)) for v in (one.a, one.b)]
         count = f"{one.differ} of {one.pairs}"
         bodies[KINDS[one.kind]].append([label(one.what), *cells, Td(count)])
-    nothing = [[label("nothing"), words("–"), words("–"), Td(f"0 of {fields[0].pairs}")]]
+    nothing = [
+        [
+            label("nothing that is recorded" if unknown else "nothing"),
+            words("–"),
+            words("–"),
+            Td(f"0 of {fields[0].pairs}"),
+        ]
+    ]
+    notes = ("The same on both sides", same), ("Not recorded on either side", unknown)
     return Table(
         f"differs-{framework}",
         f"{NAMES[framework]}: what differs around the runs that both sides have.",
         [[head(t, kind="headtext") for t in ("", "A", "B")] + [head("Pairs of runs")]],
         list(bodies.items()) or [("", nothing)],
-        [f"The same on both sides: {', '.join(same)}."] if same else [],
+        [f"{text}: {', '.join(names)}." for text, names in notes if names],
     )
 
 
@@ -270,8 +278,20 @@ def _run_row(pair: Pair, places: list[str]) -> list[Td]:
           for i, v in enumerate(scores)),
         Td(points(scores[1] - scores[0])),
         Td(number_text("accuracy", pair.agree), why, key=f"{key}:agree", scale=100),
-        words("yes" if pair.identical else "no"), *run_cells(pair, places),
+        words(*(("yes",) if pair.identical else ("no", apart_text([pair])))),
+        *run_cells(pair, places),
     ]  # fmt: skip
+
+
+def apart_text(pairs: list[Pair]) -> str:
+    """How far the probabilities of both sides are apart, of pairs of which some are; "" of none
+    that is known."""
+    known = [pair for pair in pairs if pair.apart is not None]
+    if not known:
+        return ""
+    count, n = sum(p.otherwise for p in known), sum(p.a.measured.n for p in known)
+    largest = max(pair.apart for pair in known)
+    return f"selected epochs at most {largest:.2g} apart, {count:,} of {n:,} answers differ"
 
 
 def run_cells(pair: Pair, places: list[str]) -> list[Td]:

@@ -2,6 +2,7 @@
 
 import json
 from collections import defaultdict
+from typing import Any
 
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
@@ -12,6 +13,7 @@ from reports.slots import Slot
 from reports.tables import NAMES, STALE, STALE_NOTE, Table, Td, head, label, plural, words
 
 SHORT = 12  # hexadecimal digits shown of a digest
+NOT_RECORDED = "not recorded"  # of runs made before it was
 KINDS = {"md5": "MD5", "sha256": "SHA-256"}
 
 
@@ -22,6 +24,19 @@ def short(digest: str) -> str:
         kind, _, digits = part.rpartition(":")
         parts.append(f"{KINDS.get(kind, kind)} {digits[:SHORT]}".strip())
     return " + ".join(parts)
+
+
+def instructions_of(env: dict[str, Any]) -> str:
+    """The processor's instructions that kernels are chosen by, as env.json has them."""
+    return str(env.get("instruction_set", NOT_RECORDED))
+
+
+def variables_of(env: dict[str, Any]) -> str:
+    """The variables of the environment that choose kernels, as env.json has them."""
+    found = env.get("variables")
+    if not isinstance(found, dict):
+        return NOT_RECORDED
+    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "none set"
 
 
 def environments(collected: Collected) -> list[Table]:
@@ -41,6 +56,8 @@ def environments(collected: Collected) -> list[Table]:
             ("Engine", lambda e: e.get("engine")),
             ("Device", lambda e: e.get("device")),
             ("Device, in detail", lambda e: e.get("device_detail")),
+            ("CPU instructions", instructions_of),
+            ("Variables that choose kernels", variables_of),
             ("CPU threads", lambda e: e.get("threads")),
             ("The same run again", lambda e: e.get("repeatable")),
             ("Python", lambda e: e.get("python")),

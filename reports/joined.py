@@ -48,6 +48,7 @@ class Pair:
     b: Slot
     identical: bool = False  # every stored probability has the same bits (training runs)
     order: np.ndarray | None = None  # b's images in a's order, int (n,); None: other images
+    apart: float | None = None  # the largest difference of a selected epoch's probability; or none
 
     @property
     def key(self) -> str:
@@ -59,8 +60,15 @@ class Pair:
         """Share of test images to which both selected epochs give one class."""
         if self.order is None:
             return None
+        return (self.a.measured.n - self.otherwise) / self.a.measured.n
+
+    @property
+    def otherwise(self) -> int | None:
+        """How many test images get another class on the other side."""
+        if self.order is None:
+            return None
         one, two = (s.measured.selected.argmax(axis=1) for s in (self.a, self.b))
-        return float((one == two[self.order]).mean())
+        return int((one != two[self.order]).sum())
 
 
 @dataclass(frozen=True)
@@ -235,7 +243,7 @@ def pair_of(a: Slot, b: Slot) -> Pair:
         return Pair(a, b)
     files = [s.run.record["files"]["predictions.npz"]["sha256"] for s in (a, b)]
     if files[0] == files[1]:
-        return Pair(a, b, True, np.arange(a.measured.n))
+        return Pair(a, b, True, np.arange(a.measured.n), 0.0)
     one, two = a.run.predictions, b.run.predictions
     for slot in (a, b):
         slot.run.__dict__.pop("predictions", None)  # megabytes a run
@@ -246,7 +254,15 @@ def pair_of(a: Slot, b: Slot) -> Pair:
     order = None
     if all(np.array_equal(one[k][rows[0]], two[k][rows[1]]) for k in ("ids", "labels")):
         order = rows[1][np.argsort(rows[0])]
-    return Pair(a, b, same, order)
+    return Pair(a, b, same, order, _apart(one["selected"], two["selected"], order))
+
+
+def _apart(one: np.ndarray, two: np.ndarray, order: np.ndarray | None) -> float | None:
+    """The largest difference of a probability, float (n, 4) each; None if there is none."""
+    if order is None:
+        return None
+    gaps = np.abs(one.astype(np.float64) - two[order])
+    return float(gaps.max()) if np.isfinite(gaps).all() else None
 
 
 def _own(slot: Slot) -> str:

@@ -4,12 +4,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from protocols.spec import FRAMEWORKS
-from reports.environment import SHORT
+from reports.environment import NOT_RECORDED, SHORT, instructions_of, variables_of
 from reports.groups import scrub
 from reports.joined import Joined, Pair
 from reports.slots import Slot
 
 NONE = "–"
+INSTRUCTIONS = "CPU instructions"
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Field:
     a: dict[str, int]
     b: dict[str, int]
     differ: int  # pairs that don't share the value
+
+    @property
+    def known(self) -> bool:
+        """Whether any run has it recorded."""
+        return {*self.a, *self.b} != {NOT_RECORDED}
 
     @property
     def pairs(self) -> int:
@@ -56,6 +62,8 @@ def values(slot: Slot) -> dict[tuple[str, str], str]:
     place = {
         "device": env.get("device", spec.device),
         "device, in detail": env.get("device_detail"),
+        INSTRUCTIONS: instructions_of(env),
+        "variables that choose kernels": variables_of(env),
         "backend": env.get("backend", spec.backend),
         "engine": env.get("engine"),
         "CPU threads": env.get("threads", spec.threads),

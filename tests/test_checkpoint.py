@@ -11,7 +11,7 @@ from benchmarks.todo import say_regrouped
 from protocols import training
 from protocols import twin as twin_of
 from protocols.activations import Seen
-from protocols.checkpoint import CheckpointRefused, Checkpoints
+from protocols.checkpoint import CheckpointRefused, Checkpoints, layout_of
 from protocols.contract import HISTORY
 from protocols.hardware import NO_DEVICE
 from protocols.pool import Pool
@@ -23,6 +23,8 @@ IDENTITY = {
     "results_version": 1,
     "versions": {"torch": "2.15", "numpy": "2.4"},
     "processor": "One",
+    "instructions": "avx avx2",
+    "variables": {"XLA_FLAGS": "--a"},
 }
 ARRAYS = {"network/a": np.arange(6.0), "optimizer/steps": np.array(3)}
 
@@ -53,6 +55,12 @@ def test_no_file_is_no_checkpoint(tmp_path):
         ({"pixels": "1" * 64}, "was made from other images"),
         ({"processor": "Another"}, "was written on another processor"),
         ({"results_version": 2}, "was written by another results version of this suite"),
+        ({"instructions": "avx"}, "was written on a processor with other instructions"),
+        (
+            {"variables": {"MKL_CBWR": "AVX2"}},
+            r"was written under other variables that choose how libraries compute "
+            r"\(MKL_CBWR none, here AVX2; XLA_FLAGS --a, here none\)",
+        ),
         (
             {"versions": {"torch": "2.16", "numpy": "2.4"}},
             r"was written with other versions \(torch 2.15, here 2.16\)",
@@ -172,6 +180,9 @@ class Line:
     def state(self):
         return {"network/x": np.array(self.network), "optimizer/x": np.array(self.optimizer)}
 
+    def layout(self, phase, stepped):
+        return layout_of(self.state())
+
     def restore(self, state):
         self.network = float(state.get("network/x", self.network))
         self.optimizer = float(state.get("optimizer/x", self.optimizer))
@@ -183,10 +194,10 @@ class Line:
         return NO_DEVICE
 
     def environment(self):
-        return {"versions": {"numpy": np.__version__}, "device_detail": "A processor"}
+        return HERE | {"versions": {"numpy": np.__version__}}
 
 
-HERE = {"device_detail": "A processor"}
+HERE = {"device_detail": "A processor", "instruction_set": "avx avx2", "variables": {}}
 
 
 class Killed(BaseException):
@@ -250,6 +261,22 @@ def test_a_refused_checkpoint_is_said_and_the_run_begins_anew(trained, monkeypat
         "numpy 2.4.6, here 9): the run starts from the beginning".replace("2.4.6", np.__version__)
     )
     assert len(arrays["predictions.npz/epochs"]) == 4
+
+
+def test_a_run_s_seconds_are_those_in_which_it_ran(trained, tmp_path, monkeypatch):
+    clock = [0.0]
+
+    def step(self, start, stop):
+        clock[0] += 2.0
+        return plain(self, start, stop)
+
+    plain = Line.step
+    monkeypatch.setattr(Line, "step", step)
+    monkeypatch.setattr(training, "running_seconds", lambda: clock[0])
+    trained()
+    rows = (tmp_path / "history.csv").read_text(encoding="utf-8").splitlines()
+    names = rows[0].split(",")
+    assert {float(r.split(",")[names.index("train_seconds")]) for r in rows[1:]} == {2.0}
 
 
 def pool_of_eight():

@@ -83,7 +83,7 @@ class FakeLatency:
         write_common(job.folder, spec, env(spec), timings(spec))
 
     def cold_seconds(self):
-        return 4.0
+        return 4.0, False
 
     def finish(self):
         pass

@@ -214,20 +214,3 @@ def test_a_failure_that_cannot_be_stored_is_still_told(store, monkeypatch):
     assert failed.status == "failed"
     assert failed.reason.startswith("MemoryError: too big; this can't be stored (No space")
     assert list(store.runs_folder.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "later", ["plan.json", "benchmarks.json", "parity.json", "protocols/a.toml", "reports/a.py"]
-)
-def test_a_page_older_than_what_it_shows_is_not_current(store, later, monkeypatch):
-    monkeypatch.setattr(store_module, "ROOT", store.out)  # where the sources are looked for
-    (store.out / later).parent.mkdir(parents=True, exist_ok=True)
-    page = store.out / "index.html"
-    assert not store.page_is_current(page)
-    store.remember([spec()])
-    page.write_text("x", encoding="utf-8")
-    assert store.page_is_current(page)
-    (store.out / later).touch()
-    for time, name in enumerate(dict.fromkeys(("plan.json", "index.html", later))):
-        os.utime(store.out / name, ns=(time, 9 if name == later else time))
-    assert not store.page_is_current(page)

@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.plan import together
 from protocols.activations import chosen, grad_cam
+from protocols.checkpoint import layout_of
 from protocols.pool import Pool
 from protocols.twin import begin_epoch, check_memory
 from protocols.weights import HeadsOnly
@@ -88,6 +89,7 @@ def course(make, runs, features, restart_at=None, check=False):
         if epoch == restart_at:
             state = twin.state()
             twin = make(runs, pool)
+            assert twin.layout(runs[0].phases[0], stepped=True) == layout_of(state)
             twin.restore({k: v for k, v in state.items() if k.startswith("network/")})
             twin.begin_phase(runs[0].phases[0], [features])
             twin.restore({k: v for k, v in state.items() if k.startswith("optimizer/")})

@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.plan import set_digest, set_request
 from protocols import splits
+from protocols.checkpoint import layout_of
 from protocols.images import image_set
 from protocols.pool import in_batches, make_pool
 from protocols.twin import begin_epoch
@@ -132,8 +133,10 @@ def test_bfloat16_is_another_arithmetic_of_the_same_step(
             twin.log_probabilities()
         twin.begin_phase(phase, None)
         assert np.isfinite(twin.log_probabilities()[0]).all()
+        assert twin.layout(phase, stepped=False) == layout_of(twin.state())
         begin_epoch([run], pool, twin, phase["phase"], 1)
         losses.append(twin.read([twin.step(0, 8)])[0, 0, 0])
+        assert twin.layout(phase, stepped=True) == layout_of(twin.state())
         weights = [v for k, v in twin.state().items() if k.startswith("network/")]
         assert {v.dtype for v in weights if v.dtype.kind == "f"} == {np.dtype("float32")}
     assert losses[0] != losses[1]
