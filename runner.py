@@ -1,199 +1,52 @@
 #!/usr/bin/env python3
 """Runs the suite and writes the report: python runner.py --suite all --gpu 0
 
-No deep-learning framework is imported here: each twin computes in worker processes.
+The door: every Python since 2.7 can read this file, so that one that can't run the suite says so.
 """
 
-from __future__ import annotations
-
-import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
 
-from benchmarks.cli import NO_ROOM, parsed
-
-if TYPE_CHECKING:
-    from benchmarks.launch import Launcher
-    from protocols.dataset import Source
+PYTHONS = (3, 11), (3, 13)  # from and to: the versions that every pin of requirements.txt is for
+HELP = "-h", "--help"
 
 
-def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
-    """The Selection of the command line."""
-    from benchmarks.plan import Selection
-    from protocols.spec import FRAMEWORKS
-
-    return Selection(
-        suite=args.suite,
-        frameworks=FRAMEWORKS if args.framework == "both" else (args.framework,),
-        variants=tuple(args.variant),
-        protocol=args.protocol,
-        profile=args.profile or ("paper" if gpu else "smoke"),
-        seeds=args.seeds,
-        folds=args.folds,
-        weights=args.weights,
-        init=args.init,
-        precision=args.precision,
-        deterministic=args.deterministic,
-        changes=tuple(args.changes),
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Plans, and unless --plan or --calibrate, runs and reports."""
-    from benchmarks import launch, lock, plan
-    from benchmarks.calibrate import calibrate
-    from benchmarks.console import Console
-    from benchmarks.devices import chosen_gpu, expected_devices, real_devices
-    from benchmarks.estimates import Estimates
-    from benchmarks.store import Store
-    from benchmarks.todo import todo_of, weights_of
-    from benchmarks.words import done_line, heading, listing
-    from protocols import dataset, hardware
-    from protocols.files import default_cache
-
-    gpu, index = chosen_gpu(args.gpu)
-    wish, store, cores = selection(args, gpu), Store(args.out), hardware.cores()
-    profile = plan.chosen_profile(wish.profile)
-    backend = os.environ.get("KERAS_BACKEND", "")
-    devices = expected_devices(wish.frameworks, gpu, index, backend)
-    cache = args.cache or default_cache()
-    source = dataset.locate(args.data, profile.phantom_allowed, cache, dry=True)
-    runs = plan.make_plan(wish, source.kind, devices, cores)  # a wrong request ends here
-    jobs = args.jobs or (1 if gpu else 2)
-    console = Console()
-    estimates = Estimates(cache, jobs, console.say)
-    if args.plan:
-        todo = todo_of(runs, store, args.fresh)
-        print(*heading(profile, gpu, source, wish), sep="\n")
-        print(*listing(runs, todo, store, estimates), sep="\n")
-        return 0
-    weights = {}
-    if not args.calibrate:
-        store.check_writable()
-        lock.check_free(args.out)
-        todo = todo_of(runs, store, args.fresh)
-        weights = weights_of(todo, wish.weights, cache, console.progress)
-    devices = real_devices(devices, backend, max(1, cores // 2))
-    source = dataset.locate(args.data, profile.phantom_allowed, cache, progress=console.progress)
-    if args.calibrate:
-        return calibrate(wish, source, devices, cores, console, estimates)
-    runs = plan.make_plan(wish, source.kind, devices, cores)
-    todo = todo_of(runs, store, args.fresh)
-    for line in heading(profile, gpu, source, wish):
-        console.say(line)
-    console.say(done_line(runs, todo, store))
-    launcher = launch.Launcher(store, source, devices, cache, console, jobs, args.fresh, estimates)
-    launcher.weights = weights
-    launcher.prepare(todo)  # wrong data ends here, before anything is written
-    with lock.locked(args.out):  # another launch may have made some of them until here
-        return compute(args, launcher, runs, todo_of(todo, store, args.fresh))
-
-
-def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
-    """Runs what is to do of the plan, and reports."""
-    launcher.store.remember(runs)
-    failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
-    if launcher.store.page_is_current(args.out / "index.html"):
-        launcher.console.say(f"report: {args.out / 'index.html'}")
-    else:
-        report(args, launcher.source)
-    return 1 if failed else 0
-
-
-def report(args: argparse.Namespace, source: Source | None = None) -> int:
-    """Writes the report of the last request from what is stored, and from what --from brings;
-    with pictures of images if `source` (or --data, WBC_DATA, the cache) has them."""
-    from benchmarks.merge import merge
-    from benchmarks.store import Store
-    from protocols.files import default_cache
-    from protocols.hardware import cores
-    from reports.build import build
-    from reports.photographs import at_hand
-
-    store, cache = Store(args.out), args.cache or default_cache()
-    store.check_writable()
-    if args.sources:
-        print(f"runs taken in: {merge(args.sources, store)}")
-    source = source or at_hand(args.data, cache)
-    print(f"report: {build(store, store.plan(), args.out, cores(), source, cache)}")
-    return 0
-
-
-def compare(args: argparse.Namespace) -> int:
-    """Sets two output folders beside each other."""
-    from benchmarks.merge import checked
-    from benchmarks.store import Store
-    from reports import compare_page
-
-    Store(args.out).check_writable()
-    print(*compare_page.compare(*map(checked, args.compare), args.out), sep="\n")
-    return 0
-
-
-def measure(args: argparse.Namespace) -> int:
-    """--parity or --provenance, and the report anew if there is one."""
-    from benchmarks import parity, plan, provenance
-    from benchmarks.store import Store
-
-    Store(args.out).check_writable()
-    source = None
-    if args.parity:
-        named = args.suite or args.variant
-        chosen = plan.chosen_variants(selection(args, None)) if named else []
-        names = [variant.name for variant in chosen]
-        code = parity.start(args.out, names, args.data, args.cache, args.jobs)
-    else:
-        code, source = provenance.start(args.data, args.out, args.cache, args.jobs)
-    if (args.out / "plan.json").is_file():
-        report(args, source)
-    return code
-
-
-def instead_of_running(args: argparse.Namespace) -> int:
-    """--list, --status, --validate."""
-    from benchmarks import words
-    from benchmarks.store import Store
-
-    if args.list:
-        lines, wrong = words.known_names(), []
-    elif args.status:
-        lines, wrong = words.status(Store(args.out)), []
-    else:
-        lines, wrong = words.validate(args.data, args.cache, Store(args.out))
-    print("\n".join([*lines, *wrong]))
-    return 1 if wrong else 0
-
-
-def main() -> int:
-    """Exit codes: 0 done, 1 a run failed, 2 a wrong request or a full disk, 130 interrupted."""
-    args = parsed()
-    from protocols.errors import RequestError
-
+def refusal(words):  # noqa: ANN201 (Python 2 reads this)
+    """Why the suite can't run the command line `words` here, as a sentence; "" if it can."""
+    oldest, newest = PYTHONS
+    here = tuple(sys.version_info[:2])
+    if here < oldest or (here > newest and not set(HELP) & set(words)):
+        found, first, last = (".".join(map(str, version)) for version in (here, oldest, newest))
+        return (
+            "the suite runs on Python " + first + " to " + last + " and this is " + found + ": "
+            "TensorFlow's pinned version is to be had for no other; make the environment with "
+            "one of them (make run PYTHON=python" + first + ")"
+        )
     try:
-        if args.sources and not args.report:
-            raise RequestError("--from goes with --report")
-        if args.report:
-            return report(args)
-        if args.compare:
-            return compare(args)
-        if args.parity or args.provenance:
-            return measure(args)
-        if args.list or args.status or args.validate:
-            return instead_of_running(args)
-        return run(args)
-    except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except (RequestError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in NO_ROOM:
-            raise
-        print(f"runner.py: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("runner.py: interrupted; what was done is kept, the rest left out", file=sys.stderr)
-        return 130
+        import fcntl  # noqa: F401
+        import resource  # noqa: F401
+    except ImportError:
+        if not set(HELP) & set(words):
+            return (
+                "the suite runs on Linux and macOS, and this system (" + sys.platform + ") lacks "
+                "what it needs of them, file locks above all; on Windows take WSL 2"
+            )
+    return ""
+
+
+def refuse(words):  # noqa: ANN201
+    """Ends the process with the sentence and exit code 2 where the suite can't run."""
+    why = refusal(words)
+    if why:
+        sys.stderr.write("runner.py: " + why + "\n")
+        sys.exit(2)
 
 
 if __name__ == "__main__":
+    refuse(sys.argv[1:])
+    here = os.path.dirname(os.path.abspath(__file__))
+    if here not in sys.path:  # python -P, PYTHONSAFEPATH
+        sys.path.insert(0, here)
+    from main import main
+
     sys.exit(main())

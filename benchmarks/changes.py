@@ -1,8 +1,8 @@
 """--set key=value: sensitivity runs, which change one assumed value of a recipe."""
 
-import math
 from typing import Any
 
+from benchmarks import ranges
 from protocols.errors import RequestError
 from protocols.recipes import load_recipe
 from protocols.variants import Variant
@@ -16,7 +16,6 @@ SETTABLE = {
     ),
     "jane": ("adam_beta1", "adam_beta2", "epsilon", "l2", "map_channels"),
 }  # fmt: skip
-BELOW_ONE = ("label_smoothing", "rmsprop_rho", "adam_beta1", "adam_beta2")
 
 
 def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
@@ -25,7 +24,7 @@ def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or key in found:
-            raise RequestError(f"--set takes key=value, each key once, not {text!r}")
+            raise RequestError(f"--set takes key=value, each key once, not {ranges.short(text)}")
         for paper in sorted({v.paper for v in variants}):
             found[key] = _value(paper, key, value)
     _sizes(found, variants)
@@ -37,21 +36,14 @@ def _value(paper: str, key: str, text: str) -> int | float:
     if key not in SETTABLE[paper]:
         known = ", ".join(SETTABLE[paper])
         raise RequestError(
-            f"{key} can't be set for the networks of {paper}: --set takes {known}; --suite and "
-            "--variant choose whose networks run"
+            f"{ranges.short(key)} can't be set for the networks of {paper}: --set takes {known}; "
+            "--suite and --variant choose whose networks run"
         )
-    default = recipe[key].value
-    whole = isinstance(default, int)
+    read = ranges.whole if isinstance(recipe[key].value, int) else ranges.number
     try:
-        value = int(text) if whole else float(text)
-    except ValueError:
-        value = math.nan
-    least = 1 if whole else 0
-    if not (math.isfinite(value) and value >= least) or (key in BELOW_ONE and value >= 1):
-        kind = "a whole number from 1 on" if whole else "a number from 0 on"
-        kind += ", below 1" if key in BELOW_ONE else ""
-        raise RequestError(f"--set {key}= takes {kind}, not {text!r}")
-    return value
+        return read(text, *ranges.SET[key])
+    except RequestError as error:
+        raise RequestError(f"--set {key}= {error}") from None
 
 
 def _sizes(changes: dict[str, Any], variants: list[Variant]) -> None:

@@ -24,7 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import ladder
+from benchmarks import ladder, ranges
+from benchmarks.children import common
+from benchmarks.cli import typed
 from benchmarks.ladder import Pools
 from protocols import dataset, parity
 from protocols.arrays import fixed_arrays, fixed_rows
@@ -63,7 +65,8 @@ def start(
     command += ["--jobs", str(jobs)] if jobs else []
     command += ["--variant", *variants] if variants else []
     pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
-    with subprocess.Popen(command, cwd=ROOT, env=os.environ | CPU_ONLY, **pipe) as process:
+    env = os.environ | CPU_ONLY | common(cache)
+    with subprocess.Popen(command, cwd=ROOT, env=env, **pipe) as process:
         try:
             for line in process.stdout:
                 say(line.rstrip())
@@ -179,12 +182,13 @@ def main() -> int:
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
     parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])
     parser.add_argument("--data", default="auto", metavar="DIR|phantom|auto")
-    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR")
-    parser.add_argument("--jobs", type=int, default=jobs_for(free_memory(), cores()), metavar="N")
+    parser.add_argument("--cache", type=Path, metavar="DIR")
+    jobs = typed(ranges.whole, *ranges.JOBS)
+    parser.add_argument("--jobs", type=jobs, default=jobs_for(free_memory(), cores()), metavar="N")
     asked = parser.parse_args()
     begun = time.monotonic()
     try:
-        pools, kind = images(asked.data, asked.cache)
+        pools, kind = images(asked.data, asked.cache or default_cache())
     except RequestError as error:
         print(error, file=sys.stderr)
         return 2

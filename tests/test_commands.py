@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-import runner
+import main
 from benchmarks import plan
 from benchmarks.cli import parser
 from benchmarks.plan import Device, Selection, make_plan
@@ -23,7 +23,7 @@ def again(spec, devices):
     args = parser().parse_args(text[text.index("runner.py") + 1 :])
     assert args.gpu == ("none" if spec.device == "cpu" else "0")
     kind = "phantom" if args.data == "phantom" else "real"
-    return make_plan(runner.selection(args, None), kind, devices, 2)
+    return make_plan(main.selection(args, None), kind, devices, 2)
 
 
 @pytest.mark.parametrize(
@@ -62,12 +62,12 @@ def test_a_set_value_is_in_the_spec_and_named_as_a_change():
 @pytest.mark.parametrize(
     ("text", "variants", "said"),
     [
-        ("foo=1", ("xception",), "foo can't be set"),
+        ("foo=1", ("xception",), "'foo' can't be set"),
         ("phase2_rate=1", ("xception",), "can't be set"),  # the paper's own
         ("l2=0.1", (), "networks of liang"),  # not assumed of both papers
         ("label_smoothing=1", ("xception",), "below 1"),
         ("batch_size=2.5", ("xception",), "a whole number"),
-        ("epsilon=nan", ("xception",), "a number from 0"),
+        ("epsilon=nan", ("xception",), "a number from 1e-12 on, below 1, not 'nan'"),
         ("epsilon", ("xception",), "key=value"),
         ("lstm_units=64", ("xception_lstm",), "twice lstm_units"),
     ],

@@ -1,0 +1,224 @@
+"""What runner.py does once it has let the interpreter in: parse, plan, launch, report.
+
+No deep-learning framework is imported here: each twin computes in worker processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from benchmarks.cli import BY_THE_SYSTEM, open_streams, parsed
+
+if TYPE_CHECKING:
+    from benchmarks.launch import Launcher
+    from protocols.dataset import Source
+
+OURS = "benchmarks", "impl_keras", "impl_torch", "protocols", "reports"
+
+
+def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
+    """The Selection of the command line."""
+    from benchmarks.plan import Selection
+    from protocols.spec import FRAMEWORKS
+
+    return Selection(
+        suite=args.suite,
+        frameworks=FRAMEWORKS if args.framework == "both" else (args.framework,),
+        variants=tuple(args.variant),
+        protocol=args.protocol,
+        profile=args.profile or ("paper" if gpu else "smoke"),
+        seeds=args.seeds,
+        folds=args.folds,
+        weights=args.weights,
+        init=args.init,
+        precision=args.precision,
+        deterministic=args.deterministic,
+        changes=tuple(args.changes),
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Plans, and unless --plan or --calibrate, runs and reports."""
+    from benchmarks import launch, lock, plan
+    from benchmarks.calibrate import calibrate
+    from benchmarks.console import Console
+    from benchmarks.devices import chosen_gpu, expected_devices, real_devices
+    from benchmarks.estimates import Estimates
+    from benchmarks.store import Store
+    from benchmarks.todo import todo_of, weights_of
+    from benchmarks.words import done_line, heading, listing
+    from protocols import dataset, hardware
+    from protocols.files import default_cache
+
+    gpu, index = chosen_gpu(args.gpu)
+    wish, store, cores = selection(args, gpu), Store(args.out), hardware.cores()
+    profile = plan.chosen_profile(wish.profile)
+    backend = os.environ.get("KERAS_BACKEND", "")
+    devices = expected_devices(wish.frameworks, gpu, index, backend)
+    cache = args.cache or default_cache()
+    source = dataset.locate(args.data, profile.phantom_allowed, cache, dry=True)
+    runs = plan.make_plan(wish, source.kind, devices, cores)  # a wrong request ends here
+    jobs = args.jobs or (1 if gpu else 2)
+    console = Console()
+    estimates = Estimates(cache, jobs, console.say)
+    if args.plan:
+        todo = todo_of(runs, store, args.fresh)
+        print(*heading(profile, gpu, source, wish), sep="\n")
+        print(*listing(runs, todo, store, estimates), sep="\n")
+        return 0
+    weights = {}
+    if not args.calibrate:
+        store.check_writable()
+        lock.check_free(args.out)
+        todo = todo_of(runs, store, args.fresh)
+        weights = weights_of(todo, wish.weights, cache, console.progress)
+    devices = real_devices(devices, backend, max(1, cores // 2), cache)
+    source = dataset.locate(args.data, profile.phantom_allowed, cache, progress=console.progress)
+    if args.calibrate:
+        return calibrate(wish, source, devices, cores, console, estimates)
+    runs = plan.make_plan(wish, source.kind, devices, cores)
+    todo = todo_of(runs, store, args.fresh)
+    for line in heading(profile, gpu, source, wish):
+        console.say(line)
+    console.say(done_line(runs, todo, store))
+    launcher = launch.Launcher(store, source, devices, cache, console, jobs, args.fresh, estimates)
+    launcher.weights = weights
+    launcher.prepare(todo)  # wrong data ends here, before anything is written
+    with lock.locked(args.out):  # another launch may have made some of them until here
+        return compute(args, launcher, runs, todo_of(todo, store, args.fresh))
+
+
+def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
+    """Runs what is to do of the plan, and reports."""
+    launcher.store.remember(runs)
+    failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
+    if launcher.store.page_is_current(args.out / "index.html"):
+        launcher.console.say(f"report: {args.out / 'index.html'}")
+    else:
+        report(args, launcher.source)
+    return 1 if failed else 0
+
+
+def report(args: argparse.Namespace, source: Source | None = None) -> int:
+    """Writes the report of the last request from what is stored, and from what --from brings;
+    with pictures of images if `source` (or --data, WBC_DATA, the cache) has them."""
+    from benchmarks.merge import merge
+    from benchmarks.store import Store
+    from protocols.files import default_cache
+    from protocols.hardware import cores
+    from reports.build import build
+    from reports.photographs import at_hand
+
+    store, cache = Store(args.out), args.cache or default_cache()
+    store.check_writable()
+    if args.sources:
+        print(f"runs taken in: {merge(args.sources, store)}")
+    source = source or at_hand(args.data, cache)
+    print(f"report: {build(store, store.plan(), args.out, cores(), source, cache)}")
+    return 0
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Sets two output folders beside each other."""
+    from benchmarks.merge import checked
+    from benchmarks.store import Store
+    from reports import compare_page
+
+    Store(args.out).check_writable()
+    print(*compare_page.compare(*map(checked, args.compare), args.out), sep="\n")
+    return 0
+
+
+def measure(args: argparse.Namespace) -> int:
+    """--parity or --provenance, and the report anew if there is one."""
+    from benchmarks import parity, plan, provenance
+    from benchmarks.store import Store
+
+    Store(args.out).check_writable()
+    source = None
+    if args.parity:
+        named = args.suite or args.variant
+        chosen = plan.chosen_variants(selection(args, None)) if named else []
+        names = [variant.name for variant in chosen]
+        code = parity.start(args.out, names, args.data, args.cache, args.jobs)
+    else:
+        code, source = provenance.start(args.data, args.out, args.cache, args.jobs)
+    if (args.out / "plan.json").is_file():
+        report(args, source)
+    return code
+
+
+def instead_of_running(args: argparse.Namespace) -> int:
+    """--list, --status, --validate."""
+    from benchmarks import words
+    from benchmarks.store import Store
+
+    if args.list:
+        lines, wrong = words.known_names(), []
+    elif args.status:
+        lines, wrong = words.status(Store(args.out)), []
+    else:
+        lines, wrong = words.validate(args.data, args.cache, Store(args.out))
+    print("\n".join([*lines, *wrong]))
+    return 1 if wrong else 0
+
+
+def asked(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """What the command line asks for."""
+    if args.report:
+        return report
+    if args.compare:
+        return compare
+    if args.parity or args.provenance:
+        return measure
+    if args.list or args.status or args.validate:
+        return instead_of_running
+    return run
+
+
+def drop_output() -> None:
+    """Lets go of what was printed and can't be written, so that the end of the process doesn't try
+    it again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def main() -> int:
+    """Exit codes: 0 done, 1 a run failed, 2 a wrong request or a full disk, 130 interrupted."""
+    open_streams()
+    args = parsed()
+    from protocols.errors import RequestError, one_line
+
+    try:
+        if args.sources and not args.report:
+            raise RequestError("--from goes with --report")
+        code = asked(args)(args)
+        sys.stdout.flush()  # what its file can't hold is told here
+        return code
+    except BrokenPipeError:  # `| head` has seen enough
+        drop_output()
+        return 1
+    except (RequestError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
+            raise
+        print(f"runner.py: {one_line(str(error))}", file=sys.stderr)
+        drop_output()
+        return 2
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.split(".")[0] in OURS:
+            raise
+        print(
+            f"runner.py: this Python lacks the package {error.name}; take the environment's, "
+            ".venv/bin/python, which `make run` makes from requirements.txt",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("runner.py: interrupted; what was done is kept, the rest left out", file=sys.stderr)
+        return 130
