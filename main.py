@@ -6,6 +6,7 @@ No deep-learning framework is imported here: each twin computes in worker proces
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 from benchmarks.cli import BY_THE_SYSTEM, open_streams, parsed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.launch import Launcher
     from protocols.dataset import Source
 
@@ -180,6 +183,16 @@ def asked(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     return run
 
 
+def keep_below(cache: Path | None) -> None:
+    """Has Matplotlib keep its list of fonts in the cache too. A user without a home hears of it
+    where a cache is needed."""
+    from protocols.errors import RequestError
+    from protocols.files import default_cache
+
+    with contextlib.suppress(RequestError):
+        os.environ["MPLCONFIGDIR"] = str((cache or default_cache()) / "matplotlib")
+
+
 def drop_output() -> None:
     """Lets go of what was printed and can't be written, so that the end of the process doesn't try
     it again."""
@@ -196,6 +209,7 @@ def main() -> int:
     from protocols.errors import RequestError, one_line
 
     try:
+        keep_below(args.cache)
         if args.sources and not args.report:
             raise RequestError("--from goes with --report")
         code = asked(args)(args)
