@@ -1,6 +1,7 @@
 """Where the suite can't run, it says so; and no address of a package registry stands in it."""
 
 import ast
+import os
 import runpy
 import subprocess
 import sys
@@ -79,7 +80,7 @@ def test_the_makefile_asks_before_it_makes_the_environment(tmp_path):
     answer = subprocess.run(
         ["make", f"VENV={tmp_path}/venv", f"PYTHON=PYTHONPATH={tmp_path} {sys.executable}",
          f"{tmp_path}/venv/installed"],
-        cwd=ROOT, capture_output=True, encoding="utf-8",
+        cwd=ROOT, env=os.environ | {"PIP_NO_INDEX": "1"}, capture_output=True, encoding="utf-8",
     )  # fmt: skip
     assert answer.returncode == 2 and "this is 3.14" in answer.stderr
     assert not (tmp_path / "venv").exists() and "Making" not in answer.stdout

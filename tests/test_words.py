@@ -287,10 +287,11 @@ def test_closed_streams_cost_nothing_but_what_goes_there(closed, tmp_path):
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_full_disk_under_what_is_printed():
+    usual = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     with open("/dev/full", "w", encoding="utf-8") as full:
         answer = subprocess.run(
             [sys.executable, ROOT / "runner.py", "--list"],
-            stdout=full, stderr=subprocess.PIPE, encoding="utf-8",
+            stdout=full, stderr=subprocess.PIPE, env=usual, encoding="utf-8",
         )  # fmt: skip
     assert answer.returncode == 2
     assert "No space left" in answer.stderr and answer.stderr.count("\n") == 1
