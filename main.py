@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from benchmarks.launch import Launcher
     from protocols.dataset import Source
+    from protocols.errors import RequestError
 
 OURS = "benchmarks", "impl_keras", "impl_torch", "protocols", "reports"
 
@@ -100,7 +101,7 @@ def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list
     launcher.store.remember(runs)
     failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
     if launcher.store.page_is_current(args.out / "index.html"):
-        launcher.console.say(f"report: {args.out / 'index.html'}")
+        launcher.console.say(report_line(args.out / "index.html"))
     else:
         report(args, launcher.source)
     return 1 if failed else 0
@@ -121,8 +122,16 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
     if args.sources:
         print(f"runs taken in: {merge(args.sources, store)}")
     source = source or at_hand(args.data, cache)
-    print(f"report: {build(store, store.plan(), args.out, cores(), source, cache)}")
+    page = build(store, store.plan(), args.out, cores(), source, cache)
+    print(report_line(page))
     return 0
+
+
+def report_line(page: Path) -> str:
+    """Where the report is."""
+    from protocols.errors import one_line
+
+    return one_line(f"report: {page}")
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -193,6 +202,13 @@ def keep_below(cache: Path | None) -> None:
         os.environ["MPLCONFIGDIR"] = str((cache or default_cache()) / "matplotlib")
 
 
+def sentence(error: RequestError | OSError, args: argparse.Namespace) -> str:
+    """What is told of it. The system names no file where writing into an open one failed."""
+    if not isinstance(error, OSError) or error.filename:
+        return str(error)
+    return f"{error.strerror}, while writing into {args.out}, the cache or the standard output"
+
+
 def drop_output() -> None:
     """Lets go of what was printed and can't be written, so that the end of the process doesn't try
     it again."""
@@ -221,7 +237,7 @@ def main() -> int:
     except (RequestError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
             raise
-        print(f"runner.py: {one_line(str(error))}", file=sys.stderr)
+        print(f"runner.py: {one_line(sentence(error, args))}", file=sys.stderr)
         drop_output()
         return 2
     except ModuleNotFoundError as error:

@@ -47,8 +47,14 @@ def _value(paper: str, key: str, text: str) -> int | float:
 
 
 def _sizes(changes: dict[str, Any], variants: list[Variant]) -> None:
-    """The element-wise product needs equal sizes on both sides."""
+    """What two values must be to each other: the element-wise product needs equal sizes on both
+    sides, and whole batches calibrate a random backbone."""
     recipe = {k: v.value for k, v in load_recipe("liang").items()} | changes
+    if recipe["calibration_images"] < recipe["batch_size"]:
+        raise RequestError(
+            "calibration_images must be no less than batch_size (whole batches calibrate a random "
+            "backbone); give --set for both"
+        )
     rows = any(v.sequence == "rows" for v in variants)
     if rows and recipe["projection_units"] != 2 * recipe["lstm_units"]:
         raise RequestError(

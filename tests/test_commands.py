@@ -70,6 +70,8 @@ def test_a_set_value_is_in_the_spec_and_named_as_a_change():
         ("epsilon=nan", ("xception",), "a number from 1e-12 on, below 1, not 'nan'"),
         ("epsilon", ("xception",), "key=value"),
         ("lstm_units=64", ("xception_lstm",), "twice lstm_units"),
+        ("calibration_images=31", ("xception",), "no less than batch_size"),
+        ("batch_size=33", ("xception",), "more than the 32 images"),
     ],
 )
 def test_a_wrong_change_is_refused(text, variants, said):

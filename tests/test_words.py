@@ -17,7 +17,7 @@ from benchmarks.console import Console
 from benchmarks.plan import Selection, make_plan
 from benchmarks.store import Store
 from benchmarks.worker import LatencyProcess, Worker, environment
-from protocols import files
+from protocols import dataset, files
 from protocols.errors import RequestError
 from protocols.serve import Job
 from tests.conftest import CPU
@@ -236,6 +236,17 @@ def test_what_the_system_refuses_gets_one_sentence(code, clean, monkeypatch, cap
     assert found == 2 and os.strerror(code) in err and err.count("\n") == 1
 
 
+def test_a_path_with_a_line_end_stays_on_its_line(clean, monkeypatch, capsys, tmp_path):
+    odd = tmp_path / TWO
+    words = ["--plan", "--gpu", "none", "--cache", odd, "--out", odd, "--weights", odd]
+    source = dataset.Source("real", odd, how="--data DIR")
+    monkeypatch.setattr(dataset, "locate", lambda *_, **__: source)
+    code, out, _ = said(words, capsys, monkeypatch)
+    assert code == 0
+    assert sum(r"a\nb\x1b[31m" in line for line in out.splitlines()) == 2  # weights, images
+    assert door.report_line(odd).isprintable()
+
+
 def test_a_limit_on_the_size_of_files(clean, monkeypatch, capsys, tmp_path):
     """`ulimit -f`: Python ignores the signal, and writing fails."""
 
@@ -249,7 +260,7 @@ def test_a_limit_on_the_size_of_files(clean, monkeypatch, capsys, tmp_path):
         code, _, err = said(["--gpu", "none", "--out", tmp_path], capsys, monkeypatch)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert code == 2 and "File too large" in err and err.count("\n") == 1
+    assert code == 2 and "File too large" in err and str(tmp_path) in err and err.count("\n") == 1
 
 
 WORK = """
