@@ -182,7 +182,7 @@ def start_of(monkeypatch):
 
 def test_the_cache_that_was_named_is_the_only_one(homeless, start_of, monkeypatch, tmp_path):
     cache, spec = tmp_path / "cache", make_plan(Selection(), "phantom", CPU, 2)[-1]
-    job = Job(tmp_path, tmp_path, tmp_path, cache, tmp_path, "")
+    job = Job(tmp_path, tmp_path, tmp_path, cache, tmp_path)
     launcher = launch.Launcher(
         Store(tmp_path), None, CPU, cache, Console(), 1
     )  # its worker is started below
