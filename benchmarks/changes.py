@@ -1,8 +1,8 @@
 """--set key=value: sensitivity runs, which change one assumed value of a recipe."""
 
-import math
 from typing import Any
 
+from benchmarks import ranges
 from protocols.errors import RequestError
 from protocols.recipes import WORDS, load_recipe, others
 from protocols.variants import Variant
@@ -17,7 +17,6 @@ SETTABLE = {
     ),
     "jane": ("adam_beta1", "adam_beta2", "epsilon", "l2", "map_channels"),
 }  # fmt: skip
-BELOW_ONE = ("label_smoothing", "rmsprop_rho", "adam_beta1", "adam_beta2", "dropout")
 
 
 def _has_rows(variant: Variant) -> bool:
@@ -50,7 +49,7 @@ def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
     for text in texts:
         key, equals, value = text.partition("=")
         if not equals or key in found:
-            raise RequestError(f"--set takes key=value, each key once, not {text!r}")
+            raise RequestError(f"--set takes key=value, each key once, not {ranges.short(text)}")
         for paper in sorted({v.paper for v in variants}):
             found[key] = _value(paper, key, value)
         if key in READ_BY and not any(map(READ_BY[key], variants)):
@@ -65,36 +64,35 @@ def _value(paper: str, key: str, text: str) -> int | float | str:
     if key not in settable(paper):
         known = ", ".join(settable(paper))
         raise RequestError(
-            f"{key} can't be set for the networks of {paper}: --set takes {known}; --suite and "
-            "--variant choose whose networks run"
+            f"{ranges.short(key)} can't be set for the networks of {paper}: --set takes {known}; "
+            "--suite and --variant choose whose networks run"
         )
     if others(key, recipe[key]):
         return _word(key, text)
-    default = recipe[key].value
-    whole = isinstance(default, int)
+    read = ranges.whole if isinstance(recipe[key].value, int) else ranges.number
     try:
-        value = int(text) if whole else float(text)
-    except ValueError:
-        value = math.nan
-    least = 1 if whole else 0
-    if not (math.isfinite(value) and value >= least) or (key in BELOW_ONE and value >= 1):
-        kind = "a whole number from 1 on" if whole else "a number from 0 on"
-        kind += ", below 1" if key in BELOW_ONE else ""
-        raise RequestError(f"--set {key}= takes {kind}, not {text!r}")
-    return value
+        return read(text, *ranges.SET[key])
+    except RequestError as error:
+        raise RequestError(f"--set {key}= {error}") from None
 
 
 def _word(key: str, text: str) -> str:
     """One of the words that the code knows for a value."""
     known = [word for word in WORDS[key] if " " not in word]  # a sentence is the default's
     if text not in known:
-        raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {text!r}")
+        raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {ranges.short(text)}")
     return text
 
 
 def _sizes(changes: dict[str, Any], variants: list[Variant]) -> None:
-    """The element-wise product needs equal sizes on both sides."""
+    """What two values must be to each other: the element-wise product needs equal sizes on both
+    sides, and whole batches calibrate a random backbone."""
     recipe = {k: v.value for k, v in load_recipe("liang").items()} | changes
+    if recipe["calibration_images"] < recipe["batch_size"]:
+        raise RequestError(
+            "calibration_images must be no less than batch_size (whole batches calibrate a random "
+            "backbone); give --set for both"
+        )
     rows = any(v.sequence == "rows" for v in variants)
     if rows and recipe["projection_units"] != 2 * recipe["lstm_units"]:
         raise RequestError(

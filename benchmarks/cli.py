@@ -3,10 +3,21 @@
 import argparse
 import errno
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+from benchmarks import ranges
+from protocols.errors import RequestError, one_line
+
+# Errors that are no fault of this suite: no room, a limit (ulimit), no permission, a broken disk,
+# something else where a folder should be
+BY_THE_SYSTEM = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE,
+    errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR,
+    errno.EEXIST,
+)  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 INSTEAD = (
     ("list", "suites, variants, protocols, profiles"),
@@ -34,43 +45,63 @@ class Parser(argparse.ArgumentParser):
     """Errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"runner.py: {message}; see runner.py --help\n")
+        self.exit(2, f"runner.py: {one_line(message)}; see runner.py --help\n")
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """Reads "0,1,2"."""
-    return tuple(dict.fromkeys(int(part) for part in text.split(",")))
+def typed(read: Callable[..., Any], *limits: Any) -> Callable[[str], Any]:
+    """What argparse calls for a flag's word; its error begins with the flag."""
+
+    def checked(text: str) -> Any:
+        try:
+            return read(text, *limits)
+        except RequestError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
 
 
-def count(text: str) -> int:
-    """Reads --jobs."""
-    if int(text) < 0:
-        raise argparse.ArgumentTypeError("takes a positive number")
-    return int(text)
-
-
-def folder(text: str) -> Path:
-    """An absolute path, for workers run in another folder. Links stay as they are named."""
-    return Path(os.path.expanduser(text)).absolute()  # Path.expanduser raises for an unknown user
+def gpu(text: str) -> str:
+    """Reads --gpu: "auto", "none" or a number, written as nvidia-smi does."""
+    if text in ("auto", "none"):
+        return text
+    return str(ranges.whole(text, *ranges.GPUS, "auto, none, or "))
 
 
 def images(text: str) -> str:
     """Reads --data."""
-    return text if text in ("auto", "phantom") else str(folder(text))
+    return text if text in ("auto", "phantom") else str(ranges.path(text))
 
 
 def weights(text: str) -> str:
     """Reads --weights."""
-    return text if text in ("", "imagenet", "random") else str(folder(text))
+    return text if text in ("", "imagenet", "random") else str(ranges.path(text))
+
+
+folder = typed(ranges.path)
+
+
+def open_streams() -> None:
+    """Opens on nothing what the shell closed of the three standard streams (`2>&-`): else the next
+    file that is opened gets its number, and what is printed by C libraries, or by a child."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: the stream's
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def parsed() -> argparse.Namespace:
     """What was typed; a request is refused where it would be left aside. WBC_DATA, which is a part
     of what was typed, becomes absolute too."""
-    if os.environ.get("WBC_DATA"):
-        os.environ["WBC_DATA"] = str(folder(os.environ["WBC_DATA"]))
     p = parser()
     args = p.parse_args()
+    for name in ("WBC_DATA", *(() if args.cache else ("XDG_CACHE_HOME", "HOME"))):
+        if os.environ.get(name):
+            try:
+                path = ranges.path(os.environ[name])
+            except RequestError as error:
+                p.error(f"{name} {error}")
+            os.environ[name] = str(path) if name == "WBC_DATA" else os.environ[name]
     alone = next((name for name in ALONE if getattr(args, name)), "")
     wish = _what(Parser())
     named = [a.option_strings[0] for a in wish if getattr(args, a.dest) != a.default]
@@ -95,7 +126,7 @@ def parser() -> Parser:
     for name, text in INSTEAD:
         instead.add_argument(f"--{name}", action="store_true", help=text)
     text = "set two output folders side by side: what changed, and whether it is more than noise"
-    instead.add_argument("--compare", nargs=2, type=Path, metavar=("A", "B"), help=text)
+    instead.add_argument("--compare", nargs=2, type=folder, metavar=("A", "B"), help=text)
     return p
 
 
@@ -110,9 +141,11 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
             help="instead of the published one: fixed, fixed-grouped, cv10, cv10-grouped"),
         add("--profile", default="", metavar="NAME",
             help="paper (default on a GPU), smoke (default on a CPU), laptop (control)"),
-        add("--seeds", type=numbers, default=(), metavar="0,1,2"),
-        add("--folds", type=numbers, default=(), metavar="0,1", help="of 0 to 9"),
-        add("--weights", type=weights, default="", metavar="imagenet|random|DIR",
+        add("--seeds", type=typed(ranges.numbers, *ranges.SEEDS), default=(), metavar="0,1,2",
+            help="or a range, 0-2"),
+        add("--folds", type=typed(ranges.numbers, *ranges.FOLDS), default=(), metavar="0,1",
+            help="of 0 to 9"),
+        add("--weights", type=typed(weights), default="", metavar="imagenet|random|DIR",
             help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else "
             "imagenet)"),
         add("--init", default="own", metavar="own|shared",
@@ -127,10 +160,10 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
 
 def _where(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--data", type=images, default="auto", metavar="DIR|phantom|auto",
+    add("--data", type=typed(images), default="auto", metavar="DIR|phantom|auto",
         help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
-    add("--gpu", default="auto", metavar="N|auto|none")
-    add("--jobs", type=count, default=0, metavar="N",
+    add("--gpu", type=typed(gpu), default="auto", metavar="N|auto|none")
+    add("--jobs", type=typed(ranges.whole, *ranges.JOBS), default=0, metavar="N",
         help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
     add("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR")
     add("--cache", type=folder, metavar="DIR", help="default: the user's cache")

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import timm  # noqa: F401 (before TensorFlow: imported after it, their two LLVMs end the process)
 
+from benchmarks.children import common
 from benchmarks.devices import chosen_gpu, expected_devices
 from benchmarks.peers.process import QUIET, PeerProcess
 from benchmarks.trial import Sample, Scale, take_sample
 from protocols import dataset, hardware
 from protocols.files import default_cache
 
-os.environ.update(QUIET)
+os.environ.update(common() | QUIET)
 KERAS = expected_devices(("keras",), *chosen_gpu("auto"), os.environ.get("KERAS_BACKEND", ""))
 os.environ["KERAS_BACKEND"] = KERAS["keras"].backend
 LOAD = os.getloadavg()[0]  # of others; a busy machine measures itself

@@ -2,6 +2,7 @@
 
 import contextlib
 from importlib.metadata import distributions
+from pathlib import Path
 
 from benchmarks.plan import Device
 from benchmarks.worker import Worker, WorkerDied
@@ -13,11 +14,10 @@ GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run
 
 
 def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
-    """Name and number of the GPU to use, or None. Raises RequestError if it isn't there."""
+    """Name and number of the GPU to use, or None; `wish` "auto", "none" or a number. Raises
+    RequestError if it isn't there."""
     if wish == "none":
         return None, None
-    if wish != "auto" and not wish.isdigit():
-        raise RequestError(f"--gpu takes a number, auto or none, not {wish!r}")
     found = gpus()
     if wish == "auto" and not found:
         return None, None
@@ -52,7 +52,7 @@ def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | 
 
 
 def real_devices(
-    expected: dict[str, Device], keras_backend: str, threads: int
+    expected: dict[str, Device], keras_backend: str, threads: int, cache: Path | None = None
 ) -> dict[str, Device]:
     """The devices on which the twins really run, asked of a worker of each.
 
@@ -71,7 +71,7 @@ def real_devices(
         for backend in options:
             try:
                 wished = Device(backend, device.name, device.index)
-                with contextlib.closing(Worker(framework, wished, threads)) as worker:
+                with contextlib.closing(Worker(framework, wished, threads, cache=cache)) as worker:
                     seen = worker.hello["gpu"]
             except WorkerDied as error:
                 reasons.append(f"{backend}: {error}")

@@ -167,7 +167,7 @@ class Launcher:
         if worker and worker.key == key:
             return worker
         self._retire(worker)
-        worker = Worker(*key)
+        worker = Worker(*key, self.cache)
         self._keep(worker)
         return worker
 

@@ -24,14 +24,16 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import ladder
+from benchmarks import ladder, ranges
 from benchmarks.changes import read
+from benchmarks.children import common
+from benchmarks.cli import BY_THE_SYSTEM, typed
 from benchmarks.job_control import begins, ends, stopping_together
 from benchmarks.ladder import Pools
 from protocols import dataset, parity
 from protocols.arrays import fixed_arrays, fixed_rows
 from protocols.classes import CLASSES
-from protocols.errors import RequestError
+from protocols.errors import RequestError, one_line
 from protocols.files import default_cache, write_whole
 from protocols.hardware import cores, cpu_name, free_memory
 from protocols.images import SetRequest
@@ -69,7 +71,7 @@ def start(
     command += ["--variant", *variants] if variants else []
     command += ["--set", *changes] if changes else []
     pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
-    environment = os.environ | CPU_ONLY
+    environment = os.environ | CPU_ONLY | common(cache)
     with (
         stopping_together(),
         subprocess.Popen(command, cwd=ROOT, env=environment, **pipe) as process,
@@ -115,21 +117,21 @@ def line(result: Result) -> str:
     return f"{word:6} {result.variant:26} {rung.title:30} {figures}  {result.detail}"
 
 
-def _climbers(jobs: int) -> ProcessPoolExecutor:
+def _climbers(jobs: int, kept: dict[str, str]) -> ProcessPoolExecutor:
     """A process a network, since TensorFlow keeps what it compiled; all forked from one that has
     imported both frameworks and computed nothing, for importing takes as long as a rung. PyTorch
     before TensorFlow."""
-    os.environ.update(CPU_ONLY | {"KERAS_BACKEND": "tensorflow"})
+    os.environ.update(CPU_ONLY | kept | {"KERAS_BACKEND": "tensorflow"})
     context = get_context("forkserver")
     context.set_forkserver_preload(["impl_torch.parity", "impl_keras.parity"])
     return ProcessPoolExecutor(jobs, context, max_tasks_per_child=1)
 
 
-def _backends(jobs: int, folder: Path) -> ProcessPoolExecutor:
+def _backends(jobs: int, folder: Path, kept: dict[str, str]) -> ProcessPoolExecutor:
     """Processes with Keras on JAX, which keep what they compiled in `folder`, for each other."""
-    kept = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
-    kept |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-    words = CPU_ONLY | {"KERAS_BACKEND": "jax"} | kept
+    compiled = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
+    compiled |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    words = CPU_ONLY | kept | {"KERAS_BACKEND": "jax"} | compiled
     return ProcessPoolExecutor(jobs, get_context("spawn"), _set, (words,))
 
 
@@ -164,17 +166,17 @@ def _on_jax(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] =
 
 
 def climb_all(
-    variants: list[str], pools: Pools, jobs: int, changes: tuple[str, ...] = ()
+    variants: list[str], pools: Pools, jobs: int, cache: Path, changes: tuple[str, ...] = ()
 ) -> Climbed:
-    """Every rung of `variants`."""
+    """Every rung of `variants`. What the frameworks keep goes below `cache`."""
     known = load_variants()  # the longest first, so that none is left to climb alone
     longest = sorted(variants, key=lambda v: (-len(known[v].backbones), v not in parity.LONG))
     results, versions = [], {}
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
+        folder, kept = Path(temporary), common(cache)
         stages = (  # processes start with the first submission
-            (_climbers(jobs), _climb, longest),
-            (_backends(jobs, folder), _on_jax, variants),
+            (_climbers(jobs, kept), _climb, longest),
+            (_backends(jobs, folder, kept), _on_jax, variants),
         )
         for processes, work, names in stages:
             with processes:
@@ -199,23 +201,31 @@ def main() -> int:
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
     parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])
     parser.add_argument("--data", default="auto", metavar="DIR|phantom|auto")
-    parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR")
-    parser.add_argument("--jobs", type=int, default=jobs_for(free_memory(), cores()), metavar="N")
+    parser.add_argument("--cache", type=Path, metavar="DIR")
+    jobs = typed(ranges.whole, *ranges.JOBS)
+    parser.add_argument("--jobs", type=jobs, default=jobs_for(free_memory(), cores()), metavar="N")
     parser.add_argument("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
     watch(ticks=True)
-    begun, names = running_seconds(), asked.variant or list(load_variants())
     try:
-        read(asked.changes, [load_variants()[name] for name in names])
-        pools, kind = images(asked.data, asked.cache)
-    except RequestError as error:
-        print(error, file=sys.stderr)
-        return 2
-    try:
-        results, versions = climb_all(names, pools, asked.jobs, tuple(asked.changes))
+        return climbed(asked)
     except BrokenProcessPool:
         print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
         return 1
+    except (RequestError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
+            raise
+        print(one_line(str(error)), file=sys.stderr)
+        return 2
+
+
+def climbed(asked: argparse.Namespace) -> int:
+    """Climbs, writes what was measured, and gives the exit code."""
+    begun, cache = running_seconds(), asked.cache or default_cache()
+    variants = asked.variant or list(load_variants())
+    read(asked.changes, [load_variants()[name] for name in variants])
+    pools, kind = images(asked.data, cache)
+    results, versions = climb_all(variants, pools, asked.jobs, cache, tuple(asked.changes))
     seconds = running_seconds() - begun
     found = parity.report(results, cpu_name(), versions, kind, seconds, asked.changes)
     write_whole(asked.json, json.dumps(found, indent=1).encode())

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
-from benchmarks import changes
+from benchmarks import changes, disk
 from protocols import images, pretrained, provenance
 from protocols.errors import RequestError
 from protocols.images import SetRequest
@@ -237,7 +237,19 @@ def make_plan(
                     **own,
                 )
             )
+    if "batch_size" in changed:
+        _check_batch(changed["batch_size"], training)
     return training + ([] if changed else latency)
+
+
+def _check_batch(size: int, specs: list[RunSpec]) -> None:
+    """Raises RequestError if a run trains on fewer images than one batch."""
+    least = min(disk.counts(spec)[0] for spec in specs)
+    if size > least:
+        raise RequestError(
+            f"--set batch_size={size} is more than the {least} images that a run of this request "
+            "trains on"
+        )
 
 
 def together(specs: list[RunSpec]) -> list[list[RunSpec]]:

@@ -23,6 +23,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from benchmarks import ranges
+from benchmarks.cli import typed
 from benchmarks.console import Console, duration
 from protocols import dataset, integrity, matching, overlap, provenance
 from protocols.errors import RequestError
@@ -204,7 +206,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("reports/out"), metavar="DIR")
     parser.add_argument("--data", default="auto", metavar="DIR|auto")
-    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="default: all cores")
+    parser.add_argument("--jobs", type=typed(ranges.whole, *ranges.JOBS), default=0, metavar="N",
+                        help="default: all cores")  # fmt: skip
     parser.add_argument("--record", action="store_true", help="into protocols/, for the repository")
     asked = parser.parse_args()
     try:

@@ -25,6 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.children import common
 from benchmarks.console import Console
 from benchmarks.devices import expected_devices
 from benchmarks.launch import Launcher
@@ -81,6 +82,7 @@ class Trial:
             "import sys, json; from benchmarks import stress; stress.go(*json.loads(sys.argv[1]))"
         )
         return subprocess.Popen([sys.executable, "-c", code, words], cwd=ROOT,
+                                env=os.environ | common(self.cache),
                                 stdout=subprocess.DEVNULL)  # fmt: skip
 
     def result(self) -> dict[str, bytes] | None:
@@ -210,8 +212,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=int(np.random.default_rng().integers(1000)))
     parser.add_argument("--data", default="auto")
-    parser.add_argument("--cache", type=Path, default=default_cache())
+    parser.add_argument("--cache", type=Path)
     args = parser.parse_args()
+    args.cache = args.cache or default_cache()
     args.cache.mkdir(parents=True, exist_ok=True)
     print(f"{args.kills} kills, seed {args.seed}")
     wrong = stress(args.kills, args.cache, args.data, args.seed)

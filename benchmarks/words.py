@@ -12,7 +12,7 @@ from benchmarks.store import Store
 from protocols import dataset, integrity
 from protocols.claims import load_claims
 from protocols.dataset import Source
-from protocols.errors import RequestError
+from protocols.errors import RequestError, one_line
 from protocols.files import default_cache
 from protocols.pretrained import IMAGENET, load_pretrained
 from protocols.recipes import Profile, load_profiles, load_recipe
@@ -41,7 +41,7 @@ def heading(profile: Profile, gpu: str | None, source: Source, wish: Selection) 
     why = f"on {gpu}" if gpu else "on the CPU; --gpu N takes a GPU"
     numbers = dataclasses.asdict(profile)
     shown = ", ".join(f"{k} {v}" for k, v in numbers.items() if k not in ("name", "about"))
-    data = source.root or "not here yet"
+    data = one_line(str(source.root or "not here yet"))
     return [
         f"profile {profile.name}: {profile.about} ({why})",
         f"  {shown}",
@@ -59,7 +59,9 @@ def _weights(profile: Profile, wish: Selection) -> list[str]:
     table = load_pretrained()
     names = dict.fromkeys(name for v in chosen_variants(wish) for name in v.backbones)
     files = ", ".join(f"{table[name].name} ({size(table[name].size)})" for name in names)
-    whence = "an installed package, the cache or a download" if where == IMAGENET else where
+    whence = (
+        "an installed package, the cache or a download" if where == IMAGENET else one_line(where)
+    )
     return [f"weights: ImageNet's, {files}, from {whence}"]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from benchmarks import job_control
+from benchmarks.children import common
 from benchmarks.plan import Device
 from benchmarks.sources import ROOT
 from protocols import stops
@@ -32,35 +33,38 @@ class RunFailed(RuntimeError):
 
 
 def environment(
-    device: Device, threads: int, deterministic: bool = False, keep_compiled: bool = True
+    device: Device,
+    threads: int,
+    deterministic: bool = False,
+    keep_compiled: bool = True,
+    cache: Path | None = None,
 ) -> dict[str, str]:
     """The environment of a worker: its device, threads and backend, and no chatter.
 
     No framework may take the whole GPU memory in advance. `keep_compiled`: what XLA compiled for
-    a GPU serves later workers (not where a cold start is timed).
+    a GPU serves later workers (not where a cold start is timed). `cache`: the launch's own.
     """
     count = str(threads)
-    more = {}
+    cache = cache or default_cache()
+    more = common(cache)
     if device.index is not None and keep_compiled:
-        kept = os.environ.get("JAX_COMPILATION_CACHE_DIR", str(default_cache() / "jax"))
-        more["JAX_COMPILATION_CACHE_DIR"] = kept
+        more["JAX_COMPILATION_CACHE_DIR"] = str(cache / "jax")
+    inherited = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
     if not any(name.endswith("CLIENT_MEM_FRACTION") for name in os.environ):
         more["XLA_CLIENT_MEM_FRACTION"] = "0.95"  # JAX's own limit is three quarters
     if deterministic and device.index is not None:
         more["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
         more["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {DETERMINISTIC}".strip()
     return (
-        os.environ
+        inherited
         | more
         | {
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
             "CUDA_VISIBLE_DEVICES": "" if device.index is None else gpu_token(device.index),
             "JAX_PLATFORMS": "cpu" if device.index is None else "cuda,cpu",
             "KERAS_BACKEND": device.backend,
-            "KERAS_HOME": str(default_cache() / "keras"),  # not the user's keras.json
             "NPROC": count,  # XLA's thread pool on a CPU
             "OMP_NUM_THREADS": count,
-            "PYTHONPATH": str(ROOT),
             "TF_CPP_MIN_LOG_LEVEL": "3",
             "TF_FORCE_GPU_ALLOW_GROWTH": "true",
             "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -89,7 +93,12 @@ class Worker:
     """A process that starts. Closing it kills it."""
 
     def __init__(
-        self, framework: str, device: Device, threads: int, deterministic: bool = False
+        self,
+        framework: str,
+        device: Device,
+        threads: int,
+        deterministic: bool = False,
+        cache: Path | None = None,
     ) -> None:
         self.key = (framework, device, threads, deterministic)
         self._hello: dict[str, Any] | None = None
@@ -100,7 +109,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             cwd=ROOT,
-            env=environment(device, threads, deterministic),
+            env=environment(device, threads, deterministic, cache=cache),
             text=True,
             start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
             encoding="utf-8",
@@ -170,7 +179,7 @@ class LatencyProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=ROOT,
-            env=environment(device, spec.threads, spec.deterministic, keep_compiled=False),
+            env=environment(device, spec.threads, spec.deterministic, False, job.cache),
             text=True,
             start_new_session=True,
             encoding="utf-8",

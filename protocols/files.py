@@ -16,6 +16,8 @@ from typing import TypeVar
 
 import platformdirs
 
+from protocols.errors import RequestError
+
 Progress = Callable[[str, int, int], None]
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -25,8 +27,17 @@ WAITING = 64  # results that may wait for their reader, so that memory stays bou
 
 
 def default_cache() -> Path:
-    """The user's cache folder of this suite: images, decoded arrays. Not created."""
-    return Path(platformdirs.user_cache_dir("wbc-reproduction-benchmark"))
+    """The user's cache folder of this suite: images, decoded arrays. Not created.
+
+    Raises RequestError for a user without a home.
+    """
+    try:
+        return Path(platformdirs.user_cache_dir("wbc-reproduction-benchmark"))
+    except RuntimeError:
+        raise RequestError(
+            "this user has no home folder for the cache (HOME is not set, and the system knows "
+            "none); give one with --cache DIR, or set HOME"
+        ) from None
 
 
 def throttled(progress: Progress | None, every: float = 0.1) -> Progress:

@@ -33,7 +33,7 @@ class Pretrained:
 
     backbone: str
     file: str  # its name, in a package its path there
-    url: str
+    url: str  # of the file, "" where a package brings it
     size: int  # bytes
     hash: str  # "md5:..." or "sha256:...", hex
     layout: str  # "keras-hdf5" or "torch"

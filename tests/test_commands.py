@@ -62,14 +62,16 @@ def test_a_set_value_is_in_the_spec_and_named_as_a_change():
 @pytest.mark.parametrize(
     ("text", "variants", "said"),
     [
-        ("foo=1", ("xception",), "foo can't be set"),
+        ("foo=1", ("xception",), "'foo' can't be set"),
         ("phase2_rate=1", ("xception",), "can't be set"),  # the paper's own
         ("batch_size=8", (), "networks of jane"),  # not assumed of both papers
         ("label_smoothing=1", ("xception",), "below 1"),
         ("batch_size=2.5", ("xception",), "a whole number"),
-        ("epsilon=nan", ("xception",), "a number from 0"),
+        ("epsilon=nan", ("xception",), "a number from 1e-12 on, below 1, not 'nan'"),
         ("epsilon", ("xception",), "key=value"),
         ("lstm_units=64", ("xception_lstm",), "twice lstm_units"),
+        ("calibration_images=31", ("xception",), "no less than batch_size"),
+        ("batch_size=33", ("xception",), "more than the 32 images"),
     ],
 )
 def test_a_wrong_change_is_refused(text, variants, said):

@@ -137,7 +137,7 @@ def started(request, cache, phantom, tmp_path_factory):
     """The answers, to come, of all parts that this session's tests ask for."""
     world = cache, phantom, tmp_path_factory.mktemp("gpu")
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(AT_ONCE) as pool:
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(world[2] / "jax"))
+        patch.setenv("XDG_CACHE_HOME", str(world[2]))
         tests = [i for i in request.session.items if i.path == request.path]
         wanted = dict.fromkeys(i.callspec.params["which"] for i in tests)
         order = sorted(wanted, key=lambda w: list(PARTS).index(w[0]))  # the longest first

@@ -39,7 +39,7 @@ class FakeWorker:
     made: list["FakeWorker"] = []
     acts: dict[str, object] = {}
 
-    def __init__(self, framework, device, threads, deterministic):
+    def __init__(self, framework, device, threads, deterministic, cache):
         self.key = (framework, device, threads, deterministic)
         self.open = True
         self.ran = []

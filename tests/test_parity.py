@@ -147,6 +147,7 @@ def test_the_ladder_gets_the_cache_and_the_jobs_that_were_asked_for(monkeypatch,
     (tmp_path / "benchmarks" / "parity.py").write_text(
         "import sys\nprint(sys.argv[1:])\n", encoding="utf-8"
     )
+    (tmp_path / "benchmarks" / "__init__.py").write_text("", encoding="utf-8")
     assert start(tmp_path, ["xception"], "phantom", tmp_path / "cache", 3) == 0
     words = ["--data", "phantom", "--cache", str(tmp_path / "cache"), "--jobs", "3"]
     assert str([*words, "--variant", "xception"])[1:] in capsys.readouterr().out

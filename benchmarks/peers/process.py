@@ -15,13 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.children import common
 from benchmarks.sources import ROOT
-from protocols.files import default_cache
 from protocols.spec import RunSpec
 
 QUIET = {
-    "KERAS_HOME": str(default_cache() / "keras"),  # not the user's keras.json
-    "PYTHONPATH": str(ROOT),
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
@@ -34,7 +32,8 @@ def environment(module: str, settings: dict[str, str]) -> dict[str, str]:
     """Of a peer's process: this one's and `settings`; a plain peer keeps its framework's defaults
     where ours sets something."""
     hidden = ONEDNN if module.startswith("plain") else ()
-    return {k: v for k, v in os.environ.items() if k not in hidden} | QUIET | settings
+    inherited = {k: v for k, v in os.environ.items() if k not in hidden}
+    return inherited | common() | QUIET | settings
 
 
 class PeerProcess:
