@@ -192,11 +192,14 @@ def _seconds(run: Run) -> float:
 def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], list[str]]:
     """--validate: protocols, every image, every stored run; lines, and what is wrong.
 
-    Raises RequestError on wrong or missing data.
+    Raises RequestError on wrong or missing data, and where a table of the protocols is wrong.
     """
-    papers = sorted({v.paper for v in load_variants().values()})
-    values = sum(len(load_recipe(paper)) for paper in papers)
-    lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
+    try:
+        papers = sorted({v.paper for v in load_variants().values()})
+        values = sum(len(load_recipe(paper)) for paper in papers)
+        lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
+    except ValueError as error:
+        raise RequestError(f"The protocols' tables are wrong: {error}.") from error
     cache = cache or default_cache()
     source = dataset.locate(data, True, cache, dry=True)
     if source.root is None:

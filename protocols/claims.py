@@ -3,8 +3,19 @@
 from dataclasses import dataclass
 
 from protocols import tables
+from protocols.contract import TABLE3_EPOCHS
+from protocols.metrics import METRICS
 
-KINDS = ("metric", "timing", "ordering", "count", "cited", "words")
+# kind -> the metrics that a claim of it may name; none where it measures nothing
+KINDS = {
+    "metric": (*METRICS, "validation_loss", "selected_epoch"),
+    "timing": ("phase2_seconds", "cold_seconds"),
+    "ordering": METRICS,
+    "count": ("",),
+    "cited": ("", *METRICS),
+    "words": ("",),
+}
+POINTS = ("", "selected", *(f"epoch {e}" for e in TABLE3_EPOCHS))  # of a schedule
 
 
 @dataclass(frozen=True)
@@ -39,16 +50,47 @@ class Claim:
         return number / 100 if self.unit == "%" else number
 
     @property
+    def address(self) -> tuple[str, str, str, str]:
+        """Paper, table or section, row and column: no two claims have the same."""
+        return self.paper, self.where, self.row, self.column
+
+    @property
     def epoch(self) -> int | None:
         """The published epoch a Table III number belongs to, else None."""
         return int(self.at.split()[1]) if self.at.startswith("epoch ") else None
 
 
 def load_claims() -> dict[str, Claim]:
-    """All claims by id. Raises ValueError on an unknown kind, variant or key."""
+    """All claims by id. Raises ValueError on an unknown kind, variant, metric, point of the
+    schedule or key, on a number that can't be read, and where two claims have one address."""
     claims = tables.rows("claims.toml", Claim, "id")
-    known = set(tables.raw("variants.toml"))
+    known = ("", *tables.raw("variants.toml"))
+    taken: dict[tuple[str, ...], str] = {}
     for claim in claims.values():
-        if claim.kind not in KINDS or (claim.variant and claim.variant not in known):
-            raise ValueError(f"claims.toml [{claim.id}]: unknown kind or variant")
+        for what, value, allowed in (
+            ("kind", claim.kind, KINDS),
+            ("variant", claim.variant, known),
+            ("metric", claim.metric, KINDS.get(claim.kind, ())),
+            ("point of the schedule", claim.at, POINTS),
+        ):
+            if value not in allowed:
+                raise ValueError(f"claims.toml [{claim.id}]: the {what} {value!r} is unknown")
+        if claim.kind in ("metric", "count") and claim.value is None:
+            raise ValueError(f"claims.toml [{claim.id}]: {claim.printed!r} is not a number")
+        first = taken.setdefault(claim.address, claim.id)
+        if first != claim.id:
+            raise ValueError(f"claims.toml [{claim.id}]: [{first}] has the same address")
     return claims
+
+
+def of_table(claims: dict[str, Claim], paper: str, where: str, metric: str) -> list[Claim]:
+    """The claims of one table of a paper on one metric: as its rows, or its columns, follow."""
+    return [
+        claim for claim in claims.values()
+        if (claim.paper, claim.where, claim.metric) == (paper, where, metric)
+    ]  # fmt: skip
+
+
+def of_network(found: list[Claim], variant: str) -> list[Claim]:
+    """Those about one network."""
+    return [claim for claim in found if claim.variant == variant]

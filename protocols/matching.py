@@ -12,7 +12,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-MATCHING_VERSION = 2  # raised whenever the same pixels would give another score
+MATCHING_VERSION = 3  # raised whenever the same pixels would give another fit
 WIDTH, HEIGHT = 320, 240
 FEATURES, CONTRAST = 400, 0.01  # the strongest features of an image; smears are pale
 NEIGHBOURS, CHECKS, TREES = 8, 48, 4
@@ -27,7 +27,8 @@ class Fit(NamedTuple):
 
     The map's linear part: whether it mirrors, by how many degrees it turns (its rotation, of the
     mirrored photograph if it mirrors), and the ratio of its singular values, 1 for a pure turn.
-    All 0, 0 and 1 without a map.
+    The rest of it: by how many pixels of the image the centre is moved to the right and down.
+    All 0, but 1 for the ratio, without a map.
     """
 
     original: str
@@ -35,6 +36,8 @@ class Fit(NamedTuple):
     mirrored: int = 0
     angle: float = 0.0
     stretch: float = 1.0
+    right: float = 0.0
+    down: float = 0.0
 
 
 def _features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -116,4 +119,7 @@ class Index:
         turn = left @ right  # of the polar decomposition
         angle = float(np.degrees(np.arctan2(turn[1, 0], turn[0, 0])))
         stretch = float(large / max(small, 1e-6))
-        return Fit(name, int(inliers.sum()), mirrored, round(angle, 1), round(stretch, 4))
+        centre = np.array([(WIDTH - 1) / 2, (HEIGHT - 1) / 2])
+        x, y = found[:, :2] @ centre + found[:, 2] - centre
+        return Fit(name, int(inliers.sum()), mirrored, round(angle, 1), round(stretch, 4),
+                   round(float(x), 1), round(float(y), 1))  # fmt: skip

@@ -23,13 +23,15 @@ SHOWN, ORIGINALS, OVERLAPS = "provenance.csv.gz", "originals.csv", "overlaps.csv
 SEARCH = "overlaps.json"  # how the pairs were found: bound, chance
 FOLDER = Path(__file__).parent
 SPLIT_SHARE, SPLIT_STATE = 0.2, 10  # the set's own notebook: test_size, random_state
+LABEL_ROWS, LABELLED = 411, 367  # rows of the public labels.csv, and those with a label
 LEAST_SCORE = 20  # features; fewer, or a runner-up with half as many, make a match doubtful
 
 
 class Shown(NamedTuple):
     """An image of the set and the photograph it shows; scores count agreeing features. How it
-    shows it: `mirrored` 1 or 0, then turned by `angle` degrees, and drawn out by `stretch` along
-    one direction (ratio of the affine map's singular values)."""
+    shows it: `mirrored` 1 or 0, then turned by `angle` degrees, drawn out by `stretch` along one
+    direction (ratio of the affine map's singular values), and its centre moved by so many pixels
+    to the `right` and `down`."""
 
     file: str  # below images/
     sha256: str
@@ -40,6 +42,8 @@ class Shown(NamedTuple):
     mirrored: int
     angle: float
     stretch: float
+    right: float
+    down: float
     second: str
     second_score: int
 
@@ -159,6 +163,16 @@ def overlaps(folder: Path = FOLDER) -> list[Overlap]:
 def groups() -> Mapping[str, str]:
     """Photograph -> its group: the first name among those connected to it by overlaps."""
     return grouped([o.file for o in originals()], overlaps())
+
+
+@cache
+def overlapping() -> Mapping[str, set[str]]:
+    """Photograph -> those that share a part of its field with it; its group may reach further."""
+    found: dict[str, set[str]] = {o.file: set() for o in originals()}
+    for pair in overlaps():
+        found[pair.first].add(pair.second)
+        found[pair.second].add(pair.first)
+    return found
 
 
 def grouped(names: Iterable[str], pairs: Iterable[Overlap]) -> dict[str, str]:

@@ -117,8 +117,8 @@ class Book:
         """Of the menu's pages, in its order."""
         makers: dict[str, Maker] = {
             "index.html": self._index,
-            "liang.html": partial(self._paper, "liang", paper_tables.counts_table),
-            "jane.html": partial(self._paper, "jane", paper_tables.jane_table1),
+            "liang.html": partial(self._paper, "liang"),
+            "jane.html": partial(self._paper, "jane"),
             pages.EVIDENCE_PAGE: self._evidence,
             pages.ERRORS_PAGE: self._errors,
             pages.ACTIVATIONS_PAGE: self._activations,
@@ -171,12 +171,13 @@ class Book:
             min_seeds=MIN_SEEDS, widest=WIDEST, schema_words=SCHEMA,
         )  # fmt: skip
 
-    def _paper(self, paper: str, fixed: Callable[[], Table]) -> list[Made]:
+    def _paper(self, paper: str) -> list[Made]:
+        counts = [paper_tables.counts_table()] if paper == "liang" else []
         sections, used = paper_page(self._collected, paper)
         return self._page(
             f"{paper}.html", used, "paper.html.j2", title=overview.PAPERS[paper],
             lead=LEADS[paper], sections=sections, looks=self._looks and paper == "liang",
-            fixed_tables=[fixed()],
+            fixed_tables=[*counts, paper_tables.cited_table(paper)],
         )  # fmt: skip
 
     def _evidence(self) -> list[Made]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from markupsafe import Markup
 
-from protocols.claims import Claim, load_claims
+from protocols.claims import Claim, load_claims, of_network, of_table
 from protocols.contract import milestones
 from protocols.spec import FRAMEWORKS
 from reports import figures
@@ -224,9 +224,9 @@ def _from(curve: Curve, epochs: int) -> Curve:
 
 def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:
     metric = "log_loss" if what == "loss" else "accuracy"
-    claims = [c for c in load_claims().values() if c.where == "Table III" and c.variant == variant]
+    claims = of_network(of_table(load_claims(), "jane", "Table III", metric), variant)
     scale = 1 if what == "loss" else 100
-    return tuple((c.epoch, scale * c.value) for c in claims if c.metric == metric)
+    return tuple((c.epoch, scale * c.value) for c in claims)
 
 
 def jane_bars(group: Group, name: str) -> Markup | None:
@@ -234,8 +234,9 @@ def jane_bars(group: Group, name: str) -> Markup | None:
     panels = []
     for variant in JANE:
         claims = [
-            c for c in load_claims().values() if c.where == "Table II" and c.variant == variant
-        ]
+            c for metric in MEASURES
+            for c in of_network(of_table(load_claims(), "jane", "Table II", metric), variant)
+        ]  # fmt: skip
         panel = {"printed": [Bar(MEASURES[c.metric], c.value, _printed(c)) for c in claims]}
         for framework in FRAMEWORKS:
             cell = group.cells.get((framework, variant))
@@ -270,7 +271,7 @@ def _bar_text(value: float | None) -> str:
 
 def liang_dots(group: Group, name: str) -> Markup | None:
     """Table 1 as a dot plot, claimed beside both twins; whiskers span the seeds."""
-    claims = [c for c in load_claims().values() if c.where == "Table 1"]
+    claims = of_table(load_claims(), "liang", "Table 1", "accuracy")
     series = [
         {
             "framework": None,

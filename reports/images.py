@@ -1,6 +1,7 @@
 """The page on the images: which photograph each one shows, and which photographs overlap."""
 
 import json
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,19 +123,21 @@ def _maps() -> Table:
         images = [row for row in provenance.shown() if row.split == split]
         turned = sorted(min(abs(row.angle), 180 - abs(row.angle)) for row in images)
         drawn = sorted(row.stretch for row in images)
+        moved = sorted(math.hypot(row.right, row.down) for row in images)
         mirrored = 100 * sum(row.mirrored for row in images) / len(images)
         rows.append([label(split), Td(f"{mirrored:.1f}{THIN}%")])
-        for values, digits in ((turned, 1), (drawn, 3)):
+        for values, digits in ((turned, 1), (drawn, 3), (moved, 1)):
             middle, high = values[len(values) // 2], values[99 * len(values) // 100]
             rows[-1] += [Td(f"{middle:.{digits}f}"), Td(f"{high:.{digits}f}")]
     return Table(
         "provenance-maps",
         "The affine map from each photograph to its image: whether it mirrors, how far it turns "
         "(degrees from upright or upside down), how far it draws out along one direction (1: not "
-        "at all). TEST_SIMPLE wasn’t augmented: what it shows is the fit’s own error.",
+        "at all), how far it moves the centre (pixels of 320 × 240). TEST_SIMPLE wasn’t augmented: "
+        "what it shows is the fit’s own error.",
         [[head("Part", rows=2, kind="headtext"), head("Mirrored", rows=2),
-          head("Turned by", span=2), head("Drawn out by", span=2)],
-         [head("median"), head("99%")] * 2],
+          head("Turned by", span=2), head("Drawn out by", span=2), head("Moved by", span=2)],
+         [head("median"), head("99%")] * 3],
         [("", rows)],
     )  # fmt: skip
 

@@ -110,7 +110,8 @@ def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) 
     for claim in load_claims().values():
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
         stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
-        row = [label(claim_name(claim), anchor=claim.id if anchors else ""), Td(claim_text(claim))]
+        printed = (words if claim.kind == "words" else Td)(claim_text(claim))
+        row = [label(claim_name(claim), anchor=claim.id if anchors else ""), printed]
         row += [
             Td(
                 value_text(claim, v) + m,

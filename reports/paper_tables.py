@@ -9,6 +9,7 @@ from reports.cells import Group
 from reports.collect import Collected
 from reports.groups import Setting
 from reports.intervals import FEWEST
+from reports.overview import PAPERS, claim_name
 from reports.paired import gap_key
 from reports.tables import (
     NAMES,
@@ -92,12 +93,17 @@ def liang_table1(collected: Collected, group: Group) -> Table:
         [],
     )
     rows = [
-        claim_row(table, claim, collected, group.setting, label(title(claim.variant)))
+        claim_row(table, claim, collected, group.setting, _network(claim))
         for claim in claims_where("liang", "Table 1")
     ]
     table.bodies.append(("", rows))
     table.notes += [*rests_on(group), NEW_CELLS, *stale_notes(group)]
     return table
+
+
+def _network(claim: Claim) -> Td:
+    """A row's network, and what is claimed of it unless it is the accuracy."""
+    return label(title(claim.variant), "" if claim.metric == "accuracy" else claim.column)
 
 
 def liang_fig6(collected: Collected, group: Group) -> Table:
@@ -166,7 +172,7 @@ def counts_table() -> Table:
         [[head("Part and class", kind="headtext"), *heads]],
         [],
     )
-    for part in ("train", "test"):
+    for part, name in (("train", "Train"), ("test", "Test"), ("all", "Both")):
         claims = [c for c in claims_where("liang", "III.A", "count") if c.row == part]
         rows = [
             [
@@ -178,23 +184,24 @@ def counts_table() -> Table:
             for claim in claims
         ]
         printed = sum(int(c.value) for c in claims if c.column != "sum")
-        table.bodies.append((f"{part.capitalize()} (printed classes add up to {printed:,})", rows))
+        added = f" (printed classes add up to {printed:,})" if printed else ""
+        table.bodies.append((f"{name}{added}", rows))
     return table
 
 
-def jane_table1() -> Table:
-    """Jane, Table I: numbers it quotes from others; none can be tested here."""
+def cited_table(paper: str) -> Table:
+    """The numbers that a paper quotes from others, by section; none can be tested here."""
     table = Table(
-        "jane-t1",
-        "Jane 2022, Table I: results quoted from other papers, as printed.",
-        [[head("Data", kind="headtext"), head("Accuracy"), head("Here", kind="headtext")]],
+        f"{paper}-cited",
+        f"{PAPERS[paper]}: results quoted from other papers, as printed.",
+        [[head("Of what", kind="headtext"), head("Printed"), head("Here", kind="headtext")]],
         [],
     )
-    rows = [
-        [label(c.row), Td(claim_text(c)), words("not tested", c.reason)]
-        for c in claims_where("jane", "Table I", "cited")
-    ]
-    table.bodies.append(("", rows))
+    bodies: dict[str, list[list[Td]]] = {}
+    for claim in (c for c in load_claims().values() if (c.paper, c.kind) == (paper, "cited")):
+        row = [label(claim_name(claim)), Td(claim_text(claim)), words("not tested", claim.reason)]
+        bodies.setdefault(claim.where, []).append(row)
+    table.bodies = list(bodies.items())
     return table
 
 

@@ -110,9 +110,11 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def claim_text(claim: Claim) -> str:
-    """The string as printed, with its unit where the paper's column has one."""
+    """The string as printed, with its unit where the paper's column has one; words in quotes."""
     if not claim.printed:
         return "–"
+    if claim.kind == "words":
+        return f"“{claim.printed}”"
     return claim.printed + (f"{THIN}%" if claim.unit == "%" else "")
 
 

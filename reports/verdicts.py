@@ -146,8 +146,9 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
 
 
 def counted(claim: Claim) -> int:
-    """Images of the claim's part and class (or of all) in the manifest of the public data."""
-    counts = class_counts(claim.row)
+    """Images of the claim's part (or both) and class (or all), in the public data's manifest."""
+    parts = ("train", "test") if claim.row == "all" else (claim.row,)
+    counts = [sum(both) for both in zip(*map(class_counts, parts), strict=True)]
     return sum(counts) if claim.column == "sum" else counts[LETTERS.index(claim.column)]
 
 

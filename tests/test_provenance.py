@@ -58,6 +58,10 @@ def test_an_augmented_image_finds_its_photograph(photographs, index, degrees, mi
         turn, drawn_out = polar(turned(degrees, 0.15)[:, :2])
         angle = np.degrees(np.arctan2(turn[1, 0], turn[0, 0]))
         assert best.angle == pytest.approx(-angle if mirror else angle, abs=1)
+        centre = np.array([159.5, 119.5])
+        right, down = turned(degrees, 0.15) @ [*centre, 1] - centre
+        assert best.right == pytest.approx(-right if mirror else right, abs=0.5)
+        assert best.down == pytest.approx(down, abs=0.5)
         assert best.stretch == pytest.approx(np.linalg.cond(drawn_out), abs=0.02)
 
 
@@ -258,3 +262,4 @@ def test_recorded_matches_come_out_again():
         assert new.score == pytest.approx(row.score, rel=0.15)
         assert new.angle == pytest.approx(row.angle, abs=0.5)
         assert new.stretch == pytest.approx(row.stretch, abs=0.01)
+        assert (new.right, new.down) == pytest.approx((row.right, row.down), abs=1)
