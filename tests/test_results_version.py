@@ -83,24 +83,30 @@ def test_every_network_has_its_golden_run():
     assert golden()["results_version"] == RESULTS_VERSION, "write the golden numbers anew"
 
 
-# The largest relative difference that a loss may have, epoch by epoch. Ten times the largest that
-# was measured over these 26 runs between the instruction sets AVX-512 and SSE4.1 of one processor
-# (oneDNN, MKL and ATen restricted), upwards to one digit. A network multiplies the last bit of a
-# sum with every step; where ten times the difference would hold nothing, no bound stands.
-BOUNDS = {
-    "fixed": {"train_loss": (8e-5, 3e-3, 6e-3, 4e-2), "eval_loss": (2e-3, 5e-3, 3e-2)},
-    "cv10": {"train_loss": (2e-2,), "eval_loss": (6e-5, 8e-2)},
-}
+# "apart" in the golden file: the largest relative difference of each epoch's losses that was
+# measured, over both twins of a network, between an Intel processor with AVX-512 and itself held to
+# SSE4.1 (oneDNN, MKL and ATen restricted), and between it and an AMD one without AVX-512 (the smoke
+# runs in reports/published). A network multiplies the last bit of a sum with every step. A loss may
+# be ten times as far off, and a hundred-thousandth; where that would exceed a tenth, it holds
+# nothing and isn't asked.
+TIMES, LEAST, MOST = 10, 1e-5, 0.1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", golden()["runs"] if GOLDEN.exists() else [])
 def test_a_network_computes_what_it_computed(run, found):
     if os.environ.get("UPDATE_GOLDEN"):
-        content = {"results_version": RESULTS_VERSION, "runs": dict(sorted(found.items()))}
+        content = {
+            "results_version": RESULTS_VERSION,
+            "apart": golden()["apart"],
+            "runs": dict(sorted(found.items())),
+        }
         GOLDEN.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    protocol = "cv10" if "-cv10" in run else "fixed"
-    for key, bounds in BOUNDS[protocol].items():
-        for epoch, bound in enumerate(bounds):
-            ours, recorded = found[run][key][epoch], golden()["runs"][run][key][epoch]
-            assert ours == pytest.approx(recorded, rel=bound), (key, epoch + 1)
+    held = 0
+    for key, measured in golden()["apart"][run.split("-")[1]].items():
+        for epoch, apart in enumerate(measured):
+            if (bound := max(LEAST, TIMES * apart)) < MOST:
+                ours, recorded = found[run][key][epoch], golden()["runs"][run][key][epoch]
+                assert ours == pytest.approx(recorded, rel=bound), (key, epoch + 1)
+                held += 1
+    assert held >= 3
