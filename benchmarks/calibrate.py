@@ -21,7 +21,7 @@ from protocols.variants import Variant, load_variants
 # Images a class, two sizes each: what an epoch costs, and what an image
 FIXED = {"real": ((16, 8), (48, 24)), "phantom": ((8, 4), (24, 12))}  # train, test: whole batches
 FOLDS = (20, 80)
-FROZEN, THAWED = 6, 2  # epochs, the first one apart; those of frozen networks are short and vary
+FROZEN, THAWED = 6, 2  # epochs, the first one apart; those on stored features are short and vary
 LATENCY = {"latency_repeats": 3, "latency_warmup": 1, "cold_repeats": 1}
 
 
@@ -62,7 +62,7 @@ def _short(spec: RunSpec, kind: str, size: int) -> RunSpec:
         return values | {key: shorter[key] for key in shorter if key in values}
 
     train, test = FIXED[kind][size if spec.stage == "train" else 0]
-    whole = FROZEN if spec.phases[0]["frozen"] else THAWED
+    whole = FROZEN if spec.phases[0]["stored"] else THAWED
     epochs = {"phase1_epochs": FROZEN, "phase2_epochs": THAWED, "epochs": whole}
     recipe = cut(spec.recipe, epochs | LATENCY)
     images = {"train_per_class": train, "test_per_class": test, "per_class": FOLDS[size]}

@@ -4,19 +4,44 @@ import math
 from typing import Any
 
 from protocols.errors import RequestError
-from protocols.recipes import load_recipe
+from protocols.recipes import Value, load_recipe
 from protocols.variants import Variant
 
-# Numbers that both twins read from the run's recipe; the other assumed values are readings that
-# the code has in one form only.
+# Numbers that both twins read from the run's recipe. Words are settable where recipes.toml knows
+# others; the remaining assumed values are readings that the code has in one form only.
 SETTABLE = {
     "liang": (
         "batch_size", "label_smoothing", "phase1_rate", "rmsprop_rho", "adam_beta1", "adam_beta2",
         "epsilon", "calibration_images", "grey_pooling", "lstm_units", "projection_units",
+        "dropout", "l2", "resnet50_epsilon",
     ),
     "jane": ("adam_beta1", "adam_beta2", "epsilon", "l2", "map_channels"),
 }  # fmt: skip
-BELOW_ONE = ("label_smoothing", "rmsprop_rho", "adam_beta1", "adam_beta2")
+BELOW_ONE = ("label_smoothing", "rmsprop_rho", "adam_beta1", "adam_beta2", "dropout")
+
+
+def _has_rows(variant: Variant) -> bool:
+    return variant.sequence == "rows"
+
+
+def _has_resnet50(variant: Variant) -> bool:
+    return "resnet50" in variant.backbones
+
+
+# Which networks read a value, where not all do
+READ_BY = {
+    "grey_pooling": _has_rows,
+    "lstm_units": _has_rows,
+    "recurrent_activation": lambda variant: variant.cell != "none",
+    "resnet50_epsilon": _has_resnet50,
+    "resnet50_stem_pooling": _has_resnet50,
+}
+
+
+def settable(paper: str) -> list[str]:
+    """The values that --set takes for the networks of a paper: numbers, then words."""
+    recipe = load_recipe(paper)
+    return [*SETTABLE[paper], *(key for key, entry in recipe.items() if entry.others)]
 
 
 def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
@@ -28,18 +53,23 @@ def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
             raise RequestError(f"--set takes key=value, each key once, not {text!r}")
         for paper in sorted({v.paper for v in variants}):
             found[key] = _value(paper, key, value)
+        if key in READ_BY and not any(map(READ_BY[key], variants)):
+            names = ", ".join(v.name for v in variants)
+            raise RequestError(f"{key} changes nothing in {names}, which have no such part")
     _sizes(found, variants)
     return found
 
 
-def _value(paper: str, key: str, text: str) -> int | float:
+def _value(paper: str, key: str, text: str) -> int | float | str:
     recipe = load_recipe(paper)
-    if key not in SETTABLE[paper]:
-        known = ", ".join(SETTABLE[paper])
+    if key not in settable(paper):
+        known = ", ".join(settable(paper))
         raise RequestError(
             f"{key} can't be set for the networks of {paper}: --set takes {known}; --suite and "
             "--variant choose whose networks run"
         )
+    if recipe[key].others:
+        return _word(key, recipe[key], text)
     default = recipe[key].value
     whole = isinstance(default, int)
     try:
@@ -52,6 +82,14 @@ def _value(paper: str, key: str, text: str) -> int | float:
         kind += ", below 1" if key in BELOW_ONE else ""
         raise RequestError(f"--set {key}= takes {kind}, not {text!r}")
     return value
+
+
+def _word(key: str, entry: Value, text: str) -> str:
+    """One of the words that the code knows for a value."""
+    known = [w for w in (entry.value, *entry.others) if " " not in w]  # a sentence is the default's
+    if text not in known:
+        raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {text!r}")
+    return text
 
 
 def _sizes(changes: dict[str, Any], variants: list[Variant]) -> None:

@@ -109,7 +109,7 @@ def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
         name = f"arrays/{spec.data['digest'][:16]}"
         if not (root / name).is_dir():
             found[name] = _set_images(spec) * spec.data["height"] * spec.data["width"] * 3
-        if spec.stage == "train" and any(phase["frozen"] for phase in spec.phases):
+        if spec.stores_features:
             n = sum(counts(spec))
             for backbone in load_variants()[spec.variant].backbones:
                 name = _named(features.subject(spec, backbone, NO_ROWS, NO_ROWS), n)

@@ -28,7 +28,7 @@ from benchmarks.run import Run
 from benchmarks.work import Work
 from protocols.files import write_whole
 from protocols.hardware import cpu_name
-from protocols.spec import RunSpec
+from protocols.spec import IMPLIED, RunSpec
 
 VERSION = 2
 SIZES = ("batch_size", "grey_pooling", "lstm_units", "projection_units", "map_channels")
@@ -79,11 +79,12 @@ class Estimates:
         return {
             **{name: getattr(spec, name) for name in names},
             **{name: spec.recipe[name] for name in SIZES if name in spec.recipe},
+            **{name: spec.recipe[name] for name in IMPLIED if spec.recipe[name] != IMPLIED[name]},
             "device": detail,
             "height": spec.data["height"],
             "width": spec.data["width"],
             "jobs": self.jobs if spec.stage == "train" else 1,
-            "begins_frozen": spec.stage == "train" and spec.phases[0]["frozen"],
+            "begins_frozen": spec.stage == "train" and spec.phases[0]["stored"],
             "together": together,
         }
 

@@ -3,6 +3,7 @@
 import math
 from itertools import combinations
 from statistics import median
+from typing import Any
 
 from benchmarks import disk
 from benchmarks.run import Run
@@ -19,10 +20,18 @@ Observation = float | list[float]  # [images, seconds] of a pass over images; el
 
 def calibration_images(spec: RunSpec, n_train: int) -> int:
     """How many images set the statistics of random backbones, in full batches."""
-    if spec.weights["source"] != "random" or not spec.phases[0]["frozen"]:
+    if not spec.calibrated:
         return 0
     size = spec.recipe["batch_size"]
     return min(n_train, spec.recipe["calibration_images"]) // size * size
+
+
+def kind_of(phase: dict[str, Any]) -> str:
+    """What a phase's time is known by: "frozen" runs on stored features, "by_batch" through a
+    frozen CNN, "thawed" trains it."""
+    if phase["stored"]:
+        return "frozen"
+    return "by_batch" if phase["frozen"] else "thawed"
 
 
 def train_parts(run: Run) -> dict[str, Observation]:
@@ -35,8 +44,9 @@ def train_parts(run: Run) -> dict[str, Observation]:
     timings, parts = run.timings, {"state": run.timings["state_bytes"]}
     answered = (run.predictions.get(part, ()) for part in ("labels", "validation_labels"))
     n_test, spent, forward = sum(map(len, answered)), 0.0, math.inf
+    kinds = {phase["phase"]: kind_of(phase) for phase in run.spec.phases}
     for phase in timings["phases"]:
-        kind = "frozen" if phase["frozen"] else "thawed"
+        kind = kinds[phase["phase"]]
         rows = [row for row in run.history if row["phase"] == phase["phase"]]
         train, evaluation = ([row[f"{w}_seconds"] for row in rows] for w in ("train", "eval"))
         each = median(train[1:] or train), median(evaluation[1:] or evaluation)
@@ -44,12 +54,12 @@ def train_parts(run: Run) -> dict[str, Observation]:
         parts |= {f"{kind}_train": [n_train, each[0]], f"{kind}_eval": [n_test, each[1]]}
         parts[f"{kind}_first"] = max(0.0, train[0] + evaluation[0] - sum(each))
         spent += sum(train) + sum(evaluation)
-        if kind == "thawed":
+        if kind != "frozen":
             forward = each[1] / n_test
     if timings["resumed"]:
         return {name: value for name, value in parts.items() if not name.endswith("_first")}
     passes = {"calibration": calibration_images(run.spec, round(n_train))}
-    if any(phase["frozen"] for phase in timings["phases"]) and not timings["features_stored"]:
+    if run.spec.stores_features and not timings["features_stored"]:
         passes["features"] = round(n_train) + n_test
     for name, images in passes.items():
         if images:
@@ -99,7 +109,7 @@ def train_course(spec: RunSpec, parts: Parts) -> Work:
     if "features_image" not in parts and "thawed_eval" in parts:
         parts = parts | {"features_image": parts["thawed_eval"], "features_first": 0.0}
     passes = {"calibration": calibration_images(spec, n_train)}
-    if any(phase["frozen"] for phase in spec.phases):
+    if spec.stores_features:
         passes["features"] = n_train + n_test
     before, epochs = parts["build"], []
     for name, images in passes.items():
@@ -108,7 +118,7 @@ def train_course(spec: RunSpec, parts: Parts) -> Work:
             first, image = ("pass_each", "pass") if by_sizes else ("first", "image")
             before += parts[f"{name}_{first}"] + images * parts[f"{name}_{image}"]
     for phase in spec.phases:
-        kind = "frozen" if phase["frozen"] else "thawed"
+        kind = kind_of(phase)
         epoch = sum(
             parts[f"{kind}_{work}_each"] + images * parts[f"{kind}_{work}"]
             for work, images in (("train", n_train), ("eval", n_test))

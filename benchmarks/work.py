@@ -51,14 +51,14 @@ def rough(spec: RunSpec) -> Work:
         head += STEP * spec.data["height"] / recipe["grey_pooling"]
     elif variant.sequence == "feature_map":
         head += MAP * pixels
-    frozen = any(phase["frozen"] for phase in spec.phases)
     read = (n_train + n_test) / spec.data.get("n_folds", 1)  # folds share their features
-    epochs = [
-        (head + (0.0 if phase["frozen"] else image)) * (n_train + FORWARD * n_test)
-        for phase in spec.phases
-        for _ in range(phase["epochs"])
-    ]
-    return Work(frozen * FORWARD * image * read, tuple(epochs))
+    epochs = []
+    for phase in spec.phases:
+        through = 0.0 if phase["stored"] else image
+        trained = head + (FORWARD * through if phase["frozen"] else through)
+        epoch = trained * n_train + (head + through) * FORWARD * n_test
+        epochs += [epoch] * phase["epochs"]
+    return Work(spec.stores_features * FORWARD * image * read, tuple(epochs))
 
 
 def shares(specs: Iterable[RunSpec], known: dict[str, Work]) -> dict[str, Work]:

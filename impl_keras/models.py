@@ -10,7 +10,7 @@ from keras import layers, ops
 from impl_keras.efficientnet import efficientnet_lite0
 from protocols.classes import CLASSES
 from protocols.seeds import derive
-from protocols.spec import RunSpec
+from protocols.spec import IMPLIED, RunSpec
 from protocols.variants import CHANNELS, Variant, load_variants
 
 BACKBONES = {
@@ -20,6 +20,7 @@ BACKBONES = {
     "efficientnet_lite0": efficientnet_lite0,
 }
 RNN = {"lstm": layers.LSTM, "gru": layers.GRU}
+Rnn = layers.LSTM | layers.GRU
 BLUE_GREEN_RED_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, in 0..255
 
 
@@ -31,8 +32,22 @@ def preprocess(backbone: str, images: Any, dtype: str = "float32") -> Any:
     return x / 127.5 - 1
 
 
+@keras.saving.register_keras_serializable("wbc")
+def hard_sigmoid(x: Any) -> Any:
+    """That of Keras of 2018: min(max(0.2 x + 0.5, 0), 1). Keras 3 calls relu6(x + 3) / 6 so."""
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> Rnn:
+    """A recurrent layer of the variant's cell; with other gates than sigmoid's Keras leaves cuDNN
+    by itself."""
+    if spec.recipe["recurrent_activation"] == "hard_sigmoid":
+        words["recurrent_activation"] = hard_sigmoid
+    return RNN[variant.cell](units, use_cudnn=_cudnn(spec), **words)
+
+
 def _liang_body(variant: Variant, spec: RunSpec) -> keras.Model:
-    """Pooled CNN features -> Dense 512 ReLU; times the rows' BiLSTM states, if any."""
+    """Pooled CNN features -> Dense 512 ReLU; times the rows' last states of both directions."""
     recipe = spec.recipe
     inputs = [keras.Input((CHANNELS[name],), name=name) for name in variant.backbones]
     branches = [
@@ -43,7 +58,7 @@ def _liang_body(variant: Variant, spec: RunSpec) -> keras.Model:
         shape = (spec.data["height"], spec.data["width"], 3)
         inputs.append(keras.Input(shape, dtype="uint8", name="images"))
         grey = Grey(recipe["grey"], recipe["grey_pooling"])(inputs[-1])
-        rnn = layers.LSTM(recipe["lstm_units"], use_cudnn=_cudnn(spec))
+        rnn = _rnn(variant, spec, recipe["lstm_units"])
         branches.append(layers.Bidirectional(rnn, name="rows")(grey))
     product = branches[0] if len(branches) == 1 else layers.Multiply(name="product")(branches)
     return keras.Model(inputs, product, name="body")
@@ -71,7 +86,7 @@ class Grey(layers.Layer):
 
 def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
     """The CNN's last map read twice, pooled and as a sequence, and their product."""
-    recipe, rnn = spec.recipe, RNN[variant.cell]
+    recipe = spec.recipe
     feature_map = keras.Input(map_shape, name=variant.backbones[0])
     pooled = layers.GlobalAveragePooling2D()(feature_map)
     pooled = layers.Dense(recipe["projection_units"], activation="relu", name="project")(pooled)
@@ -81,9 +96,9 @@ def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> k
     x = layers.MaxPooling2D(2)(x)
     sequence = layers.Reshape((-1, channels))(x)  # raster order
     for number in (1, 2):
-        words = {"return_sequences": True, "name": f"small{number}", "use_cudnn": _cudnn(spec)}
-        sequence = rnn(recipe["small_rnn_units"], **words)(sequence)
-    last = rnn(recipe["rnn_units"], use_cudnn=_cudnn(spec))
+        words = {"return_sequences": True, "name": f"small{number}"}
+        sequence = _rnn(variant, spec, recipe["small_rnn_units"], **words)(sequence)
+    last = _rnn(variant, spec, recipe["rnn_units"])
     states = layers.Bidirectional(last, name="states")(sequence)
     product = layers.Multiply(name="product")([pooled, states])
     return keras.Model([feature_map], product, name="body")
@@ -108,6 +123,25 @@ def policy(spec: RunSpec) -> Iterator[None]:
         keras.config.set_floatx(before[1])
 
 
+def _resnet50_of(model: keras.Model, recipe: dict[str, Any]) -> keras.Model:
+    """keras.applications' ResNet50 with the recipe's epsilon and pooling; itself where it has them.
+
+    Keras-Applications 1.0.2 (June 2018): epsilon 1e-3, no padding before the stem's pooling.
+    """
+    if all(recipe[key] == IMPLIED[key] for key in ("resnet50_epsilon", "resnet50_stem_pooling")):
+        return model
+
+    def changed(layer: keras.Layer) -> keras.Layer:
+        words = layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            words["epsilon"] = recipe["resnet50_epsilon"]
+        elif layer.name == "pool1_pad" and recipe["resnet50_stem_pooling"] == "unpadded":
+            words["padding"] = ((0, 0), (0, 0))
+        return layer.__class__.from_config(words)
+
+    return keras.models.clone_model(model, clone_function=changed)
+
+
 class Network:
     """uint8 RGB (n, h, w, 3) -> logits (n, 4), in parts: backbones, body, classifier.
 
@@ -127,6 +161,8 @@ class Network:
             for name in self.variant.backbones:
                 keras.utils.set_random_seed(derive(spec.seed, "weights", name))
                 model = BACKBONES[name](include_top=False, weights=None, input_shape=shape)
+                if name == "resnet50":
+                    model = _resnet50_of(model, spec.recipe)
                 self.backbones.append(model)
         self.map_shape = self.backbones[0].output_shape[1:]
         self.body, self.classify = self.make_head(spec)

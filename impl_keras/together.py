@@ -31,7 +31,7 @@ class KerasFolds(KerasTwin):
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         if backend.NAME != "jax":
             raise ValueError("Keras trains runs together on JAX only")
-        if not all(phase["frozen"] for phase in specs[0].phases):
+        if not specs[0].heads_only:
             raise ValueError("only heads over a frozen CNN train together")
         super().__init__(specs, pool, start)
         for layer in self.network.body._flatten_layers():

@@ -39,6 +39,7 @@ class KerasTwin:
         bridge.begin(self.network, spec, start)
         self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
+        self.momenta = [norm.momentum for norm in self.network.batch_norms()]
         self._compile()
 
     def _compile(self) -> None:
@@ -46,8 +47,8 @@ class KerasTwin:
         size = self.recipe["batch_size"]
         test, whole = (-(-n // size) for n in (len(self.pool.evaluated[0]), len(self.pool)))
         phases = self.spec.phases
-        evaluations = sum(p["epochs"] * test for p in phases if not p["frozen"])
-        computed = whole if phases[0]["frozen"] else 0
+        evaluations = sum(p["epochs"] * test for p in phases if not p["stored"])
+        computed = whole if self.spec.stores_features else 0
         count, network = len(self.network.backbones), self.network
         self._backbone = [
             self._compiled(
@@ -99,6 +100,8 @@ class KerasTwin:
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
         """See Twin."""
         self.phase = phase
+        for norm, momentum in zip(self.network.batch_norms(), self.momenta, strict=True):
+            norm.momentum = 1.0 if phase["frozen"] else momentum  # 1: the moving statistics stay
         self.batches.keep_features(stored)
         self.reads_images = stored is None or self.network.reads_images
         self.dropout = bool(self.recipe["dropout"])
@@ -119,8 +122,8 @@ class KerasTwin:
         rest = list(inputs)
         images = rest.pop(0) if self.reads_images else None
         keep = rest.pop() if self.dropout else None
-        thawed = not self.phase["frozen"]
-        features = rest or self.network.features(images, training=thawed)
+        by_batch = self.phase["batch_statistics"]
+        features = rest or self.network.features(images, training=by_batch)
         logits = self.network.head(features, images, keep, training=True)
         losses = data_loss(_at_least_float32(logits), labels, self.recipe["label_smoothing"])
         right = ops.cast(ops.equal(ops.argmax(logits, axis=1), labels), losses.dtype)

@@ -4,10 +4,16 @@ and its EfficientNet-Lite0, which the Keras twin builds layer by layer.
 Each change is named where it is made; parameter counts then equal Keras's without top.
 """
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 import timm
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from protocols.spec import IMPLIED
 
 TIMM_NAMES = {
     "xception": "legacy_xception",
@@ -57,13 +63,16 @@ class Preprocess(nn.Module):
         return x.permute(0, 3, 1, 2)
 
 
-def make_backbone(name: str) -> nn.Module:
-    """uint8 RGB (n, h, w, 3) -> last feature map (n, channels, h', w'), as Keras has it."""
+def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Module:
+    """uint8 RGB (n, h, w, 3) -> last feature map (n, channels, h', w'), as Keras has it.
+
+    `recipe`: a run's, for ResNet50's epsilon and pooling.
+    """
     model = timm.create_model(TIMM_NAMES[name], pretrained=False, num_classes=0, global_pool="")
     change = {
         "xception": _as_keras_xception,
         "inception_v3": _as_keras_inception,
-        "resnet50": _as_keras_resnet,
+        "resnet50": partial(_as_keras_resnet, recipe),
     }
     change.get(name, lambda _: None)(model)
     return nn.Sequential(Preprocess(name), model)
@@ -86,12 +95,14 @@ def _as_keras_inception(model: nn.Module) -> None:
             module.branch_pool = nn.Sequential(WithoutPadding(), module.branch_pool)
 
 
-def _as_keras_resnet(model: nn.Module) -> None:
+def _as_keras_resnet(recipe: Mapping[str, Any], model: nn.Module) -> None:
+    if recipe["resnet50_stem_pooling"] == "unpadded":  # as Keras-Applications 1.0.2, of June 2018
+        model.maxpool.padding = 0
     for name in ("layer2", "layer3", "layer4"):  # v1: the stride is in the first 1x1
         first = getattr(model, name)[0]
         first.conv1.stride, first.conv2.stride = (2, 2), (1, 1)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
-            module.eps = 1.001e-5
+            module.eps = recipe["resnet50_epsilon"]
         if isinstance(module, nn.Conv2d):  # Keras keeps a bias before batch normalisation
             module.bias = nn.Parameter(torch.zeros(module.out_channels))

@@ -1,6 +1,5 @@
 """The networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
 
-import contextlib
 import math
 from typing import Any
 
@@ -10,26 +9,14 @@ from torch import nn
 
 from impl_torch.backbones import make_backbone
 from impl_torch.device import dtype_of
+from impl_torch.recurrent import layer_of, recur
 from protocols.classes import CLASSES
 from protocols.seeds import derive
 from protocols.spec import RunSpec
 from protocols.variants import CHANNELS, Variant, load_variants
 
 BATCH_NORM_MOMENTUM = 0.01  # Keras writes it 0.99
-RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
 Features = tuple[torch.Tensor, ...]
-
-
-def recur(rnn: nn.LSTM | nn.GRU, sequence: torch.Tensor) -> tuple[torch.Tensor, Any]:
-    """`rnn(sequence)`, also where oneDNN has no LSTM in bfloat16: on CPUs without AVX-512."""
-    lacks = (
-        isinstance(rnn, nn.LSTM)
-        and not sequence.is_cuda
-        and torch.is_autocast_enabled("cpu")
-        and torch.backends.cpu.get_cpu_capability() != "AVX512"
-    )
-    with torch.backends.mkldnn.flags(enabled=False) if lacks else contextlib.nullcontext():
-        return rnn(sequence)
 
 
 class LastStates(nn.Module):
@@ -38,9 +25,9 @@ class LastStates(nn.Module):
     The backward half is the state at the first position, where that direction ends.
     """
 
-    def __init__(self, cell: str, inputs: int, units: int) -> None:
+    def __init__(self, rnn: type[nn.RNNBase], inputs: int, units: int) -> None:
         super().__init__()
-        self.rnn = RNN[cell](inputs, units, batch_first=True, bidirectional=True)
+        self.rnn = rnn(inputs, units, batch_first=True, bidirectional=True)
 
     def forward(self, sequence: torch.Tensor) -> torch.Tensor:
         """See the class."""
@@ -50,7 +37,8 @@ class LastStates(nn.Module):
 
 
 class LiangHead(nn.Module):
-    """Pooled CNN features -> Dense 512 ReLU; times the rows' BiLSTM states, if any; Dense 4."""
+    """Pooled CNN features -> Dense 512 ReLU; times the rows' last states of both directions, if
+    they are read; dropout, if any; Dense 4."""
 
     def __init__(self, variant: Variant, recipe: dict[str, Any], width: int) -> None:
         super().__init__()
@@ -58,7 +46,9 @@ class LiangHead(nn.Module):
         channels = [CHANNELS[name] for name in variant.backbones]
         self.project = nn.ModuleList(nn.Linear(c, units) for c in channels)
         self.rows = (
-            LastStates(variant.cell, width // recipe["grey_pooling"], recipe["lstm_units"])
+            LastStates(
+                layer_of(variant, recipe), width // recipe["grey_pooling"], recipe["lstm_units"]
+            )
             if variant.sequence == "rows"
             else None
         )
@@ -66,6 +56,7 @@ class LiangHead(nn.Module):
         grey = torch.tensor(recipe["grey"], dtype=torch.float64)
         self.register_buffer("grey", grey, persistent=False)
         self.pooling = recipe["grey_pooling"]
+        self.kept = 1 - recipe["dropout"]
 
     @property
     def reads_images(self) -> bool:
@@ -79,7 +70,10 @@ class LiangHead(nn.Module):
     def forward(
         self, features: Features, images: torch.Tensor | None, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """features: (n, channels) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4)."""
+        """features: (n, channels) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4).
+
+        keep: bool (n, units), the units that dropout keeps; None without it.
+        """
         product = None
         for project, feature in zip(self.project, features, strict=True):
             branch = F.relu(project(feature))
@@ -89,7 +83,7 @@ class LiangHead(nn.Module):
             if self.pooling > 1:  # a last, incomplete cell is left out
                 grey = F.avg_pool2d(grey[:, None], self.pooling)[:, 0]
             product = product * self.rows(grey)
-        return self.classify(product)
+        return self.classify(product if keep is None else product * keep / self.kept)
 
 
 class JaneHead(nn.Module):
@@ -98,13 +92,13 @@ class JaneHead(nn.Module):
     def __init__(self, variant: Variant, recipe: dict[str, Any]) -> None:
         super().__init__()
         channels, small = recipe["map_channels"], recipe["small_rnn_units"]
-        rnn, of_map = RNN[variant.cell], CHANNELS[variant.backbones[0]]
+        rnn, of_map = layer_of(variant, recipe), CHANNELS[variant.backbones[0]]
         self.project = nn.Linear(of_map, recipe["projection_units"])
         self.reduce_map = nn.Conv2d(of_map, channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=BATCH_NORM_MOMENTUM)
         self.small1 = rnn(channels, small, batch_first=True)
         self.small2 = rnn(small, small, batch_first=True)
-        self.states = LastStates(variant.cell, small, recipe["rnn_units"])
+        self.states = LastStates(rnn, small, recipe["rnn_units"])
         self.kept = 1 - recipe["dropout"]
         self.classify = nn.Linear(recipe["projection_units"], len(CLASSES))
 
@@ -143,10 +137,10 @@ def make_head(spec: RunSpec) -> LiangHead | JaneHead:
     return head.to(dtype_of(spec))
 
 
-def _random_backbone(name: str, seed: int) -> nn.Module:
+def _random_backbone(name: str, spec: RunSpec) -> nn.Module:
     """The same in every variant that has it."""
-    torch.manual_seed(derive(seed, "weights", name))
-    backbone = make_backbone(name)
+    torch.manual_seed(derive(spec.seed, "weights", name))
+    backbone = make_backbone(name, spec.recipe)
     initialise_as_keras(backbone)
     return backbone
 
@@ -157,7 +151,7 @@ class Network(nn.Module):
     def __init__(self, spec: RunSpec) -> None:
         super().__init__()
         names = load_variants()[spec.variant].backbones
-        self.backbones = nn.ModuleList(_random_backbone(name, spec.seed) for name in names)
+        self.backbones = nn.ModuleList(_random_backbone(name, spec) for name in names)
         self.head = make_head(spec)
         self.to(dtype_of(spec), memory_format=torch.channels_last)
 

@@ -17,44 +17,12 @@ from impl_torch import activations, bridge
 from impl_torch.batches import Batches
 from impl_torch.device import autocast, device_of, dtype_of, environment, prepare
 from impl_torch.models import Network, make_head, penalised
+from impl_torch.recurrent import by_steps
 from impl_torch.train import TorchTwin, make_optimizer
 from protocols.activations import Seen
 from protocols.pool import Pool
 from protocols.spec import RunSpec
 from protocols.weights import OWN, Start
-
-
-def _steps(rnn: nn.Module, x: torch.Tensor, direction: str) -> tuple[list[torch.Tensor], Any]:
-    """One direction of a recurrent layer over x (n, t, c): the states by position, the last one.
-
-    nn.LSTM and nn.GRU have no rule for vmap; this is what they compute, with their weights.
-    """
-    w, u, b_w, b_u = (
-        getattr(rnn, f"{name}_l0{direction}")
-        for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
-    )
-    inputs, states = F.linear(x, w, b_w), []
-    h = c = x.new_zeros(x.shape[0], rnn.hidden_size)
-    positions = range(x.shape[1])
-    for t in reversed(positions) if direction else positions:
-        own, back = inputs[:, t], F.linear(h, u, b_u)
-        if isinstance(rnn, nn.LSTM):
-            i, f, g, o = (own + back).chunk(4, dim=1)
-            c = f.sigmoid() * c + i.sigmoid() * g.tanh()
-            h = o.sigmoid() * c.tanh()
-        else:
-            (r, z, n), (r_back, z_back, n_back) = own.chunk(3, dim=1), back.chunk(3, dim=1)
-            z = (z + z_back).sigmoid()
-            h = (1 - z) * (n + (r + r_back).sigmoid() * n_back).tanh() + z * h
-        states.append(h)
-    return (states[::-1] if direction else states), h
-
-
-def _recurrent(rnn: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What nn.LSTM or nn.GRU (one layer) gives: all states, and the last ones of h."""
-    found = [_steps(rnn, x, d) for d in ("", "_reverse")[: 1 + rnn.bidirectional]]
-    states = torch.cat([torch.stack(s, dim=1) for s, _ in found], dim=2)
-    return states, torch.stack([h for _, h in found])
 
 
 def _pointwise(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
@@ -66,7 +34,7 @@ def stackable(head: nn.Module) -> nn.Module:
     """The head with every layer computed by operations that vmap knows; weights stay."""
     for module in head.modules():
         if isinstance(module, nn.LSTM | nn.GRU):
-            module.forward = partial(_recurrent, module)
+            module.forward = partial(by_steps, module)
         elif isinstance(module, nn.Conv2d):
             module.forward = partial(_pointwise, module)
     return head
@@ -77,7 +45,7 @@ class TorchFolds(TorchTwin):
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         spec = specs[0]
-        if not all(phase["frozen"] for phase in spec.phases):
+        if not spec.heads_only:
             raise ValueError("only heads over a frozen CNN train together")
         self.device = device_of(spec)
         prepare(spec)

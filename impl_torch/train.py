@@ -100,8 +100,10 @@ class TorchTwin:
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
         """See Twin."""
         self.network.train()
-        if self.phase["frozen"]:
-            self.network.backbones.eval()
+        self.network.backbones.train(self.phase["batch_statistics"])
+        for module in self.network.backbones.modules():
+            if isinstance(module, nn.BatchNorm2d):  # moving statistics: moved only with the weights
+                module.track_running_stats = not self.phase["frozen"]
         (self.order,) = orders
         self.there = self.batches.to_device(self.order)
         self.keep = None if keep is None else torch.from_numpy(keep[0]).to(self.device)

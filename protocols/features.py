@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from protocols.files import LEFT_OVER, aside, sha256_of, write_whole
-from protocols.spec import RunSpec
+from protocols.spec import IMPLIED, RunSpec
 from protocols.weights import loaded
 
 VALUES, INDEX = "features.npy", "index.json"
@@ -40,6 +40,8 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
         "weights": weights,
         "batch_size": spec.recipe["batch_size"],
     }
+    if backbone == "resnet50":
+        words |= {key: spec.recipe[key] for key in IMPLIED if key.startswith("resnet50_")}
     for name in ("framework", "backend", "device", "precision", "threads", "deterministic"):
         words[name] = getattr(spec, name)
     if random:

@@ -109,7 +109,7 @@ class Course:
     def prepare(self) -> None:
         """Before the first step: the statistics of random backbones."""
         start = time.perf_counter()
-        if self.spec.weights["source"] == "random" and self.spec.phases[0]["frozen"]:
+        if self.spec.calibrated:
             train, wanted = self.pool.train[0], self.spec.recipe["calibration_images"]
             rows = calibration_rows(len(train), wanted, self.size)
             self.twin.calibrate([train[batch] for batch in rows])
@@ -118,8 +118,8 @@ class Course:
     def run_phase(self, phase: Phase) -> None:
         """One phase, from `at` on."""
         start = time.perf_counter()
-        self.frozen = phase["frozen"]
-        stored = self.stored_features() if self.frozen else None
+        stored = self.stored_features() if phase["stored"] else None
+        self.slow = self.spec.device == "cpu" and stored is None
         self.twin.begin_phase(phase, stored)
         if stored:
             self.timings["features_seconds"] += time.perf_counter() - start
@@ -191,11 +191,11 @@ class Course:
     def evaluate(self) -> tuple[list[np.ndarray], float]:
         """Each member's answers on what it is evaluated on, and the seconds.
 
-        Through thawed networks on a CPU batch by batch, so that a checkpoint can come between.
+        Through whole networks on a CPU batch by batch, so that a checkpoint can come between.
         """
         start = time.perf_counter() - self.at.get("eval_seconds", 0.0)
-        n, slow = len(self.pool.evaluated[0]), self.spec.device == "cpu" and not self.frozen
-        size = self.size if slow else n
+        n = len(self.pool.evaluated[0])
+        size = self.size if self.slow else n
         for first in range(self.at.get("answered", 0), n, size):
             part = slice(first, min(first + size, n))
             self.answers.append(self.twin.log_probabilities(part))

@@ -35,7 +35,8 @@ class Twin(Protocol):
         """Freezes or thaws the backbones, makes the phase's optimiser.
 
         `stored`: the features of the whole pool, an array a backbone; None trains through the
-        backbones, frozen or not.
+        backbones, frozen or not. Frozen ones that normalise by the batch's own statistics keep
+        their moving ones as they are (Keras of 2018, from 2.1.3 on).
         """
 
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
@@ -109,7 +110,7 @@ def check_memory(specs: list[RunSpec], pool: Pool, twin: Twin) -> None:
 def _fits(specs: list[RunSpec], pool: Pool, twin: Twin) -> bool:
     phase, size = specs[0].phases[-1], specs[0].recipe["batch_size"]
     try:
-        stored = _empty(specs[0], pool, twin, size) if phase["frozen"] else None
+        stored = _empty(specs[0], pool, twin, size) if phase["stored"] else None
         twin.begin_phase(phase, stored)
         n = begin_epoch(specs, pool, twin, phase["phase"], 1)
         twin.read([twin.step(0, min(size, n))])
