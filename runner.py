@@ -142,7 +142,8 @@ def measure(args: argparse.Namespace) -> int:
         named = args.suite or args.variant
         chosen = plan.chosen_variants(selection(args, None)) if named else []
         names = [variant.name for variant in chosen]
-        code = parity.start(args.out, names, args.data, args.cache, args.jobs)
+        wish = args.data, args.cache, args.jobs
+        code = parity.start(args.out, names, *wish, changes=args.changes)
     else:
         code, source = provenance.start(args.data, args.out, args.cache, args.jobs)
     if (args.out / "plan.json").is_file():

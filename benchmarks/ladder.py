@@ -27,11 +27,16 @@ TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the 
 SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
 
 
-def spec_of(framework: str, variant: str, precision: str, backend: str) -> RunSpec:
+def spec_of(
+    framework: str, variant: str, precision: str, backend: str, changes: tuple[str, ...] = ()
+) -> RunSpec:
     """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
     stand in each other's way, and one sums in a fixed order. Controls read rows as the laptop does.
+    `changes`: "key=value" of --set.
     """
-    wish = Selection(frameworks=(framework,), variants=(variant,), weights="random")
+    wish = Selection(
+        frameworks=(framework,), variants=(variant,), weights="random", changes=changes
+    )
     run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
     height, width = SIZES[precision]
     data = run.data | {"height": height, "width": width}
@@ -85,17 +90,19 @@ def disturbed(arrays: Arrays) -> Arrays:
     }
 
 
-def make_pair(variant: str, precision: str, pool: Pool) -> Pair:
-    """Twins at weights drawn once; Keras calibrates the statistics for both."""
+def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...] = ()) -> Pair:
+    """Twins at weights drawn once, where PyTorch can take them; Keras calibrates the statistics for
+    both."""
     runs = {
-        framework: spec_of(framework, variant, precision, backend)
+        framework: spec_of(framework, variant, precision, backend, changes)
         for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
     }
     torch, keras = (side(framework, run, pool) for framework, run in runs.items())
     keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
     keras.calibrate(np.concatenate([TRAIN, TEST]))
     pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
-    torch.take(pair.start)
+    if shapes_of(torch.weights()) == shapes_of(pair.start):  # else the first rungs are broken
+        torch.take(pair.start)
     return pair
 
 
@@ -125,6 +132,8 @@ def shape_rung(pair: Pair) -> Result:
 def preprocessing_rung(pair: Pair) -> Result:
     """Float32 inputs of the network."""
     ours, theirs = (s.inputs(TRAIN) for s in (pair.torch, pair.keras))
+    if found := unlike(ours, theirs):
+        return Result("preprocessing", pair.variant, np.inf, found)
     value, name = parity.largest({k: parity.roundings(ours[k], theirs[k]) for k in theirs})
     return Result("preprocessing", pair.variant, value, f"{', '.join(theirs)}; largest: {name}")
 
@@ -135,8 +144,20 @@ def answers(twin: Side, recipe: dict) -> Arrays:
     return twin.features(TRAIN) | {"probabilities": twin.probabilities()}
 
 
+def unlike(a: Arrays, b: Arrays) -> str:
+    """What one twin lacks, or has in another shape, in words; "" if there is nothing."""
+    here, there = shapes_of(a), shapes_of(b)
+    names = sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k))
+    said = [
+        f"{k} {here.get(k, 'lacks')} in PyTorch, {there.get(k, 'lacks')} in Keras" for k in names
+    ]
+    return "; ".join(said)
+
+
 def compared(rung: str, variant: str, a: Arrays, b: Arrays) -> Result:
     """The largest relative difference of two forward passes."""
+    if other := unlike(a, b):
+        return Result(rung, variant, np.inf, other)
     found = {name: parity.relative(a[name], b[name]) for name in b}
     said = ", ".join(f"{name} {value:.1e}" for name, value in found.items())
     return Result(rung, variant, parity.largest(found)[0], said)
@@ -249,18 +270,26 @@ def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> fl
     return off.most / parity.Distance.between(theirs, before, gradients).most
 
 
-def climb(variant: str, pools: Pools, folder: Path | None = None) -> Iterator[Result]:
-    """All rungs of one network but the backends, for which `folder` keeps Keras's answers."""
-    pair = make_pair(variant, "float64", pools["float64"])
-    yield count_rung(pair)
-    yield shape_rung(pair)
+def climb(
+    variant: str, pools: Pools, folder: Path | None = None, changes: tuple[str, ...] = ()
+) -> Iterator[Result]:
+    """All rungs of one network but the backends, for which `folder` keeps Keras's answers.
+
+    Where one of the first two is broken, the twins can't be given the same weights, and there is
+    nothing to compare further up.
+    """
+    pair = make_pair(variant, "float64", pools["float64"], changes)
+    first = count_rung(pair), shape_rung(pair)
+    yield from first
+    if not all(result.ok for result in first):
+        return
     yield forward_rung(pair)
     yield from step_rungs(pair)
     for optimizer in parity.optimizers(pair.recipe):
         yield from optimizer_rungs(pair, optimizer)
     del pair
     gc.collect()  # what a network's frameworks hold goes round in circles
-    single = make_pair(variant, "float32", pools["float32"])
+    single = make_pair(variant, "float32", pools["float32"], changes)
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")
     if folder:
@@ -269,9 +298,14 @@ def climb(variant: str, pools: Pools, folder: Path | None = None) -> Iterator[Re
         np.savez(folder / f"{variant}-answers.npz", **found)
 
 
-def backend_rung(variant: str, pools: Pools, folder: Path) -> Result:
-    """Keras as it is in this process, on JAX, against what `climb` kept of Keras on TensorFlow."""
-    spec = spec_of("keras", variant, "float32", "jax")
+def backend_rung(
+    variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()
+) -> Result | None:
+    """Keras as it is in this process, on JAX, against what `climb` kept of Keras on TensorFlow;
+    None if it kept nothing."""
+    if not (folder / f"{variant}-answers.npz").exists():
+        return None
+    spec = spec_of("keras", variant, "float32", "jax", changes)
     keras = side("keras", spec, pools["float32"])
     with np.load(folder / f"{variant}-weights.npz") as weights:
         keras.take(dict(weights))

@@ -1,6 +1,7 @@
 """Climbs the parity ladder: the same networks in both twins, compared rung by rung on the CPU.
 
 python -m benchmarks.parity --json parity.json [--variant xception ...] [--data DIR|phantom]
+                            [--set KEY=VALUE ...]
 
 Two networks at a time if the memory allows it, each in a process of its own with both frameworks.
 Exit codes: 0 every rung holds, 1 one is broken or a process died, 2 the request is wrong.
@@ -25,6 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import ladder
+from benchmarks.changes import read
 from benchmarks.ladder import Pools
 from protocols import dataset, parity
 from protocols.arrays import fixed_arrays, fixed_rows
@@ -51,10 +53,12 @@ def start(
     cache: Path | None = None,
     jobs: int = 0,
     say: Callable[[str], None] = print,
+    changes: Iterable[str] = (),
 ) -> int:
     """Climbs in a process of its own, hands on its lines, writes out/parity.json.
 
-    `data`, `cache` and `jobs` as the runner's, but that nothing is downloaded (see `images`).
+    `data`, `cache` and `jobs` as the runner's, but that nothing is downloaded (see `images`);
+    `changes`: "key=value" of --set.
     Returns the exit code.
     """
     command = [sys.executable, "-m", "benchmarks.parity", "--json", str(out / "parity.json")]
@@ -62,6 +66,7 @@ def start(
     command += ["--cache", str(cache)] if cache else []
     command += ["--jobs", str(jobs)] if jobs else []
     command += ["--variant", *variants] if variants else []
+    command += ["--set", *changes] if changes else []
     pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
     with subprocess.Popen(command, cwd=ROOT, env=os.environ | CPU_ONLY, **pipe) as process:
         try:
@@ -130,23 +135,30 @@ def _versions(framework: str) -> dict[str, str]:
     return importlib.import_module(f"impl_{framework}.device").environment(spec)["versions"]
 
 
-def _climb(variant: str, pools: Pools, folder: Path) -> tuple[list[Result], dict[str, str]]:
+Climbed = tuple[list[Result], dict[str, str]]  # and the versions of what was compared
+
+
+def _climb(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()) -> Climbed:
     results = []
-    for result in ladder.climb(variant, pools, folder):
+    for result in ladder.climb(variant, pools, folder, changes):
         print(line(result), flush=True)
         results.append(result)
     gc.collect()
     return results, _versions("torch") | _versions("keras")
 
 
-def _on_jax(variant: str, pools: Pools, folder: Path) -> tuple[list[Result], dict[str, str]]:
-    result = ladder.backend_rung(variant, pools, folder)
+def _on_jax(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()) -> Climbed:
+    result = ladder.backend_rung(variant, pools, folder, changes)
+    if result is None:
+        return [], {}
     print(line(result), flush=True)
     return [result], _versions("keras")
 
 
-def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result], dict[str, str]]:
-    """Every rung of `variants`, and the versions of what was compared."""
+def climb_all(
+    variants: list[str], pools: Pools, jobs: int, changes: tuple[str, ...] = ()
+) -> Climbed:
+    """Every rung of `variants`."""
     known = load_variants()  # the longest first, so that none is left to climb alone
     longest = sorted(variants, key=lambda v: (-len(known[v].backbones), v not in parity.LONG))
     results, versions = [], {}
@@ -158,7 +170,7 @@ def climb_all(variants: list[str], pools: Pools, jobs: int) -> tuple[list[Result
         )
         for processes, work, names in stages:
             with processes:
-                waiting = [processes.submit(work, v, pools, folder) for v in names]
+                waiting = [processes.submit(work, v, pools, folder, changes) for v in names]
                 for done in as_completed(waiting):
                     found, seen = done.result()
                     results += found
@@ -181,20 +193,22 @@ def main() -> int:
     parser.add_argument("--data", default="auto", metavar="DIR|phantom|auto")
     parser.add_argument("--cache", type=Path, default=default_cache(), metavar="DIR")
     parser.add_argument("--jobs", type=int, default=jobs_for(free_memory(), cores()), metavar="N")
+    parser.add_argument("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
-    begun = time.monotonic()
+    begun, names = time.monotonic(), asked.variant or list(load_variants())
     try:
+        read(asked.changes, [load_variants()[name] for name in names])
         pools, kind = images(asked.data, asked.cache)
     except RequestError as error:
         print(error, file=sys.stderr)
         return 2
     try:
-        results, versions = climb_all(asked.variant or list(load_variants()), pools, asked.jobs)
+        results, versions = climb_all(names, pools, asked.jobs, tuple(asked.changes))
     except BrokenProcessPool:
         print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
         return 1
     seconds = time.monotonic() - begun
-    found = parity.report(results, cpu_name(), versions, kind, seconds)
+    found = parity.report(results, cpu_name(), versions, kind, seconds, asked.changes)
     write_whole(asked.json, json.dumps(found, indent=1).encode())
     broken = [result for result in results if not result.ok]
     print(f"{len(results)} rungs, {len(broken)} broken, {seconds:.0f} s: {asked.json}")

@@ -188,9 +188,14 @@ class Result:
 
 
 def report(
-    results: list[Result], device: str, versions: dict[str, str], images: str, seconds: float
+    results: list[Result],
+    device: str,
+    versions: dict[str, str],
+    images: str,
+    seconds: float,
+    changes: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """parity.json; `images`: "real" or "phantom"."""
+    """parity.json; `images`: "real" or "phantom"; `changes`: "key=value" of --set."""
     return {
         "schema": SCHEMA,
         "device": device,
@@ -199,7 +204,9 @@ def report(
         "sizes": {precision: list(size) for precision, size in SIZES.items()},
         "batch": BATCH,
         "seconds": round(seconds, 1),
-        "command": "python runner.py --parity",
+        "command": " ".join(
+            ["python runner.py --parity", *(["--set", *changes] if changes else [])]
+        ),
         "rungs": [asdict(rung) for rung in RUNGS.values()],
         "results": [result.to_json() for result in results],
         "differences": [asdict(difference) for difference in DIFFERENCES],

@@ -64,7 +64,7 @@ def test_a_set_value_is_in_the_spec_and_named_as_a_change():
     [
         ("foo=1", ("xception",), "foo can't be set"),
         ("phase2_rate=1", ("xception",), "can't be set"),  # the paper's own
-        ("l2=0.1", (), "networks of liang"),  # not assumed of both papers
+        ("batch_size=8", (), "networks of jane"),  # not assumed of both papers
         ("label_smoothing=1", ("xception",), "below 1"),
         ("batch_size=2.5", ("xception",), "a whole number"),
         ("epsilon=nan", ("xception",), "a number from 0"),
