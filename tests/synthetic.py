@@ -12,12 +12,12 @@ import benchmarks.words
 import protocols.contract
 from benchmarks.run import Run
 from benchmarks.store import Store
-from protocols import activations, provenance
+from protocols import activations, provenance, recipes
 from protocols.activations import LAYERS, Seen
 from protocols.classes import CLASSES
 from protocols.contract import Recorder, write_common
 from protocols.pool import Pool
-from protocols.recipes import load_profiles, load_recipe
+from protocols.recipes import load_profiles
 from protocols.spec import FIXED, RESULTS_VERSION, RunSpec
 from protocols.variants import CHANNELS, load_variants
 
@@ -41,7 +41,7 @@ def spec(
 ) -> RunSpec:
     """A RunSpec as the planner would make it; `recipe` changes values of the paper's own."""
     found, numbers = load_variants()[variant], load_profiles()[profile]
-    values = {key: entry.value for key, entry in load_recipe(found.paper).items()}
+    values = recipes.values(found.paper)
     if found.paper == "liang":
         values |= {f"phase{i}_epochs": getattr(numbers, f"phase{i}_epochs") for i in (1, 2)}
         values["grey_pooling"] = numbers.grey_pooling

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import impl_keras.bridge
+import impl_keras.device
 import impl_keras.models
 import impl_torch.bridge
 import impl_torch.models
@@ -118,6 +119,7 @@ def shapes(one):
         ladder.spec_of(f, one.name, "float32", b)
         for f, b in (("torch", "torch"), ("keras", "tensorflow"))
     )
+    impl_keras.device.prepare(keras)  # its threads, before anything is computed
     ours = impl_torch.bridge.slots(impl_torch.models.Network(torch), one.name)
     theirs = impl_keras.bridge.variables(impl_keras.models.Network(keras))
     return shapes_of(impl_torch.bridge.read(ours)), shapes_of(theirs)
