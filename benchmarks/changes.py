@@ -4,11 +4,11 @@ import math
 from typing import Any
 
 from protocols.errors import RequestError
-from protocols.recipes import Value, load_recipe
+from protocols.recipes import WORDS, load_recipe, others
 from protocols.variants import Variant
 
-# Numbers that both twins read from the run's recipe. Words are settable where recipes.toml knows
-# others; the remaining assumed values are readings that the code has in one form only.
+# Numbers that both twins read from the run's recipe. Words are settable where the code
+# knows others (protocols.recipes.WORDS); the remaining assumed values are readings that the code has in one form only.
 SETTABLE = {
     "liang": (
         "batch_size", "label_smoothing", "phase1_rate", "rmsprop_rho", "adam_beta1", "adam_beta2",
@@ -40,8 +40,8 @@ READ_BY = {
 
 def settable(paper: str) -> list[str]:
     """The values that --set takes for the networks of a paper: numbers, then words."""
-    recipe = load_recipe(paper)
-    return [*SETTABLE[paper], *(key for key, entry in recipe.items() if entry.others)]
+    words = [key for key, entry in load_recipe(paper).items() if others(key, entry)]
+    return [*SETTABLE[paper], *words]
 
 
 def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
@@ -68,8 +68,8 @@ def _value(paper: str, key: str, text: str) -> int | float | str:
             f"{key} can't be set for the networks of {paper}: --set takes {known}; --suite and "
             "--variant choose whose networks run"
         )
-    if recipe[key].others:
-        return _word(key, recipe[key], text)
+    if others(key, recipe[key]):
+        return _word(key, text)
     default = recipe[key].value
     whole = isinstance(default, int)
     try:
@@ -84,9 +84,9 @@ def _value(paper: str, key: str, text: str) -> int | float | str:
     return value
 
 
-def _word(key: str, entry: Value, text: str) -> str:
+def _word(key: str, text: str) -> str:
     """One of the words that the code knows for a value."""
-    known = [w for w in (entry.value, *entry.others) if " " not in w]  # a sentence is the default's
+    known = [word for word in WORDS[key] if " " not in word]  # a sentence is the default's
     if text not in known:
         raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {text!r}")
     return text

@@ -84,7 +84,8 @@ class Estimates:
             "height": spec.data["height"],
             "width": spec.data["width"],
             "jobs": self.jobs if spec.stage == "train" else 1,
-            "begins_frozen": spec.stage == "train" and spec.phases[0]["stored"],
+            "begins_frozen": spec.stage == "train"
+            and spec.phases[0]["stored"],  # on stored features
             "together": together,
         }
 

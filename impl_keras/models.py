@@ -38,11 +38,13 @@ def hard_sigmoid(x: Any) -> Any:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
+GATES = {"sigmoid": {}, "hard_sigmoid": {"recurrent_activation": hard_sigmoid}}
+
+
 def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> Rnn:
     """A recurrent layer of the variant's cell; with other gates than sigmoid's Keras leaves cuDNN
     by itself."""
-    if spec.recipe["recurrent_activation"] == "hard_sigmoid":
-        words["recurrent_activation"] = hard_sigmoid
+    words |= GATES[spec.recipe["recurrent_activation"]]
     return RNN[variant.cell](units, use_cudnn=_cudnn(spec), **words)
 
 

@@ -7,6 +7,18 @@ from protocols import tables
 from protocols.spec import IMPLIED
 
 
+# The words that the code knows, where it has more than one form of a value
+WORDS = {
+    "phase1_optimizer": ("rmsprop", "adam"),
+    "phase2_optimizer": ("rmsprop", "adam"),
+    "optimizer": ("adam",),  # RMSProp's numbers are Liang's
+    "frozen_batch_norm": ("inference", "batch"),
+    "cnn_trained": ("frozen with ImageNet weights, trained from random ones", "trained"),
+    "recurrent_activation": ("sigmoid", "hard_sigmoid"),
+    "resnet50_stem_pooling": ("padded", "unpadded"),
+}
+
+
 @dataclass(frozen=True)
 class Value:
     """One hyperparameter: what it is, whether the paper states it, and why."""
@@ -14,7 +26,6 @@ class Value:
     value: Any
     source: str  # "paper" or "assumed"
     reason: str
-    others: tuple[str, ...] = ()  # the other words that the code knows for it
     reading: bool = False  # told only: the code has it in one form, and no run's recipe names it
 
 
@@ -54,11 +65,21 @@ def load_recipe(paper: str) -> dict[str, Value]:
     for key, entry in recipe.items():
         if entry.source not in ("paper", "assumed") or not entry.reason:
             raise ValueError(f"recipes.toml [{paper}] {key}: source or reason is missing")
-        if entry.reading and (entry.source != "assumed" or entry.others or key in IMPLIED):
+        if entry.reading and (entry.source != "assumed" or key in {*IMPLIED, *WORDS}):
             raise ValueError(
                 f"recipes.toml [{paper}] {key}: a reading is assumed, and has one form only"
             )
+        if key in WORDS and entry.value not in WORDS[key]:
+            raise ValueError(
+                f"recipes.toml [{paper}] {key}: {entry.value!r} is none of {', '.join(WORDS[key])}"
+            )
     return recipe
+
+
+def others(key: str, entry: Value) -> tuple[str, ...]:
+    """The other words that may be tried for an assumed value."""
+    words = WORDS.get(key, ()) if entry.source == "assumed" else ()
+    return tuple(word for word in words if word != entry.value)
 
 
 def values(paper: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from protocols.recipes import Value, load_recipe
+from protocols.recipes import Value, load_recipe, others
 from protocols.spec import FRAMEWORKS
 from reports.cells import Cell, Group
 from reports.collect import Collected
@@ -50,7 +50,7 @@ def assumed_table(paper: str, keys: set[str]) -> Table:
     rows = [
         [
             label(key.replace("_", " "), anchor=f"{paper}-{key}"),
-            words(_plain(entry)),
+            words(_plain(key, entry)),
             words(entry.reason),
             words("see below" if key in keys else NO_RUN),
         ]
@@ -66,12 +66,12 @@ def assumed_table(paper: str, keys: set[str]) -> Table:
     )
 
 
-def _plain(entry: Value) -> str:
+def _plain(key: str, entry: Value) -> str:
     """The value, and the words that may be tried for it."""
     value = entry.value
     said = ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
-    others = " or ".join(entry.others)
-    return f"{said} (--set takes another: {others})" if others else said
+    more = " or ".join(others(key, entry))
+    return f"{said} (--set takes another: {more})" if more else said
 
 
 @dataclass(frozen=True)

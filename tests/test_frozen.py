@@ -1,6 +1,7 @@
 """Whether a CNN is frozen, and whether its features are constants: one answer for all who ask."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from benchmarks.plan import Device, Selection, together
 from benchmarks.run import Run
 from benchmarks.store import Store
 from protocols import training
+from protocols.checkpoint import Checkpoints
+from protocols.pool import Pool
 from protocols.spec import RunSpec
 from tests import synthetic
 from tests.synthetic import spec
@@ -100,13 +103,11 @@ def test_short_runs_for_estimates_take_a_whole_pass_twice_not_six_times():
         assert {s.phases[0]["epochs"] for s in runs if s.stage == "train"} == {epochs}
 
 
-@pytest.mark.parametrize("changes", [(), ("frozen_batch_norm=batch",)])
-def test_the_course_stores_features_only_where_they_are_constants(
-    plan_of, job_of, tmp_path, changes
-):
-    words = {"frameworks": ("torch",), "changes": changes}
-    (run,) = [s for s in plan_of("xception", **words) if s.stage == "train"]
-    given = []
+@pytest.mark.parametrize("recipe", [{}, BATCH], ids=["inference", "batch"])
+def test_the_course_stores_features_only_where_they_are_constants(tmp_path, recipe):
+    run, given = spec(recipe=recipe), []
+    n, labels = np.arange(40), np.arange(40) % 4
+    pool = Pool(np.zeros((40, 2, 2, 3), np.uint8), n, list(map(str, n)), labels, [n[:32]], [n[32:]])
 
     class Seen(Line):
         def begin_phase(self, phase, stored):
@@ -114,13 +115,18 @@ def test_the_course_stores_features_only_where_they_are_constants(
             super().begin_phase(phase, stored)
 
         def backbone_features(self, number, positions):
-            assert not changes, "features of a CNN that normalises by the batch"
+            assert not recipe, "features of a CNN that normalises by the batch"
             return super().backbone_features(number, positions)
 
-    job = replace(job_of(run), cache=tmp_path / "own", pauses=(60.0, 60.0))
-    training.run([run], [job], lambda *_: None, Seen, print)
-    assert given == [(True, not changes), (False, False)]
-    assert (tmp_path / "own" / "features").exists() == (not changes)
+    words = dict.fromkeys(("results_version", "versions", "processor"), "one")
+    checkpoints = Checkpoints(tmp_path / "checkpoint.npz", words)
+    job = SimpleNamespace(cache=tmp_path)
+    course = training.Course([run], pool, Seen([run], pool), checkpoints, job, lambda *_: None, 0.0)
+    course.prepare()
+    for phase in run.phases:
+        course.run_phase(phase)
+    assert given == [(True, not recipe), (False, False)]
+    assert (tmp_path / "features").exists() == (not recipe)
 
 
 # --- in the twins ---

@@ -48,7 +48,7 @@ def features():
     return maps if ON_JAX else maps.transpose(0, 3, 1, 2).copy()
 
 
-def run_of(variant, fold, seed, precision="float64"):
+def run_of(variant, fold, seed, precision="float64", **recipe):
     words = {"framework": "keras", "backend": "jax"} if ON_JAX else {"framework": "torch"}
     return spec(
         words.pop("framework"),
@@ -60,7 +60,7 @@ def run_of(variant, fold, seed, precision="float64"):
         device=DEVICE,
         threads=1,
         deterministic=False,
-        recipe={"epochs": EPOCHS},
+        recipe={"epochs": EPOCHS, **recipe},
         **words,
     )
 
@@ -99,9 +99,12 @@ def course(make, runs, features, restart_at=None, check=False):
     return np.array(rows)
 
 
-@pytest.mark.parametrize("variant", ["cnn_lstm", "cnn_gru"])
-def test_each_member_trains_as_it_does_alone(make, features, variant):
-    runs = [run_of(variant, *member) for member in MEMBERS]
+@pytest.mark.parametrize(
+    ("variant", "gates"),
+    [("cnn_lstm", "sigmoid"), ("cnn_gru", "sigmoid"), ("cnn_gru", "hard_sigmoid")],
+)
+def test_each_member_trains_as_it_does_alone(make, features, variant, gates):
+    runs = [run_of(variant, *member, recurrent_activation=gates) for member in MEMBERS]
     found = course(make, runs, features)
     for i, run in enumerate(runs):
         np.testing.assert_allclose(found[:, :, [i]], course(make, [run], features), rtol=1e-9)
