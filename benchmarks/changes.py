@@ -7,8 +7,8 @@ from protocols.errors import RequestError
 from protocols.recipes import WORDS, load_recipe, others
 from protocols.variants import Variant
 
-# Numbers that both twins read from the run's recipe. Words are settable where the code
-# knows others (protocols.recipes.WORDS); the remaining assumed values are readings that the code has in one form only.
+# Numbers that both twins read from the run's recipe. Words are settable where the code knows others
+# (protocols.recipes.WORDS); all else that is assumed the code has in one form only.
 SETTABLE = {
     "liang": (
         "batch_size", "label_smoothing", "phase1_rate", "rmsprop_rho", "adam_beta1", "adam_beta2",

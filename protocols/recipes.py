@@ -6,7 +6,6 @@ from typing import Any
 from protocols import tables
 from protocols.spec import IMPLIED
 
-
 # The words that the code knows, where it has more than one form of a value
 WORDS = {
     "phase1_optimizer": ("rmsprop", "adam"),

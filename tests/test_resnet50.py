@@ -1,11 +1,14 @@
 """ResNet50 as Keras-Applications 1.0.2 had it in June 2018: another epsilon, no padded pooling."""
 
+import keras
 import numpy as np
 import pytest
+import timm
 import torch
 from keras import ops
 
 import impl_keras.models
+import impl_torch.backbones
 import impl_torch.bridge
 import impl_torch.models
 from benchmarks import ladder
@@ -45,6 +48,7 @@ def weights():
     return {k: v * (0.05 if k.endswith("/moving_variance") else 1) for k, v in found.items()}
 
 
+@pytest.mark.slow
 def test_both_twins_have_the_resnet50_of_2018(weights, monkeypatch):
     monkeypatch.setitem(ladder.SIZES, "float64", SIZE)
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8)
@@ -59,6 +63,22 @@ def test_both_twins_have_the_resnet50_of_2018(weights, monkeypatch):
     with torch.no_grad():
         today = plain(torch.from_numpy(pixels)).mean(dim=(2, 3)).numpy()
     assert np.abs(ours - today).max() > 1e-3 * scale
+
+
+def test_each_twin_changes_what_1_0_2_had_otherwise():
+    """And nothing else: a network of Keras's layers by name, and PyTorch's as it is."""
+    images = keras.Input((36, 44, 3))
+    x = keras.layers.BatchNormalization(epsilon=1.001e-5, name="conv1_bn")(images)
+    x = keras.layers.ZeroPadding2D(1, name="pool1_pad")(x)
+    today = keras.Model(images, keras.layers.MaxPooling2D(3, 2, name="pool1_pool")(x))
+    recipe = spec(recipe={"resnet50_epsilon": 0.001, "resnet50_stem_pooling": "unpadded"}).recipe
+    changed = impl_keras.models._resnet50_of(today, recipe)
+    assert changed.get_layer("conv1_bn").epsilon == 0.001
+    assert (today.output_shape[1:3], changed.output_shape[1:3]) == ((18, 22), (17, 21))
+    model = timm.create_model("resnet50", pretrained=False, num_classes=0, global_pool="")
+    impl_torch.backbones._as_keras_resnet(recipe, model)
+    assert model.maxpool.padding == 0
+    assert {m.eps for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {0.001}
 
 
 def test_today_s_resnet50_is_left_as_keras_made_it():

@@ -101,7 +101,11 @@ def course(make, runs, features, restart_at=None, check=False):
 
 @pytest.mark.parametrize(
     ("variant", "gates"),
-    [("cnn_lstm", "sigmoid"), ("cnn_gru", "sigmoid"), ("cnn_gru", "hard_sigmoid")],
+    [
+        ("cnn_lstm", "sigmoid"),
+        ("cnn_gru", "sigmoid"),
+        pytest.param("cnn_gru", "hard_sigmoid", marks=pytest.mark.slow),
+    ],
 )
 def test_each_member_trains_as_it_does_alone(make, features, variant, gates):
     runs = [run_of(variant, *member, recurrent_activation=gates) for member in MEMBERS]
