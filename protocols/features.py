@@ -41,7 +41,8 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
         "batch_size": spec.recipe["batch_size"],
     }
     if backbone == "resnet50":
-        words |= {key: spec.recipe[key] for key in IMPLIED if key.startswith("resnet50_")}
+        own = {key: spec.recipe[key] for key in IMPLIED if key.startswith("resnet50_")}
+        words |= {key: value for key, value in own.items() if value != IMPLIED[key]}
     for name in ("framework", "backend", "device", "precision", "threads", "deterministic"):
         words[name] = getattr(spec, name)
     if random:
