@@ -88,7 +88,7 @@ class RunSpec:
         if "phase1_epochs" not in r:
             loaded = self.weights["source"] != "random"
             words = r["epochs"], r["optimizer"], r["rate"]
-            return [self._phase(1, *words, loaded and r["cnn_trained"] != "trained")]
+            return [self._phase(1, *words, loaded and r.get("cnn_trained") != "trained")]
         return [
             self._phase(n, *(r[f"phase{n}_{k}"] for k in ("epochs", "optimizer", "rate")), n == 1)
             for n in (1, 2)
