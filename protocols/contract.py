@@ -8,7 +8,7 @@ predictions.npz   see Recorder.write
 activations.npz   what the network looks at: see protocols.activations (training; runs made before
                   there was any lack it, and stay whole)
 timings.json      seconds by part and memory (training), or latencies with the engine of each, and
-                  memory (stage "latency")
+                  memory (stage "latency"); "stops" (Ctrl-Z, sleep) are counted, their seconds not
 log.txt           what the worker printed
 run.json          written last, by benchmarks.store: sizes and SHA-256 of each file, the
                   results version, the commit

@@ -36,10 +36,13 @@ def doubt(
     if not (1 <= at["phase"] <= len(phases)):
         return f"there is no phase {at['phase']}"
     phase = phases[at["phase"] - 1]
-    if not (1 <= at["epoch"] <= phase["epochs"] and 0 <= at["step"] <= math.ceil(n / size)):
+    steps, answered = math.ceil(n / size), at.get("answered", 0)
+    if not (1 <= at["epoch"] <= phase["epochs"] and 0 <= at["step"] <= steps):
         return f"there is no epoch {at['epoch']} with a step {at['step']} in phase {at['phase']}"
     places = [(p["phase"], epoch + 1) for p in phases for epoch in range(p["epochs"])]
     done = places[: places.index((at["phase"], at["epoch"]))]
+    if answered and at["step"] < steps:
+        return "there are answers before the last step of the epoch"
     if meta["timings"].keys() != timings.keys():
         return "its times aren't those of a run"
     if len(rows) != len(specs) or any(_unlike_history(found, done) for found in rows):
@@ -50,7 +53,7 @@ def doubt(
     if at["step"]:
         expected["figures"] = real, (at["step"], len(specs), 2)
     for i, part in enumerate(pool.evaluated):
-        if answered := at.get("answered"):
+        if answered:
             expected[f"answers/{i}"] = real, (min(answered, len(part)), len(CLASSES))
         if done:
             expected[f"epochs/{i}"] = "float32", (len(done), len(part), len(CLASSES))

@@ -93,12 +93,10 @@ def running_seconds() -> float:
     return time.perf_counter() - _seen.lost
 
 
-def undisturbed(measure: Callable[[], Value], again: Callable[[], None] = lambda: None) -> Value:
-    """What `measure` gives when no stop came between; until then it is called anew, `again`
-    before."""
+def undisturbed(measure: Callable[[], Value]) -> Value:
+    """What `measure` gives when no stop came between; until then it is called anew."""
     while True:
         before = count()
         value = measure()
         if count() == before:
             return value
-        again()

@@ -15,7 +15,7 @@ from protocols.seeds import generator
 from reports.cells import Number
 from reports.comparisons import ALPHA, Difference, compare, holm
 from reports.intervals import TINY, Sample
-from reports.joined import Both, Joined
+from reports.joined import Both, Joined, Pair
 from reports.paired import DRAWS
 from reports.slots import Measured
 from reports.verdicts import LEVEL, MIN_SEEDS, WIDEST
@@ -155,3 +155,14 @@ def _sample(parts: list[tuple[Measured, np.ndarray]]) -> Sample:
         np.concatenate([m.selected[order] for m, order in parts]),
         np.concatenate([np.array(m.groups)[order] for m, order in parts]),
     )
+
+
+def apart_text(pairs: list[Pair]) -> str:
+    """How far the probabilities of both sides are apart, of pairs of which some are; "" of none
+    that is known."""
+    known = [pair for pair in pairs if pair.apart is not None]
+    if not known:
+        return ""
+    count, n = sum(p.otherwise for p in known), sum(p.a.measured.n for p in known)
+    largest = max(pair.apart for pair in known)
+    return f"selected epochs at most {largest:.2g} apart, {count:,} of {n:,} answers differ"

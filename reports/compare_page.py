@@ -6,9 +6,8 @@ from pathlib import Path
 from benchmarks.store import Store
 from reports import compare_data, forms, pages, results
 from reports.build import write
-from reports.compare import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
+from reports.compare import MEASURES, MORE, UNDECIDED, WORDS, Row, apart_text, rows
 from reports.compare_tables import (
-    apart_text,
     changes_table,
     devices,
     differs_table,

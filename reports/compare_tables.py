@@ -7,7 +7,7 @@ from pathlib import Path
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
 from reports.commands import command
-from reports.compare import MEASURES, MORE, Change, Row
+from reports.compare import MEASURES, MORE, Change, Row, apart_text
 from reports.groups import WEIGHTS, extra_of, scrub
 from reports.joined import Joined, Lone, Pair
 from reports.slots import Slot
@@ -281,17 +281,6 @@ def _run_row(pair: Pair, places: list[str]) -> list[Td]:
         words(*(("yes",) if pair.identical else ("no", apart_text([pair])))),
         *run_cells(pair, places),
     ]  # fmt: skip
-
-
-def apart_text(pairs: list[Pair]) -> str:
-    """How far the probabilities of both sides are apart, of pairs of which some are; "" of none
-    that is known."""
-    known = [pair for pair in pairs if pair.apart is not None]
-    if not known:
-        return ""
-    count, n = sum(p.otherwise for p in known), sum(p.a.measured.n for p in known)
-    largest = max(pair.apart for pair in known)
-    return f"selected epochs at most {largest:.2g} apart, {count:,} of {n:,} answers differ"
 
 
 def run_cells(pair: Pair, places: list[str]) -> list[Td]:

@@ -84,6 +84,11 @@ def no_such_step(arrays, meta):
     meta["at"]["step"] = 1000
 
 
+def answers_too_early(arrays, meta):
+    meta["at"]["answered"] = 4
+    arrays["answers/0"] = np.zeros((4, 4), np.float32)
+
+
 def no_place(arrays, meta):
     del meta["at"]
 
@@ -105,6 +110,7 @@ ALTERED = [
     (history_of_fewer, "the history isn't that of its epochs"),
     (no_such_phase, "there is no phase 3"),
     (no_such_step, "there is no epoch 2 with a step 1000 in phase 2"),
+    (answers_too_early, "there are answers before the last step of the epoch"),
     (no_place, "'at'"),
     (no_times, "its times aren't those of a run"),
 ]
