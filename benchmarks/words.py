@@ -7,7 +7,6 @@ from benchmarks import disk
 from benchmarks.console import Console, duration
 from benchmarks.estimates import Estimate, Estimates
 from benchmarks.plan import SUITES, Selection, chosen_variants, together
-from benchmarks.run import Run
 from benchmarks.store import Store
 from protocols import dataset, integrity
 from protocols.claims import load_claims
@@ -139,28 +138,29 @@ def _sum(
 
 
 def status(store: Store) -> list[str]:
-    """--status: the last request, counted, and each failure's reason."""
-    runs = store.plan()
-    states = [(spec, *_state(spec, store)) for spec in runs]
+    """--status: the last request, counted, and each failure's reason; what is stored is read whole,
+    so that a damaged run counts as failed."""
+    wanted = store.plan()
+    states, spent = [], 0.0
+    for spec in wanted:
+        run = store.find(spec)
+        state, reason = _state(spec, store)
+        if run and run.done and run.damage:
+            state, reason = "failed", run.damage
+        elif run and run.done:
+            spent += run.timings["total_seconds"]
+        states.append((spec, state, reason))
     counts = {
         word: sum(state == word for _, state, _ in states)
         for word in ("done", "stale", "failed", "to run")
     }
-    spent = sum(_seconds(run) for spec in runs if (run := store.find(spec)) and run.done)
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
     return [
-        f"{len(runs)} runs: {first}; {duration(spent)} of computing stored",
+        f"{len(wanted)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
+        *(f"damaged {name}: {reason}" for name, reason in store.look()[1].items()),
     ]
-
-
-def _seconds(run: Run) -> float:
-    """What a done run took; 0 where its file is damaged, which --validate names."""
-    try:
-        return float(run.timings.get("total_seconds", 0.0))
-    except (OSError, ValueError, TypeError, AttributeError):
-        return 0.0
 
 
 def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], list[str]]:
