@@ -141,20 +141,30 @@ def _sum(
 
 
 def status(store: Store) -> list[str]:
-    """--status: the last request, counted, and each failure's reason."""
-    runs = store.plan()
-    states = [(spec, *_state(spec, store)) for spec in runs]
+    """--status: the last request, counted, and each failure's reason; what is stored is read whole,
+    so that a damaged run counts as failed."""
+    wanted = store.plan()
+    states, sound, spent = [], [], 0.0
+    for spec in wanted:
+        run = store.find(spec)
+        state, reason = _state(spec, store)
+        if run and run.done and run.damage:
+            state, reason = "failed", run.damage
+        elif run and run.done:
+            spent += run.timings["total_seconds"]
+            sound.append(run)
+        states.append((spec, state, reason))
     counts = {
         word: sum(state == word for _, state, _ in states)
         for word in ("done", "stale", "failed", "to run")
     }
-    spent = sum(_seconds(run) for spec in runs if (run := store.find(spec)) and run.done)
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
     return [
-        f"{len(runs)} runs: {first}; {duration(spent)} of computing stored",
+        f"{len(wanted)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
-        *_processors([run for spec in runs if (run := store.find(spec)) and run.done]),
+        *(f"damaged {name}: {reason}" for name, reason in store.look()[1].items()),
+        *_processors(sound),
     ]
 
 
@@ -163,7 +173,8 @@ def _processors(done: list[Run]) -> list[str]:
     make them one, for other instructions make other bits."""
     found: dict[tuple[str, str], int] = {}
     for run in done:
-        if run.spec.device == "cpu" and (where := _processor(run)):
+        if run.spec.device == "cpu":
+            where = run.env["device_detail"], run.env.get("instruction_set", "not recorded")
             found[where] = found.get(where, 0) + 1
     if len(found) < 2:
         return []
@@ -171,22 +182,6 @@ def _processors(done: list[Run]) -> list[str]:
         "the runs on a CPU were made on several processors, which may compute other bits:",
         *(f"{n:4} runs  {name}; instructions: {known}" for (name, known), n in found.items()),
     ]
-
-
-def _processor(run: Run) -> tuple[str, str] | None:
-    """Name and instructions; None where the file is damaged, which --validate names."""
-    try:
-        return str(run.env["device_detail"]), str(run.env.get("instruction_set", "not recorded"))
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
-        return None
-
-
-def _seconds(run: Run) -> float:
-    """What a done run took; 0 where its file is damaged, which --validate names."""
-    try:
-        return float(run.timings.get("total_seconds", 0.0))
-    except (OSError, ValueError, TypeError, AttributeError):
-        return 0.0
 
 
 def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], list[str]]:

@@ -208,7 +208,7 @@ def test_stale_control_runs_are_marked(tmp_path):
     for run in plan:
         synthetic.add(Store(tmp_path), run, 0.75 if run.variant == CNN else 1.0)
     path = tmp_path / "runs" / plan[1].id / "run.json"
-    record = json.loads(path.read_text(encoding="utf-8")) | {"results_version": 0}
+    record = json.loads(path.read_text(encoding="utf-8")) | {"results_version": 2}
     path.write_text(json.dumps(record), encoding="utf-8")
     made(tmp_path, plan)
     row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]

@@ -304,7 +304,7 @@ def test_stale_runs_are_marked_and_never_judged(tmp_path):
     plan = paper_store(tmp_path, {"xception": (0.886, 0.887, 0.888)})
     assert word(made(tmp_path, plan), "liang.t1.xception")[0] == "compatible"
     path = tmp_path / "runs" / plan[1].id / "run.json"
-    record = json.loads(path.read_text(encoding="utf-8")) | {"results_version": 0}
+    record = json.loads(path.read_text(encoding="utf-8")) | {"results_version": 2}
     path.write_text(json.dumps(record), encoding="utf-8")
     result = made(tmp_path, plan)
     assert word(result, "liang.t1.xception")[0] == "not tested"
