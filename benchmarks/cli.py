@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
+from protocols.streams import print_anything
+
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 ROOT = Path(__file__).resolve().parent.parent
 INSTEAD = (
@@ -66,7 +68,8 @@ def weights(text: str) -> str:
 
 def parsed() -> argparse.Namespace:
     """What was typed; a request is refused where it would be left aside. WBC_DATA, which is a part
-    of what was typed, becomes absolute too."""
+    of what was typed, becomes absolute too. From here on anything can be printed."""
+    print_anything()
     if os.environ.get("WBC_DATA"):
         os.environ["WBC_DATA"] = str(folder(os.environ["WBC_DATA"]))
     p = parser()

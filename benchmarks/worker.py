@@ -170,6 +170,7 @@ class LatencyProcess:
             text=True,
             start_new_session=True,
             encoding="utf-8",
+            errors="replace",  # a framework may print a path
         )
 
     def cold_seconds(self) -> float:

@@ -23,6 +23,7 @@ from typing import Any
 from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.files import Progress, throttled
 from protocols.spec import RunSpec
+from protocols.streams import print_anything
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def serve(hello: dict[str, Any], train: Train) -> None:
     What the frameworks print goes to the job's log.txt. A job that raises is reported with its
     reason and the traceback in the log; the worker goes on.
     """
+    print_anything()
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
 

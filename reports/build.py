@@ -80,5 +80,5 @@ def _import_the_rest() -> None:
 def write(path: Path, text: str) -> None:
     """Writes a page or a data file whole: to a temporary name first, then renamed."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")  # a path may be no text
     part.rename(path)
