@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     from benchmarks.devices import chosen_gpu, expected_devices, real_devices
     from benchmarks.estimates import Estimates
     from benchmarks.store import Store
-    from benchmarks.todo import todo_of, weights_of
+    from benchmarks.todo import check_images, todo_of, weights_of
     from benchmarks.words import done_line, heading, listing
     from protocols import dataset, hardware
     from protocols.files import default_cache
@@ -102,8 +102,9 @@ def run(args: argparse.Namespace) -> int:
     jobs = args.jobs or (1 if gpu else 2)
     console = Console()
     estimates = Estimates(cache, jobs, console.say)
+    todo = todo_of(runs, store, args.fresh)
+    check_images(runs if args.calibrate else todo, source)  # and so does one without its images
     if args.plan:
-        todo = todo_of(runs, store, args.fresh)
         print(*heading(profile, gpu, source, wish), sep="\n")
         print(*listing(runs, todo, store, estimates), sep="\n")
         return 0
@@ -111,7 +112,6 @@ def run(args: argparse.Namespace) -> int:
     if not args.calibrate:
         store.check_writable()
         lock.check_free(args.out)
-        todo = todo_of(runs, store, args.fresh)
         weights = weights_of(todo, wish.weights, cache, console.progress)
     devices = real_devices(devices, backend, max(1, cores // 2), cache)
     source = dataset.locate(args.data, profile.phantom_allowed, cache, progress=console.progress)

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from benchmarks import ranges
 from protocols.errors import RequestError, one_line
+from protocols.streams import print_anything
 
 # Errors that are no fault of this suite: no room, a limit (ulimit), no permission, a broken disk,
 # something else where a folder should be
@@ -92,7 +93,8 @@ def open_streams() -> None:
 
 def parsed() -> argparse.Namespace:
     """What was typed; a request is refused where it would be left aside. WBC_DATA, which is a part
-    of what was typed, becomes absolute too."""
+    of what was typed, becomes absolute too. From here on anything can be printed."""
+    print_anything()
     p = parser()
     args = p.parse_args()
     for name in ("WBC_DATA", *(() if args.cache else ("XDG_CACHE_HOME", "HOME"))):

@@ -40,6 +40,7 @@ from protocols.images import SetRequest
 from protocols.parity import RUNGS, SIZES, Result
 from protocols.pool import Pool
 from protocols.stops import running_seconds, watch
+from protocols.streams import print_anything
 from protocols.variants import load_variants
 
 JOBS = 2  # networks at a time
@@ -71,6 +72,7 @@ def start(
     command += ["--variant", *variants] if variants else []
     command += ["--set", *changes] if changes else []
     pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
+    pipe |= {"errors": "surrogateescape"}  # a path is printed as its bytes, see protocols.streams
     environment = os.environ | CPU_ONLY | common(cache)
     with (
         stopping_together(),
@@ -94,7 +96,7 @@ def images(data: str, cache: Path) -> tuple[Pools, str]:
     source = dataset.locate(data, True, cache, dry=data == "auto")
     if source.root is None:
         source = dataset.locate("phantom", True, cache)
-    entries = {entry.path: entry for entry in source.entries()}
+    entries = {entry.path: entry for entry in source.entries("fixed")}
     first = {(row.part, row.label): row for row in reversed(fixed_rows(entries))}
     order = [first[part, label] for part in ("train", "test") for label in range(len(CLASSES))]
     labels, ids = np.array([row.label for row in order]), [row.id for row in order]
@@ -102,7 +104,7 @@ def images(data: str, cache: Path) -> tuple[Pools, str]:
     for precision, size in SIZES.items():
         request = SetRequest("fixed", *size)
         pixels = np.stack([
-            next(fixed_arrays(source, request, [entries[row.path]], [row], False, None))
+            next(fixed_arrays(source, request, entries, [row], None))
             for row in order
         ])  # fmt: skip
         parts = [ladder.TRAIN], [ladder.TEST]
@@ -197,6 +199,7 @@ def jobs_for(memory: int, cores: int) -> int:
 
 def main() -> int:
     """See the module."""
+    print_anything()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=Path, required=True, metavar="FILE")
     parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])

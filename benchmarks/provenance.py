@@ -32,6 +32,7 @@ from protocols.files import Progress, default_cache, in_order, sha256_of, write_
 from protocols.hardware import cores
 from protocols.matching import Index
 from protocols.provenance import Original, Shown
+from protocols.streams import print_anything
 
 SPLITS = ("TEST_SIMPLE", "TEST", "TRAIN")
 PART = 250  # images whose matches are kept at a time
@@ -203,6 +204,7 @@ def start(
 
 def main() -> int:
     """See the module."""
+    print_anything()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("reports/out"), metavar="DIR")
     parser.add_argument("--data", default="auto", metavar="DIR|auto")

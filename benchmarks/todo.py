@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.plan import set_request
 from benchmarks.store import CHECKPOINT, Store
-from protocols import pretrained
+from protocols import integrity, pretrained
 from protocols.checkpoint import runs_in
+from protocols.dataset import Source
+from protocols.errors import RequestError
 from protocols.files import Progress
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
@@ -30,6 +33,39 @@ def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress)
     loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
     names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
     return pretrained.locate(names, where or pretrained.IMAGENET, cache, progress)
+
+
+def check_images(specs: list[RunSpec], source: Source) -> None:
+    """Raises RequestError where files that runs need aren't there, or have another size: which, and
+    what of the request goes without them. Looks at names and sizes only; images that are still to
+    be downloaded or drawn lack nothing."""
+    if source.root is None:
+        return
+    lacking: dict[str, RequestError] = {}
+    needs: dict[str, set[str]] = {}
+    for spec in specs:
+        protocol = set_request(spec.protocol, spec.fold, spec.data).protocol
+        needs.setdefault(spec.variant, set()).add(protocol)
+    for protocol in sorted(set().union(*needs.values()), reverse=True):
+        try:
+            integrity.quick_check(source, protocol)
+        except RequestError as error:
+            lacking[protocol] = error
+    if not lacking:
+        return
+    error = next(iter(lacking.values()))  # `fixed` before the others
+    able = [name for name, found in needs.items() if not found & lacking.keys()]
+    if not able:
+        raise error
+    known = load_variants()
+    suites = {known[name].suite for name in able}
+    alone = len(suites) == 1 and {v.name for v in known.values() if v.suite in suites} == {*able}
+    words = f"--suite {suites.pop()}" if alone else f"--variant {' '.join(able)}"
+    unable = " and ".join(name for name in needs if name not in able)
+    raise RequestError(
+        f"{str(error).removesuffix('.')}; without that {unable} can't run, and the rest of this "
+        f"request runs with {words}."
+    )
 
 
 def todo_of(plan: list[RunSpec], store: Store, fresh: str) -> list[RunSpec]:

@@ -9,7 +9,7 @@ from benchmarks.estimates import Estimate, Estimates
 from benchmarks.plan import SUITES, Selection, chosen_variants, together
 from benchmarks.run import Run
 from benchmarks.store import Store
-from protocols import dataset, integrity
+from protocols import dataset, images, integrity
 from protocols.claims import load_claims
 from protocols.dataset import Source
 from protocols.errors import RequestError, one_line
@@ -185,9 +185,10 @@ def _processors(done: list[Run]) -> list[str]:
 
 
 def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], list[str]]:
-    """--validate: protocols, every image, every stored run; lines, and what is wrong.
+    """--validate: protocols, every image, every decoded one, every stored run; lines, and what is
+    wrong.
 
-    Raises RequestError on wrong or missing data, and where a table of the protocols is wrong.
+    Raises RequestError where there are no images, and where a table of the protocols is wrong.
     """
     try:
         papers = sorted({v.paper for v in load_variants().values()})
@@ -199,8 +200,18 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
     source = dataset.locate(data, True, cache, dry=True)
     if source.root is None:
         raise RequestError("there are no images here to validate; give --data DIR")
-    integrity.verify(source, Console().progress)
-    lines.append(f"data: every required file in {source.root} is the public one")
-    wrong = store.validate()
-    lines.append(f"runs: {len(store.runs())} stored, {len(wrong)} files wrong")
-    return lines, wrong
+    progress, wrong = Console().progress, []
+    for protocol, others in (("fixed", "fixed-grouped"), ("cv10", "cv10-grouped")):
+        use = f"{protocol} and {others}"
+        try:
+            integrity.verify(source, progress, protocol)
+            count = len(source.entries(protocol))
+            lines.append(f"data: the {count:,} files of {use} in {source.root} are the public ones")
+        except RequestError as error:
+            lines.append(f"data: {use} can't run")
+            wrong.append(str(error))
+    count, altered = images.wrong_sets(source, cache, progress)
+    lines.append(f"decoded images: {count} sets in {cache / 'arrays'}, {len(altered)} wrong")
+    found = store.validate()
+    lines.append(f"runs: {len(store.runs())} stored, {len(found)} files wrong")
+    return lines, [*wrong, *altered, *found]

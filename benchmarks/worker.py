@@ -183,6 +183,7 @@ class LatencyProcess:
             text=True,
             start_new_session=True,
             encoding="utf-8",
+            errors="replace",  # a framework may print a path
         )
         job_control.begins(self.process)
 

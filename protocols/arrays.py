@@ -12,7 +12,7 @@ from PIL import Image
 
 from protocols import augment, integrity, provenance
 from protocols.classes import CLASSES
-from protocols.dataset import LABELS, ORIGINALS, Entry, Source
+from protocols.dataset import IMAGES, LABELS, ORIGINALS, Entry, Source
 from protocols.files import Progress, in_order, throttled
 from protocols.splits import grouped_folds
 
@@ -47,11 +47,19 @@ def write_pixels(path: Path, shape: tuple[int, ...], arrays: Iterator[np.ndarray
     return sha256.hexdigest()
 
 
+def rows_of(source: Source, request: SetRequest) -> list[Row]:
+    """The images of a set, in order. Raises RequestError where the labels can't be read."""
+    entries = {entry.path: entry for entry in source.entries(request.protocol)}
+    if request.protocol == "fixed":
+        return fixed_rows(entries)
+    return cv_rows(source, entries, request)
+
+
 def fixed_rows(entries: dict[str, Entry]) -> list[Row]:
     """Every TRAIN and TEST image, sorted by id."""
     rows = []
-    for path in sorted(path for path in entries if path.startswith("images/")):
-        name = path.removeprefix("images/")
+    for path in sorted(path for path in entries if path.startswith(IMAGES)):
+        name = path.removeprefix(IMAGES)
         part, class_name, _ = name.split("/")
         rows.append(Row(name, CLASSES.index(class_name), part.lower(), name, path))
     return rows
@@ -60,30 +68,27 @@ def fixed_rows(entries: dict[str, Entry]) -> list[Row]:
 def fixed_arrays(
     source: Source,
     request: SetRequest,
-    entries: list[Entry],
+    entries: dict[str, Entry],
     rows: list[Row],
-    whole: bool,
     progress: Progress | None,
 ) -> Iterator[np.ndarray]:
-    """The images of `rows`, in order; problems of any file are raised when all are read."""
-    wanted = {row.path for row in rows}
-    if not whole:
-        entries = [entry for entry in entries if entry.path in wanted]
+    """The images of `rows`, in order, each file checked; problems of any are raised when all are
+    read."""
 
-    def work(entry: Entry) -> tuple[np.ndarray | None, str]:
-        image, problem = integrity.inspect(source, entry)
-        if image is None or entry.path not in wanted:
-            return None, problem
-        return _resized(image, request), problem
+    def work(row: Row) -> tuple[np.ndarray | None, str]:
+        image, problem = integrity.inspect(source, entries[row.path])
+        return (None if image is None else _resized(image, request)), problem
 
-    what = "checking and decoding the images" if whole else "decoding the images"
-    report, problems = throttled(progress), []
-    for done, (array, problem) in enumerate(in_order(work, entries), start=1):
-        problems += [problem] if problem else []
+    report, problems = throttled(progress), {}
+    for done, (row, (array, problem)) in enumerate(
+        zip(rows, in_order(work, rows), strict=True), start=1
+    ):
+        if problem:
+            problems[row.path] = problem
         if array is not None:
             yield array
-        report(what, done, len(entries))
-    integrity.refuse(source, problems)
+        report("checking and decoding the images", done, len(rows))
+    integrity.refuse(source, problems, request.protocol)
 
 
 def _resized(image: Image.Image, request: SetRequest) -> np.ndarray:
@@ -93,10 +98,10 @@ def _resized(image: Image.Image, request: SetRequest) -> np.ndarray:
     return np.asarray(image)
 
 
-def _originals(source: Source, entries: dict[str, Entry]) -> list[tuple[str, int]]:
+def _originals(source: Source, entries: dict[str, Entry], protocol: str) -> list[tuple[str, int]]:
     """(file name, class index) of every original that counts, sorted by name."""
     _, problem = integrity.read_checked(source, entries[LABELS])
-    integrity.refuse(source, [problem] if problem else [])
+    integrity.refuse(source, {LABELS: problem} if problem else {}, protocol)
     names = {p.removeprefix(ORIGINALS) for p in entries if p.startswith(ORIGINALS)}
     labels = augment.read_labels(source.path(LABELS), existing=names)
     return [(name, CLASSES.index(labels[name])) for name in sorted(labels)]
@@ -118,7 +123,7 @@ def _original_row(name: str, label: int, part: str, copy: int = 0) -> Row:
 
 def cv_rows(source: Source, entries: dict[str, Entry], request: SetRequest) -> list[Row]:
     """The images of `cv10`, or of one fold of `cv10-grouped`. Raises RequestError."""
-    names = _originals(source, entries)
+    names = _originals(source, entries, request.protocol)
     if request.fold is None:
         return filled(names, request, "pool")
     known = provenance.groups() if source.kind == "real" else {}
@@ -151,8 +156,10 @@ def augmented_arrays(
         return (None if problem else augment.load_original(source.path(path))), problem
 
     loaded = list(in_order(load, paths))
-    integrity.refuse(source, [problem for _, problem in loaded if problem])
-    originals = {path: image for path, (image, _) in zip(paths, loaded, strict=True)}
+    found = list(zip(paths, loaded, strict=True))
+    problems = {path: problem for path, (_, problem) in found if problem}
+    integrity.refuse(source, problems, request.protocol)
+    originals = {path: image for path, (image, _) in found}
 
     def work(row: Row) -> np.ndarray:
         image = augment.augmented(originals[row.path], row.group, row.copy, request.seed)

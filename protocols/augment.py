@@ -12,7 +12,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from protocols.classes import CLASSES
 from protocols.errors import RequestError
@@ -68,7 +68,7 @@ def load_original(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             small = image.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
-    except (UnidentifiedImageError, OSError) as error:
+    except Exception as error:  # Pillow raises many kinds for broken files
         raise RequestError(
             f"{path} can't be read as an image; fetch the set again or restore that file."
         ) from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import stat
 import zlib
 from dataclasses import dataclass
 from itertools import chain
@@ -26,7 +27,7 @@ from protocols.phantom import PHANTOM_VERSION, write_phantom
 MANIFEST = Path(__file__).with_name("manifest.csv.gz")
 HEADER = "path,size,sha256"
 LABELS = "labels.csv"
-ORIGINALS = "Original_Images/"
+IMAGES, ORIGINALS = "images/", "Original_Images/"
 
 # The phantom's images a class: all that the smoke profile draws from, and its random seed.
 PHANTOM_TRAIN = 24
@@ -37,6 +38,8 @@ PHANTOM_SEED = 0
 KAGGLE_IMAGES = ("dataset2-master/dataset2-master/", "dataset2-master/")
 KAGGLE_REST = ("dataset-master/dataset-master/", "dataset-master/")
 INSIDE = ("images", "dataset2-master", "dataset-master", "JPEGImages", "Original_Images")
+
+CACHE = "the cache"  # where a source was found
 
 Kind = Literal["real", "phantom"]
 Layout = Literal["origin", "kaggle"]
@@ -91,24 +94,29 @@ class Source:
             raise ValueError("a planned source has no files yet")
         return self.root
 
-    def entries(self) -> list[Entry]:
-        """Every required file, sorted by path. Raises RequestError."""
+    def entries(self, protocol: str = "") -> list[Entry]:
+        """Every required file, sorted by path, or what a set of `protocol` is made from: `fixed`
+        from the images of TRAIN and TEST, the others from the photographs and their labels. Raises
+        RequestError."""
         path = MANIFEST if self.kind == "real" else self.folder / MANIFEST.name
         try:
             lines = gzip.decompress(path.read_bytes()).decode().splitlines()[1:]
             cells = (line.split(",") for line in lines)
-            return [Entry(name, int(size), digest) for name, size, digest in cells]
+            every = [Entry(name, int(size), digest) for name, size, digest in cells]
         except (OSError, EOFError, ValueError, zlib.error) as error:
             raise RequestError(
                 f"The list of files {path} can't be read ({error}): restore it, or delete the "
                 "folder if it is a phantom's, which is then drawn anew."
             ) from error
+        fixed = protocol == "fixed"
+        return [e for e in every if not protocol or e.path.startswith(IMAGES) == fixed]
 
 
 def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
     """The source in a folder, in either layout and also a level too deep; None if none is there.
 
-    A damaged set counts: which file is missing is for `integrity.quick_check` to say.
+    A damaged set counts: which file is missing is for `integrity.quick_check` to say. Raises
+    RequestError where a folder can't be looked into.
     """
     root = Path(os.path.abspath(root.expanduser()))
     tops = [root]
@@ -116,20 +124,37 @@ def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
         tops.append(tops[-1].parent)
     for top in reversed(tops):
         for images in KAGGLE_IMAGES:
-            if (top / images / "images/TRAIN").is_dir():
+            if _is_dir(top / images / "images/TRAIN", how):
                 return Source(kind, top, "kaggle", how, places=_kaggle_places(top, images))
     for top in tops:
-        if (top / "images/TRAIN").is_dir():
+        if _is_dir(top / "images/TRAIN", how):
             return Source(kind, top, "origin", how)
     return None
 
 
+def _is_dir(folder: Path, how: str) -> bool:
+    """Raises RequestError where that can't be seen; Path.is_dir has an error of its own there, or
+    says no."""
+    try:
+        return stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        flag = "--cache" if how == CACHE else "--data"
+        raise RequestError(
+            f"{folder} ({how}) can't be read ({getattr(error, 'strerror', None) or error}): let "
+            f"this user read that folder and all that is in it, or give another one with {flag} "
+            "DIR."
+        ) from error
+
+
 def _kaggle_places(top: Path, images: str) -> tuple[tuple[str, str], ...]:
-    rest = next((r for r in KAGGLE_REST if (top / r / "JPEGImages").is_dir()), KAGGLE_REST[0])
+    there = (r for r in KAGGLE_REST if os.path.isdir(top / r / "JPEGImages"))
+    rest = next(there, KAGGLE_REST[0])
     # The copy has a labels.csv in both halves; the one beside the images is the origin's.
-    labels = rest if (top / rest / LABELS).is_file() else images
+    labels = images if os.path.isfile(top / images / LABELS) else rest
     return (
-        ("images/", f"{images}images/"),
+        (IMAGES, f"{images}{IMAGES}"),
         (ORIGINALS, f"{rest}JPEGImages/"),
         (LABELS, labels + LABELS),
     )
@@ -161,8 +186,8 @@ def locate(
         return _given(choice, "--data DIR")
     if os.environ.get("WBC_DATA"):
         return _given(os.environ["WBC_DATA"], "WBC_DATA")
-    if (cache / "data").is_dir():
-        return Source("real", cache / "data", how="the cache")
+    if _is_dir(cache / "data", CACHE):
+        return Source("real", cache / "data", how=CACHE)
     if dry:
         note = "the phantom, should the download fail" if phantom_allowed else ""
         return Source("real", None, how="download", note=note)
@@ -185,7 +210,7 @@ def _given(folder: str, how: str) -> Source:
             "layout) nor dataset2-master/images/TRAIN (Kaggle's) is in it; give the folder that "
             "holds one of them, or --data auto without WBC_DATA to download the images."
         )
-    if (source.folder / "PHANTOM").exists():
+    if os.path.lexists(source.folder / "PHANTOM"):
         raise RequestError(
             f"{folder} ({how}) holds a drawn phantom, not the images: ask for it with "
             "--data phantom, or give the folder of the real images."
@@ -198,9 +223,10 @@ def _phantom(cache: Path, dry: bool, progress: Progress | None, note: str = "") 
     sizes = (PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
     name = "-".join(map(str, ("phantom", f"v{PHANTOM_VERSION}", *sizes, f"s{PHANTOM_SEED}")))
     root = cache / name
-    if dry and not root.is_dir():
+    there = _is_dir(root, CACHE)
+    if dry and not there:
         return Source("phantom", None, how="phantom", note=note)
-    if not root.is_dir():
+    if not there:
         try:
             with aside(root) as work:
                 write_phantom(work, *sizes, PHANTOM_SEED, throttled(progress))

@@ -2,6 +2,7 @@
 
 Nothing half-downloaded is ever used: a file gets its name when it is complete (and, where it is
 checked, right), the folder of images when every file the manifest names has the right SHA-256.
+Whatever a server answers, in headers or in bytes, ends in a file that is right or in one sentence.
 """
 
 from __future__ import annotations
@@ -9,14 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import re
 import threading
 import urllib.error
 import urllib.request
 import zipfile
-import zlib
 from collections.abc import Callable, Iterable
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPResponse, IncompleteRead, RemoteDisconnected
 from pathlib import Path
+from typing import BinaryIO
 
 from protocols.errors import RequestError
 from protocols.files import Progress, aside, throttled
@@ -31,6 +33,9 @@ BASE_URL = "https://github.com/dhruvp/wbc-classification"
 INSTEAD = "give a folder that holds the images with --data DIR"
 BLOCK = 1 << 18  # bytes read at once
 TRIES = 4  # connections for one file; each goes on where the last one was cut
+MOST = 1 << 30  # bytes of a file, beyond which no server is listened to: ours are far smaller
+WORDS = 120  # characters of a server's own words that are shown
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what GitHub's archives are made with
 
 
 class Busy(RequestError):
@@ -69,7 +74,7 @@ def fetch(
             try:
                 if _load_rest(url, out, report, timeout, what):
                     break
-            except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors
+            except Exception as error:  # an answer can make urllib raise many kinds
                 reason = _reason(error)
             have = out.seek(0, os.SEEK_END)
             if have == before or attempt == TRIES - 1:  # nothing came: no use in asking again
@@ -122,24 +127,42 @@ def unpack(
     """
     report = throttled(progress)
     try:
-        with zipfile.ZipFile(archive) as pack, aside(folder) as work:
+        with open(archive, "rb") as file, _opened(file) as pack, aside(folder) as work:
             members = {i.filename.partition("/")[2]: i for i in pack.infolist()}
             for done, (name, size, digest) in enumerate(entries, start=1):
-                member = members.get(name)
-                # the size is looked at first, so that no member is unpacked to fill a disk
-                data = pack.read(member) if member and member.file_size == size else b""
+                data = _member(pack, members.get(name), size)
                 if hashlib.sha256(data).hexdigest() != digest:
                     raise zipfile.BadZipFile(f"{name} is missing or altered in it")
-                file = work / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(data)
+                path = work / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
                 report("unpacking the images", done, len(entries))
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except zipfile.BadZipFile as error:
         archive.unlink(missing_ok=True)
         raise RequestError(
             f"The archive that was downloaded is not the images ({error}) and was deleted: "
             f"try again, or {INSTEAD}."
         ) from error
+
+
+def _opened(archive: BinaryIO) -> zipfile.ZipFile:
+    """Raises BadZipFile, whatever the bytes are."""
+    try:
+        return zipfile.ZipFile(archive)
+    except Exception as error:  # as for names in no encoding
+        raise zipfile.BadZipFile("no zip archive that can be read") from error
+
+
+def _member(pack: zipfile.ZipFile, member: zipfile.ZipInfo | None, size: int) -> bytes:
+    """The bytes of a member that should have `size` of them; empty where it can't be the right one.
+    No more than that is unpacked, so none fills the memory or the disk."""
+    if member is None or member.file_size != size or member.compress_type not in PACKED:
+        return b""
+    try:
+        with pack.open(member) as file:
+            return file.read(size)
+    except Exception:  # damaged or encrypted bytes make zipfile raise many kinds
+        return b""
 
 
 def _load_rest(url: str, out, report: Progress, timeout: float, what: str) -> bool:
@@ -162,9 +185,14 @@ def _load_rest(url: str, out, report: Progress, timeout: float, what: str) -> bo
                 raise OSError(f"an unexpected answer, {response.status} {place}")
             out.truncate(0)
             have = 0
-        length = response.getheader("Content-Length")
-        total = have + int(length) if length else 0
+        length = response.getheader("Content-Length", "0")
+        if not re.fullmatch("[0-9]{1,18}", length):
+            raise OSError(f"an unexpected answer, Content-Length {length}")
+        total = have + int(length) if int(length) else 0
         while block := response.read1(BLOCK):
+            if max(total, have + len(block)) > MOST:
+                out.truncate(0)
+                raise OSError(f"an answer of more than {MOST} bytes")
             out.write(block)
             have += len(block)
             report(f"downloading the {what} (bytes)", have, total)
@@ -208,11 +236,17 @@ def _lock(file, path: Path, what: str = "images") -> None:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
-        return f"answer {error.code} {error.reason}"
-    if isinstance(error, HTTPException):
+        return _shown(f"answer {error.code} {error.reason}")
+    if isinstance(error, IncompleteRead | RemoteDisconnected):
         return "the connection was cut"
     reason = getattr(error, "reason", None) or error
-    return str(getattr(reason, "strerror", None) or reason or type(error).__name__)
+    said = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
+    return _shown(said if isinstance(error, OSError) else f"an unexpected answer, {said}")
+
+
+def _shown(words: str) -> str:
+    """Words that may be a server's: one short line, and nothing that moves a terminal."""
+    return "".join(c if c.isprintable() else " " for c in words)[:WORDS]
 
 
 def _failed(url: str, reason: str, have: int, what: str, instead: str) -> str:

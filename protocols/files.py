@@ -40,6 +40,27 @@ def default_cache() -> Path:
         ) from None
 
 
+def check_cache(cache: Path) -> None:
+    """Raises RequestError unless the cache, there or still to be made, can be written into; makes
+    and changes nothing."""
+    folder = cache
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    reason = "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} can't be written"
+    if not os.path.isdir(folder):
+        reason = f"{folder} is no folder"
+    if reason:
+        raise cache_error(cache, reason)
+
+
+def cache_error(cache: Path, reason: str) -> RequestError:
+    """What to tell of a cache that can't be used."""
+    return RequestError(
+        f"The cache {cache} can't be used ({reason}): make room there, let this user write into "
+        "it, or choose another with --cache DIR."
+    )
+
+
 def throttled(progress: Progress | None, every: float = 0.1) -> Progress:
     """`progress(what, done, total)` called at most every `every` seconds, and at the end."""
     last = 0.0

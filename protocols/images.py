@@ -6,11 +6,13 @@ bilinear filter makes the profile's size. The arrays lie in `cache/arrays/<diges
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
 import shutil
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +21,7 @@ import PIL
 from protocols import arrays, augment, dataset, integrity, provenance
 from protocols.dataset import Source
 from protocols.errors import RequestError
-from protocols.files import Progress, aside, write_whole
+from protocols.files import Progress, aside, cache_error, check_cache, throttled, write_whole
 
 SETS = ("fixed", "cv10", "cv10-grouped")  # `fixed-grouped` divides the images of `fixed`
 ARRAY_VERSION = 1  # raised whenever the same request would give other pixels, ids or order
@@ -99,55 +101,136 @@ def set_digest(kind: dataset.Kind, request: SetRequest) -> str:
 
 
 def image_set(
-    source: Source, request: SetRequest, cache: Path, progress: Progress | None = None
+    source: Source,
+    request: SetRequest,
+    cache: Path,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> ImageSet:
     """The set asked for, from the cache or built there.
 
-    Every required file is hashed and decoded before the source is first used in this cache, and
-    again when a name, size or time of change differs. Raises RequestError.
+    Every file that it is made from is hashed and decoded before the source is first used in this
+    cache, and again when a name, size or time of change differs. A set that is there is compared
+    with the SHA-256 of its pixels and the rows that it should have: an altered one is decoded anew,
+    since the files it comes from are the proof, and `say` gets a sentence. Raises RequestError; a
+    cache that can't be written is told before any image is read.
     """
-    digest = set_digest(source.kind, request)
-    folder = cache / "arrays" / digest[:16]
+    folder = cache / "arrays" / set_digest(source.kind, request)[:16]
+    state = integrity.quick_check(source, request.protocol)
+    rows = arrays.rows_of(source, request)
     try:
-        mark = _mark(source, cache)
-        state = integrity.quick_check(source)
-        known = mark.is_file() and mark.read_text(encoding="utf-8") == state
-        build = not _finished(digest, folder)
-        if not known and not (build and request.protocol == "fixed"):
-            integrity.verify(source, progress)
-        if build:
-            _build(source, request, folder, digest, whole=not known, progress=progress)
+        mark = _mark(source, request.protocol, cache)
+        known = mark.is_file() and mark.read_bytes() == state.encode()
+        if not known:
+            check_cache(cache)
+        wrong = wrong_set(folder, source.kind, request, rows, progress)
+        if wrong:
+            check_cache(cache)
+            if os.path.lexists(folder) and say:
+                say(f"the decoded images in {folder} {wrong}: they are decoded anew")
+        if not known and not (wrong and request.protocol == "fixed"):
+            integrity.verify(source, progress, request.protocol)
+        if wrong:
+            _build(source, request, folder, rows, progress)
         if not known:
             write_whole(mark, state.encode())
     except OSError as error:
-        raise RequestError(
-            f"The cache {cache} can't be used ({error.strerror or error}): make room there, or "
-            "choose another with --cache DIR."
-        ) from error
+        raise cache_error(cache, error.strerror or str(error)) from error
     images = open_set(folder)
-    paths = json.loads((folder / INDEX).read_text(encoding="utf-8"))["paths"]
-    return replace(images, files=[str(source.path(path)) for path in paths])
+    return replace(images, files=[str(source.path(row.path)) for row in rows])
+
+
+def wrong_set(
+    folder: Path,
+    kind: dataset.Kind,
+    request: SetRequest,
+    rows: list[arrays.Row] | None,
+    progress: Progress | None = None,
+) -> str:
+    """What is wrong with a set of the cache, read whole, or "". `rows`: those that it should have,
+    where they are known."""
+    try:
+        images = open_set(folder)
+        pixels_sha256 = pixels_digest(images, progress)
+    except (RequestError, OSError):
+        return "are missing or cut off"
+    columns = (images.ids, images.labels.tolist(), images.part.tolist(), images.groups.tolist())
+    same = (
+        images.pixels.shape[1:] == (request.height, request.width, 3),
+        images.pixels.flags.c_contiguous,
+        images.digest == set_digest(kind, request),
+        images.pixels_sha256 == pixels_sha256,
+        rows is None or [row[:4] for row in rows] == list(zip(*columns, strict=True)),
+    )
+    return "" if all(same) else "were altered since they were made"
+
+
+def pixels_digest(images: ImageSet, progress: Progress | None = None) -> str:
+    """SHA-256 hex of a set's pixels as they lie in its file; 2.9 GB take some seconds. Raises
+    OSError."""
+    report, sha256 = throttled(progress), hashlib.sha256()
+    with open(images.folder / PIXELS, "rb") as file:
+        done = file.seek(images.pixels.offset)
+        while block := file.read(1 << 20):
+            sha256.update(block)
+            done += len(block)
+            report("checking the decoded images", done, images.pixels.offset + images.pixels.nbytes)
+    return sha256.hexdigest()
+
+
+def wrong_sets(
+    source: Source, cache: Path, progress: Progress | None = None
+) -> tuple[int, list[str]]:
+    """How many decoded sets the cache holds, but for those of other versions, which nothing opens,
+    and a sentence for each that is wrong. The rows of those made from `source` are looked at too.
+    """
+    count, wrong = 0, []
+    for folder in sorted((cache / "arrays").glob("*")):
+        if ".tmp-" in folder.name:  # not finished
+            continue
+        found, rows = "are missing or cut off", None
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+            kind, request = index["kind"], SetRequest(**index["request"])
+            if set_digest(kind, request)[:16] != folder.name:
+                continue
+            if kind == source.kind:
+                with contextlib.suppress(RequestError):  # of the files, which is told elsewhere
+                    rows = arrays.rows_of(source, request)
+            found = wrong_set(folder, kind, request, rows, progress)
+        count += 1
+        if found:
+            wrong.append(
+                f"{folder}: the decoded images {found}; the next run on them makes them anew"
+            )
+    return count, wrong
 
 
 def open_set(folder: Path) -> ImageSet:
-    """Open a set that is built. Raises RequestError if it is not there or its array is cut."""
+    """Open a set that is built. Raises RequestError if it is not there or its array is cut; whether
+    a bit of it has changed is for `wrong_set` to say."""
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        size = (folder / PIXELS).stat().st_size
-        pixels = np.load(folder / PIXELS, mmap_mode="r")
-        n = len(index["ids"])
-        whole = size == index["bytes"] and pixels.shape[0] == n and pixels.dtype == np.uint8
-    except (OSError, ValueError, KeyError) as error:
-        raise RequestError(_broken(folder)) from error
-    if not whole:
-        raise RequestError(_broken(folder))
+        return _opened(folder)
+    except Exception as error:  # a damaged file can make NumPy and json raise many kinds
+        raise RequestError(
+            f"The images in {folder} are missing or cut off: delete that folder and start again."
+        ) from error
+
+
+def _opened(folder: Path) -> ImageSet:
+    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    pixels = np.load(folder / PIXELS, mmap_mode="r")
+    lengths = {len(pixels), *(len(index[name]) for name in ("ids", "labels", "part", "groups"))}
+    whole = (folder / PIXELS).stat().st_size == index["bytes"] and pixels.dtype == np.uint8
+    if not whole or len(lengths) != 1:
+        raise ValueError("the array and its index don't fit together")
     return ImageSet(
         pixels=pixels,
         ids=index["ids"],
         labels=np.array(index["labels"], dtype=np.int64),
         part=np.array(index["part"]),
         groups=np.array(index["groups"]),
-        files=[None] * n,
+        files=[None] * len(pixels),
         digest=index["digest"],
         pixels_sha256=index["pixels_sha256"],
         phantom=index["kind"] == "phantom",
@@ -155,42 +238,28 @@ def open_set(folder: Path) -> ImageSet:
     )
 
 
-def _broken(folder: Path) -> str:
-    return f"The images in {folder} are missing or cut off: delete that folder and start again."
-
-
-def _mark(source: Source, cache: Path) -> Path:
-    """The file that holds the state in which a source was last verified."""
-    name = hashlib.sha256(f"{source.kind} {source.folder.resolve()}".encode()).hexdigest()
-    return cache / "verified" / name[:16]
-
-
-def _finished(digest: str, folder: Path) -> bool:
-    try:
-        return open_set(folder).digest == digest
-    except RequestError:
-        return False
+def _mark(source: Source, protocol: str, cache: Path) -> Path:
+    """The file that holds the state in which what a source has for a protocol was last verified."""
+    part = "images" if protocol == "fixed" else "photographs"
+    words = os.fsencode(f"{source.kind} {part} {source.folder.resolve()}")
+    return cache / "verified" / hashlib.sha256(words).hexdigest()[:16]
 
 
 def _build(
     source: Source,
     request: SetRequest,
     folder: Path,
-    digest: str,
-    whole: bool,
+    rows: list[arrays.Row],
     progress: Progress | None,
 ) -> None:
-    """Build a set aside and give it its name; `whole`: check every file of the source on the way.
+    """Build a set aside and give it its name.
 
     Two processes may build the same set: the slower one throws its own away.
     """
-    entries = {entry.path: entry for entry in source.entries()}
-    if request.protocol == "fixed":
-        rows = arrays.fixed_rows(entries)
-        pixels = arrays.fixed_arrays(source, request, list(entries.values()), rows, whole, progress)
-    else:
-        rows = arrays.cv_rows(source, entries, request)
-        pixels = arrays.augmented_arrays(source, request, entries, rows, progress)
+    digest = set_digest(source.kind, request)
+    entries = {entry.path: entry for entry in source.entries(request.protocol)}
+    decode = arrays.fixed_arrays if request.protocol == "fixed" else arrays.augmented_arrays
+    pixels = decode(source, request, entries, rows, progress)
     shape = (len(rows), request.height, request.width, 3)
     needed = int(np.prod(shape))
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +268,7 @@ def _build(
             f"The decoded images need {needed / 1e9:.1f} GB in {folder.parent}, more than is free: "
             "make room there, or choose another cache with --cache DIR."
         )
-    with aside(folder, finished=partial(_finished, digest)) as work:
+    with aside(folder, lambda made: not wrong_set(made, source.kind, request, rows)) as work:
         sha256 = arrays.write_pixels(work / PIXELS, shape, pixels)
         index = {
             "version": ARRAY_VERSION,

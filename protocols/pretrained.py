@@ -6,6 +6,7 @@ Keras has them; no framework is needed for that.
 
 import contextlib
 import hashlib
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from protocols.torch_file import read_tensors
 __all__ = ["Pretrained", "canonical_names", "digest_of", "load_pretrained", "locate", "read",
            "verify"]  # fmt: skip
 IMAGENET = "imagenet"
+NO_TOP = "_notop"  # in the names of Keras's files that end before the classifier
 HASH = r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}"
 
 
@@ -132,16 +134,25 @@ def read(backbone: str, path: Path, top: bool = False) -> dict[str, np.ndarray]:
 def _given(file: Pretrained, folder: Path) -> Path:
     """The file in the user's folder, whole; what lacks there, in its installed package."""
     path = _below(folder.expanduser(), file)
-    if file.package and not path.exists():
+    if file.package and not os.path.lexists(path):
         with contextlib.suppress(RequestError):
             return _installed(file, "")
     if problem := _problem(file, path):
         raise RequestError(
             f"The weights of {file.backbone} can't be used: {path} {problem}, expected are "
-            f"{file.expected}; put the file there ({_origin(file)}), or start from random weights "
-            "with --weights random."
+            f"{file.expected}{_with_top(path)}; put the file there ({_origin(file)}), or start "
+            "from random weights with --weights random."
         )
     return path
+
+
+def _with_top(path: Path) -> str:
+    """Tells of the file with the classifier, which Keras keeps under nearly the same name, where it
+    lies in place of the one without."""
+    other = path.with_name(path.name.replace(NO_TOP, ""))
+    if NO_TOP not in path.name or os.path.lexists(path) or not os.path.lexists(other):
+        return ""
+    return f" ({other.name}, which is there, is another file: the one with the classifier on top)"
 
 
 def _installed(file: Pretrained, instead: str) -> Path:
@@ -173,7 +184,8 @@ def _cached(
     if dry:
         return None
     expected = f", expected are {file.expected}"
-    there = f"; {path} {problem}{expected}, and is not used" if path.exists() else ""
+    there = os.path.lexists(path)
+    there = f"; {path} {problem}{expected}, and is not used" if there else ""
     try:
         download.fetch(
             file.url,
@@ -197,7 +209,7 @@ def _cached(
 def _below(folder: Path, file: Pretrained) -> Path:
     """In a folder a file may lie under its name, or where it lies in its package."""
     whole = folder / file.file
-    return whole if whole.exists() else folder / file.name
+    return whole if os.path.lexists(whole) else folder / file.name
 
 
 def _problem(file: Pretrained, path: Path) -> str:

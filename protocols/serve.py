@@ -24,6 +24,7 @@ from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.files import Progress, throttled
 from protocols.spec import RunSpec
 from protocols.stops import watch
+from protocols.streams import print_anything
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def serve(hello: dict[str, Any], train: Train) -> None:
     reason and the traceback in the log; the worker goes on.
     """
     watch(ticks=True)
+    print_anything()
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
 

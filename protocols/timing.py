@@ -16,6 +16,7 @@ from protocols.images import ImageSet, open_set
 from protocols.serve import end_with_launcher
 from protocols.spec import RunSpec
 from protocols.stops import undisturbed, watch
+from protocols.streams import print_anything
 
 Predict = Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, 3) -> probabilities (n, 4), host
 BATCH = 32
@@ -93,6 +94,7 @@ class LatencyTwin(Protocol):
 def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
     """A latency process: STAGE FOLDER IMAGES JPEG. Says FIRST_ANSWER, then measures on."""
     watch()
+    print_anything()
     end_with_launcher()
     stage, folder, images_folder, jpeg = sys.argv[1], *map(Path, sys.argv[2:])
     spec = RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8"))

@@ -52,7 +52,7 @@ def _read(path: Path) -> np.ndarray | None:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except OSError:
+    except Exception:  # Pillow raises many kinds for broken files
         return None
 
 
@@ -84,8 +84,7 @@ def write_overlaps(source: dataset.Source, out: Path) -> None:
     if source.kind != "real" or (out / OVERLAPS).is_file():
         return
     place = {name: source.path(dataset.ORIGINALS + name) for name in _names()}
-    there = sorted(name for name, path in place.items() if path.is_file())
-    images = dict(zip(there, in_order(lambda name: _read(place[name]), there), strict=True))
+    images = dict(zip(place, in_order(_read, place.values()), strict=True))
     pictures = {}
     for pair in provenance.overlaps():
         if images.get(pair.first) is None or images.get(pair.second) is None:

@@ -60,7 +60,7 @@ def pixels(source: Source, image: str) -> Image.Image | None:
         with Image.open(source.path(f"images/{name}")) as found:
             found.draft("RGB", WIDEST)  # decodes at half the size: as good here, and faster
             return found.convert("RGB")
-    except (OSError, RequestError):
+    except Exception:  # Pillow raises many kinds for broken files
         return None
 
 

@@ -94,14 +94,16 @@ def test_kaggle_labels_beside_the_images_are_found(root, tmp_path):
 def test_missing_and_truncated_files_are_named_by_both_checks(root, tmp_path, start):
     source = found(root, tmp_path)
     name, file = file_of(source, start)
-    whole = file.read_bytes()
+    whole, labels = file.read_bytes(), start == "labels"
     file.write_bytes(whole[: len(whole) // 2])
+    cut = "differs: " if labels else "is cut off .*bytes instead of"
     for check in (integrity.quick_check, integrity.verify):
-        with pytest.raises(RequestError, match=f"{name} is cut off .*bytes instead of"):
+        with pytest.raises(RequestError, match=f"{name} {cut}"):
             check(source)
     file.write_bytes(whole + b"\n")
+    longer = "differs: " if labels else "is altered"
     for check in (integrity.quick_check, integrity.verify):
-        with pytest.raises(RequestError, match=f"{name} is altered"):
+        with pytest.raises(RequestError, match=f"{name} {longer}"):
             check(source)
     file.unlink()
     for check in (integrity.quick_check, integrity.verify):
@@ -119,7 +121,8 @@ def test_one_altered_byte_is_named(root, tmp_path, start):
     before = integrity.quick_check(source)
     flip(file)
     assert integrity.quick_check(source) != before  # the size is the same, the time is not
-    with pytest.raises(RequestError, match=f"{name} is altered; restore"):
+    what = "differs: .*" if start == "labels" else "is altered"
+    with pytest.raises(RequestError, match=f"{name} {what}; restore it from http.*/raw/"):
         integrity.verify(source)
 
 
