@@ -18,8 +18,8 @@ from scipy import stats
 import benchmarks.store
 from benchmarks.store import Store
 from reports import compare_page
+from reports.between_seeds import one_more_run
 from reports.compare import noise
-from reports.verdicts import interval
 from tests.synthetic import add, add_failed, raise_version, spec
 from tests.test_cli import runner
 
@@ -160,7 +160,7 @@ def test_three_seeds_decide(stores, compared, other, word):
 
 def test_one_more_run_is_held_against_the_verdicts_interval():
     values = [0.80, 0.83, 0.81]
-    assert noise(values, [0.9])[0] == pytest.approx(interval(values)[1])
+    assert noise(values, [0.9])[0] == pytest.approx(one_more_run(values)[1])
     assert noise([0.8], [0.9]) is None and noise([0.8] * 3, [0.8] * 3) is None
 
 
