@@ -15,9 +15,8 @@ from protocols.seeds import generator
 from reports.between_seeds import LEVEL
 from reports.cells import Number
 from reports.comparisons import ALPHA, Difference, compare, holm
-from reports.intervals import TINY, Sample
+from reports.intervals import DRAWS, TINY, Sample
 from reports.joined import Both, Joined
-from reports.paired import DRAWS
 from reports.slots import Measured
 from reports.verdicts import MIN_SEEDS, WIDEST
 

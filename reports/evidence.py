@@ -264,9 +264,11 @@ def selection_table(group: Group) -> Table | None:
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"), head("Selected"),
           head("Last"), head("Honest"), head("Optimism, points")]],
         [],
-        ["From the stored probabilities of every epoch (half precision). Mean over seeds and "
-         "folds. A choice on half of the photographs is a worse choice, which makes the honest "
-         "figure a little low.", *stale_notes(group)],
+        ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
+         "of every epoch (half precision), which choose and score on both sides, so selected less "
+         "honest may differ from the optimism a little. Mean over seeds and folds. A choice on "
+         "half of the photographs is a worse choice, which makes the honest figure a little low.",
+         *stale_notes(group)],
     )  # fmt: skip
     rows = []
     for variant in group.variants:

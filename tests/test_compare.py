@@ -108,7 +108,7 @@ def test_one_epoch_of_one_run_with_other_bits_is_not_identical(stores, compared,
     def all_of_a(run):  # B hands back A's bits, but for one probability of one epoch
         arrays = read(a.runs()[0])
         if run.spec.threads == 4 and change:
-            arrays["epochs"][0, 0, 0] += np.float16(0.01)
+            arrays["log_epochs"][0, 0, 0] += np.float16(0.01)
         return arrays
 
     monkeypatch.setattr(benchmarks.store.Run, "predictions", property(all_of_a))
