@@ -59,8 +59,8 @@ def test_the_margin_that_can_be_shown_is_measured_again(samples):
     found = equivalence.recorded()
     for pair in found["pairs"]:
         one, two = (samples[pair["protocol"], f, pair["variant"]] for f in ("keras", "torch"))
-        again = equivalence.power(one, two, 300, np.random.default_rng(0))
-        assert again["shown"] == pytest.approx(pair["shown"], abs=0.1)
+        again = equivalence.power(one, two, 150, np.random.default_rng(0))
+        assert again["shown"] == pytest.approx(pair["shown"], abs=0.15)
         assert pair["shown"][0] < 0.005  # within 1 point: hardly ever
         margin = equivalence.margin(pair["protocol"], pair["images"])
         assert pair["shown"][round(100 * margin) - 1] >= 0.8
@@ -91,8 +91,8 @@ def test_equality_is_asked_within_a_margin_that_can_be_shown(tmp_path):
         synthetic.add(store, run, 0.86, epochs=1)
     (group,) = collect(store, plan).groups
     table = comparison_table(group)
-    texts = [cell.text for cell in table.heads[0][-2:]]
+    texts = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.heads[0][-2:]]
     assert texts == ["Equal within 1 point?", "Equal within 7 points?"]
     ((_, (row,)),) = table.bodies
     assert row[-1].text == "equivalent"
-    assert any("can hardly be shown" in note and "within 7 points" in note for note in table.notes)
+    assert any("can hardly be shown" in note and "within 7" in note for note in table.notes)
