@@ -70,8 +70,8 @@ def public_grouped() -> tuple[int, int]:
 
 
 def stored(spec: RunSpec) -> int:
-    """Bytes of the run's folder: float16 probabilities of every epoch, what the network looks at,
-    and what is short."""
+    """Bytes of the run's folder: float16 log-probabilities of every epoch, what the network looks
+    at, and what is short."""
     log = LOG if spec.backend == "tensorflow" else 0
     if spec.stage == "latency":
         return TEXT + log * spec.recipe["cold_repeats"]

@@ -16,6 +16,7 @@ run.json          written last, by benchmarks.store: sizes and SHA-256 of each f
 
 import csv
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +71,26 @@ def data_loss(log_probabilities: np.ndarray, labels: np.ndarray, smoothing: floa
     logp = log_probabilities.astype(np.float64)
     true = logp[np.arange(len(labels)), labels]
     return float(-np.mean((1 - smoothing) * true + smoothing * logp.mean(axis=1)))
+
+
+def half(log_probabilities: np.ndarray) -> np.ndarray:
+    """As float16, of the same shape, as they are stored; that of a probability of 0 is the lowest
+    finite number, -65504. NaN stays NaN."""
+    least = np.finfo(np.float16).min
+    return np.maximum(log_probabilities, np.float32(least)).astype(np.float16)
+
+
+def stored_epochs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Log-probabilities of the test images at every epoch, float32 (rows of history, n, 4), of
+    the arrays of predictions.npz.
+
+    Earlier runs have float16 probabilities instead (`epochs`): there 0 counts as the smallest
+    positive number, 6e-8, so that no loss is over 16.6 nats.
+    """
+    if "log_epochs" in arrays:
+        return arrays["log_epochs"].astype(np.float32)
+    least = np.finfo(np.float16).smallest_subnormal
+    return np.log(np.maximum(arrays["epochs"], least).astype(np.float32))
 
 
 @dataclass
@@ -137,7 +158,7 @@ class Recorder:
         validation = {
             "validation_ids": np.array(self.ids[:first]),
             "validation_labels": np.asarray(self.labels[:first], dtype=np.int64),
-            "validation_epochs": np.exp(np.stack(self.epochs)[:, :first]).astype(np.float16),
+            "validation_log_epochs": half(np.stack(self.epochs)[:, :first]),
         }
         np.savez_compressed(
             folder / "predictions.npz",
@@ -147,7 +168,7 @@ class Recorder:
             selected=probabilities[self.selected],  # float32 (n, 4)
             last=probabilities[-1],
             selected_index=self.selected,  # row of history.csv
-            epochs=np.stack(probabilities).astype(np.float16),  # (rows of history, n, 4)
+            log_epochs=half(np.stack(self.epochs)[:, first:]),  # (rows of history, n, 4)
             milestone_epochs=np.array(list(wanted), dtype=np.int64),  # Table III's epochs
             milestones=np.array([probabilities[e - 1] for e in wanted.values()], np.float32),
             **(validation if first else {}),  # where another part than the test selects

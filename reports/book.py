@@ -12,6 +12,7 @@ from reports import (
     assumed,
     audit,
     environment,
+    error_rates,
     errors,
     evidence,
     forms,
@@ -168,7 +169,8 @@ class Book:
             verdicts=[overview.verdict_table(collected, s, s == shown[0]) for s in shown],
             deviations=overview.deviations(collected),
             profiles=overview.profile_table(collected.papers),
-            min_seeds=MIN_SEEDS, widest=WIDEST, schema_words=SCHEMA,
+            min_seeds=MIN_SEEDS, widest=WIDEST, error_rates=error_rates.summed_up(),
+            schema_words=SCHEMA,
         )  # fmt: skip
 
     def _paper(self, paper: str) -> list[Made]:

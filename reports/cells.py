@@ -10,12 +10,11 @@ from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
 from reports.groups import Setting, folds_needed
-from reports.intervals import DRAWS, Estimate, Sample, intervals, unless_few
+from reports.intervals import DRAWS, Estimate, Sample, resample, unless_few, weighted
 from reports.slots import Slot
 
 POOLED = ("cv10-grouped",)  # whose folds are too small to be scored alone
 OVER_TIME = ("accuracy", "log_loss")  # metrics with intervals at other epochs than the selected
-FEW_DRAWS = 1000  # of the bootstrap there
 
 
 @dataclass(frozen=True)
@@ -145,12 +144,19 @@ class Cell:
         """At each point of the schedule, metrics with their intervals on new photographs."""
         if self.lack:
             return {}
+        samples = {at: self.sample(at) for at in self.slots[0].measured.probabilities}
+        strata = samples["selected"].strata  # of the same images at every point
+        weights = resample(strata, unless_few(strata, DRAWS), generator(0, "interval"))
+        known: dict[bytes, dict[str, Estimate]] = {}  # one epoch may stand at several points
         found = {}
-        for at in self.slots[0].measured.probabilities:
-            names, draws = (METRICS, DRAWS) if at == "selected" else (OVER_TIME, FEW_DRAWS)
-            rng, sample = generator(0, "interval"), self.sample(at)
-            wanted = unless_few(sample.strata, draws) if sample else None
-            found[at] = intervals(sample, rng, wanted, names) if sample else {}
+        for at, sample in samples.items():
+            if sample is None:
+                found[at] = {}
+                continue
+            names, key = METRICS if at == "selected" else OVER_TIME, sample.totals.tobytes()
+            if key not in known:
+                known[key] = weighted(sample, weights, names)
+            found[at] = {name: known[key][name] for name in names}
         return found
 
     def pooled(self, seed: int, at: str = "selected") -> dict[str, float] | None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocols.seeds import generator
+from reports.between_seeds import LEVEL
 from reports.cells import Number
 from reports.comparisons import ALPHA, Difference, compare, holm
-from reports.intervals import TINY, Sample
+from reports.intervals import DRAWS, TINY, Sample
 from reports.joined import Both, Joined, Pair
-from reports.paired import DRAWS
 from reports.slots import Measured
-from reports.verdicts import LEVEL, MIN_SEEDS, WIDEST
+from reports.verdicts import MIN_SEEDS, WIDEST
 
 # metric, heading, widest half-width of agreement (as a fraction, or nats)
 MEASURES = (

@@ -5,6 +5,7 @@ from collections import Counter
 from typing import Any
 
 from protocols.spec import RunSpec
+from reports.between_seeds import LEVEL
 from reports.compare import MEASURES, WORDS, Row
 from reports.compare_times import PARTS, seconds
 from reports.comparisons import ALPHA
@@ -12,7 +13,7 @@ from reports.joined import Joined, Pair, Side
 from reports.results import clean, suite_of
 from reports.surroundings import Field
 from reports.uncertainty import shown
-from reports.verdicts import LEVEL, MIN_SEEDS
+from reports.verdicts import MIN_SEEDS
 
 SCHEMA_VERSION = 1
 

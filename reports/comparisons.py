@@ -47,12 +47,19 @@ def compare(
     Raises ValueError if a and b aren't of the same images in the same order.
     """
     check_paired(a, b)
+    return compare_by(a, b, resample(a.strata, draws, rng), names)
+
+
+def compare_by(
+    a: Sample, b: Sample, weights: np.ndarray | None, names: tuple[str, ...] = METRICS
+) -> dict[str, Difference]:
+    """The same for two samples known to be of the same images, from the weights of resample."""
     limits = [(-LIMITS[name][1], LIMITS[name][1]) for name in names]
     found = estimates(
         Gap(names),
         np.hstack([a.totals, b.totals]),
         a.strata,
-        resample(a.strata, draws, rng),
+        weights,
         limits,
     )
     return {n: Difference(e, two_sided(e)) for n, e in zip(names, found, strict=True)}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from protocols.spec import FRAMEWORKS
 from reports import curves
+from reports.between_seeds import mean_difference
 from reports.cells import Cell, Group
 from reports.collect import Collected
 from reports.groups import CONTROL, Setting
@@ -25,7 +26,7 @@ from reports.tables import (
     stale_notes,
     title,
 )
-from reports.verdicts import MIN_SEEDS, interval
+from reports.verdicts import MIN_SEEDS, grain
 
 NOT_ASKED = "not asked for"
 # metric, at, in words
@@ -137,7 +138,7 @@ def _cell(both: list[Cell | None], found: Gap | None, metric: str, at: str) -> T
     """The difference in one twin, linked to the first network's runs: the other's are beside."""
     if found is None:
         return Td("–", NOT_ASKED)
-    notes = _beside(list(found.by_seed), metric)
+    notes = _beside(both, list(found.by_seed), metric)
     if both[0].folds > 1 and found.value is not None:
         notes.append(f"higher in {found.won} of {plural(len(both[0].slots), 'fold')}")
     old = f" {STALE}" if any(cell.stale for cell in both) else ""
@@ -176,11 +177,11 @@ def _text(value: float | None, metric: str) -> str:
     return minus(f"{value:+.4f}") if metric == "log_loss" else points(value)
 
 
-def _beside(gaps: list[float], metric: str) -> list[str]:
-    """The half-width of the prediction interval, where there are seeds enough."""
+def _beside(both: list[Cell], gaps: list[float], metric: str) -> list[str]:
+    """The half-width of the interval of the mean difference, where there are seeds enough."""
     if len(gaps) < MIN_SEEDS:
         return []
-    half = interval(gaps)[1]
+    half = mean_difference(gaps, max(grain(cell, metric) for cell in both))[1]
     return [f"± {half:.4f}" if metric == "log_loss" else f"± {100 * half:.2f}"]
 
 
@@ -189,7 +190,7 @@ def _weight(group: Group) -> str:
     seeds = min(len(cell.seeds) for cell in group.cells.values())
     if seeds >= MIN_SEEDS:
         return (
-            "±: half-width of the 95% prediction interval of one more seed’s difference. A "
+            "±: half-width of the 95% interval of the mean difference, paired by seed. A "
             "difference smaller than that decides nothing."
         )
     said = "One seed decides" if seeds == 1 else f"{seeds} seeds decide"

@@ -4,10 +4,8 @@ Which interval stands first was decided by their measured coverage (`reports.cov
 reports/published/coverage.json), not by taste.
 """
 
-import json
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from protocols.claims import Claim, load_claims
@@ -15,7 +13,10 @@ from protocols.spec import FRAMEWORKS
 from reports import paired
 from reports.cells import Cell, Group
 from reports.collect import Collected
-from reports.comparisons import equivalence, ordering
+from reports.comparisons import MARGIN, POWER, equivalence, ordering
+from reports.coverage_table import METHODS, coverage_table
+from reports.equivalence import margin, rarely
+from reports.intervals import Estimate
 from reports.paired import NETWORKS, TWINS, Comparison, compared, comparisons
 from reports.tables import (
     MISSING,
@@ -46,9 +47,6 @@ from reports.uncertainty import (
 )
 from reports.verdicts import contests, obstacle
 
-COVERAGE = Path(__file__).with_name("published") / "coverage.json"
-METHODS = {"bootstrap_t": "bootstrap-t", "linearised": "linearised t", "percentile": "percentile "
-           "bootstrap", "wilson": "naive (Wilson)"}  # fmt: skip
 MEASURES = (
     ("log_loss", "Log loss, nat"),
     ("precision_macro", "Precision"),
@@ -164,6 +162,7 @@ def comparison_table(group: Group) -> Table | None:
     found = comparisons(group)
     if not found:
         return None
+    wide = margin(group.protocol, max(cell.n for cell in group.cells.values()))
     table = Table(
         f"compared-{group.setting.slug}-{group.protocol}",
         "Differences of accuracy on the same images, in points, with 95% intervals on new "
@@ -171,7 +170,7 @@ def comparison_table(group: Group) -> Table | None:
         [[head("Comparison", kind="headtext"), head("Difference"), head("Interval"),
           head("Bootstrap-t"), head("p"), head("p, Holm"), head("McNemar, naive"),
           head("Smallest to be found"),
-          head("Equal within 1 point?", kind="headtext")]],
+          *(head(f"Equal within {_points(m)}?", kind="headtext") for m in (MARGIN, wide) if m)]],
         [],
         [
             "Interval and p: by the linearised variance, so they agree; bootstrap-t: of the same "
@@ -179,20 +178,34 @@ def comparison_table(group: Group) -> Table | None:
             f"adjusted for the {len(found)} of this table; McNemar: of the first seed, as if "
             "images were independent; smallest: the true difference found with 80% power; equal: "
             "two one-sided tests at 5%.",
+            *([_can_show(group, wide)] if wide else []),
             *stale_notes(group),
         ],
     )  # fmt: skip
     bodies: dict[str, list[list[Td]]] = {NETWORKS: [], TWINS: []}
     for one in found:
-        bodies[one.kind].append(_difference(one))
+        bodies[one.kind].append(_difference(one, wide))
     table.bodies += [(name, rows) for name, rows in bodies.items() if rows]
     return table
 
 
-def _difference(one: Comparison) -> list[Td]:
+def _points(margin: float) -> str:
+    return plural(round(100 * margin), "point")
+
+
+def _can_show(group: Group, wide: float) -> str:
+    """What margins these test images can show, as simulated."""
+    return (
+        f"Equal within {_points(MARGIN)} can hardly be shown on these photographs: of twins that "
+        f"are truly equal, as far apart on single photographs as the recorded ones, at most "
+        f"{100 * rarely(group.protocol):.1f}{THIN}% are shown so; within {_points(wide)}, the "
+        f"smallest whole margin for it, at least {100 * POWER:.0f}{THIN}% (simulated)."
+    )
+
+
+def _difference(one: Comparison, wide: float | None) -> list[Td]:
     found = one.difference.estimate
     least = one.detectable
-    verdict = equivalence(found)
     same = found.value == 0 and found.se is None
     stale = one.a.stale or one.b.stale
     old = f" {STALE}" if stale else ""
@@ -205,10 +218,17 @@ def _difference(one: Comparison) -> list[Td]:
                           ("mcnemar", one.mcnemar))),
         Td("–" if least is None else f"{100 * least:.2f}", key=f"{one.key}:detectable", scale=100),
     ]  # fmt: skip
-    word = words("no difference seen" if same else verdict.verdict,
-                 "" if verdict.p is None else f"p {_p(verdict.p)}")  # fmt: skip
-    word = words("not judged", "stale") if stale else word
-    return [_sides(one), *(replace(td, href=one.a.href) for td in cells), word]
+    answers = [_equal(found, m, same, stale) for m in (MARGIN, wide) if m]
+    return [_sides(one), *(replace(td, href=one.a.href) for td in cells), *answers]
+
+
+def _equal(found: Estimate, margin: float, same: bool, stale: bool) -> Td:
+    """Whether the two are equal within a margin."""
+    if stale:
+        return words("not judged", "stale")
+    verdict = equivalence(found, margin)
+    word = "no difference seen" if same else verdict.verdict
+    return words(word, "" if verdict.p is None else f"p {_p(verdict.p)}")
 
 
 def _sides(one: Comparison) -> Td:
@@ -264,9 +284,11 @@ def selection_table(group: Group) -> Table | None:
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"), head("Selected"),
           head("Last"), head("Honest"), head("Optimism, points")]],
         [],
-        ["From the stored probabilities of every epoch (half precision). Mean over seeds and "
-         "folds. A choice on half of the photographs is a worse choice, which makes the honest "
-         "figure a little low.", *stale_notes(group)],
+        ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
+         "of every epoch (half precision), which choose and score on both sides, so selected less "
+         "honest may differ from the optimism a little. Mean over seeds and folds. A choice on "
+         "half of the photographs is a worse choice, which makes the honest figure a little low.",
+         *stale_notes(group)],
     )  # fmt: skip
     rows = []
     for variant in group.variants:
@@ -282,29 +304,6 @@ def selection_table(group: Group) -> Table | None:
         return None
     table.bodies.append(("", rows))
     return table
-
-
-def coverage_table() -> Table:
-    """How often each interval held the truth, in the recorded simulation."""
-    found = json.loads(COVERAGE.read_text(encoding="utf-8"))
-    layout = found["layout"]
-    clusters = "/".join(map(str, layout["clusters"]))
-    heads = ("Correlation within a photograph", *METHODS.values())
-    rows = [
-        [label(f"{one['spread']:g}"),
-         *(Td(f"{100 * one['coverage'][m]:.1f}{THIN}%") for m in METHODS)]
-        for one in found["spreads"]
-    ]  # fmt: skip
-    return Table(
-        "coverage",
-        f"How often a 95% interval of the accuracy held the truth: {found['sims']:,} simulated "
-        f"test sets of {clusters} photographs and {sum(layout['images']):,} images, as the real "
-        "one. Bootstrap-t covers best and stands first.",
-        [[head(text, kind="headtext" if i == 0 else "head") for i, text in enumerate(heads)]],
-        [("", rows)],
-        ["Photographs of a class are equally large there, and classes have fixed rates "
-         f"({', '.join(f'{100 * r:.0f}%' for r in layout['rates'])}): a model, not the data."],
-    )  # fmt: skip
 
 
 def page(collected: Collected) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from reports.scores import K, Scores
 
 LEVEL = 0.95
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-DRAWS = 10_000
+DRAWS = 10_000  # of every interval on a page
 CHUNK = 500  # draws studentised at a time; bounds the memory
 TINY = 1e-12  # a standard error below this is rounding, not spread
 STEP = 1e-20  # of complex-step differentiation: no difference is taken, so none is lost
@@ -122,10 +122,14 @@ def stratum_variances(
     """
     parts, degrees = [], []
     for stratum in np.unique(strata):
-        u, w = influence[..., strata == stratum, :], weights[..., strata == stratum, None]
+        inside = np.flatnonzero(strata == stratum)
+        if (np.diff(inside) == 1).all():  # a view costs no copy
+            inside = slice(inside[0], inside[-1] + 1)
+        u, w = influence[..., inside, :], weights[..., None, inside]
         n = u.shape[-2]
-        mean = (w * u).sum(axis=-2, keepdims=True) / n
-        parts.append(n / (n - 1) * (w * (u - mean) ** 2).sum(axis=-2))
+        gap = u - w @ u / n
+        gap *= gap
+        parts.append(n / (n - 1) * (w @ gap)[..., 0, :])
         degrees.append(n - 1)
     return np.stack(parts), np.array(degrees, dtype=float)
 
@@ -241,7 +245,13 @@ def intervals(
 ) -> dict[str, Estimate]:
     """The estimate of each metric; the same bytes for the same seed of rng. Without draws (None)
     its value alone."""
-    weights = resample(sample.strata, draws, rng)
+    return weighted(sample, resample(sample.strata, draws, rng), names)
+
+
+def weighted(
+    sample: Sample, weights: np.ndarray | None, names: tuple[str, ...] = METRICS
+) -> dict[str, Estimate]:
+    """The same from the weights of resample: other predictions for the same images share them."""
     limits = [LIMITS[name] for name in names]
     found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
     return dict(zip(names, found, strict=True))

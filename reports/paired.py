@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from protocols.claims import load_claims
 from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS
@@ -13,15 +15,14 @@ from reports.cells import Cell, Group
 from reports.comparisons import (
     Difference,
     check_paired,
-    compare,
+    compare_by,
     holm,
     minimum_detectable_difference,
     naive_mcnemar,
 )
-from reports.intervals import unless_few
+from reports.intervals import DRAWS, resample, unless_few
 from reports.verdicts import contests
 
-DRAWS = 2000  # of a comparison; its p-value needs none
 BETWEEN = "-".join(reversed(FRAMEWORKS))  # in ids: PyTorch less Keras
 NETWORKS, TWINS = "Networks", "Twins"
 
@@ -72,10 +73,16 @@ def compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] 
         check_paired(one, other)
     except ValueError:
         return None
-    rng, draws = generator(0, "comparison"), unless_few(one.strata, DRAWS)
-    found = compare(one, other, rng, draws, ("accuracy",))["accuracy"]
+    found = compare_by(one, other, _weights(tuple(one.strata), DRAWS), ("accuracy",))["accuracy"]
     first = (c.sample(seeds=c.seeds[:1]) for c in (a, b))  # another seed has no other images
     return found, naive_mcnemar(*first)
+
+
+@lru_cache(maxsize=2)
+def _weights(strata: tuple[int, ...], draws: int) -> np.ndarray | None:
+    """The same draws for all comparisons on the same photographs: drawing costs the most."""
+    array = np.array(strata)
+    return resample(array, unless_few(array, draws), generator(0, "comparison"))
 
 
 def comparisons(group: Group) -> list[Comparison]:

@@ -10,6 +10,7 @@ from protocols.metrics import METRICS
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
 from reports import derived, spreadsheet
+from reports.between_seeds import LEVEL
 from reports.cells import Cell, Group, Number
 from reports.collect import Collected
 from reports.commands import command
@@ -17,7 +18,7 @@ from reports.groups import Setting, scrub
 from reports.intervals import Estimate
 from reports.slots import Slot
 from reports.uncertainty import shown
-from reports.verdicts import LEVEL, MIN_SEEDS, WIDEST, judge
+from reports.verdicts import MIN_SEEDS, WIDEST, judge
 
 SCHEMA_VERSION = 1
 EXTRA = ("validation_loss", "selected_epoch")

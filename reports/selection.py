@@ -1,7 +1,8 @@
 """What choosing the epoch on the test part adds to the accuracy measured on it.
 
 The honest accuracy chooses the epoch on one half of the clusters and scores it on the other. A
-cluster is one photograph's images within one class. Pure functions of arrays.
+cluster is one photograph's images within one class. Both sides of the optimism choose and score by
+the same stored log-probabilities. Pure functions of arrays.
 """
 
 import math
@@ -14,28 +15,25 @@ SPLITS = 1000
 
 @dataclass(frozen=True)
 class Selection:
-    """Accuracies as fractions, and what the choice on the test part adds to them."""
+    """Accuracies as fractions, and what the choice on the test part adds to them.
+
+    `optimism` is the selected epoch's accuracy less the honest one, both by the stored numbers. The
+    pages' `epoch`, `selected` and `last` are the run's own, made before its numbers were rounded.
+    """
 
     epoch: int  # the selected one, index into all epochs
     selected: float
     last: float  # NaN: diverged
     honest: float  # mean over the splits
-
-    @property
-    def optimism(self) -> float:
-        """selected - honest."""
-        return self.selected - self.honest
+    optimism: float
 
 
-def image_losses(probabilities: np.ndarray, labels: np.ndarray, smoothing: float) -> np.ndarray:
+def image_losses(logp: np.ndarray, labels: np.ndarray, smoothing: float) -> np.ndarray:
     """Loss of each image in nats, float64 (E, n): protocols.contract.data_loss before its mean.
 
-    probabilities (E, n, 4), float16 or wider. Zeros count as the smallest positive number of
-    their type (float16: 6e-8, a loss of 16.6 nat at most), so a loss of stored float16 is
-    bounded where that of history.csv isn't, and rounded to about three digits of probability.
+    logp: log-probabilities (E, n, 4), as protocols.contract.stored_epochs gives them.
     """
-    least = float(np.finfo(probabilities.dtype).smallest_subnormal)
-    logp = np.log(np.maximum(probabilities.astype(np.float64), least))
+    logp = logp.astype(np.float64)
     true = logp[:, np.arange(len(labels)), labels]
     return -((1 - smoothing) * true + smoothing * logp.mean(axis=-1))
 
@@ -75,7 +73,7 @@ def halves(strata: np.ndarray, splits: int, rng: np.random.Generator) -> np.ndar
 
 
 def select(
-    probabilities: np.ndarray,
+    logp: np.ndarray,
     labels: np.ndarray,
     groups: np.ndarray,
     smoothing: float,
@@ -85,17 +83,17 @@ def select(
 ) -> Selection:
     """Accuracy of the epoch of lowest loss, of the last epoch, and of the honest choice.
 
-    probabilities (E, n, 4) of every epoch; labels int (n,), groups (n,); `allowed`: the epochs
-    that may be selected. Each split is used both ways, so every image is scored once by it:
+    logp: log-probabilities (E, n, 4) of every epoch; labels int (n,), groups (n,); `allowed`: the
+    epochs that may be selected. Each split is used both ways, so every image is scored once by it:
     epochs that are all alike give an optimism of exactly 0. A choice on half of the clusters
     is a worse choice, which makes the honest accuracy a little low. The same bytes for the same
     seed. Raises ValueError if no epoch that may be selected has a finite loss.
     """
-    stop = range(len(probabilities))[allowed]
+    stop = range(len(logp))[allowed]
     clusters, strata = cluster_of(labels, groups, rng)
     member = np.zeros((len(labels), len(strata)))
     member[np.arange(len(labels)), clusters] = 1
-    epochs = probabilities[allowed]
+    epochs = logp[allowed]
     losses = image_losses(epochs, labels, smoothing) @ member  # (epochs, C)
     losses[~np.isfinite(losses).all(axis=1)] = np.inf
     if not len(losses) or not np.isfinite(losses).any():
@@ -108,11 +106,13 @@ def select(
         choice = by_half(losses, chosen).argmin(axis=1)
         right += ((1 - chosen) * hits[choice]).sum(axis=1)
     n = len(labels)
+    selected, honest = float(hits[best].sum() / n), float(right.mean() / n)
     return Selection(
         epoch=stop[best],
-        selected=float(hits[best].sum() / n),
+        selected=selected,
         last=float(hits[-1].sum() / n) if np.isfinite(epochs[-1]).all() else math.nan,
-        honest=float(right.mean() / n),
+        honest=honest,
+        optimism=selected - honest,
     )
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmarks.run import Run
 from protocols import metrics, provenance
+from protocols.contract import stored_epochs
 from protocols.seeds import generator
 from protocols.spec import RunSpec
 from reports.selection import Selection, select
@@ -38,14 +39,16 @@ class Measured:
             self.scores[at]["validation_loss"] = row["eval_loss"]
             self.scores[at]["selected_epoch"] = row["epoch"]
         # accuracy on the test images after each epoch, (rows of history,)
-        self.by_epoch = _by_epoch(arrays["epochs"], self.labels)
+        epochs = stored_epochs(arrays)
+        self.by_epoch = _by_epoch(epochs, self.labels)
         self.phase = int(run.history[self.row]["phase"])
-        self.selection = self._as_stored(_selection(run, arrays, self.groups))
+        self.selection = self._as_stored(_selection(run, arrays, epochs, self.groups))
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
         run.forget()
 
     def _as_stored(self, found: Selection | None) -> Selection | None:
-        """With the run's own choice, which was made before its probabilities were rounded."""
+        """With the run's own choice, which was made before its numbers were rounded; what choosing
+        adds stays that of the stored numbers, on both sides."""
         if found is None:
             return None
         selected, last = (self.scores[at]["accuracy"] for at in ("selected", "last"))
@@ -57,7 +60,9 @@ def _by_epoch(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return np.where(finite, (epochs.argmax(axis=2) == labels).mean(axis=1), np.nan)
 
 
-def _selection(run: Run, arrays: dict[str, np.ndarray], groups: list[str]) -> Selection | None:
+def _selection(
+    run: Run, arrays: dict[str, np.ndarray], epochs: np.ndarray, groups: list[str]
+) -> Selection | None:
     """What choosing the epoch on the test part adds; None where another part chose."""
     if "validation_ids" in arrays:
         return None
@@ -66,7 +71,7 @@ def _selection(run: Run, arrays: dict[str, np.ndarray], groups: list[str]) -> Se
     smoothing = run.spec.recipe["label_smoothing"]
     try:
         return select(
-            arrays["epochs"], arrays["labels"], np.array(groups), smoothing,
+            epochs, arrays["labels"], np.array(groups), smoothing,
             generator(0, "selection"), slice(allowed, None),
         )  # fmt: skip
     except ValueError:  # no finite epoch among those stored

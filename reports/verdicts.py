@@ -1,11 +1,10 @@
 """The words that a claim gets, by the rules of design.md; no other module judges.
 
-Metric claims: the claim against the 95% prediction interval of one more training run,
-mean +- t(k-1) s sqrt(1 + 1/k) over k seeds. A printed number stands for all that round to it.
-Orderings: the same interval over the differences seed by seed (both sides share the seed).
+Metric claims: the claim against the 95% prediction interval of one more training run. Orderings:
+the 95% interval of the mean difference, paired by seed. Both, and how often they err, stand in
+reports.between_seeds.
 """
 
-import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,14 +12,14 @@ from protocols import dataset
 from protocols.claims import Claim
 from protocols.classes import LETTERS
 from protocols.variants import load_variants
+from reports.between_seeds import against, order
 from reports.cells import Cell, Group, Number
 from reports.collect import Collected
 from reports.groups import Setting
 
 MIN_SEEDS = 3
-LEVEL = 0.95
-# Widest half-width that still decides, by the claim's unit. Accuracies: 2 points. The rule names
-# points only; the bounds for losses and epochs are our reading of it.
+# Widest half-width that is still agreement, by the claim's unit. Accuracies: 2 points. The rule
+# names points only; the bounds for losses and epochs are our reading of it.
 WIDEST = {"%": 0.02, "fraction": 0.02, "nat": 0.05, "epoch": 5.0}
 NOT_ASKED = "not part of the request"
 class_counts = cache(dataset.class_counts)  # reads the whole manifest
@@ -48,22 +47,20 @@ class Verdict:
         return self.word != "not tested"
 
 
-def interval(values: list[float]) -> tuple[float, float]:
-    """Mean and half-width of the 95% prediction interval of one more value; needs 2 values."""
-    from scipy.stats import t  # noqa: PLC0415 (slow import)
-
-    k = len(values)
-    mean = math.fsum(values) / k
-    spread = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (k - 1))
-    return mean, float(t.ppf((1 + LEVEL) / 2, k - 1)) * spread * math.sqrt(1 + 1 / k)
-
-
 def rounding(claim: Claim) -> float:
     """Half a unit of the last printed digit, as a fraction for percentages; 0 for epochs."""
     if claim.unit == "epoch":
         return 0.0
     digits = len(claim.printed.partition(".")[2])
     return 0.5 * 10**-digits / (100 if claim.unit == "%" else 1)
+
+
+def grain(cell: Cell, metric: str) -> float:
+    """The step of a seed's number: one test image as a fraction (of precision, recall and F1 about
+    that), an epoch over the folds; 0 for losses, which nothing rounds."""
+    if metric == "selected_epoch":
+        return 1 / cell.folds
+    return 0.0 if metric.endswith("loss") else 1 / cell.n
 
 
 def obstacle(setting: Setting, cell: Cell | None, number: Number | None) -> str:
@@ -90,13 +87,11 @@ def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
     seeds = len(number.by_seed) if number else 0
     if reason := obstacle(setting, cell, number):
         return Verdict("not tested", reason, value, None, seeds)
-    mean, half = interval(list(number.by_seed.values()))
-    if half > WIDEST[claim.unit]:
-        return Verdict("undecided", "the interval is too wide", mean, half, seeds)
-    if abs(mean - claim.value) <= half + rounding(claim) + 1e-12:
-        return Verdict("compatible", "the claim lies in the interval", mean, half, seeds)
-    word = "above" if mean > claim.value else "below"
-    return Verdict(word, f"the interval lies {word} the claim", mean, half, seeds)
+    word, reason, mean, half = against(
+        list(number.by_seed.values()), claim.value, rounding(claim), grain(cell, claim.metric),
+        WIDEST[claim.unit],
+    )  # fmt: skip
+    return Verdict(word, reason, mean, half, seeds)
 
 
 def contests(claim: Claim) -> list[tuple[str, str]]:
@@ -123,7 +118,7 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
     """supported (every contest won), refuted (one lost), undecided or not tested."""
     means = margins(claim, group, framework)
     least = min(means.values()) if len(means) == len(contests(claim)) else None
-    intervals, k = [], 0
+    differences, steps, k = [], [], 0
     for pair in contests(claim):
         cells = [group.cells.get((framework, v)) if group else None for v in pair]
         numbers = [cell.number(claim.metric, claim.at) if cell else None for cell in cells]
@@ -135,13 +130,10 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
         if seeds[0] != seeds[1]:
             return Verdict("not tested", "the two sides have different seeds", least)
         k = len(seeds[0])
-        intervals.append(
-            interval([numbers[0].by_seed[s] - numbers[1].by_seed[s] for s in seeds[0]])
-        )
-    won = sum(mean - half > 0 for mean, half in intervals)
-    lost = sum(mean + half < 0 for mean, half in intervals)
-    word = "refuted" if lost else "supported" if won == len(intervals) else "undecided"
-    reason = f"{won} of {len(intervals)} contests won beyond the interval, {lost} lost"
+        differences.append([numbers[0].by_seed[s] - numbers[1].by_seed[s] for s in seeds[0]])
+        steps += [grain(cell, claim.metric) for cell in cells]
+    word, won, lost = order(differences, max(steps))
+    reason = f"{won} of {len(differences)} contests won beyond the interval, {lost} lost"
     return Verdict(word, reason, least, None, k)
 
 

@@ -60,7 +60,7 @@ def few_draws():
     (module, name, draws)."""
     from reports import cells, paired
 
-    few = ((cells, "DRAWS", 300), (cells, "FEW_DRAWS", 100), (paired, "DRAWS", 200))
+    few = ((cells, "DRAWS", 300), (paired, "DRAWS", 200))
     whole = [(module, name, getattr(module, name)) for module, name, _ in few]
     with pytest.MonkeyPatch.context() as patch:
         for one in few:

@@ -18,8 +18,8 @@ from scipy import stats
 import benchmarks.store
 from benchmarks.store import Store
 from reports import compare_page
+from reports.between_seeds import one_more_run
 from reports.compare import noise
-from reports.verdicts import interval
 from tests.synthetic import add, add_failed, raise_version, spec
 from tests.test_cli import runner
 
@@ -108,7 +108,7 @@ def test_one_epoch_of_one_run_with_other_bits_is_not_identical(stores, compared,
     def all_of_a(run):  # B hands back A's bits, but for one probability of one epoch
         arrays = read(a.runs()[0])
         if run.spec.threads == 4 and change:
-            arrays["epochs"][0, 0, 0] += np.float16(0.01)
+            arrays["log_epochs"][0, 0, 0] += np.float16(0.01)
         return arrays
 
     monkeypatch.setattr(benchmarks.store.Run, "predictions", property(all_of_a))
@@ -160,7 +160,7 @@ def test_three_seeds_decide(stores, compared, other, word):
 
 def test_one_more_run_is_held_against_the_verdicts_interval():
     values = [0.80, 0.83, 0.81]
-    assert noise(values, [0.9])[0] == pytest.approx(interval(values)[1])
+    assert noise(values, [0.9])[0] == pytest.approx(one_more_run(values)[1])
     assert noise([0.8], [0.9]) is None and noise([0.8] * 3, [0.8] * 3) is None
 
 

@@ -64,7 +64,7 @@ def test_stored_predictions_are_the_selected_and_the_last(tmp_path):
         assert stored["selected"].dtype == np.float32
         assert stored["selected"][0, 0] == pytest.approx(0.8)
         assert stored["last"][0, 0] == pytest.approx(0.5)
-        assert stored["epochs"].shape == (3, 4, 4)
+        assert stored["log_epochs"].shape == (3, 4, 4)
 
 
 def test_a_validation_part_selects_and_the_test_part_is_only_scored(tmp_path):
@@ -79,7 +79,7 @@ def test_a_validation_part_selects_and_the_test_part_is_only_scored(tmp_path):
     made.write(tmp_path, {}, {})
     with np.load(tmp_path / "predictions.npz") as stored:
         assert stored["selected"][:, 0].tolist() == pytest.approx(np.exp(log_p(0.3))[:, 0])
-        assert stored["epochs"].shape == stored["validation_epochs"].shape == (3, 4, 4)
+        assert stored["log_epochs"].shape == stored["validation_log_epochs"].shape == (3, 4, 4)
         assert stored["validation_labels"].tolist() == stored["labels"].tolist() == [0, 1, 2, 3]
 
 

@@ -11,6 +11,7 @@ from reading import Tables, pages, percent, scored, steady_sources  # noqa: F401
 
 from benchmarks.store import Store
 from protocols import metrics, provenance
+from protocols.contract import stored_epochs
 from protocols.dataset import Source
 from protocols.provenance import Overlap
 from protocols.seeds import generator
@@ -149,7 +150,7 @@ def test_leak_free_stands_beside_as_published(tmp_path):
     slot = collect.collect(store, plan).slots[1]
     arrays = np.load(tmp_path / "runs" / plan[1].id / "predictions.npz")
     assert slot.measured.by_epoch.tolist() == [
-        metrics.score(arrays["labels"], p.astype(np.float32))["accuracy"] for p in arrays["epochs"]
+        metrics.score(arrays["labels"], np.exp(p))["accuracy"] for p in stored_epochs(arrays)
     ]
 
 

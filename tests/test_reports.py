@@ -26,9 +26,9 @@ import benchmarks.sources
 from benchmarks.store import Store
 from protocols import metrics
 from protocols.claims import load_claims
+from reports.between_seeds import one_more_run
 from reports.build import build
 from reports.groups import scrub, setting_of
-from reports.verdicts import interval
 
 
 @pytest.fixture(scope="module")
@@ -274,7 +274,7 @@ def test_metric_verdicts_say_what_the_numbers_say(tmp_path):
 
 
 def test_interval_is_that_of_one_more_run():
-    mean, half = interval([0.1, 0.2, 0.3])
+    mean, half = one_more_run([0.1, 0.2, 0.3])
     assert mean == pytest.approx(0.2)
     assert half == pytest.approx(4.302653 * 0.1 * (4 / 3) ** 0.5, rel=1e-6)
 
