@@ -8,6 +8,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -51,15 +52,16 @@ ANSWERS: dict[str, tuple[str, tuple]] = {  # predictions.npz
     "selected": ("float32", ("n", 4)),
     "last": ("float32", ("n", 4)),
     "selected_index": ("int64", ()),
-    "epochs": ("float16", ("epochs", "n", 4)),
     "milestone_epochs": ("int64", ("milestones",)),
 }
 MILESTONES = {"milestones": ("float32", ("milestones", "n", 4))}  # where there are some
 VALIDATION: dict[str, tuple[str, tuple]] = {  # where another part than the test selects
     "validation_ids": ("text", ("v",)),
     "validation_labels": ("int64", ("v",)),
-    "validation_epochs": ("float16", ("epochs", "v", 4)),
 }
+# Of every epoch: log-probabilities, or the probabilities of earlier runs.
+EVERY_EPOCH = {"": "n", "validation_": "v"}  # of which part, so many images
+LOG = "log_epochs"
 
 
 class Entry(Struct):
@@ -252,11 +254,17 @@ def predictions(path: Path) -> dict[str, np.ndarray]:
         wanted = dict(ANSWERS)
         if found.get("milestone_epochs", Head(np.dtype(int), (0,))).shape != (0,):
             wanted |= MILESTONES
-        wanted |= VALIDATION if any(name in found for name in VALIDATION) else {}
+        parts = dict(EVERY_EPOCH)
+        if any(name in found for name in VALIDATION):
+            wanted |= VALIDATION
+        else:
+            del parts["validation_"]
+        every = LOG if LOG in found else "epochs"
+        wanted |= {f"{p}{every}": ("float16", ("epochs", n, 4)) for p, n in parts.items()}
         fits(found, wanted, path.name)
 
     found = arrays(path, check)
-    n, epochs = len(found["ids"]), len(found["epochs"])
+    n, epochs = len(found["ids"]), epochs_of(found)
     if not n or not epochs:
         raise Damaged(f"{path.name} has no image, or no epoch")
     if tuple(found["classes"]) != CLASSES:
@@ -267,10 +275,19 @@ def predictions(path: Path) -> dict[str, np.ndarray]:
         _images(found.get(name, ()), path.name)
     for name in ("labels", "validation_labels"):
         _labels(found.get(name), name, path.name)
-    for name in ("selected", "last", "epochs", "milestones", "validation_epochs"):
+    for name in ("selected", "last", "milestones", *(f"{p}epochs" for p in EVERY_EPOCH)):
         if name in found and found[name].size:
             _probabilities(found[name], name, path.name, whole=name == "selected")
+    for name in (f"{part}{LOG}" for part in EVERY_EPOCH):
+        if name in found and found[name].size:
+            values = np.exp(found[name].astype(np.float32))
+            _probabilities(values, name, path.name, whole=False)
     return found
+
+
+def epochs_of(found: Mapping[str, np.ndarray]) -> int:
+    """How many epochs the arrays of predictions.npz are of."""
+    return len(found[LOG if LOG in found else "epochs"])
 
 
 def _images(ids: Any, name: str) -> None:

@@ -46,7 +46,7 @@ class Run:
         try:
             _ = (self.record, self.env, self.timings)
             if self.spec.stage == "train":
-                rows, epochs = len(self.history), len(self.predictions["epochs"])
+                rows, epochs = len(self.history), records.epochs_of(self.predictions)
                 if rows != epochs:
                     raise Damaged(f"history.csv has {rows} rows, and {epochs} epochs are stored")
                 _ = self.seen_ids
