@@ -15,6 +15,7 @@ from tests.test_published import PUBLISHED
 def test_the_time_left_counts_what_this_launch_did(monkeypatch, capsys):
     clock = types.SimpleNamespace(now=100.0)
     monkeypatch.setattr(module, "time", types.SimpleNamespace(monotonic=lambda: clock.now))
+    monkeypatch.setattr(module, "running_seconds", lambda: clock.now)
     console = Console()
     console.begin(100, 1)
     progress = console.run_progress(spec(), lambda share: 100 * share)
