@@ -1,7 +1,5 @@
 """What is stored of one run, read when it is asked for."""
 
-import csv
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import records
 from protocols.activations import FILE, turned
+from protocols.boundary import Damaged
 from protocols.spec import RESULTS_VERSION, RunSpec
+
+DAMAGED = "its record (run.json or failed.json) is damaged"
+UNREADABLE = "its files can't be read"
 
 
 @dataclass(frozen=True)
@@ -28,53 +31,66 @@ class Run:
         """Whether its results may be read (stale ones may; they are marked)."""
         return self.status in ("done", "stale")
 
-    def _json(self, name: str) -> dict[str, Any]:
-        return json.loads((self.folder / name).read_text(encoding="utf-8"))
+    @property
+    def damaged(self) -> bool:
+        """Whether it has failed because what is stored of it can't be read."""
+        return self.status == "failed" and self.reason.startswith((DAMAGED, UNREADABLE))
+
+    def forget(self) -> None:
+        """Drops what takes megabytes; it is read again where it is asked for."""
+        self.__dict__.pop("predictions", None)
+
+    @cached_property
+    def damage(self) -> str:
+        """Why its files can't be used though it finished, or ""; reads them all."""
+        try:
+            _ = (self.record, self.env, self.timings)
+            if self.spec.stage == "train":
+                rows, epochs = len(self.history), len(self.predictions["epochs"])
+                if rows != epochs:
+                    raise Damaged(f"history.csv has {rows} rows, and {epochs} epochs are stored")
+                _ = self.seen_ids
+        except Damaged as damaged:
+            return f"{UNREADABLE}: {damaged}"
+        return ""
 
     @cached_property
     def env(self) -> dict[str, Any]:
-        """Versions, device, threads, engine."""
-        return self._json("env.json")
+        """Versions, device, threads, engine. Raises Damaged, as all that follow."""
+        return records.env(self.folder / "env.json")
 
     @cached_property
     def timings(self) -> dict[str, Any]:
         """Seconds by part, or latencies."""
-        return self._json("timings.json")
+        return records.timings(self.folder / "timings.json", self.spec.stage)
 
     @cached_property
     def record(self) -> dict[str, Any]:
         """run.json: when it finished, file sizes and SHA-256, the results version."""
-        return self._json("run.json")
+        return records.record(self.folder / "run.json", self.spec)
 
     @cached_property
     def history(self) -> list[dict[str, float]]:
         """One dictionary an epoch, keys of contract.HISTORY."""
-        with (self.folder / "history.csv").open(newline="", encoding="utf-8") as file:
-            return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        return records.history(self.folder / "history.csv")
 
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
         """The arrays of predictions.npz."""
-        with np.load(self.folder / "predictions.npz", allow_pickle=False) as arrays:
-            return dict(arrays)
+        return records.predictions(self.folder / "predictions.npz")
 
     @property
     def activations(self) -> dict[str, np.ndarray] | None:
         """The arrays of activations.npz; None for runs made before there was any."""
-        path = self.folder / FILE
-        if not path.is_file():
+        if FILE not in self.record["files"]:
             return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return dict(arrays)
+        return records.activations(self.folder / FILE, self.spec.variant)
 
-    @property
+    @cached_property
     def seen_ids(self) -> list[str]:
-        """The images in activations.npz; none where it lacks or can't be read."""
-        try:
-            with np.load(self.folder / FILE, allow_pickle=False) as arrays:
-                return arrays["ids"].tolist()
-        except Exception:  # zipfile, zlib and numpy raise many kinds for broken files
-            return []
+        """The images in activations.npz; none where there is none."""
+        arrays = self.activations
+        return [] if arrays is None else arrays["ids"].tolist()
 
     @property
     def pictured_ids(self) -> list[str]:

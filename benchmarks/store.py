@@ -9,10 +9,12 @@ import shutil
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from benchmarks.run import Run
+from benchmarks import records
+from benchmarks.run import DAMAGED, UNREADABLE, Run
 from benchmarks.sources import ROOT
+from protocols.boundary import Damaged, clean
 from protocols.checkpoint import remove
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
@@ -20,12 +22,27 @@ from protocols.files import sha256_of, write_whole
 from protocols.spec import RESULTS_VERSION, RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
-DAMAGED = "its record (run.json or failed.json) is damaged"
 SOURCES = (
     *("protocols", "impl_keras", "impl_torch", "benchmarks", "reports", "reports/templates"),
     "reports/published",
 )
 PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
+
+
+class Fault(NamedTuple):
+    """What is wrong with a run folder (`file` empty), or with a file in it."""
+
+    folder: Path
+    file: str
+    why: str
+
+    @property
+    def short(self) -> str:
+        """Without the folder."""
+        return f"{self.file}: {self.why}" if self.file else self.why
+
+    def __str__(self) -> str:
+        return f"{self.folder / self.file}: {self.why}"
 
 
 class Store:
@@ -34,6 +51,7 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.runs_folder = out / "runs"
+        self.refused: dict[str, str] = {}  # run id -> why its record isn't believed
 
     def check_writable(self) -> None:
         """Raises RequestError unless `out` and its runs can be written; creates nothing."""
@@ -52,37 +70,64 @@ class Store:
 
     def runs(self) -> list[Run]:
         """Every done, stale or failed run, by id."""
-        if not self.runs_folder.is_dir():
-            return []
-        folders = sorted(self.runs_folder.iterdir())
-        found = (self._read(f) for f in folders if f.is_dir() and not f.name.startswith("."))
-        return [run for run in found if run]
+        return self.look()[0]
+
+    def look(self) -> tuple[list[Run], dict[str, str]]:
+        """`runs`, and the name of every other folder among theirs: why there is no run in it.
+
+        Raises RequestError if they can't be read.
+        """
+        found, others = [], {}
+        try:
+            there = self.runs_folder.iterdir() if self.runs_folder.is_dir() else ()
+            folders = sorted(f for f in there if f.is_dir() or f.is_symlink())
+        except OSError as error:
+            raise RequestError(f"{self.runs_folder} can't be read ({error.strerror})") from None
+        for folder in (f for f in folders if not f.name.startswith(".")):
+            try:
+                found.append(self._run(folder))
+            except Damaged as damaged:
+                others[folder.name] = str(damaged)
+        return found, others
 
     def _read(self, folder: Path) -> Run | None:
         try:
-            spec = RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, TypeError):
-            return None  # unfinished, or of another contract
+            return self._run(folder)
+        except Damaged:  # unfinished, or of another contract
+            return None
+
+    def _run(self, folder: Path) -> Run:
+        """The run in a folder; a damaged one has failed. Raises Damaged if there is none."""
+        spec = records.spec(folder / "spec.json")
+        if folder.name != spec.id:
+            raise Damaged(f"spec.json is of another run ({spec.id})")
+        if reason := self.refused.get(spec.id):
+            return Run(spec, folder, "failed", reason)
+        done = os.path.lexists(folder / "run.json")
+        if not done and not os.path.lexists(folder / "failed.json"):
+            raise Damaged("there is neither run.json nor failed.json")
         try:
-            if (folder / "run.json").exists():
-                record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-                _ = [entry["sha256"] for entry in record["files"].values()]
-                version = int(record["results_version"])
-                state = "done" if version == RESULTS_VERSION else "stale"
-                return Run(spec, folder, state, version=version)
-            if (folder / "failed.json").exists():
-                reason = json.loads((folder / "failed.json").read_text(encoding="utf-8"))["reason"]
-                return Run(spec, folder, "failed", reason)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            return Run(spec, folder, "failed", DAMAGED)
-        return None
+            if not done:
+                return Run(spec, folder, "failed", records.reason(folder / "failed.json"))
+            record = records.record(folder / "run.json", spec)
+        except Damaged as damaged:
+            return Run(spec, folder, "failed", f"{DAMAGED}: {damaged}")
+        try:
+            records.env(folder / "env.json")
+            records.timings(folder / "timings.json", spec.stage)
+        except Damaged as damaged:
+            return Run(spec, folder, "failed", f"{UNREADABLE}: {damaged}")
+        version = record["results_version"]
+        return Run(spec, folder, "done" if version == RESULTS_VERSION else "stale", version=version)
 
     def remember(self, plan: list[RunSpec]) -> bool:
         """Keeps the request's plan, which --report and --status speak of; whether it was known."""
         content = {"runs": [spec.to_dict() for spec in plan]}
         path = self.out / "plan.json"
-        if path.is_file() and path.read_text(encoding="utf-8") == _pretty(content):
+        if path.is_file() and path.read_bytes() == _pretty(content).encode():
             return True
+        if path.is_dir():
+            raise RequestError(f"{path} is a folder, where the plan of a request belongs; move it")
         self.out.mkdir(parents=True, exist_ok=True)
         _write(path, content)
         return False
@@ -90,15 +135,15 @@ class Store:
     def plan(self) -> list[RunSpec]:
         """The last request's plan. Raises RequestError if there is none."""
         try:
-            content = json.loads((self.out / "plan.json").read_text(encoding="utf-8"))
-            return [RunSpec(**spec) for spec in content["runs"]]
-        except OSError:
+            return records.plan(self.out / "plan.json")
+        except Damaged as damaged:
+            if not os.path.lexists(self.out / "plan.json"):
+                raise RequestError(
+                    f"nothing has been run into {self.out}; run a suite first, or give --out DIR"
+                ) from None
             raise RequestError(
-                f"nothing has been run into {self.out}; run a suite first, or give --out DIR"
-            ) from None
-        except (ValueError, TypeError, KeyError):
-            raise RequestError(
-                f"{self.out / 'plan.json'} is of another version; run the suite again"
+                f"{self.out / 'plan.json'} is damaged or of another version ({damaged}); run the "
+                "suite again"
             ) from None
 
     def made_from(self) -> str:
@@ -175,6 +220,8 @@ class Store:
             "commit": commit,
         }
         _write(folder / "run.json", record)
+        if damage := Run(spec, folder, "done").damage:
+            raise ValueError(f"what the worker wrote is no result: {damage}")
         self.publish(spec, folder)
         return Run(spec, self.runs_folder / spec.id, "done")
 
@@ -183,6 +230,7 @@ class Store:
 
         Where that can't be written, the failure is in what this returns only.
         """
+        reason = clean(reason)
         failed = Run(spec, self.runs_folder / spec.id, "failed", reason)
         if (failed.folder / "run.json").exists():
             self.discard(folder)
@@ -205,6 +253,8 @@ class Store:
         A done run that stands there is kept aside, a failed one is not.
         """
         final = self.runs_folder / spec.id
+        if final.is_symlink():
+            final.unlink()
         for path in folder.iterdir():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
@@ -236,19 +286,55 @@ class Store:
         """Removes what an interrupted run wrote."""
         shutil.rmtree(folder, ignore_errors=True)
 
+    def faults(self) -> dict[str, list[Fault]]:
+        """Name of a run folder -> what in it is missing, altered or damaged; sound ones are left
+        out."""
+        runs, others = self.look()
+        found = {name: [Fault(self.runs_folder / name, "", why)] for name, why in others.items()}
+        for run in runs:
+            if wrong := _wrong_files(run):
+                found[run.folder.name] = wrong
+            elif why := run.damage if run.done else run.reason if run.damaged else "":
+                found[run.folder.name] = [Fault(run.folder, "", why)]
+            run.forget()
+        return found
+
     def validate(self) -> list[str]:
-        """One sentence for every file of a done run that is missing or altered."""
-        wrong = []
-        for run in self.runs():
-            if run.reason == DAMAGED:
-                wrong.append(f"{run.folder}: {DAMAGED}")
-            for name, entry in run.record["files"].items() if run.done else ():
-                path = run.folder / name
-                if not path.is_file():
-                    wrong.append(f"{path}: missing")
-                elif sha256_of(path) != entry["sha256"]:
-                    wrong.append(f"{path}: altered since the run was finished")
-        return wrong
+        """A sentence for each of `faults`, and for each file that a run.json doesn't list."""
+        found = self.faults()
+        for run in self.look()[0]:
+            found[run.folder.name] = found.get(run.folder.name, []) + _unlisted(run)
+        return [str(fault) for name in sorted(found) for fault in found[name]]
+
+
+def _wrong_files(run: Run) -> list[Fault]:
+    """Of a run that finished: what of its run.json's files is missing or altered."""
+    wrong = []
+    for name, entry in _listed(run).items():
+        path = run.folder / name
+        try:
+            if not path.is_file():
+                wrong.append(Fault(run.folder, name, "missing"))
+            elif path.stat().st_size != entry["size"] or sha256_of(path) != entry["sha256"]:
+                wrong.append(Fault(run.folder, name, "altered since the run was finished"))
+        except OSError as error:
+            wrong.append(Fault(run.folder, name, f"can't be read ({error.strerror})"))
+    return wrong
+
+
+def _unlisted(run: Run) -> list[Fault]:
+    """Of a run that finished: what else lies in its folder."""
+    listed = _listed(run)
+    names = sorted({path.name for path in run.folder.iterdir()} - {*listed, "run.json"})
+    return [Fault(run.folder, name, "not listed in run.json") for name in names if listed]
+
+
+def _listed(run: Run) -> dict[str, Any]:
+    """The files of a run.json; none where there is none that can be read."""
+    try:
+        return run.record["files"]
+    except Damaged:
+        return {}
 
 
 def _digest(paths: list[Path], digest: Any) -> str:

@@ -141,20 +141,31 @@ def _sum(
 
 
 def status(store: Store) -> list[str]:
-    """--status: the last request, counted, and each failure's reason."""
-    runs = store.plan()
-    states = [(spec, *_state(spec, store)) for spec in runs]
+    """--status: the last request, counted, and each failure's reason; what is stored is read whole,
+    so that a damaged run counts as failed."""
+    wanted = store.plan()
+    states, done = [], []
+    for spec in wanted:
+        run = store.find(spec)
+        state, reason = _state(spec, store)
+        if run and run.done and run.damage:
+            state, reason = "failed", run.damage
+        elif run and run.done:
+            done.append(run)
+            run.forget()
+        states.append((spec, state, reason))
     counts = {
         word: sum(state == word for _, state, _ in states)
         for word in ("done", "stale", "failed", "to run")
     }
-    spent = sum(_seconds(run) for spec in runs if (run := store.find(spec)) and run.done)
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
+    spent = sum(run.timings["total_seconds"] for run in done)
     return [
-        f"{len(runs)} runs: {first}; {duration(spent)} of computing stored",
+        f"{len(wanted)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
-        *_processors([run for spec in runs if (run := store.find(spec)) and run.done]),
+        *_processors(done),
+        *(f"damaged {name}: {reason}" for name, reason in store.look()[1].items()),
     ]
 
 
@@ -162,31 +173,17 @@ def _processors(done: list[Run]) -> list[str]:
     """The processors that runs on a CPU were made on, where there are several: one name doesn't
     make them one, for other instructions make other bits."""
     found: dict[tuple[str, str], int] = {}
-    for run in done:
-        if run.spec.device == "cpu" and (where := _processor(run)):
-            found[where] = found.get(where, 0) + 1
+    for run in (run for run in done if run.spec.device == "cpu"):
+        where = tuple(
+            str(run.env.get(name) or "not recorded") for name in ("device_detail", "instruction_set")
+        )
+        found[where] = found.get(where, 0) + 1
     if len(found) < 2:
         return []
     return [
         "the runs on a CPU were made on several processors, which may compute other bits:",
         *(f"{n:4} runs  {name}; instructions: {known}" for (name, known), n in found.items()),
     ]
-
-
-def _processor(run: Run) -> tuple[str, str] | None:
-    """Name and instructions; None where the file is damaged, which --validate names."""
-    try:
-        return str(run.env["device_detail"]), str(run.env.get("instruction_set", "not recorded"))
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
-        return None
-
-
-def _seconds(run: Run) -> float:
-    """What a done run took; 0 where its file is damaged, which --validate names."""
-    try:
-        return float(run.timings.get("total_seconds", 0.0))
-    except (OSError, ValueError, TypeError, AttributeError):
-        return 0.0
 
 
 def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], list[str]]:

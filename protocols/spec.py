@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from protocols.boundary import Content, decoded
+from protocols.spec_schema import Spec
+
 CONTRACT_VERSION = 1
 # Raised in the commit that changes what any run computes: runs of another version are stale. Golden
 # short runs of every network (tests/test_results_version.py) turn red where that is forgotten.
@@ -61,8 +64,10 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, text: str) -> "RunSpec":
-        """Reads `to_json`. Raises TypeError on unknown or missing keys."""
-        return cls(**json.loads(text))
+        """Reads `to_json`. Raises Damaged, a ValueError, for what isn't in `spec_schema.Spec`."""
+        data = text.encode("utf-8", "surrogatepass")
+        decoded(data, Spec, "the specification")
+        return cls(**decoded(data, Content, "the specification"))
 
     @cached_property
     def id(self) -> str:

@@ -55,7 +55,7 @@ def _side(side: Side) -> dict[str, Any]:
         "name": side.name,
         "done": len(finished),
         "finished": [finished[0], finished[-1]],
-        "unreadable": side.unreadable,
+        "unreadable": sorted(side.unreadable),
     }
 
 

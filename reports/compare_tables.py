@@ -311,8 +311,8 @@ def lone_table(joined: Joined) -> Table | None:
     for side in (joined.a, joined.b):
         lone: list[Lone] = [one for one in joined.lone if one.letter == side.letter]
         rows = [[label(one.slot.spec.id), words(one.slot.state), words(one.why)] for one in lone]
-        rows += [[label(name), words("unreadable"), words("of another contract, or damaged")]
-                 for name in side.unreadable]  # fmt: skip
+        rows += [[label(name), words("unreadable"), words(scrub(why))]
+                 for name, why in side.unreadable.items()]  # fmt: skip
         if rows:
             bodies.append((f"In {side.letter}", rows))
     if not bodies:

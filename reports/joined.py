@@ -29,7 +29,7 @@ class Side:
     letter: str  # "A" or "B"
     name: str  # the folder's own, without its path
     slots: list[Slot]
-    unreadable: list[str]  # run folders of another contract
+    unreadable: dict[str, str]  # folder without a run of this contract -> why
     folder: Path = Path()
 
     def beside(self, out: Path) -> str:
@@ -140,16 +140,13 @@ def side(letter: str, store: Store) -> Side:
         plan = store.plan()
     except RequestError:
         plan = []
-    runs = {run.spec.id: run for run in store.runs()}
+    found, others = store.look()
+    runs = {run.spec.id: run for run in found}
     specs = {spec.id: spec for spec in plan} | {key: run.spec for key, run in runs.items()}
     slots = [Slot(spec, runs.get(key), True) for key, spec in specs.items()]
     for slot in slots:
         slot.take(slot.read())
-    known = {run.folder for run in runs.values()}
-    there = store.runs_folder.iterdir() if store.runs_folder.is_dir() else ()
-    others = (f for f in there if f.is_dir() and not f.name.startswith(".") and f not in known)
-    return Side(letter, store.out.resolve().name, slots, sorted(f.name for f in others),
-                store.out)  # fmt: skip
+    return Side(letter, store.out.resolve().name, slots, others, store.out)
 
 
 def experiment(spec: RunSpec) -> str:
@@ -246,7 +243,7 @@ def pair_of(a: Slot, b: Slot) -> Pair:
         return Pair(a, b, True, np.arange(a.measured.n), 0.0)
     one, two = a.run.predictions, b.run.predictions
     for slot in (a, b):
-        slot.run.__dict__.pop("predictions", None)  # megabytes a run
+        slot.run.forget()
     same = one.keys() == two.keys() and all(
         one[k].dtype == two[k].dtype and one[k].tobytes() == two[k].tobytes() for k in one
     )

@@ -42,7 +42,7 @@ class Measured:
         self.phase = int(run.history[self.row]["phase"])
         self.selection = self._as_stored(_selection(run, arrays, self.groups))
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
-        run.__dict__.pop("predictions", None)  # every epoch's probabilities: megabytes a run
+        run.forget()
 
     def _as_stored(self, found: Selection | None) -> Selection | None:
         """With the run's own choice, which was made before its probabilities were rounded."""
@@ -93,15 +93,11 @@ class Slot:
 
     def read(self) -> tuple[Measured | None, str]:
         """Its scores, and why there are none though it finished: its files are damaged."""
-        try:
-            if self.usable:
-                _ = (self.run.env, self.run.timings, self.run.record)
-                if self.spec.stage == "train":
-                    return Measured(self.run), ""
-                _ = self.run.timings["cold"]
-        except Exception as error:  # zipfile, zlib, numpy and csv raise many kinds for broken files
-            return None, f"its files can't be read: {type(error).__name__}"
-        return None, ""
+        if not self.usable:
+            return None, ""
+        if self.run.damage:
+            return None, self.run.damage
+        return (Measured(self.run) if self.spec.stage == "train" else None), ""
 
     def take(self, read: tuple[Measured | None, str]) -> None:
         """What `read` found; a damaged run is kept, without numbers."""

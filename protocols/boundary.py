@@ -1,0 +1,208 @@
+"""The one door for files from outside: read whole, no larger than is sensible, by a schema.
+
+What a stranger may have written is refused here, as `Damaged`, with the file and the fault. msgspec
+checks JSON against declared types, ranges and lengths; NaN, Infinity, lone surrogates and numbers
+out of range are no JSON to it. Arrays are held against a declared dtype and shape before any of
+them is unpacked, and none of them is ever unpickled.
+"""
+
+import math
+import os
+import re
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO, NamedTuple
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+MOST_JSON = 1 << 26  # bytes of a JSON or CSV file
+MOST_ARRAYS = 1 << 30  # bytes of a file's arrays together, unpacked
+MOST_MEMBERS = 1000  # arrays in a file
+WHOLE = 2**53  # the largest whole number that every reader of JSON knows exactly
+LARGE = 1e300
+# without line ends, control characters, and marks that turn the reading direction
+_LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*\Z"
+
+Line = Annotated[str, Meta(max_length=5000, pattern=_LINE)]
+Key = Annotated[str, Meta(max_length=200, pattern=_LINE)]
+Name = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]*\Z")]
+FileName = Annotated[str, Meta(max_length=100, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*\Z")]
+Digest = Annotated[str, Meta(max_length=1000, pattern=r"^[A-Za-z0-9:+_-]*\Z")]
+Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
+Count = Annotated[int, Meta(ge=0, le=WHOLE)]
+Positive = Annotated[float, Meta(gt=0, le=1e10)]
+Amount = Annotated[float, Meta(ge=0, le=1e18)]
+# What a schema names no type for, at most so deep.
+Scalar = (
+    Annotated[int, Meta(ge=-WHOLE, le=WHOLE)]
+    | Annotated[float, Meta(ge=-LARGE, le=LARGE)]
+    | Annotated[str, Meta(max_length=100_000)]
+    | bool
+    | None
+)
+Leaf = (
+    Scalar
+    | Annotated[list[Scalar], Meta(max_length=10_000)]
+    | Annotated[dict[Key, Scalar], Meta(max_length=10_000)]
+)
+Value = (
+    Scalar
+    | Annotated[list[Leaf], Meta(max_length=10_000)]
+    | Annotated[dict[Key, Leaf], Meta(max_length=10_000)]
+)
+Content = Annotated[dict[Key, Value], Meta(max_length=10_000)]
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+class Damaged(ValueError):
+    """A file isn't what its schema says. The text names the file and the fault."""
+
+
+class Head(NamedTuple):
+    """What an array says of itself."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+
+@contextmanager
+def opened(path: Path, most: int) -> Iterator[BinaryIO]:
+    """The file, for reading. Raises Damaged if it is none (a folder, a pipe, a loop of links), is
+    larger than `most` bytes, or can't be read."""
+    try:
+        with open(os.open(path, _FLAGS), "rb") as file:
+            state = os.fstat(file.fileno())
+            if not stat.S_ISREG(state.st_mode):
+                raise Damaged(f"{path.name} is not a file")
+            if state.st_size > most:
+                raise Damaged(f"{path.name} has {state.st_size:,} bytes, more than any has")
+            yield file
+    except OSError as error:
+        raise Damaged(f"{path.name}: {error.strerror or error}") from None
+
+
+def contents(path: Path, most: int = MOST_JSON) -> bytes:
+    """All bytes of a file. Raises Damaged."""
+    with opened(path, most) as file:
+        return file.read(most)
+
+
+def decoded(data: bytes, schema: Any, name: str) -> Any:
+    """JSON by a type that msgspec knows. Raises Damaged."""
+    try:
+        return _decoder(schema).decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Damaged(f"{name}: {_said(error)}") from None
+
+
+@cache  # to make one takes longer than to read a file with it
+def _decoder(schema: Any) -> msgspec.json.Decoder:
+    return msgspec.json.Decoder(schema)
+
+
+def read_json(path: Path, schema: Any, plain: Any = Content) -> Any:
+    """The content of a JSON file that fits `schema`, as the dictionaries and lists of `plain`: what
+    the schema doesn't name is kept, within the limits of `Value`. Raises Damaged."""
+    data = contents(path)
+    decoded(data, schema, path.name)
+    return decoded(data, plain, path.name)
+
+
+def _said(error: Exception) -> str:
+    """msgspec's words; a pattern would say little to a reader."""
+    text = str(error).partition("\n")[0][:300]
+    return re.sub(r"matching regex '.*'", "of other characters", text)
+
+
+def clean(text: str) -> str:
+    """A text of ours that may quote anything, so that it can be written and read again: without
+    control characters but line ends, and lone surrogates as they are escaped."""
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
+
+
+def heads(path: Path) -> dict[str, Head]:
+    """Name -> dtype and shape of each array of an .npz file; nothing but heads is unpacked.
+
+    Raises Damaged if a member's size isn't what its head says, if all are larger than MOST_ARRAYS
+    together, and where a head names Python objects.
+    """
+    with opened(path, MOST_ARRAYS) as file:
+        return _heads(file, path.name)
+
+
+def arrays(path: Path, check: Any = None) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file, once `check(heads)` let their heads pass. Raises Damaged."""
+    with opened(path, MOST_ARRAYS) as file:
+        found = _heads(file, path.name)
+        if check:
+            check(found)
+        try:  # on a stranger's bytes numpy, zipfile and zlib raise exceptions of many kinds
+            with np.load(file, allow_pickle=False) as members:
+                return {name: members[name] for name in found}
+        except Exception as error:
+            raise Damaged(f"{path.name}: {type(error).__name__}: {_said(error)}") from None
+
+
+def _heads(file: BinaryIO, name: str) -> dict[str, Head]:
+    try:  # as above; `_head` asks numpy alone
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()[: MOST_MEMBERS + 1]
+            read = [(member, *_head(archive, member)) for member in members]
+    except Exception as error:
+        raise Damaged(f"{name}: {type(error).__name__}: {_said(error)}") from None
+    finally:
+        file.seek(0)
+    if len(read) > MOST_MEMBERS:
+        raise Damaged(f"{name}: more than {MOST_MEMBERS} arrays")
+    found, total = {}, 0
+    for member, start, dtype, shape in read:
+        key = member.filename.removesuffix(".npy")
+        size = dtype.itemsize * math.prod(shape)
+        total += size
+        if key == member.filename or key in found or not re.match(_LINE, key):
+            raise Damaged(f"{name}: an array has no name of its own")
+        if dtype.hasobject or dtype.kind not in "biufU":
+            raise Damaged(f"{name}: {key} holds neither numbers nor text")
+        if min(shape, default=0) < 0 or start + size != member.file_size:
+            raise Damaged(f"{name}: {key} has another size than it says")
+        found[key] = Head(dtype, shape)
+    if total > MOST_ARRAYS:
+        raise Damaged(f"{name}: its arrays would take {total:,} bytes")
+    return found
+
+
+def _head(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, np.dtype, tuple]:
+    """Where the array's numbers begin, its dtype, its shape."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        if version not in ((1, 0), (2, 0)):
+            raise ValueError(f"format {version}")
+        read = (np.lib.format.read_array_header_1_0, np.lib.format.read_array_header_2_0)
+        shape, _, dtype = read[version[0] - 1](file)
+        return file.tell(), dtype, shape
+
+
+def fits(found: dict[str, Head], wanted: dict[str, tuple[str, tuple]], name: str) -> dict[str, int]:
+    """Holds heads against name -> (dtype or "text", shape), a shape's words standing for lengths
+    that are the same everywhere; the lengths. Raises Damaged."""
+    lengths: dict[str, int] = {}
+    for key, (kind, shape) in wanted.items():
+        if key not in found:
+            raise Damaged(f"{name}: {key} is missing")
+        head = found[key]
+        right = head.dtype.kind == "U" if kind == "text" else head.dtype == np.dtype(kind)
+        if not right or len(head.shape) != len(shape):
+            raise Damaged(f"{name}: {key} is {head.dtype} {head.shape}, not {kind} {shape}")
+        for length, known in zip(head.shape, shape, strict=True):
+            told = lengths.setdefault(known, length) if isinstance(known, str) else known
+            if length != told:
+                raise Damaged(f"{name}: {key} is {head.shape}, not {shape}")
+    return lengths

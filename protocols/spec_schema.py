@@ -1,0 +1,94 @@
+"""What a specification may hold: types, ranges and lengths of RunSpec's fields, as read from JSON.
+
+A recipe, and what is said of data and weights, may hold more than is named here (tables grow), of
+bounded size: `boundary.Value`. What is named is what programs reckon with.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from protocols.boundary import Count, Digest, Line, Name
+
+Number = Annotated[float, Meta(ge=0, le=1e6)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Epochs = Annotated[int, Meta(ge=0, le=10**6)]
+Size = Annotated[int, Meta(ge=1, le=10**5)]
+Phase1 = ("phase1_epochs", "phase1_optimizer", "phase1_rate")
+Phase2 = ("phase2_epochs", "phase2_optimizer", "phase2_rate")
+Alone = ("epochs", "optimizer", "rate")
+
+
+class Recipe(Struct):
+    """Hyperparameters: of two phases (Liang), or of one (Jane)."""
+
+    label_smoothing: Share
+    batch_size: Size
+    dropout: Share | UnsetType = UNSET
+    epochs: Epochs | UnsetType = UNSET
+    optimizer: Name | UnsetType = UNSET
+    rate: Number | UnsetType = UNSET
+    phase1_epochs: Epochs | UnsetType = UNSET
+    phase1_optimizer: Name | UnsetType = UNSET
+    phase1_rate: Number | UnsetType = UNSET
+    phase2_epochs: Epochs | UnsetType = UNSET
+    phase2_optimizer: Name | UnsetType = UNSET
+    phase2_rate: Number | UnsetType = UNSET
+    calibration_images: Count | UnsetType = UNSET
+    grey_pooling: Size | UnsetType = UNSET
+    folds: Size | UnsetType = UNSET
+    images_per_class: Count | UnsetType = UNSET
+    latency_repeats: Size | UnsetType = UNSET
+    latency_warmup: Count | UnsetType = UNSET
+    cold_repeats: Size | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        two = self.phase1_epochs is not UNSET
+        if UNSET in [getattr(self, name) for name in ((*Phase1, *Phase2) if two else Alone)]:
+            raise ValueError("epochs, optimizer or rate of a phase is missing")
+
+
+class Data(Struct):
+    """The images: which, how large, how many."""
+
+    kind: Literal["real", "phantom"]
+    digest: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9-]*\Z")]
+    height: Size
+    width: Size
+    n_folds: Size | None = None
+    per_class: Count | None = None
+    train_per_class: Count | None = None
+    test_per_class: Count | None = None
+
+
+class Weights(Struct):
+    """Where networks start: "random", "imagenet" or a folder, and the files' digests."""
+
+    source: Line
+    digest: Digest | None
+
+
+class Spec(Struct, forbid_unknown_fields=True):
+    """protocols.spec.RunSpec, field by field."""
+
+    stage: Literal["train", "latency"]
+    framework: Literal["keras", "torch"]
+    backend: Name
+    variant: Name
+    protocol: Name
+    fold: Annotated[int, Meta(ge=0, le=999)] | None
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
+    profile: Name
+    recipe: Recipe
+    data: Data
+    weights: Weights
+    init: Name
+    device: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e]+\Z")]
+    precision: Name
+    threads: Annotated[int, Meta(ge=1, le=10**5)]
+    deterministic: bool
+    contract: Annotated[int, Meta(ge=1, le=1000)] = 1
+
+    def __post_init__(self) -> None:
+        if self.protocol in ("fixed", "fixed-grouped") and self.fold is not None:
+            raise ValueError(f"protocol {self.protocol} has no folds")
