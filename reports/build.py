@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from protocols.errors import RequestError
 from reports.parallel import undisturbed
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def build(
     made = Book(collected, benchmarks.read(out), parity.read(out), out).made(numbers)
     files = {one.file: one.text for one in made}
     files |= forms.files([one.tables for one in made if one.tables])
-    (out / forms.FOLDER).mkdir(parents=True, exist_ok=True)
+    make_folder(out / forms.FOLDER)
     for name, text in sorted(files.items(), key=lambda file: file[0] == "index.html"):
         write(out / name, text)  # the first page last: where it is new, all are
     # not in every report
@@ -79,8 +80,22 @@ def _import_the_rest() -> None:
         import_module(name)
 
 
+def make_folder(path: Path) -> None:
+    """Makes a folder of a report. Raises RequestError where something else has its name."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise RequestError(f"{path} is no folder, where the report keeps its tables") from None
+
+
 def write(path: Path, text: str) -> None:
-    """Writes a page or a data file whole: to a temporary name first, then renamed."""
+    """Writes a page or a data file whole: to a temporary name first, then renamed. A lone surrogate
+    (of a name that isn't UTF-8) is written as it is escaped. Raises RequestError where a folder has
+    the file's name."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
-    part.rename(path)
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
+    try:
+        part.rename(path)
+    except IsADirectoryError:
+        part.unlink()
+        raise RequestError(f"{path} is a folder, where the report writes a file") from None

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from benchmarks.store import Store
@@ -22,6 +22,7 @@ class Collected:
     latency: dict[Setting, dict[tuple[str, str], Slot]]
     slots: list[Slot]  # every run asked for or found, planned ones first
     jobs: int = 1  # processes that may make the pages
+    unreadable: dict[str, str] = field(default_factory=dict)  # folder without a run -> why
 
     @property
     def settings(self) -> list[Setting]:
@@ -96,7 +97,8 @@ def collect(
     """Joins the plan and the store; runs outside the plan get settings of their own. `jobs`:
     processes that read and compute; `meanwhile`: called while they read."""
     wanted = {spec.id: spec for spec in plan}
-    runs = {run.spec.id: run for run in store.runs()}
+    found, unreadable = store.look()
+    runs = {run.spec.id: run for run in found}
     slots = [Slot(spec, runs.get(key), True) for key, spec in wanted.items()]
     slots += [Slot(run.spec, run, False) for key, run in runs.items() if key not in wanted]
     for slot, read in zip(slots, spread(Slot.read, slots, jobs, meanwhile), strict=True):
@@ -119,10 +121,10 @@ def collect(
         cell.slots.append(slot)
     _take_anchors(groups)
     cells = [cell for group in groups.values() for cell in group.cells.values()]
-    for cell, found in zip(cells, spread(Cell.estimate, cells, jobs), strict=True):
-        cell.estimates = found
+    for cell, estimates in zip(cells, spread(Cell.estimate, cells, jobs), strict=True):
+        cell.estimates = estimates
     ordered = sorted(groups.values(), key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
-    return Collected(ordered, dict(latency), slots, jobs)
+    return Collected(ordered, dict(latency), slots, jobs, unreadable)
 
 
 def _take_anchors(groups: dict[tuple[Setting, str], Group]) -> None:

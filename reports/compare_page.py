@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.store import Store
 from reports import compare_data, forms, pages, results
-from reports.build import write
+from reports.build import make_folder, write
 from reports.compare import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
 from reports.compare_tables import (
     apart_text,
@@ -44,7 +44,7 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
     sheet = Page(PAGE, NAME)
     files = {PAGE: page(joined, judged, around, out, sheet), DATA: results.as_json(content)}
     files |= forms.files([forms.of_page(sheet)], FORMS, "The tables of the comparison")
-    (out / FORMS).mkdir(parents=True, exist_ok=True)
+    make_folder(out / FORMS)
     for path in (out / FORMS).glob("*.csv"):  # of another comparison
         if f"{FORMS}/{path.name}" not in files:
             path.unlink()

@@ -34,9 +34,13 @@ def column(slot: Slot, name: str) -> list[float]:
 
 
 def mean_curve(slots: list[Slot], name: str) -> list[float]:
-    """The mean over runs, epoch by epoch; a run that diverges makes its epochs NaN."""
-    columns = [column(slot, name) for slot in slots]
-    return [math.fsum(values) / len(values) for values in zip(*columns, strict=True)]
+    """The mean over runs, epoch by epoch as far as all of them go; a run that diverges makes its
+    epochs NaN."""
+    return _mean([column(slot, name) for slot in slots])
+
+
+def _mean(columns: list[list[float]]) -> list[float]:
+    return [math.fsum(values) / len(values) for values in zip(*columns, strict=False)]
 
 
 def boundary(slot: Slot) -> int:
@@ -170,7 +174,7 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> M
                 lines = zip(runs, marks, strict=True)
                 drawn += [Curve(colour, run, True, mark=mark) for run, mark in lines]
             if not cell.lack:
-                mean = [math.fsum(v) / len(v) for v in zip(*runs, strict=True)]
+                mean = _mean(runs)
                 mark = marks[0] if len(runs) == 1 else None
                 drawn.append(Curve(colour, mean, label=text, mark=mark))
         panels.append(Panel(NAMES[framework], "accuracy on test images, %", drawn, phases))

@@ -153,6 +153,10 @@ def run_list(collected: Collected) -> Table:
         row.append(words("curves, files" if shown else "–", href=shown))
         row += [_file(slot, name) for name in ("spec.json", "timings.json", "log.txt")]
         bodies["The current request" if slot.planned else "Beside it"].append(row)
+    bodies["Folders without a run that can be read"] = [
+        [label(name), words("damaged", scrub(why)), *[words("–")] * 5]
+        for name, why in collected.unreadable.items()
+    ]
     heads = ("Run", "State", "Finished (UTC)", "Shown", "Specification", "Times", "Log")
     return Table(
         "runs",

@@ -4,13 +4,12 @@ All from the same tables.Table objects as the pages, as they are written there: 
 and CSV a cell that spans rows is repeated in each; LaTeX has it once.
 """
 
-import csv
-import io
 import re
 from dataclasses import dataclass
 
 from reports import latex
-from reports.grid import Page, headings, key, numeric, plain, spread, width
+from reports.grid import Page, headings, key, numeric, one_line, plain, spread, width
+from reports.spreadsheet import as_csv as _csv
 from reports.tables import Table, Td
 
 FOLDER = "tables"  # of a report's CSV files
@@ -68,12 +67,6 @@ def _csv_cell(td: Td, table: Table) -> str:
     return plain(td) + (f" ({td.note})" if td.note else "") + reason
 
 
-def _csv(rows: list[list[str]]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
-    return buffer.getvalue()
-
-
 def markdown(page: Page) -> list[str]:
     """The page's tables, below its name; nothing where it has none."""
     if not page.tables:
@@ -105,4 +98,4 @@ def _markdown_cell(td: Td) -> str:
 
 
 def _escaped(text: str) -> str:
-    return SPECIAL.sub(r"\\\1", " ".join(text.split("\n")))
+    return SPECIAL.sub(r"\\\1", one_line(text))

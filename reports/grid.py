@@ -1,9 +1,11 @@
 """Tables as grids: what spans rows or columns is spread, for forms that know no spans."""
 
+import re
 from dataclasses import dataclass, field
 
 from reports.tables import Table, Td
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 SIGNS = {True: "✓ ", False: "✗ ", None: ""}
 
 
@@ -61,6 +63,11 @@ def width(table: Table) -> int:
     """Columns of the table; its widest row's, should that have more."""
     rows = [row for _, rows in table.bodies for row in rows]
     return max([table.columns, *(sum(td.span for td in row) for row in rows)])
+
+
+def one_line(text: str) -> str:
+    """`text` with a space for each line end and control character."""
+    return _CONTROL.sub(" ", text)
 
 
 def plain(td: Td) -> str:

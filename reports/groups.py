@@ -1,5 +1,6 @@
 """Which runs may stand in one table: everything that makes two runs different experiments."""
 
+import hashlib
 import json
 import re
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ SHORTENED = {
     "grey_pooling": "grey_pooling",
 }
 CONTROL = "control"  # the suite of networks that are ours: no claim is judged from them
+LONGEST = 100  # characters of a setting in the name of a file
 WEIGHTS = {"imagenet": "ImageNet"}  # as written on the pages
 _PATH = re.compile(
     r"(?<![\w.:/~])(?:~|[A-Za-z]:[\\/]|/)[^\s'\":,;()\[\]<>]*[\\/]([^\s'\":,;()\[\]<>/\\]*)"
@@ -57,7 +59,10 @@ class Setting:
         runs leave the current request, unless that has runs of the same setting."""
         words = (self.profile, self.data, self.weights, self.device, self.precision, self.extra)
         text = "-".join(w for w in words if w) + ("-beside" if self.shadowed else "")
-        return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+        found = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+        if len(found) <= LONGEST and text.isascii():
+            return found
+        return f"{found[:LONGEST]}-{hashlib.sha256(text.encode()).hexdigest()[:8]}".strip("-")
 
     @property
     def as_published(self) -> bool:

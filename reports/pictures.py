@@ -9,11 +9,14 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from msgspec import Meta
 from PIL import Image
 
 from protocols import augment, dataset
+from protocols.boundary import Damaged, Key, contents, decoded
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.files import in_order, write_whole
@@ -25,12 +28,18 @@ WRONG = "wrong-pictures.json"
 THUMBNAIL = (80, 60)  # pixels
 MOST = 800  # images drawn of those that both twins get wrong: under 1 MB, twice in a report
 SEEN = "activation-pictures.json"
+MOST_BYTES = 1 << 28
+Address = Annotated[str, Meta(max_length=1 << 20, pattern=r"^data:image/[a-z]+;base64,[\w+/=]*\Z")]
+Pictures = {WRONG: dict[Key, Address], SEEN: dict[Key, dict[Key, Address]]}
 WIDEST = (160, 120)
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
-    """A file of pictures; empty where there is none."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    """A file of pictures; empty where there is none, or none that can be read: it's made anew."""
+    try:
+        return decoded(contents(path, MOST_BYTES), Pictures[path.name], path.name)
+    except Damaged:
+        return {}
 
 
 def pixels(source: Source, image: str) -> Image.Image | None:
@@ -41,8 +50,10 @@ def pixels(source: Source, image: str) -> Image.Image | None:
     the rule of `protocols.augment`.
     """
     name, _, copy = image.partition("#")
+    if ".." in name or name.startswith("/"):  # ids may be a stranger's
+        return None
     try:
-        if copy.isdigit():
+        if copy.isdecimal():
             original = augment.load_original(source.path(dataset.ORIGINALS + name))
             made = augment.augmented(original, name, int(copy), FOLD_SEED)
             return Image.fromarray(made)

@@ -1,8 +1,6 @@
 """results.json and results.csv: what the runs measured, unrounded. README.md has the schema."""
 
-import csv
 import dataclasses
-import io
 import json
 from typing import Any
 
@@ -11,7 +9,7 @@ from protocols.contract import TABLE3_EPOCHS
 from protocols.metrics import METRICS
 from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
-from reports import derived
+from reports import derived, spreadsheet
 from reports.cells import Cell, Group, Number
 from reports.collect import Collected
 from reports.commands import command
@@ -174,11 +172,7 @@ def as_csv(content: dict[str, Any]) -> str:
     slugs = _slugs(content)
     for run in content["runs"]:
         rows += _run_rows(run, slugs.get(run["id"]))
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return buffer.getvalue()
+    return spreadsheet.as_csv([COLUMNS, *([row.get(c, "") for c in COLUMNS] for row in rows)])
 
 
 def _slugs(content: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -127,6 +127,7 @@ def to_svg(
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
 
+    name = re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids
     buffer = io.StringIO()
     empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)

@@ -79,10 +79,11 @@
       body.append(...keyed.map(([, row]) => row));
     }
   };
-  // A cell's text as a spreadsheet reads it: numbers in plain ASCII.
+  // A cell's text as a spreadsheet reads it: numbers in plain ASCII, and no text is a formula.
   const plain = (cell) => own(cell)
     .replaceAll("−", "-").replace(/\s+%/g, "%").replace(/[\s\u202f\u00a0]+/g, " ")
-    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1");
+    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
+    .replace(/^(?=[=@+-])(?![+-]?[\d.]+(e[+-]?\d+)?( ?[%a-zA-Z°]{1,3})?$)/, "'");
   // Rows of columns: what spans rows stands in each, a heading over several columns over each.
   const grid = (table) => {
     const lines = [...table.rows].map(() => []);
