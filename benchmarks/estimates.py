@@ -7,13 +7,14 @@ time took predicts two at a time. A latency run is alone whatever the jobs.
 
 import hashlib
 import json
-import math
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
 
 from benchmarks import disk
 from benchmarks.parts import (
@@ -26,6 +27,7 @@ from benchmarks.parts import (
 )
 from benchmarks.run import Run
 from benchmarks.work import Work
+from protocols.boundary import Content, Damaged, Key, Leaf, contents, decoded
 from protocols.files import write_whole
 from protocols.hardware import cpu_name
 from protocols.spec import IMPLIED, RunSpec
@@ -33,6 +35,40 @@ from protocols.spec import IMPLIED, RunSpec
 VERSION = 2
 SIZES = ("batch_size", "grey_pooling", "lstm_units", "projection_units", "map_channels")
 KEPT = 5  # observations of each part; their median is what a run is expected to take
+
+
+Seconds = Annotated[float, Meta(ge=0, le=1e15)]
+Pass = Annotated[list[Seconds], Meta(min_length=2, max_length=2)]  # images, seconds
+Observations = Annotated[list[Seconds | Pass], Meta(min_length=1, max_length=1000)]
+
+
+class Versioned(Struct):
+    """A file of estimates, as little of it as every version has."""
+
+    version: int | str | None = None
+
+
+class Keyed(Struct):
+    """What its rates have in common."""
+
+    key: Content
+
+
+class Known(Struct):
+    """stage -> variant -> part -> observations, all of them numbers, or all passes."""
+
+    known: dict[Key, dict[Key, dict[Key, Observations]]]
+
+    def __post_init__(self) -> None:
+        for parts in (parts for stage in self.known.values() for parts in stage.values()):
+            for seen in parts.values():
+                passes = [o for o in seen if isinstance(o, list)]
+                if len(passes) not in (0, len(seen)) or not all(images for images, _ in passes):
+                    raise ValueError("a part has numbers beside passes, or a pass over no image")
+
+
+class _Plain(Struct):
+    known: dict[Key, dict[Key, dict[Key, list[Leaf]]]]
 
 
 @dataclass(frozen=True)
@@ -105,7 +141,7 @@ class Estimates:
                     of_variant[part] = [*of_variant.get(part, []), value][-KEPT:]
                 content = {"version": VERSION, "key": key, "known": known}
                 write_whole(self._path(key), json.dumps(content, indent=1).encode())
-        except (OSError, KeyError) as error:
+        except (OSError, KeyError, Damaged) as error:
             self.say(f"nothing was learned from {spec.id} for the estimates: {error!r}")
 
     def estimate(self, spec: RunSpec, together: int = 1) -> Estimate | None:
@@ -136,46 +172,20 @@ class Estimates:
     def _read(self, key: dict[str, Any]) -> dict[str, Any]:
         """stage -> variant -> part -> observations, the oldest first; {} where there are none."""
         path = self._path(key)
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            problem = _problem(found, key)
-        except FileNotFoundError:
+        if not path.exists():
             return {}
-        except (OSError, ValueError) as error:
-            problem = f"can't be read ({error})"
-        if not problem:
-            return found["known"]
+        try:
+            data = contents(path)
+            if decoded(data, Versioned, path.name).version != VERSION:
+                problem = "are of another version"
+            elif decoded(data, Keyed, path.name).key != key:
+                problem = "are of another device or setting"
+            else:
+                decoded(data, Known, path.name)
+                return decoded(data, _Plain, path.name).known
+        except Damaged as error:
+            problem = f"are damaged ({error})"
         if path.name not in self._said:
             self._said.add(path.name)
             self.say(f"the estimates in {path} {problem}: not used; the next run replaces them")
         return {}
-
-
-def _problem(found: Any, key: dict[str, Any]) -> str:
-    """Why a file's content can't be used, or ""."""
-    if not isinstance(found, dict) or found.get("version") != VERSION:
-        return "are of another version"
-    if found.get("key") != key:
-        return "are of another device or setting"
-    try:
-        seen = [
-            observations
-            for stage in found["known"].values()
-            for parts in stage.values()
-            for observations in parts.values()
-        ]
-        whole = all(o and _numbers(o) for o in seen)
-    except (AttributeError, KeyError, TypeError):
-        whole = False
-    return "" if whole else "are damaged"
-
-
-def _numbers(observations: list[Any]) -> bool:
-    """Whether they are numbers, or all of them pairs of numbers: images, of which there are some,
-    and seconds."""
-    pairs = [o if isinstance(o, list) else [1, o] for o in observations]
-    alike = len({isinstance(o, list) for o in observations}) == 1
-    return alike and all(
-        len(pair) == 2 and pair[0] > 0 and all(math.isfinite(x) and x >= 0 for x in pair)
-        for pair in pairs
-    )

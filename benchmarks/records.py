@@ -70,7 +70,7 @@ class Entry(Struct):
 
 
 class Record(Struct):
-    """run.json; `carried`: why it has a results version though it was made before there were any."""
+    """run.json; `carried`: why one from before there were results versions has one."""
 
     id: Key
     finished: Annotated[str, Meta(max_length=40, pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]+\Z")]

@@ -6,6 +6,7 @@ out of range are no JSON to it. Arrays are held against a declared dtype and sha
 them is unpacked, and none of them is ever unpickled.
 """
 
+import json
 import math
 import os
 import re
@@ -113,6 +114,17 @@ def read_json(path: Path, schema: Any, plain: Any = Content) -> Any:
     data = contents(path)
     decoded(data, schema, path.name)
     return decoded(data, plain, path.name)
+
+
+def read_loose(path: Path, schema: Any) -> Any:
+    """What `schema` names of a JSON file whose numbers may be NaN or infinite, as dictionaries and
+    lists. Raises Damaged."""
+    try:
+        content = msgspec.convert(json.loads(contents(path)), schema)
+    except (ValueError, RecursionError) as error:  # msgspec's are ValueErrors too
+        said = error if isinstance(error, Damaged) else f"{path.name}: {_said(error)}"
+        raise Damaged(str(said)) from None
+    return msgspec.to_builtins(content)
 
 
 def _said(error: Exception) -> str:

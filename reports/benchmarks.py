@@ -4,11 +4,13 @@
 what is ours stands in `extra_info` (benchmarks.paired) and `machine_info`.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from msgspec import UNSET, Struct, UnsetType
+
+from protocols.boundary import Amount, Count, Damaged, Key, Line, read_loose
 from reports.groups import scrub
 from reports.tables import NAMES, THIN, Table, Td, head, label, seconds_text, words
 
@@ -25,6 +27,60 @@ TITLES = {
 }
 OTHER = "Others"
 DETAIL = "Answers"  # long, so in a table of its own
+
+
+class _Ratio(Struct):
+    median: Amount
+    low: Amount
+    high: Amount
+
+
+class _Peer(Struct):
+    name: Line
+    seconds: Amount
+    ratio: _Ratio
+    aim: Amount | None
+
+
+class _Info(Struct):
+    """What is ours of a benchmark: all but `peers` is needed where there are some."""
+
+    what: Line | UnsetType = UNSET
+    unit: Line | UnsetType = UNSET
+    ours: Amount | UnsetType = UNSET
+    rounds: Count | UnsetType = UNSET
+    peers: list[_Peer] | UnsetType = UNSET
+    framework: Literal["", "keras", "torch"] = ""
+    note: Line | None = None
+    engines: dict[Key, Amount] = {}
+    size: Line | UnsetType = UNSET
+    data: Line | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        needed = (self.what, self.unit, self.ours, self.rounds)
+        if self.peers is not UNSET and UNSET in needed:
+            raise ValueError("what, unit, ours or rounds is missing")
+
+
+class _Measured(Struct):
+    fullname: Line
+    extra_info: _Info
+
+
+class _Machine(Struct):
+    versions: dict[Key, Line]
+    device: Line
+    cores: Count
+    keras_backend: Line
+    load_before: Amount | None = None
+
+
+class Stored(Struct):
+    """benchmarks.json."""
+
+    benchmarks: list[_Measured]
+    machine_info: _Machine
+    datetime: Line = ""
 
 
 @dataclass(frozen=True)
@@ -70,11 +126,11 @@ def read(out: Path) -> Benchmarks:
         return Benchmarks(sentence=f"Not measured here; {COMMAND} does it.")
     href = NAME if path == out / NAME else ""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_loose(path, Stored)
         found = [_benchmark(b) for b in content["benchmarks"] if "peers" in b["extra_info"]]
         machine = _machine(content)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {scrub(str(error))}"
+    except Damaged as error:
+        reason = scrub(str(error))
         return Benchmarks(
             sentence=f"The stored {NAME} can't be read ({reason}); {COMMAND} writes it anew."
         )
@@ -94,8 +150,6 @@ def read(out: Path) -> Benchmarks:
 
 def _benchmark(b: dict[str, Any]) -> Benchmark:
     info = b["extra_info"]
-    if info.get("framework", "") not in ("", *NAMES):
-        raise ValueError(f"framework {info['framework']!r}")
     engines = ", ".join(
         f"{name} {seconds_text(float(s))}" for name, s in info.get("engines", {}).items()
     )

@@ -3,12 +3,14 @@
 `<out>/parity.json`, else `reports/published/parity.json`; README.md has the schema.
 """
 
-import json
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta, Struct
+
+from protocols.boundary import WHOLE, Amount, Count, Damaged, Key, Line, read_loose
 from protocols.parity import given, optimizers
 from protocols.recipes import load_recipe
 from protocols.variants import load_variants
@@ -20,7 +22,54 @@ PUBLISHED = Path(__file__).with_name("published") / NAME
 COMMAND = "python runner.py --parity"
 SCHEMA = 2
 NONE = "not applicable"
+Whole = Annotated[int, Meta(ge=-WHOLE, le=WHOLE)]
+Measure = Whole | float | Line | bool | None  # NaN and infinities are shown as not finite
 OPTIMIZERS = {rung: name for name in ("rmsprop", "adam") for rung in (name, given(name))}  # rungs
+
+
+class Versioned(Struct):
+    """The number of the file's schema, whatever it is."""
+
+    schema: int | float | Line | None
+
+
+class _Rung(Struct):
+    name: Key
+    title: Line
+    what: Line
+    bound: Measure
+    unit: Line | None
+
+
+class _Result(Struct):
+    rung: Key
+    variant: Key
+    value: Measure
+    bound: Measure
+    ok: bool | None
+    detail: Line | None = None
+
+
+class _Difference(Struct):
+    what: Line
+    keras: Line
+    torch: Line
+    reason: Line
+
+
+class Stored(Struct):
+    """parity.json."""
+
+    device: Line
+    versions: dict[Key, Line]
+    images: Line
+    sizes: dict[Key, tuple[Count, Count]]
+    batch: Count
+    seconds: Amount
+    command: Line
+    rungs: list[_Rung]
+    results: list[_Result]
+    differences: list[_Difference]
 
 
 @dataclass(frozen=True)
@@ -55,13 +104,13 @@ def read(out: Path) -> Ladder | None:
     if path is None:
         return None
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if content["schema"] != SCHEMA:
-            known = f"schema {scrub(str(content['schema']))}, and this version reads {SCHEMA}"
+        schema = read_loose(path, Versioned)["schema"]
+        if schema != SCHEMA:
+            known = f"schema {scrub(str(schema))}, and this version reads {SCHEMA}"
             return Ladder(f"The stored {NAME} has {known}; {COMMAND} writes it anew.")
-        return _ladder(content, NAME if path == out / NAME else "")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = f"{type(error).__name__}: {scrub(str(error))}"
+        return _ladder(read_loose(path, Stored), NAME if path == out / NAME else "")
+    except Damaged as error:
+        reason = scrub(str(error))
         return Ladder(f"The stored {NAME} can’t be read ({reason}); {COMMAND} writes it anew.")
 
 
@@ -69,7 +118,7 @@ def _ladder(content: dict[str, Any], href: str) -> Ladder:
     rungs = {_text(r["name"]): r for r in content["rungs"]}
     results = [_result(r) for r in content["results"]]
     if unknown := {r.rung for r in results} - rungs.keys():
-        raise ValueError(f"results of unknown rungs: {', '.join(sorted(unknown))}")
+        raise Damaged(f"results of unknown rungs: {', '.join(sorted(unknown))}")
     # of two measurements of the same, the broken one stands
     cells = {(r.rung, r.variant): r for r in sorted(results, key=lambda r: r.ok is False)}
     known = load_variants()
@@ -90,11 +139,6 @@ def _ladder(content: dict[str, Any], href: str) -> Ladder:
 
 
 def _result(r: dict[str, Any]) -> Result:
-    if r["ok"] not in (True, False, None):
-        raise ValueError(f"ok: {r['ok']!r}")
-    for key in ("value", "bound"):
-        if isinstance(r[key], list | dict):
-            raise ValueError(f"{key}: {r[key]!r}")
     rung, variant, value, bound, ok = (r[k] for k in ("rung", "variant", "value", "bound", "ok"))
     if ok and all(isinstance(x, int | float) for x in (value, bound)):
         ok = value <= bound  # whatever the file says

@@ -30,14 +30,14 @@ MOST = 800  # images drawn of those that both twins get wrong: under 1 MB, twice
 SEEN = "activation-pictures.json"
 MOST_BYTES = 1 << 28
 Address = Annotated[str, Meta(max_length=1 << 20, pattern=r"^data:image/[a-z]+;base64,[\w+/=]*\Z")]
-Pictures = {WRONG: dict[Key, Address], SEEN: dict[Key, dict[Key, Address]]}
 WIDEST = (160, 120)
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
     """A file of pictures; empty where there is none, or none that can be read: it's made anew."""
+    schema = dict[Key, dict[Key, Address]] if path.name == SEEN else dict[Key, Address]
     try:
-        return decoded(contents(path, MOST_BYTES), Pictures[path.name], path.name)
+        return decoded(contents(path, MOST_BYTES), schema, path.name)
     except Damaged:
         return {}
 
@@ -140,10 +140,13 @@ def _decoded(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
     return found
 
 
-def grey(picture: str) -> Image.Image:
-    """The image behind an address, without its colours, as RGB."""
-    found = Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2])))
-    return found.convert("L").convert("RGB")
+def grey(picture: str) -> Image.Image | None:
+    """The image behind an address, without its colours, as RGB; None if there is none."""
+    try:
+        found = Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2])))
+        return found.convert("L").convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
 
 
 def png(image: np.ndarray, opaque: np.ndarray) -> str:

@@ -51,6 +51,8 @@ def true_timings(spec):
             "epochs": phase["epochs"],
             "frozen": phase["frozen"],
             "images": n_train * phase["epochs"],
+            "train_seconds": sum(train for train, _ in true_epochs(spec, phase)),
+            "eval_seconds": sum(evaluation for _, evaluation in true_epochs(spec, phase)),
         }
         for phase in spec.phases
     ]
@@ -297,8 +299,8 @@ def as_of_another_version(text):
 
 
 DAMAGED = {
-    "cut off": (lambda text: text[: len(text) // 2], "can't be read"),
-    "no list": (lambda text: "[]", "another version"),
+    "cut off": (lambda text: text[: len(text) // 2], "are damaged"),
+    "no list": (lambda text: "[]", "are damaged"),
     "another version": (as_of_another_version, "another version"),
     "of another device": (lambda text: text.replace(PROCESSOR, "Another"), "another device"),
     "not a number": (lambda text: text.replace("24000000", "NaN"), "are damaged"),
@@ -306,6 +308,8 @@ DAMAGED = {
     "a word": (lambda text: text.replace("24000000", '"2"'), "are damaged"),
     "an epoch of no image": (lambda text: re.sub(r"\[\s+32\.0,", "[0,", text), "are damaged"),
     "an epoch of no time": (lambda text: re.sub(r"\[\s+32\.0,", "[", text), "are damaged"),
+    "too large": (lambda text: text.replace("24000000", "1" * 400), "are damaged"),
+    "nested": (lambda text: "[" * 10_000, "are damaged"),
     "negative": (lambda text: text.replace("24000000", "-1"), "are damaged"),
 }
 

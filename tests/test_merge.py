@@ -99,7 +99,7 @@ def test_a_record_of_something_else_is_refused(store_of, tmp_path, change):
         digest = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"  # of x
         change = {"files": record["files"] | {"../../escaped": {"sha256": digest}}}
     path.write_text(json.dumps(record | change), encoding="utf-8")
-    with pytest.raises(RequestError, match="belongs to no run"):
+    with pytest.raises(RequestError, match=r"is damaged: run\.json"):
         merge([sent.out], store_of("ours"))
 
 
