@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-# a number, with a unit or another number in brackets; no operator but the sign before it
-_NUMBER = re.compile(r"[+-]?\d[\d.,]*(e[+-]?\d+)?(\s*(%|[a-zA-Z]{1,3}))?(\s*\([\d\s.,–−±%]*\))?")
+_PLAIN = r"[^=+\-*/^&<>@|!'\"\[\];{}()]*"  # nothing that computes
+# a number, and perhaps words after it, in brackets too; no operator but the sign before it
+_NUMBER = re.compile(rf"[+-]?\d[\d.,]*(e[+-]?\d+)?(%|\s{_PLAIN}((?<=\s)\({_PLAIN}\){_PLAIN})?)?")
 
 
 def cell(value: Any) -> Any:
