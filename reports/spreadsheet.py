@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+from reports.grid import one_line
+
+_STARTS = ("=", "+", "-", "@")
 _PLAIN = r"[^=+\-*/^&<>@|!'\"\[\];{}()]*"  # nothing that computes
 # a number, and perhaps words after it, in brackets too; no operator but the sign before it
 _NUMBER = re.compile(rf"[+-]?\d[\d.,]*(e[+-]?\d+)?(%|\s{_PLAIN}((?<=\s)\({_PLAIN}\){_PLAIN})?)?")
@@ -14,10 +16,12 @@ _NUMBER = re.compile(rf"[+-]?\d[\d.,]*(e[+-]?\d+)?(%|\s{_PLAIN}((?<=\s)\({_PLAIN
 
 def cell(value: Any) -> Any:
     """`value` as it may stand in a CSV file: a text that a spreadsheet would compute gets an
-    apostrophe before it, which shows it as text. Numbers stay, with their sign."""
-    if not isinstance(value, str) or not value.startswith(_STARTS) or _NUMBER.fullmatch(value):
+    apostrophe before it, which shows it as text; a line end, which some take for a new row, is a
+    space. Numbers stay, with their sign."""
+    if not isinstance(value, str):
         return value
-    return f"'{value}"
+    text = one_line(value)
+    return f"'{text}" if text.lstrip().startswith(_STARTS) and not _NUMBER.fullmatch(text) else text
 
 
 def as_csv(rows: Iterable[Iterable[Any]]) -> str:
