@@ -175,7 +175,8 @@ def _processors(done: list[Run]) -> list[str]:
     found: dict[tuple[str, str], int] = {}
     for run in (run for run in done if run.spec.device == "cpu"):
         where = tuple(
-            str(run.env.get(name) or "not recorded") for name in ("device_detail", "instruction_set")
+            str(run.env.get(name) or "not recorded")
+            for name in ("device_detail", "instruction_set")
         )
         found[where] = found.get(where, 0) + 1
     if len(found) < 2:
