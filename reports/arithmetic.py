@@ -53,19 +53,33 @@ def _entropy(p: float) -> float:
 
 
 def most_smoothing(loss: float, accuracy: float, classes: int = 4) -> float:
-    """The largest label smoothing whose lowest mean loss at this accuracy is not above `loss`."""
+    """The largest label smoothing whose lowest mean loss at this accuracy is not above `loss`; 0
+    where no smoothing is small enough."""
     from scipy.optimize import brentq  # noqa: PLC0415 (slow import)
 
     if smoothed_loss(accuracy, 1.0, classes) <= loss:
         return 1.0
+    if smoothed_loss(accuracy, 0.0, classes) >= loss:
+        return 0.0
     return brentq(lambda s: smoothed_loss(accuracy, s, classes) - loss, 0.0, 1.0)
 
 
-def chance_of_equal(accuracy: float, n: int, step: float) -> float:
-    """The chance that two independent test sets of n give accuracies in one and the same step.
+def most_allowed(loss: Interval, accuracy: Interval) -> Interval:
+    """`most_smoothing` of the lowest and of the highest loss and accuracy: it grows with both."""
+    low, high = (most_smoothing(float(x), float(a)) for x, a in zip(loss, accuracy, strict=True))
+    return Fraction(low), Fraction(high)
 
-    By the normal distribution of the difference; each image counted as independent, which makes
-    it, if anything, too large.
+
+def chance_of_equal(accuracy: float, n: int, step: Fraction) -> float:
+    """The chance that two independent test sets of n images print one accuracy, rounded to `step`.
+
+    By counting: the number of right answers in each is binomial, every image right with the chance
+    `accuracy`, independent of the others.
     """
-    spread = math.sqrt(2 * accuracy * (1 - accuracy) / n)
-    return step / (spread * math.sqrt(2 * math.pi))
+    from scipy.stats import binom  # noqa: PLC0415 (slow import)
+
+    chances: dict[int, float] = {}
+    for right, chance in enumerate(binom.pmf(range(n + 1), n, accuracy)):
+        digits = math.floor(Fraction(right, n) / step + Fraction(1, 2))
+        chances[digits] = chances.get(digits, 0.0) + float(chance)
+    return sum(chance**2 for chance in chances.values())

@@ -1,10 +1,12 @@
 """The claims audit: what the papers' printed numbers say of each other, by arithmetic alone."""
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 
-from protocols.claims import load_claims
-from reports import arithmetic
+from protocols.claims import Claim, load_claims
+from reports import arithmetic, audit_text
 from reports.audit_jane import AUDITS as JANE
 from reports.audit_liang import AUDITS as LIANG
 from reports.finding import (
@@ -12,29 +14,55 @@ from reports.finding import (
     CONTRADICTORY,
     NOT_ATTAINABLE,
     NOT_CHECKED,
+    OPEN,
+    WORDS,
     Claims,
     Finding,
     Side,
     judged,
     percent,
     side,
+    where,
 )
 from reports.tables import Table, Td, head, label, words
 
 TITLES = {"liang": "Liang 2018", "jane": "Jane 2022"}
-WORDS = (CONTRADICTORY, NOT_ATTAINABLE, ATTAINABLE, NOT_CHECKED)
-BODIES = {ATTAINABLE: "What fits", NOT_CHECKED: "Not checked"}
-OK = {ATTAINABLE: True, NOT_CHECKED: None}
+BODIES = {OPEN: "What is open", ATTAINABLE: "What fits", NOT_CHECKED: "Not checked"}
+OK = {OPEN: None, ATTAINABLE: True, NOT_CHECKED: None}
+AUDITS = {"liang": (*LIANG, *audit_text.LIANG), "jane": (*JANE, *audit_text.JANE)}
 
 
 def findings() -> dict[str, list[Finding]]:
     """All of them, by paper."""
     claims = load_claims()
-    audits = {"liang": LIANG, "jane": JANE}
     return {
-        paper: [*granularity(claims, paper), *(f for audit in audits[paper] for f in audit(claims))]
-        for paper in audits
+        paper: [
+            *granularity(claims, paper),
+            *(f for audit in audits for f in audit(claims)),
+            *sources(claims, paper),
+        ]
+        for paper, audits in AUDITS.items()
     }
+
+
+def by_claim(found: list[Finding]) -> dict[str, list[str]]:
+    """What the findings say of each claim, the gravest word first; not checked if none does."""
+    words_of: dict[str, list[str]] = {key: [] for key in load_claims()}
+    for one in found:
+        for key in one.claims:
+            words_of[key].append(one.word_on(key))
+    return {key: sorted(said, key=WORDS.index) or [NOT_CHECKED] for key, said in words_of.items()}
+
+
+def said(found: list[Finding]) -> str:
+    """How many contradictions there are, and how many claims have which word, in a sentence."""
+    claims = Counter(words_of[0] for words_of in by_claim(found).values())
+    others = ", ".join(f"{claims[word]} {word}" for word in WORDS[1:] if claims[word])
+    return (
+        "By arithmetic alone, without any run: "
+        f"{sum(one.word == CONTRADICTORY for one in found)} contradictions, which fall on "
+        f"{claims[CONTRADICTORY]} of the {claims.total()} printed claims; of the others {others}."
+    )
 
 
 def finding_table(paper: str, found: list[Finding]) -> Table:
@@ -42,12 +70,13 @@ def finding_table(paper: str, found: list[Finding]) -> Table:
     heads = ("Question", "It says", "and it says", "Calculation", "So")
     table = Table(
         f"audit-{paper}",
-        f"{TITLES[paper]}: printed numbers against each other. ✓ they can stand together, ✗ they "
-        "can’t.",
+        f"{TITLES[paper]}: what is printed, against other places and the files. ✓ both can stand, "
+        "✗ they can’t.",
         [[head(text, kind="headtext") for text in heads]],
         [],
     )
-    rows: dict[str, list[list[Td]]] = {"What does not fit": [], "What fits": [], "Not checked": []}
+    rows: dict[str, list[list[Td]]] = {"What does not fit": []}
+    rows |= {body: [] for body in BODIES.values()}
     for one in found:
         sides = [words(s.text, s.where) for s in one.sides]
         body = rows[BODIES.get(one.word, "What does not fit")]
@@ -61,13 +90,13 @@ def finding_table(paper: str, found: list[Finding]) -> Table:
 
 def claim_table(found: list[Finding]) -> Table:
     """Every claim, and the words of the findings about it."""
-    rows = []
+    rows, words_of = [], by_claim(found)
     for claim in load_claims().values():
-        seen = [f.word for f in found if claim.id in f.claims]
-        counted = [f"{word} ({seen.count(word)})" for word in WORDS if word in seen]
+        count = Counter(words_of[claim.id])
+        counted = ", ".join(f"{word} ({number})" for word, number in count.items())
         place = side(claim)
         rows.append([label(claim.id, anchor=f"audit-{claim.id}"), words(place.text, place.where),
-                     words(", ".join(counted))])  # fmt: skip
+                     words(counted)])  # fmt: skip
     heads = ("Claim", "As printed", "By arithmetic (findings)")
     return Table("audit-claims", "Every claim of both papers, and what became of it.",
                  [[head(text, kind="headtext") for text in heads]], [("", rows)])  # fmt: skip
@@ -77,9 +106,8 @@ def page() -> dict[str, object]:
     """What the audit's page shows."""
     found = findings()
     every = [f for of_paper in found.values() for f in of_paper]
-    counts = {word: sum(f.word == word for f in every) for word in WORDS}
     return {
-        "counts": counts,
+        "said": said(every),
         "tables": [finding_table(paper, of_paper) for paper, of_paper in found.items()],
         "claims": claim_table(every),
     }
@@ -91,6 +119,9 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
     n_sum = sum(int(part.value) for part in parts)
     for claim in claims.values():
         if not claim.n or claim.metric != "accuracy" or claim.paper != paper:
+            continue
+        if claim.kind == "cited":
+            yield _of_others(claim)
             continue
         interval = arithmetic.printed(claim)
         found = arithmetic.attainable_counts(interval, claim.n)
@@ -107,6 +138,30 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
             "Is there a number of right answers that gives it?", (claim.id,),
             (side(claim), whence), said, judged(bool(found), NOT_ATTAINABLE),
         )  # fmt: skip
+
+
+def _of_others(claim: Claim) -> Finding:
+    """A cited rate against the number of images that is printed beside it."""
+    found = arithmetic.attainable_counts(arithmetic.printed(claim), claim.n)
+    below = math.floor(claim.value * claim.n)
+    near = (f"{k} of {claim.n} = {percent(Fraction(k, claim.n))}" for k in (below, below + 1))
+    return Finding(
+        "Is there a number of right answers that gives it?", (claim.id,),
+        (side(claim), Side(where(claim), f"{claim.n} images")),
+        _counted(found, claim.n) + ("" if found else f" The nearest: {' and '.join(near)}."),
+        judged(bool(found), NOT_ATTAINABLE),
+    )  # fmt: skip
+
+
+def sources(claims: Claims, paper: str) -> Iterator[Finding]:
+    """What is cited from papers that aren't read here."""
+    for claim in claims.values():
+        if (claim.paper, claim.kind) == (paper, "cited") and claim.id not in audit_text.OF_LIANG:
+            yield Finding(
+                "Is it cited rightly?", (claim.id,), (side(claim),),
+                f"{claim.reason[0].upper()}{claim.reason[1:]}; that paper is not read here.",
+                NOT_CHECKED,
+            )  # fmt: skip
 
 
 def _counted(found: list[int], n: int) -> str:

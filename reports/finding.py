@@ -1,7 +1,8 @@
 """What the findings of the claims audit are made of; audit.py has them all.
 
 No run is read. Each finding sets two sides, with their places, beside each other, and shows the
-calculation; its word is `attainable`, `not attainable` or `contradictory`.
+calculation; its word is `attainable`, `not attainable`, `contradictory` (the two can't both hold),
+`open` (they can under the reading that it names) or `not checked`.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from protocols.variants import load_variants
 from reports.tables import THIN, claim_text
 
 ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
-CONTRADICTORY, NOT_CHECKED = "contradictory", "not checked"
+CONTRADICTORY, OPEN, NOT_CHECKED = "contradictory", "open", "not checked"
+WORDS = (CONTRADICTORY, NOT_ATTAINABLE, OPEN, ATTAINABLE, NOT_CHECKED)  # the gravest first
 PAPERS = {"liang": "Liang", "jane": "Jane"}
 Claims = dict[str, Claim]
 
@@ -27,13 +29,24 @@ class Side:
 
 @dataclass(frozen=True)
 class Finding:
-    """One check; `claims` are the ids of those it is about."""
+    """One check; `claims` are the ids of those it is about, `at_fault` of those among them that its
+    word falls on: all, if the numbers don't say which, and the others can stand."""
 
     title: str
     claims: tuple[str, ...]
     sides: tuple[Side, ...]
     sums: str
     word: str
+    at_fault: tuple[str, ...] = ()
+
+    def word_on(self, claim: str) -> str:
+        """What the check says of one of its claims."""
+        return self.word if claim in (self.at_fault or self.claims) else ATTAINABLE
+
+
+def quoted(text: str) -> str:
+    """Words of a paper, as they stand there."""
+    return f"“{text}”"
 
 
 def side(claim: Claim) -> Side:
@@ -61,11 +74,6 @@ def judged(holds: bool, otherwise: str = CONTRADICTORY) -> str:
 def percent(value: Fraction | float, digits: int = 2) -> str:
     """A fraction, written in percent."""
     return f"{100 * float(value):.{digits}f}{THIN}%"
-
-
-def of_table(claims: Claims, start: str) -> list[Claim]:
-    """The claims whose id begins so."""
-    return [claim for claim in claims.values() if claim.id.startswith(start)]
 
 
 def images(a: Claim, b: Claim) -> int:

@@ -10,7 +10,7 @@ from protocols.spec import FRAMEWORKS
 from protocols.variants import load_variants
 from reports import audit
 from reports.collect import Collected
-from reports.finding import ATTAINABLE, CONTRADICTORY, NOT_ATTAINABLE, NOT_CHECKED
+from reports.finding import ATTAINABLE, CONTRADICTORY, NOT_ATTAINABLE, NOT_CHECKED, OPEN
 from reports.groups import Setting
 from reports.overview import PAPERS, claim_name, value_text
 from reports.tables import NAMES, THIN, claim_text
@@ -28,6 +28,7 @@ SIGNS = {
     ATTAINABLE: ("✓", "good"),
     NOT_ATTAINABLE: ("✗", "bad"),
     CONTRADICTORY: ("≠", "bad"),
+    OPEN: ("?", "open"),
     NOT_CHECKED: ("·", "none"),
 }
 JUDGED = ("compatible", "supported", "above", "below", "refuted", "undecided")
@@ -85,12 +86,13 @@ def summary(collected: Collected, settings: list[Setting]) -> Summary:
         for f in FRAMEWORKS
         for key, claim in claims.items()
     }
-    words = _by_arithmetic(claims)
+    found = [one for of_paper in audit.findings().values() for one in of_paper]
+    words = audit.by_claim(found)
     lines: dict[str, Line] = {}
     for key, claim in sorted(claims.items(), key=lambda item: list(PAPERS).index(item[1].paper)):
         title = f"{PAPERS[claim.paper]}, {claim.where}"
         line = lines.setdefault(title, Line(title, {c: [] for c in ("audit", *FRAMEWORKS)}))
-        line.squares["audit"].append(_arithmetic_square(claim, words[key]))
+        line.squares["audit"].append(_arithmetic_square(claim, words[key][0]))
         for f in FRAMEWORKS:
             line.squares[f].append(_square(claim, f, verdicts[f, key], setting is not None))
     used = {
@@ -99,23 +101,13 @@ def summary(collected: Collected, settings: list[Setting]) -> Summary:
     tested = {f: Counter(verdicts[f, key].word for key in claims) for f in FRAMEWORKS}
     untested = any(tested[f]["not tested"] for f in FRAMEWORKS)
     return Summary(
-        [*_answer(tested, len(claims)), _arithmetic(words)],
+        [*_answer(tested, len(claims)), audit.said(found)],
         setting,
         list(lines.values()),
         _legend(used),
         _takes(collected) if untested else [],
         settings[1:] if settings else collected.settings,
     )
-
-
-def _by_arithmetic(claims: dict[str, Claim]) -> dict[str, str]:
-    """The gravest word of the audit on each claim."""
-    order = (CONTRADICTORY, NOT_ATTAINABLE, ATTAINABLE, NOT_CHECKED)
-    found = dict.fromkeys(claims, NOT_CHECKED)
-    for one in (f for of_paper in audit.findings().values() for f in of_paper):
-        for key in one.claims:
-            found[key] = min(found[key], one.word, key=order.index)
-    return found
 
 
 def _square(claim: Claim, framework: str, verdict: Verdict, known: bool) -> Square:
@@ -152,16 +144,6 @@ def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
                   if tested[framework][w]]  # fmt: skip
         parts.append(f"{NAMES[framework]}: {', '.join(counts)}")
     return [f"Of {claims} printed claims, {'; '.join(parts)}."]
-
-
-def _arithmetic(words: dict[str, str]) -> str:
-    count = Counter(words.values())
-    never = count[NOT_ATTAINABLE]
-    more = f", {never} more can’t come from the images they are said to come from" if never else ""
-    return (
-        f"By arithmetic alone, without any run: {count[CONTRADICTORY]} claims contradict others or "
-        f"the public files{more}, {count[ATTAINABLE]} can stand."
-    )
 
 
 def _takes(collected: Collected) -> list[tuple[str, str]]:

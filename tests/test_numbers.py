@@ -14,7 +14,7 @@ from reports.build import build
 from reports.grid import spread, width
 
 # Tables with no number measured by a run; ladder and benchmarks have files of their own
-OTHERS = ("counts", "jane-t1", "coverage", "audit-", "provenance-", "originals", "profiles",
+OTHERS = ("counts", "coverage", "audit-", "provenance-", "originals", "profiles",
           "assumed-", "ran", "failures", "env-", "sources", "data", "runs", "ladder-", "bench",
           "kinds-", "leak-", "sides", "differs-", "lone", "overlaps")  # fmt: skip
 PRINTED = ("Claimed", "Printed")

@@ -124,13 +124,13 @@ def test_every_table_names_profile_protocol_device_data_and_weights(smoke):
     setting = "profile smoke, phantom images (drawn), random weights, device cpu, float32"
     for name in ("liang.html", "jane.html", "speed.html"):
         for caption in Tables(pages(out)[name]).tables:
-            if "III.A" in caption:
-                continue  # of the data, not of runs
+            if "III.A" in caption or "quoted from other papers" in caption:
+                continue  # of the data or of others, not of runs
             if "measured in turn" in caption:  # benchmarks, perhaps the recorded ones
                 assert "CPU cores" in caption
                 continue
-            assert setting in caption.replace("Profile", "profile") or "Table I:" in caption
-            assert "rotocol" in caption or "Table I:" in caption or "Time to an answer" in caption
+            assert setting in caption.replace("Profile", "profile")
+            assert "rotocol" in caption or "Time to an answer" in caption
 
 
 def test_rebuilding_gives_the_same_bytes(smoke):
