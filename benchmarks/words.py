@@ -144,27 +144,28 @@ def status(store: Store) -> list[str]:
     """--status: the last request, counted, and each failure's reason; what is stored is read whole,
     so that a damaged run counts as failed."""
     wanted = store.plan()
-    states, sound, spent = [], [], 0.0
+    states, done = [], []
     for spec in wanted:
         run = store.find(spec)
         state, reason = _state(spec, store)
         if run and run.done and run.damage:
             state, reason = "failed", run.damage
         elif run and run.done:
-            spent += run.timings["total_seconds"]
-            sound.append(run)
+            done.append(run)
+            run.forget()
         states.append((spec, state, reason))
     counts = {
         word: sum(state == word for _, state, _ in states)
         for word in ("done", "stale", "failed", "to run")
     }
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
+    spent = sum(run.timings["total_seconds"] for run in done)
     return [
         f"{len(wanted)} runs: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
+        *_processors(done),
         *(f"damaged {name}: {reason}" for name, reason in store.look()[1].items()),
-        *_processors(sound),
     ]
 
 
@@ -172,10 +173,12 @@ def _processors(done: list[Run]) -> list[str]:
     """The processors that runs on a CPU were made on, where there are several: one name doesn't
     make them one, for other instructions make other bits."""
     found: dict[tuple[str, str], int] = {}
-    for run in done:
-        if run.spec.device == "cpu":
-            where = run.env["device_detail"], run.env.get("instruction_set", "not recorded")
-            found[where] = found.get(where, 0) + 1
+    for run in (run for run in done if run.spec.device == "cpu"):
+        where = tuple(
+            str(run.env.get(name) or "not recorded")
+            for name in ("device_detail", "instruction_set")
+        )
+        found[where] = found.get(where, 0) + 1
     if len(found) < 2:
         return []
     return [
