@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--sims", type=int, default=SIMS, help="claims of each case")
     args = parser.parse_args()
     found = record(args.sims, SEED)
-    args.json.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
+    args.json.write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
 
 
 if __name__ == "__main__":

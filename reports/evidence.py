@@ -195,10 +195,11 @@ def _points(margin: float) -> str:
 
 def _can_show(group: Group, wide: float) -> str:
     """What margins these test images can show, as simulated."""
+    share = f"{100 * max(rarely(group.protocol), 0.001):.1f}{THIN}%"
     return (
         f"Equal within {_points(MARGIN)} can hardly be shown on these photographs: of twins that "
         f"are truly equal, as far apart on single photographs as the recorded ones, at most "
-        f"{100 * rarely(group.protocol):.1f}{THIN}% are shown so; within {_points(wide)}, the "
+        f"{share} are shown so; within {_points(wide)}, the "
         f"smallest whole margin for it, at least {100 * POWER:.0f}{THIN}% (simulated)."
     )
 
@@ -285,9 +286,10 @@ def selection_table(group: Group) -> Table | None:
           head("Last"), head("Honest"), head("Optimism, points")]],
         [],
         ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
-         "of every epoch (half precision), which choose and score on both sides, so selected less "
-         "honest may differ from the optimism a little. Mean over seeds and folds. A choice on "
-         "half of the photographs is a worse choice, which makes the honest figure a little low.",
+         "of every epoch (half precision), which choose and score on both sides; where they choose "
+         "another epoch than the run did, small print has its accuracy. Mean over seeds "
+         "and folds. A choice on half of the photographs is a worse choice, which makes the honest "
+         "figure a little low.",
          *stale_notes(group)],
     )  # fmt: skip
     rows = []
@@ -296,9 +298,13 @@ def selection_table(group: Group) -> Table | None:
         for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
             row = [*first, marked_twin(cell)]
-            for part, mean in chosen(cell).items():
+            found = chosen(cell)
+            stored = found["honest"] + found["optimism"]  # of the epochs that these numbers choose
+            other = abs(stored - found["selected"]) > 5e-5
+            for part, mean in found.items():
                 text = points(mean) if part == "optimism" else f"{100 * mean:.2f}{THIN}%"
-                row.append(Td(text, key=f"{cell.key}:selection.{part}", scale=100))
+                note = f"of {100 * stored:.2f}{THIN}%" if part == "optimism" and other else ""
+                row.append(Td(text, note, key=f"{cell.key}:selection.{part}", scale=100))
             rows.append(row)
     if not rows:
         return None

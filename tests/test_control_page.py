@@ -198,7 +198,7 @@ def test_three_seeds_give_an_interval_and_folds_are_counted(tmp_path):
         accuracy(tmp_path, b.id, "selected") - accuracy(tmp_path, a.id, "selected")
         for a, b in zip(plan[:3], plan[3:], strict=True)
     ]
-    half = 4.302653 * np.std(gaps, ddof=1) * (4 / 3) ** 0.5  # t of 2 degrees of freedom
+    half = 4.302653 * np.std(gaps, ddof=1) / 3**0.5  # t of 2 degrees of freedom
     assert row[1] == f"{100 * np.mean(gaps):+.2f} | ± {100 * half:.2f}"
     assert "One seed" not in pages(tmp_path)["control.html"]
 
