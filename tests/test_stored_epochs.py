@@ -67,9 +67,12 @@ def test_optimism_is_of_the_stored_numbers_on_both_sides(tmp_path):
     labels, step, rows = made.labels, 2**-11, np.arange(len(made.labels))
     middle = -0.7 // step * step - step / 2  # between two numbers of float16
     better = np.full((len(rows), 4), -10.0)
+    better[rows, (labels + 2) % 4] = better[rows, (labels + 3) % 4] = np.log(0.25)
     better[rows, labels] = middle + 1e-6  # all are rounded up
     chosen = better.copy()
     chosen[rows, labels] = middle + np.where(rows % 2, step, 0) - 1e-6  # half of them by a step
+    chosen[rows[:4]] = -10.0
+    chosen[rows[:4], labels[:4]] = middle - 1e-6
     chosen[rows[:4], (labels[:4] + 1) % 4] = -0.69  # wrong answers
     figures = {"train_loss": 1.0, "penalty": 0.0, "train_accuracy": 0.5,
                "train_seconds": 1.0, "eval_seconds": 1.0}  # fmt: skip
