@@ -172,7 +172,7 @@ def shape(sample: Sample) -> tuple[Layout, tuple[float, ...]]:
 def correlation(correct: np.ndarray, clusters: np.ndarray) -> float:
     """Intra-cluster correlation of successes (n,), by analysis of variance; LEAST at least.
 
-    Ridout, Demétrio and Firth, Biometrics 55, 1999, equation 2.
+    Ridout, Demétrio and Firth, Biometrics 55, 1999.
     """
     _, own, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     n, k = len(correct), len(sizes)
