@@ -72,13 +72,14 @@ class Entry(Struct):
 
 
 class Record(Struct):
-    """run.json; `carried`: why one from before there were results versions has one."""
+    """run.json. From before there were results versions: version 0, so a stale run; where it
+    has another, `carried` says why."""
 
     id: Key
     finished: Annotated[str, Meta(max_length=40, pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]+\Z")]
     files: Annotated[dict[FileName, Entry], Meta(max_length=100)]
-    results_version: Annotated[int, Meta(ge=1, le=10**6)]
-    commit: Line
+    results_version: Annotated[int, Meta(ge=0, le=10**6)] = 0
+    commit: Line = ""
     carried: Line = ""
 
 
@@ -187,7 +188,7 @@ def plan(path: Path) -> list[RunSpec]:
 
 def record(path: Path, run: RunSpec) -> dict[str, Any]:
     """run.json of a run: its id, and every file it needs."""
-    found = read_json(path, Record)
+    found = {"results_version": 0, "commit": ""} | read_json(path, Record)
     if found["id"] != run.id:
         raise Damaged(f"{path.name} belongs to no run of this specification")
     if lacking := [name for name in NEEDED[run.stage] if name not in found["files"]]:

@@ -133,7 +133,6 @@ FILES = [
     *(("env.json", *one) for one in ANY[:6]),
     *(("timings.json", *one) for one in ANY[:6]),
     (RUN, "no finished", without("finished")),
-    (RUN, "no results_version", without("results_version")),
     (RUN, "finished: a number", put(["finished"], "3")),
     (RUN, "finished: markup", put(["finished"], '"<b>"')),
     (RUN, "files: up", put(["files", "../../up"], '{"size": 1, "sha256": "' + "0" * 64 + '"}')),

@@ -163,6 +163,15 @@ def test_runs_of_another_results_version_are_stale_not_current(store, monkeypatc
     assert status(store)[1] == f"stale   {spec().id}: of results version 1, not 2"
 
 
+def test_a_run_from_before_there_were_versions_is_stale_not_damaged(store):
+    path = add(store, spec()).folder / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record["results_version"], record["commit"]
+    path.write_text(json.dumps(record | {"sources": {}, "modules": {}}), encoding="utf-8")
+    found = store.find(spec())
+    assert (found.status, found.version, found.damage) == ("stale", 0, "")
+
+
 def test_stale_ones_alone_are_made_again_and_gone_on_with(store, monkeypatch):
     stale, failed, new = spec(), spec(seed=1), spec(seed=2)
     add(store, stale)
