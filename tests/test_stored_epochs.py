@@ -1,6 +1,7 @@
 """What is stored of every epoch, and what is made of it: one rule, one interval an epoch."""
 
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -112,3 +113,23 @@ def test_the_table_says_where_the_stored_numbers_choose_another_epoch():
     table = selection_table(group.of("jane"))
     notes = [cell.note for _, rows in table.bodies for row in rows for cell in row]
     assert any(note.startswith("of 25.00") for note in notes), notes
+
+
+def test_an_earlier_runs_bits_are_compared_where_both_have_them(tmp_path):
+    """Every epoch is stored otherwise there; the probabilities that both store decide."""
+    from reports.joined import pair_of
+
+    new = written(recorder(synthetic.spec(), [(2, 1, log_p(0.5)), (2, 2, log_p(0.7))]), tmp_path)
+    old = {k: v for k, v in new.items() if k != "log_epochs"}
+    old["epochs"] = np.exp(new["log_epochs"].astype(np.float32)).astype(np.float16)
+    other = old | {"selected": old["selected"] * np.float32(0.999)}
+
+    def slot(arrays, digest):
+        record = {"files": {"predictions.npz": {"sha256": digest}}}
+        run = SimpleNamespace(record=record, predictions=arrays, forget=lambda: None)
+        return SimpleNamespace(spec=synthetic.spec(), run=run)
+
+    assert pair_of(slot(old, "a"), slot(new, "b")).identical
+    assert not pair_of(slot(other, "a"), slot(new, "b")).identical
+    lacking = {k: v for k, v in old.items() if k != "last"}
+    assert not pair_of(slot(lacking, "a"), slot(new, "b")).identical
