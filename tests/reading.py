@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from benchmarks.store import Store
 from protocols import metrics
@@ -14,12 +13,6 @@ from reports.build import build
 from reports.inline import inline
 
 PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def steady_sources():
-    """The sources may change while the tests run; whether a run is stale is not left to that."""
-    yield
 
 
 class Tables(HTMLParser):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import synthetic
 from PIL import Image
-from reading import hold_together, pages, steady_sources  # noqa: F401 (used by itself)
+from reading import hold_together, pages
 
 from benchmarks.store import Store
 from protocols import activations

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import synthetic
 from keys import Numbers, agrees
-from reading import steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.merge import merge
 from benchmarks.store import Store

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import synthetic
-from reading import steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.store import Store
 from benchmarks.words import validate

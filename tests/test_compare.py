@@ -11,7 +11,6 @@ from reading import (
     pages,
     percent,
     scored,
-    steady_sources,  # noqa: F401 (used by itself)
 )
 from scipy import stats
 

@@ -16,7 +16,6 @@ from reading import (
     pages,
     percent,
     scored,
-    steady_sources,  # noqa: F401 (used by itself)
     word,
 )
 from sklearn.metrics import accuracy_score

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import synthetic
 from PIL import Image
-from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
+from reading import Tables, pages
 
 from benchmarks.store import Store
 from protocols import augment, provenance

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import synthetic
 from PIL import Image
-from reading import Tables, pages, percent, scored, steady_sources  # noqa: F401 (used by itself)
+from reading import Tables, pages, percent, scored
 
 from benchmarks.store import Store
 from protocols import metrics, provenance

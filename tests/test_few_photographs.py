@@ -2,7 +2,7 @@
 
 import numpy as np
 import synthetic
-from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
+from reading import Tables, pages
 
 from benchmarks.store import Store
 from reports.build import build

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 import synthetic
-from reading import Tables, pages, steady_sources  # noqa: F401 (used by itself)
+from reading import Tables, pages
 
 from benchmarks.store import Store
 from protocols.claims import load_claims

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 import synthetic
-from reading import made, steady_sources  # noqa: F401 (used by itself)
+from reading import made
 
 from benchmarks.store import Store
 from reports import forms, latex, single

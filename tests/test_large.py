@@ -4,7 +4,6 @@ import time
 
 import pytest
 import synthetic
-from reading import steady_sources  # noqa: F401 (used by itself)
 
 from benchmarks.store import Store
 from protocols.hardware import cores

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import synthetic
 from keys import Numbers, agrees
-from reading import hold_together, steady_sources  # noqa: F401 (used by itself)
+from reading import hold_together
 
 from benchmarks.store import Store
 from reports import compare_page, forms

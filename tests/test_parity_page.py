@@ -12,7 +12,6 @@ from reading import (
     hold_together,
     made,
     pages,
-    steady_sources,  # noqa: F401 (used by itself)
 )
 
 from benchmarks.store import Store

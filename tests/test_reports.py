@@ -18,7 +18,6 @@ from reading import (
     pages,
     percent,
     scored,
-    steady_sources,  # noqa: F401 (used by itself)
     word,
 )
 

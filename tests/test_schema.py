@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import synthetic
-from reading import steady_sources  # noqa: F401 (used by itself)
 
 from reports.build import build
 

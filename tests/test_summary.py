@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import synthetic
-from reading import PAPER, Tables, hold_together, pages, percent, scored, steady_sources  # noqa: F401 (used by itself)
+from reading import PAPER, Tables, hold_together, pages, percent, scored
 
 from benchmarks.store import Store
 from protocols.claims import load_claims
