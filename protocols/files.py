@@ -46,7 +46,9 @@ def check_cache(cache: Path) -> None:
     folder = cache
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
-    reason = "" if os.access(folder, os.W_OK | os.X_OK) else f"{folder} can't be written"
+    own = os.access in os.supports_effective_ids
+    can = os.access(folder, os.W_OK | os.X_OK, effective_ids=own)
+    reason = "" if can else f"{folder} can't be written"
     if not os.path.isdir(folder):
         reason = f"{folder} is no folder"
     if reason:

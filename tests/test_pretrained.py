@@ -2,8 +2,10 @@
 
 import ast
 import dataclasses
+import errno
 import hashlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -253,3 +255,33 @@ def test_a_worker_verifies_again(tmp_path):
             pretrained.verify("small", path, digest)
     with pytest.raises(ValueError, match="can't be read"):
         pretrained.verify("small", tmp_path / "none", f"md5:{MD5}")
+
+
+@pytest.mark.parametrize("other", [True, False], ids=["with top", "nothing"])
+def test_the_file_with_top_in_place_of_the_one_without_is_told(table, tmp_path, other):
+    file = row("small", "http://127.0.0.1:9", file="small_tf_kernels_notop.h5")
+    table["small"] = file
+    if other:
+        (tmp_path / "small_tf_kernels.h5").write_bytes(BODY)
+    with pytest.raises(RequestError, match=r"small_tf_kernels_notop\.h5 is missing") as error:
+        locate(["small"], tmp_path, tmp_path / "cache")
+    said = "(small_tf_kernels.h5, which is there, is another file: the one with the classifier on"
+    assert (said in str(error.value)) == other
+    (tmp_path / file.name).write_bytes(BODY)
+    assert locate(["small"], tmp_path, tmp_path / "cache") == {"small": tmp_path / file.name}
+
+
+def test_a_folder_that_cannot_be_looked_into_is_one_sentence(table, tmp_path, monkeypatch):
+    """Permissions don't bind root, so the system's answer is made up."""
+    plain = os.stat
+
+    def shut(path, *words, **more):
+        if str(path).startswith(str(tmp_path / "shut")):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return plain(path, *words, **more)
+
+    monkeypatch.setattr(os, "stat", shut)
+    with pytest.raises(RequestError, match=r"small\.h5 can't be read \(Permission denied\)"):
+        locate(["small"], tmp_path / "shut", tmp_path / "cache")
+    with pytest.raises(RequestError, match=r"packed\.pth can't be read \(Permission denied\)"):
+        locate(["packed"], tmp_path / "shut", tmp_path / "cache")
