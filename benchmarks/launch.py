@@ -24,7 +24,6 @@ from protocols import stops
 from protocols.checkpoint import AT_EPOCH, INSIDE_EPOCH, remove
 from protocols.contract import write_json
 from protocols.dataset import Source
-from protocols.files import check_cache
 from protocols.images import ImageSet, image_set
 from protocols.serve import Job
 from protocols.spec import RunSpec
@@ -103,10 +102,7 @@ class Launcher:
         return sum(work.total if share is None else work.at(share) for work in works)
 
     def prepare(self, todo: list[RunSpec]) -> None:
-        """Checks the data and builds every decoded set before anything is trained. Raises
-        RequestError."""
-        if any(p["frozen"] for spec in todo if spec.stage == "train" for p in spec.phases):
-            check_cache(self.cache)  # for the features; asked before any image is read
+        """Checks the data and builds every decoded set before anything is trained."""
         for spec in todo:
             if spec.data["digest"] not in self.sets:
                 request = set_request(spec.protocol, spec.fold, spec.data)

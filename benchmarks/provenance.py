@@ -44,8 +44,18 @@ WHOLE = (
 
 
 def _read(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB"))
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception as error:  # Pillow raises many kinds for broken files
+        raise RequestError(f"{path} can't be read as an image ({error}): restore it.") from error
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise RequestError(f"{path} can't be read ({error.strerror}): restore it.") from error
 
 
 def photographs(folder: Path) -> dict[str, np.ndarray]:
@@ -103,9 +113,10 @@ def recover(
     names = [path.relative_to(top).as_posix() for path in images]
     if len({name.split("/")[0] for name in names}) != len(SPLITS):
         raise RequestError(f"{top} lacks one of {', '.join(SPLITS)}: {WHOLE}")
-    digests = list(in_order(sha256_of, images))
+    digests = list(in_order(_digest, images))
     labels = _labels(source.path(dataset.LABELS))
-    originals = {path.name: sha256_of(path) for path in sorted(folder.glob("*.jpg"))}
+    originals = {path.name: _digest(path) for path in sorted(folder.glob("*.jpg"))}
+    pictures = photographs(folder)  # a damaged one ends here, before any process begins
     versions = (matching.MATCHING_VERSION, PART)
     key = hashlib.sha256(repr((versions, names, digests, originals)).encode()).hexdigest()
     fits = match_all(images, folder, cache / "provenance" / key[:16], jobs, progress)
@@ -118,7 +129,7 @@ def recover(
         Original(name, digest, labels.get(name, ""), split.get(name, ""))
         for name, digest in originals.items()
     ]
-    return shown, table, overlap.search(photographs(folder), progress)
+    return shown, table, overlap.search(pictures, progress)
 
 
 def _labels(path: Path) -> dict[str, str]:

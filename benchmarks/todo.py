@@ -9,7 +9,7 @@ from protocols import integrity, pretrained
 from protocols.checkpoint import runs_in
 from protocols.dataset import Source
 from protocols.errors import RequestError
-from protocols.files import Progress
+from protocols.files import Progress, check_cache
 from protocols.spec import RunSpec
 from protocols.variants import load_variants
 
@@ -28,8 +28,11 @@ def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]
 def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:
     """The verified files of the backbones that the runs load; `where` as the flag --weights.
 
-    Raises RequestError where one is neither there nor to be had.
+    Raises RequestError where one is neither there nor to be had, and, before any file is read,
+    where the cache can't keep what frozen networks say of the images.
     """
+    if any(phase["frozen"] for s in todo if s.stage == "train" for phase in s.phases):
+        check_cache(cache)
     loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
     names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
     return pretrained.locate(names, where or pretrained.IMAGENET, cache, progress)

@@ -19,8 +19,8 @@ from benchmarks.console import Console
 from benchmarks.launch import Launcher
 from benchmarks.plan import Device, Selection, make_plan
 from benchmarks.store import Store
-from benchmarks.todo import check_images
-from protocols import augment, dataset, download, images, integrity, provenance
+from benchmarks.todo import check_images, weights_of
+from protocols import augment, dataset, download, images, integrity, pretrained, provenance
 from protocols.dataset import Source
 from protocols.errors import RequestError
 from protocols.images import SetRequest, image_set
@@ -396,13 +396,15 @@ def test_a_cache_that_cannot_be_written_is_told_before_any_image_is_read(
         assert image_set(source, FIXED, cache).ids
 
 
-def test_a_cache_for_features_is_asked_for_first(real, open_folder, monkeypatch):
-    monkeypatch.setattr(images, "image_set", None)
-    cache = open_folder / "cache"
-    cache.mkdir()
-    launcher = Launcher(Store(open_folder), Source("real", real), CPU, cache, Console(), 1)
+def test_a_cache_for_features_is_asked_for_before_weights_are_read(real, open_folder, monkeypatch):
+    monkeypatch.setattr(pretrained, "locate", lambda *_: pytest.fail("weights were looked for"))
+    (open_folder / "cache").mkdir()
+    todo = request_of("xception")
     with as_nobody(), pytest.raises(RequestError, match="can't be written"):
-        launcher.prepare(request_of("xception"))
+        weights_of(todo, "imagenet", open_folder / "cache", lambda *_: None)
+    monkeypatch.undo()
+    with as_nobody():  # a latency keeps nothing there
+        assert weights_of(todo[-1:], "imagenet", open_folder / "cache", lambda *_: None) == {}
 
 
 def test_a_folder_whose_name_is_no_text_is_verified(source, tmp_path, cache):

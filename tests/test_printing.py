@@ -29,17 +29,15 @@ def run(*words, **more):
     return subprocess.run(words, cwd=ROOT, env=env | more, capture_output=True, timeout=120)
 
 
-@pytest.mark.parametrize("terminal", TERMINALS.values(), ids=TERMINALS.keys())
+@pytest.mark.parametrize("terminal", ["strict UTF-8", "ASCII"])
 def test_a_plan_and_a_refusal_print_a_path_that_is_no_text(tmp_path, terminal):
     """The path comes out as its bytes, so that it can be copied."""
-    place = os.fsencode(tmp_path) + b"/" + STRANGE
+    place, terminal = os.fsencode(tmp_path) + b"/" + STRANGE, TERMINALS[terminal]
     (Path(os.fsdecode(place)) / "images/TRAIN").mkdir(parents=True)
     words = [sys.executable, "runner.py", "--plan", "--gpu", "none", "--cache", place]
     answer = run(*words, "--data", place, "--out", place, **terminal)
     assert answer.returncode == 2 and b"Traceback" not in answer.stderr
     assert place in answer.stderr and len(answer.stderr.splitlines()) == 1
-    answer = run(sys.executable, "runner.py", "--status", "--out", place, **terminal)
-    assert answer.returncode == 2 and place in answer.stderr
     answer = run(*words, "--data", "phantom", "--suite", "\u3042\u00e9\U0001f9a0", **terminal)
     assert answer.returncode == 2 and b"Traceback" not in answer.stderr
     assert b"unknown suite" in answer.stderr

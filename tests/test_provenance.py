@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 
@@ -214,6 +215,23 @@ def test_parts_that_are_done_are_not_computed_again(photographs, tmp_path, monke
     rows = list(command.match_all(images, folder, cache, 1, lambda *words: said.append(words[1:])))
     assert [row[0] for row in rows] == ["x", "z", "2.jpg"]
     assert said == [(2, 3), (3, 3)]
+
+
+@pytest.mark.parametrize("how", ["no image", "a bomb", "a folder"])
+def test_a_photograph_that_cannot_be_read_is_one_sentence(phantom, tmp_path, monkeypatch, how):
+    """One more beside those of the manifest, which are checked before."""
+    root = tmp_path / "set"
+    shutil.copytree(phantom.root, root)
+    (root / "labels.csv").write_text("Image,Category\n", encoding="utf-8")
+    shutil.copytree(root / "images/TEST", root / "images/TEST_SIMPLE")
+    wrong = root / "Original_Images" / "BloodImage_99999.jpg"
+    if how == "a folder":
+        wrong.mkdir()
+    else:
+        wrong.write_bytes(b"P6 99999999999 1 255\n" if how == "a bomb" else b"no image")
+    monkeypatch.setattr(command, "match_all", lambda *_: pytest.fail("it began"))
+    with pytest.raises(RequestError, match=r"BloodImage_99999\.jpg can't be read"):
+        command.recover(dataset.Source("real", root), tmp_path, 1, lambda *_: None)
 
 
 def test_a_phantom_has_no_provenance(phantom, cache, tmp_path):
