@@ -20,7 +20,7 @@ from http.client import HTTPResponse, IncompleteRead, RemoteDisconnected
 from pathlib import Path
 from typing import BinaryIO
 
-from protocols.errors import RequestError
+from protocols.errors import RequestError, one_line
 from protocols.files import Progress, aside, throttled
 
 try:
@@ -246,7 +246,7 @@ def _reason(error: Exception) -> str:
 
 def _shown(words: str) -> str:
     """Words that may be a server's: one short line, and nothing that moves a terminal."""
-    return "".join(c if c.isprintable() else " " for c in words)[:WORDS]
+    return one_line(words)[:WORDS]
 
 
 def _failed(url: str, reason: str, have: int, what: str, instead: str) -> str:
