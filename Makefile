@@ -36,7 +36,7 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 
 $(VENV)/installed: requirements.txt
-	@$(PYTHON) -c "import sys; sys.path.insert(0, '.'); import runner; runner.refuse([])"
+	@$(PYTHON) -c "import sys; sys.path.insert(0, '.'); from benchmarks.where import refuse; refuse([])"
 	@echo "Making the environment $(VENV): about 8 GB on disk, some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt

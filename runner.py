@@ -1,60 +1,21 @@
 #!/usr/bin/env python3
 """Runs the suite and writes the report: python runner.py --suite all --gpu 0
 
-No deep-learning framework is imported here: each twin computes in worker processes. Nothing of ours
-is imported above `refuse`: a Python or a system that can't run the suite must say so.
+No deep-learning framework is imported here: each twin computes in worker processes.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from benchmarks.launch import Launcher
     from protocols.dataset import Source
-    from protocols.errors import RequestError
-
-PYTHONS = (3, 11), (3, 13)  # from and to: the versions that every pin of requirements.txt is for
-HELP = "-h", "--help"
-OURS = "benchmarks", "impl_keras", "impl_torch", "protocols", "reports"
-
-
-def refusal(words: list[str]) -> str:
-    """Why the suite can't run the command line `words` here, as a sentence; "" if it can."""
-    oldest, newest = PYTHONS
-    here = tuple(sys.version_info[:2])
-    if here < oldest or (here > newest and not set(HELP) & set(words)):
-        found, first, last = (".".join(map(str, version)) for version in (here, oldest, newest))
-        return (
-            "the suite runs on Python " + first + " to " + last + " and this is " + found + ": "
-            "TensorFlow's pinned version is to be had for no other; make the environment with "
-            "one of them (make run PYTHON=python" + first + ")"
-        )
-    try:
-        import fcntl  # noqa: F401
-        import resource  # noqa: F401
-    except ImportError:
-        if not set(HELP) & set(words):
-            return (
-                "the suite runs on Linux and macOS, and this system (" + sys.platform + ") lacks "
-                "what it needs of them, file locks above all; on Windows take WSL 2"
-            )
-    return ""
-
-
-def refuse(words: list[str]) -> None:
-    """Ends the process with the sentence and exit code 2 where the suite can't run."""
-    why = refusal(words)
-    if why:
-        sys.stderr.write("runner.py: " + why + "\n")
-        sys.exit(2)
 
 
 def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
@@ -131,10 +92,12 @@ def run(args: argparse.Namespace) -> int:
 
 def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
     """Runs what is to do of the plan, and reports."""
+    from reports.build import where_it_is
+
     launcher.store.remember(runs)
     failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
     if launcher.store.page_is_current(args.out / "index.html"):
-        launcher.console.say(report_line(args.out / "index.html"))
+        launcher.console.say(where_it_is(args.out / "index.html"))
     else:
         report(args, launcher.source)
     return 1 if failed else 0
@@ -147,7 +110,7 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
     from benchmarks.store import Store
     from protocols.files import default_cache
     from protocols.hardware import cores
-    from reports.build import build
+    from reports.build import build, where_it_is
     from reports.photographs import at_hand
 
     store, cache = Store(args.out), args.cache or default_cache()
@@ -156,15 +119,8 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
         print(f"runs taken in: {merge(args.sources, store)}")
     source = source or at_hand(args.data, cache)
     page = build(store, store.plan(), args.out, cores(), source, cache)
-    print(report_line(page))
+    print(where_it_is(page))
     return 0
-
-
-def report_line(page: Path) -> str:
-    """Where the report is."""
-    from protocols.errors import one_line
-
-    return one_line(f"report: {page}")
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -221,77 +177,22 @@ def asked(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         return compare
     if args.parity or args.provenance:
         return measure
-    if args.list or args.status or args.validate:
-        return instead_of_running
-    return run
-
-
-def keep_below(cache: Path | None) -> None:
-    """Has Matplotlib keep its list of fonts in the cache too. A user without a home hears of it
-    where a cache is needed."""
-    from protocols.errors import RequestError
-    from protocols.files import default_cache
-
-    with contextlib.suppress(RequestError):
-        os.environ["MPLCONFIGDIR"] = str((cache or default_cache()) / "matplotlib")
-
-
-def sentence(error: RequestError | OSError, args: argparse.Namespace) -> str:
-    """What is told of it. The system names no file where writing into an open one failed."""
-    if not isinstance(error, OSError) or error.filename:
-        return str(error)
-    return f"{error.strerror}, while writing into {args.out}, the cache or the standard output"
-
-
-def drop_output() -> None:
-    """Lets go of what was printed and can't be written, so that the end of the process doesn't try
-    it again."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return instead_of_running if args.list or args.status or args.validate else run
 
 
 def main() -> int:
     """Exit codes: 0 done, 1 a run failed, 2 a wrong request or a full disk, 130 interrupted."""
-    refuse(sys.argv[1:])
     here = os.path.dirname(os.path.abspath(__file__))
     if here not in sys.path:  # python -P, PYTHONSAFEPATH
         sys.path.insert(0, here)
-    from benchmarks.cli import BY_THE_SYSTEM, open_streams, parsed
-    from protocols.errors import RequestError, one_line
+    from benchmarks.where import refuse
 
-    open_streams()
+    refuse(sys.argv[1:])
+    from benchmarks.cli import parsed
+    from benchmarks.endings import exit_code
+
     args = parsed()
-
-    try:
-        keep_below(args.cache)
-        if args.sources and not args.report:
-            raise RequestError("--from goes with --report")
-        code = asked(args)(args)
-        sys.stdout.flush()  # what its file can't hold is told here
-        return code
-    except BrokenPipeError:  # `| head` has seen enough
-        drop_output()
-        return 1
-    except (RequestError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
-            raise
-        print(f"runner.py: {one_line(sentence(error, args))}", file=sys.stderr)
-        drop_output()
-        return 2
-    except ModuleNotFoundError as error:
-        if not error.name or error.name.split(".")[0] in OURS:
-            raise
-        print(
-            f"runner.py: this Python lacks the package {error.name}; take the environment's, "
-            ".venv/bin/python, which `make run` makes from requirements.txt",
-            file=sys.stderr,
-        )
-        return 2
-    except KeyboardInterrupt:
-        print("runner.py: interrupted; what was done is kept, the rest left out", file=sys.stderr)
-        return 130
+    return exit_code(asked(args), args)
 
 
 if __name__ == "__main__":

@@ -94,6 +94,7 @@ def open_streams() -> None:
 def parsed() -> argparse.Namespace:
     """What was typed; a request is refused where it would be left aside. WBC_DATA, which is a part
     of what was typed, becomes absolute too. From here on anything can be printed."""
+    open_streams()
     print_anything()
     p = parser()
     args = p.parse_args()

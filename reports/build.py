@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.errors import RequestError
+from protocols.errors import RequestError, one_line
 from reports.parallel import undisturbed
 
 if TYPE_CHECKING:
@@ -78,6 +78,11 @@ def _import_the_rest() -> None:
     """What the pages are made with, while other processes read the runs."""
     for name in ("reports.book", "matplotlib.backends.backend_svg"):
         import_module(name)
+
+
+def where_it_is(page: Path) -> str:
+    """The line that ends a command."""
+    return one_line(f"report: {page}")
 
 
 def make_folder(path: Path) -> None:

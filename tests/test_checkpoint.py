@@ -260,7 +260,7 @@ def test_a_refused_checkpoint_is_said_and_the_run_begins_anew(trained, monkeypat
     assert sentence.endswith(
         "numpy 2.4.6, here 9): the run starts from the beginning".replace("2.4.6", np.__version__)
     )
-    assert len(arrays["predictions.npz/epochs"]) == 4
+    assert len(arrays["predictions.npz/log_epochs"]) == 4
 
 
 def test_a_run_s_seconds_are_those_in_which_it_ran(trained, tmp_path, monkeypatch):

@@ -118,7 +118,7 @@ def test_the_course_stores_features_only_where_they_are_constants(tmp_path, reci
             assert not recipe, "features of a CNN that normalises by the batch"
             return super().backbone_features(number, positions)
 
-    words = dict.fromkeys(("results_version", "versions", "processor"), "one")
+    words = dict.fromkeys(training.COMPUTED_BY, "one")
     checkpoints = Checkpoints(tmp_path / "checkpoint.npz", words)
     job = SimpleNamespace(cache=tmp_path)
     course = training.Course([run], pool, Seen([run], pool), checkpoints, job, lambda *_: None, 0.0)

@@ -72,7 +72,7 @@ def test_padding_does_not_count_in_the_mean():
     assert not torch.allclose(padded, wanted)
 
 
-@pytest.mark.parametrize("cell", ["lstm", "gru"])
+@pytest.mark.parametrize("cell", [nn.LSTM, nn.GRU])
 def test_the_backward_half_is_the_state_at_the_first_position(cell):
     states = LastStates(cell, 3, 5)
     sequence = torch.rand(2, 7, 3)

@@ -20,6 +20,7 @@ from benchmarks.worker import LatencyProcess, Worker, environment
 from protocols import dataset, files
 from protocols.errors import RequestError
 from protocols.serve import Job
+from reports.build import where_it_is
 from tests.conftest import CPU
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -245,7 +246,7 @@ def test_a_path_with_a_line_end_stays_on_its_line(clean, monkeypatch, capsys, tm
     code, out, _ = said(words, capsys, monkeypatch)
     assert code == 0
     assert sum(r"a\nb\x1b[31m" in line for line in out.splitlines()) == 2  # weights, images
-    assert door.report_line(odd).isprintable()
+    assert where_it_is(odd).isprintable()
 
 
 def test_a_limit_on_the_size_of_files(clean, monkeypatch, capsys, tmp_path):
