@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console()
     estimates = Estimates(cache, jobs, console.say)
     todo = todo_of(runs, store, args.fresh)
-    check_images(runs if args.calibrate else todo, source)  # and so does one without its images
+    check_images(runs if args.calibrate else todo, source)  # and one whose images lack
     if args.plan:
         print(*heading(profile, gpu, source, wish), sep="\n")
         print(*listing(runs, todo, store, estimates), sep="\n")
@@ -181,7 +181,7 @@ def asked(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
 
 
 def main() -> int:
-    """Exit codes: 0 done, 1 a run failed, 2 a wrong request or a full disk, 130 interrupted."""
+    """Exit codes: 0 done, 1 a run failed, 2 a wrong request or refused, 130 interrupted."""
     here = os.path.dirname(os.path.abspath(__file__))
     if here not in sys.path:  # python -P, PYTHONSAFEPATH
         sys.path.insert(0, here)

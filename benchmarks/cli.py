@@ -16,8 +16,7 @@ from protocols.streams import print_anything
 # something else where a folder should be
 BY_THE_SYSTEM = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE,
-    errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR,
-    errno.EEXIST,
+    errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
 ROOT = Path(__file__).resolve().parent.parent
 INSTEAD = (
@@ -38,7 +37,7 @@ ALONE = {
     "compare": ("looks at every stored run", ()),
     "provenance": ("looks at the images", ()),
     "list": ("names everything", ()),
-    "parity": ("compares the twins' networks", ("--suite", "--variant")),
+    "parity": ("compares the twins' networks", ("--suite", "--variant", "--set")),
 }
 
 
@@ -104,7 +103,8 @@ def parsed() -> argparse.Namespace:
                 path = ranges.path(os.environ[name])
             except RequestError as error:
                 p.error(f"{name} {error}")
-            os.environ[name] = str(path) if name == "WBC_DATA" else os.environ[name]
+            if name == "WBC_DATA":
+                os.environ[name] = str(path)
     alone = next((name for name in ALONE if getattr(args, name)), "")
     wish = _what(Parser())
     named = [a.option_strings[0] for a in wish if getattr(args, a.dest) != a.default]
@@ -121,7 +121,8 @@ def parser() -> Parser:
         prog="runner.py",
         description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
         "PyTorch and reports claimed beside measured.",
-        epilog="Exit codes: 0 all done, 1 a run failed, 2 a wrong request or a full disk.",
+        epilog="Exit codes: 0 all done, 1 a run failed, 2 a wrong request or one that the system "
+        "refuses.",
     )
     _what(p.add_argument_group("what to run"))
     _where(p.add_argument_group("with what, and where to"))

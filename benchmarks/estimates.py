@@ -7,6 +7,7 @@ time took predicts two at a time. A latency run is alone whatever the jobs.
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -120,8 +121,8 @@ class Estimates:
             "height": spec.data["height"],
             "width": spec.data["width"],
             "jobs": self.jobs if spec.stage == "train" else 1,
-            "begins_frozen": spec.stage == "train"
-            and spec.phases[0]["stored"],  # on stored features
+            # on stored features
+            "begins_frozen": spec.stage == "train" and spec.phases[0]["stored"],
             "together": together,
         }
 
@@ -172,7 +173,7 @@ class Estimates:
     def _read(self, key: dict[str, Any]) -> dict[str, Any]:
         """stage -> variant -> part -> observations, the oldest first; {} where there are none."""
         path = self._path(key)
-        if not path.exists():
+        if not os.path.lexists(path):
             return {}
         try:
             data = contents(path)

@@ -54,7 +54,8 @@ ANSWERS: dict[str, tuple[str, tuple]] = {  # predictions.npz
     "selected_index": ("int64", ()),
     "milestone_epochs": ("int64", ("milestones",)),
 }
-MILESTONES = {"milestones": ("float32", ("milestones", "n", 4))}  # where there are some
+MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", ("milestones", "n", 4))}
+NO_MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", (0,))}  # Liang's
 VALIDATION: dict[str, tuple[str, tuple]] = {  # where another part than the test selects
     "validation_ids": ("text", ("v",)),
     "validation_labels": ("int64", ("v",)),
@@ -99,6 +100,8 @@ class Env(Struct):
     engine: Line | None = None
     platform: Line | None = None
     python: Line | None = None
+    results_version: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
+    instruction_set: Line | UnsetType = UNSET
     repeatable: Line | None = None
     threads: Annotated[int, Meta(ge=1, le=10**5)] | UnsetType = UNSET
     versions: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
@@ -252,9 +255,8 @@ def predictions(path: Path) -> dict[str, np.ndarray]:
     """predictions.npz, its ids, labels and probabilities in range."""
 
     def check(found: dict[str, Head]) -> None:
-        wanted = dict(ANSWERS)
-        if found.get("milestone_epochs", Head(np.dtype(int), (0,))).shape != (0,):
-            wanted |= MILESTONES
+        none = found.get("milestone_epochs", Head(np.dtype(int), (0,))).shape == (0,)
+        wanted = ANSWERS | (NO_MILESTONES if none else MILESTONES)
         parts = dict(EVERY_EPOCH)
         if any(name in found for name in VALIDATION):
             wanted |= VALIDATION

@@ -207,6 +207,12 @@ class Store:
         lacking = [name for name in needed if not (folder / name).is_file()]
         if lacking:
             raise ValueError(f"the worker left out {', '.join(lacking)}")
+        try:
+            version = records.env(folder / "env.json").get("results_version")
+        except Damaged as damaged:
+            raise ValueError(f"what the worker wrote is no result: {damaged}") from None
+        if version is None:
+            raise ValueError("the worker left out the results version in env.json")
         record = {
             "id": spec.id,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -214,9 +220,7 @@ class Store:
                 path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
                 for path in sorted(folder.iterdir())
             },
-            "results_version": json.loads((folder / "env.json").read_text(encoding="utf-8"))[
-                "results_version"
-            ],
+            "results_version": version,
             "commit": commit,
         }
         _write(folder / "run.json", record)

@@ -31,7 +31,7 @@ def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress)
     Raises RequestError where one is neither there nor to be had, and, before any file is read,
     where the cache can't keep what frozen networks say of the images.
     """
-    if any(phase["frozen"] for s in todo if s.stage == "train" for phase in s.phases):
+    if any(s.stores_features for s in todo if s.stage == "train"):
         check_cache(cache)
     loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
     names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})

@@ -16,7 +16,7 @@ def refusal(words: list[str]) -> str:
         found, first, last = (".".join(map(str, version)) for version in (here, oldest, newest))
         return (
             "the suite runs on Python " + first + " to " + last + " and this is " + found + ": "
-            "TensorFlow's pinned version is to be had for no other; make the environment with "
+            "TensorFlow's pinned version exists for no other; make the environment with "
             "one of them (make run PYTHON=python" + first + ")"
         )
     try:

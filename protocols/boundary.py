@@ -78,7 +78,7 @@ def opened(path: Path, most: int) -> Iterator[BinaryIO]:
     """The file, for reading. Raises Damaged if it is none (a folder, a pipe, a loop of links), is
     larger than `most` bytes, or can't be read."""
     try:
-        with open(os.open(path, _FLAGS), "rb") as file:
+        with open(path, "rb", opener=lambda name, _: os.open(name, _FLAGS)) as file:
             state = os.fstat(file.fileno())
             if not stat.S_ISREG(state.st_mode):
                 raise Damaged(f"{path.name} is not a file")
@@ -138,16 +138,6 @@ def clean(text: str) -> str:
     control characters but line ends, and lone surrogates as they are escaped."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
-
-
-def heads(path: Path) -> dict[str, Head]:
-    """Name -> dtype and shape of each array of an .npz file; nothing but heads is unpacked.
-
-    Raises Damaged if a member's size isn't what its head says, if all are larger than MOST_ARRAYS
-    together, and where a head names Python objects.
-    """
-    with opened(path, MOST_ARRAYS) as file:
-        return _heads(file, path.name)
 
 
 def arrays(path: Path, check: Any = None) -> dict[str, np.ndarray]:

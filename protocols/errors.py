@@ -1,10 +1,15 @@
 """The one error a user is meant to read."""
 
+BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))  # surrogateescape
+
 
 def one_line(text: str) -> str:
     """The text with every character that no terminal prints, line ends above all, as Python writes
-    it in quotes: what a user typed is told back as one line."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    it in quotes: what a user typed is told back as one line.
+
+    A byte of a path that is no text (a surrogate of Python's) stays: protocols.streams prints it.
+    """
+    return "".join(c if c.isprintable() or c in BYTES else repr(c)[1:-1] for c in text)
 
 
 class RequestError(Exception):

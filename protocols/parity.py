@@ -286,7 +286,7 @@ def phase(optimizer: str, recipe: dict[str, Any], frozen: bool = False) -> dict[
     rates = {"rmsprop": "phase1_rate", "adam": "phase2_rate"}
     rate = recipe.get(rates[optimizer], recipe.get("rate"))
     return {"phase": 1, "epochs": 1, "optimizer": optimizer, "rate": held(rate),
-            "frozen": frozen, "batch_statistics": not frozen}  # fmt: skip
+            "frozen": frozen, "batch_statistics": not frozen, "stored": False}  # fmt: skip
 
 
 def given(optimizer: str) -> str:

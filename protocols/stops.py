@@ -11,7 +11,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-TICK = 0.25  # seconds between two looks: of a stop at most so much is counted, or work left out
+TICK = (
+    0.25  # seconds between two looks: at most this much of a stop is counted, or of work left out
+)
 ASLEEP = 0.5  # seconds that the clock which counts sleep must gain on the one that doesn't
 CONTINUED = getattr(signal, "SIGCONT", None)  # none on Windows
 Value = TypeVar("Value")
@@ -89,7 +91,8 @@ def count() -> int:
 
 def running_seconds() -> float:
     """time.perf_counter without the seconds in which this process was stopped."""
-    _seen.look()
+    if not _seen.ticks:
+        _seen.look()  # where no thread does
     return time.perf_counter() - _seen.lost
 
 

@@ -48,7 +48,7 @@ class Pair:
 
     @property
     def stale(self) -> bool:
-        """Whether either was made by other sources than today's."""
+        """Whether either was of another results version."""
         return "stale" in (self.keras.state, self.torch.state)
 
     @property

@@ -12,10 +12,10 @@ counted (losses) and no spread was seen, nothing is decided. Pure functions of n
 Measured by simulation (python -m reports.error_rates; published/error_rates.json), with 3, 5 and
 10 seeds and spreads of 0 to 3 points: a printed number that is one more run of the same network
 gets "above" or "below" in at most 5.2% of cases, one that is 8 points off gets the right word in
-92% at 3 seeds and a spread of 1 point. A network without a lead is "supported" in at most 2.6% of
+92% at 3 seeds and a spread of 1 point. A network without a lead is "supported" in at most 2.7% of
 cases. A true lead of 1.4 points at a spread of 0.3 is found with 3 seeds in 81% of claims of one
 contest, 52% of three, 41% of six (each must be won), with 5 seeds in 99.7% or more; if no network
-leads any other, a claim of six contests is "refuted" in up to 12.6% (one loss is enough).
+leads any other, a claim of six contests is "refuted" in up to 12.7% (one loss is enough).
 """
 
 import math

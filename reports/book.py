@@ -244,7 +244,8 @@ class Book:
         ]  # fmt: skip
         return self._page(
             "environment.html", self._shown, "tables.html.j2", title="Environment",
-            lead="What the runs ran on, by which sources, and every run's id.", tables=tables,
+            lead="What the runs ran on, by which version of this suite, and every run's id.",
+            tables=tables,
         )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ class Cell:
 
     @property
     def stale(self) -> bool:
-        """Whether any of its numbers comes from other sources than today's."""
+        """Whether any of its numbers is of another results version."""
         return any(s.state == "stale" for s in self.slots)
 
     @property

@@ -1,4 +1,4 @@
-"""The tables of the environment page: what the runs ran on, and by which sources."""
+"""The tables of the environment page: what the runs ran on, and what made them."""
 
 import json
 from collections import defaultdict

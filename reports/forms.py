@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 
 from reports import latex
-from reports.grid import Page, headings, key, numeric, one_line, plain, spread, width
+from reports.grid import Page, headings, key, numeric, plain, spaced, spread, width
 from reports.spreadsheet import as_csv as _csv
 from reports.tables import Table, Td
 
@@ -98,4 +98,4 @@ def _markdown_cell(td: Td) -> str:
 
 
 def _escaped(text: str) -> str:
-    return SPECIAL.sub(r"\\\1", one_line(text))
+    return SPECIAL.sub(r"\\\1", spaced(text))

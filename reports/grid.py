@@ -65,7 +65,7 @@ def width(table: Table) -> int:
     return max([table.columns, *(sum(td.span for td in row) for row in rows)])
 
 
-def one_line(text: str) -> str:
+def spaced(text: str) -> str:
     """`text` with a space for each line end and control character."""
     return _CONTROL.sub(" ", text)
 

@@ -13,7 +13,7 @@ from pylatexenc.latexencode import (
     UnicodeToLatexEncoder,
 )
 
-from reports.grid import Page, Place, key, numeric, one_line, plain, spread, width
+from reports.grid import Page, Place, key, numeric, plain, spaced, spread, width
 from reports.tables import Table, Td
 
 LONG = 36  # characters; text columns with longer cells are broken into lines
@@ -47,7 +47,7 @@ def _encoder() -> UnicodeToLatexEncoder:
 @cache  # tables say the same words again and again
 def escaped(text: str) -> str:
     """`text` as LaTeX; a character without a name in it as its code point."""
-    found = _encoder().unicode_to_latex(one_line(text))
+    found = _encoder().unicode_to_latex(spaced(text))
     return "{}" + found if found[:1] in ("[", "*") else found  # else arguments of \\
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from reports.grid import one_line
+from reports.grid import spaced
 
 _STARTS = ("=", "+", "-", "@")
 _PLAIN = r"[^=+\-*/^&<>@|!'\"\[\];{}()]*"  # nothing that computes
@@ -20,7 +20,7 @@ def cell(value: Any) -> Any:
     space. Numbers stay, with their sign."""
     if not isinstance(value, str):
         return value
-    text = one_line(value)
+    text = spaced(value)
     return f"'{text}" if text.lstrip().startswith(_STARTS) and not _NUMBER.fullmatch(text) else text
 
 

@@ -164,6 +164,12 @@ def test_a_bad_request_gets_one_sentence_and_changes_nothing(words, tmp_path):
     assert files(tmp_path) == []
 
 
+def test_the_ladder_takes_a_changed_value(monkeypatch):
+    words = ["--parity", "--suite", "liang", "--set", "recurrent_activation=hard_sigmoid"]
+    monkeypatch.setattr(sys, "argv", ["runner.py", *words])
+    assert cli.parsed().changes == ["recurrent_activation=hard_sigmoid"]
+
+
 def test_an_output_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     out = tmp_path / "file" / "out"

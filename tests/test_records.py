@@ -17,13 +17,13 @@ from benchmarks.merge import merge
 from benchmarks.run import DAMAGED, UNREADABLE
 from benchmarks.store import Store
 from benchmarks.words import status
-from protocols.boundary import MOST_ARRAYS, Damaged, arrays, clean
+from protocols.boundary import MOST_ARRAYS, Damaged, arrays, clean, contents
 from protocols.errors import RequestError
 from protocols.files import sha256_of
 from protocols.spec import RunSpec
 from protocols.spec_schema import Spec
 from reports import forms, latex, spreadsheet
-from reports.grid import Page, one_line
+from reports.grid import Page, spaced
 from reports.groups import LONGEST, Setting
 from reports.pictures import pixels
 from reports.slots import Slot
@@ -104,6 +104,14 @@ def array(key, change):
     return write
 
 
+def no_array(key):
+    def write(path):
+        with np.load(path) as found:
+            np.savez_compressed(path, **{k: v for k, v in found.items() if k != key})
+
+    return write
+
+
 def bomb(path):
     """An array of 100 GB by its head."""
     with zipfile.ZipFile(path, "w") as archive:
@@ -177,6 +185,8 @@ DEEP = [
     (PREDICTIONS, "epoch 99", array("selected_index", lambda a: np.int64(99))),
     (PREDICTIONS, "epoch -1", array("selected_index", lambda a: np.int64(-1))),
     (PREDICTIONS, "other classes", array("classes", lambda a: a[::-1])),
+    (PREDICTIONS, "no milestones", no_array("milestones")),
+    (PREDICTIONS, "milestones of no epoch", array("milestones", lambda a: np.zeros((3, 4, 4)))),
     ("activations.npz", "labels: 7", array("labels", lambda a: a + 7)),
     ("activations.npz", "ids: markup", ids("<b>")),
     ("activations.npz", "no image", array("ids", lambda a: a[:0])),
@@ -342,6 +352,28 @@ def test_what_a_worker_wrote_is_held_against_the_same_schema(store):
         store.finish(run, folder)
 
 
+def test_a_worker_without_a_results_version_is_refused(store):
+    run = spec(seed=4)
+    folder = store.begin(run)
+    for path in (store.runs_folder / BAD.id).iterdir():
+        shutil.copy2(path, folder / path.name)
+    (folder / "spec.json").write_text(run.to_json(), encoding="utf-8")
+    without("results_version")(folder / "env.json")
+    with pytest.raises(ValueError, match="left out the results version"):
+        store.finish(run, folder)
+
+
+@pytest.mark.parametrize("change", [as_folder, as_pipe])
+def test_what_is_no_file_keeps_no_descriptor_open(tmp_path, change):
+    path = tmp_path / "env.json"
+    path.write_text("{}", encoding="utf-8")
+    change(path)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(Damaged, match=r"is not a file|Is a directory"):
+        contents(path)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_fault_of_our_own_is_no_damage(store, monkeypatch):
     def broken(*_):
         raise TypeError("a fault of ours")
@@ -369,7 +401,7 @@ def test_no_text_is_a_formula(text):
     table = Table("t", "T", [[head("a"), head("b")]], [("", [[label(text), words(text)]])])
     for found in (forms.as_csv(table), spreadsheet.as_csv([["a"], [text]])):
         rows = list(csv.reader(io.StringIO(found, newline="")))
-        assert set(rows[-1]) == {f"'{one_line(text)}"}
+        assert set(rows[-1]) == {f"'{spaced(text)}"}
 
 
 @pytest.mark.parametrize("text", ["-3.2", "+0.30 (higher in 5 of 10 folds)", "−1", "a=1", -3.5])

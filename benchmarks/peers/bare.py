@@ -17,7 +17,7 @@ def run(spec: str, images: str) -> Callable[[], None]:
         ours = Trained([what], make_pool(found, [what]))
         ours.calibrated(what.recipe["calibration_images"])
         for number, phase in enumerate(what.phases):
-            ours.begin(number, ours.features() if phase["frozen"] else None)
+            ours.begin(number, ours.features() if phase["stored"] else None)
             for _ in range(phase["epochs"]):
                 ours.epoch()
                 ours.twin.log_probabilities()

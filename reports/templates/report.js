@@ -83,7 +83,7 @@
   const plain = (cell) => own(cell)
     .replaceAll("−", "-").replace(/\s+%/g, "%").replace(/[\s\u202f\u00a0]+/g, " ")
     .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
-    .replace(/^(?=[=@+-])(?![+-]?[\d.]+(e[+-]?\d+)?( ?[%a-zA-Z°]{1,3})?$)/, "'");
+    .replace(/^(?=[=@+-])(?![+-]?[\d.]+(e[+-]?\d+)?(%|\s[^=+\-*/^&<>@|!'"[\];{}]*)?$)/, "'");
   // Rows of columns: what spans rows stands in each, a heading over several columns over each.
   const grid = (table) => {
     const lines = [...table.rows].map(() => []);
