@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.cli import BY_THE_SYSTEM
-from protocols.errors import RequestError, one_line
+from protocols.errors import RequestError, TableError, one_line
 from protocols.files import default_cache
 
 OURS = "benchmarks", "impl_keras", "impl_torch", "protocols", "reports"
@@ -33,6 +33,11 @@ def exit_code(work: Callable[[argparse.Namespace], int], args: argparse.Namespac
         print(f"runner.py: {one_line(sentence(error, args))}", file=sys.stderr)
         drop_output()
         return 2
+    except TableError as error:
+        print(
+            f"runner.py: the protocols' tables are wrong: {one_line(str(error))}", file=sys.stderr
+        )
+        return 2
     except ModuleNotFoundError as error:
         if not error.name or error.name.split(".")[0] in OURS:
             raise
@@ -56,8 +61,10 @@ def keep_below(cache: Path | None) -> None:
 
 def sentence(error: RequestError | OSError, args: argparse.Namespace) -> str:
     """What is told of it. The system names no file where writing into an open one failed."""
-    if not isinstance(error, OSError) or error.filename:
+    if not isinstance(error, OSError):
         return str(error)
+    if error.filename:
+        return f"{error.filename} can't be used ({error.strerror})"
     return f"{error.strerror}, while writing into {args.out}, the cache or the standard output"
 
 

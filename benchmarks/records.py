@@ -41,6 +41,7 @@ from protocols.variants import load_variants
 
 NEEDED = {"train": tuple(n for n in TRAIN_FILES if n != FILE), "latency": LATENCY_FILES}
 MOST_ROWS = 10**6  # epochs
+Seconds = Annotated[float, Meta(ge=0, le=1e10)]
 LARGEST_LOSS = 1e40  # float32 ends at 3.4e38
 LARGEST_MAP = 5000  # rows or columns; nor are there more maps, or images, than that
 NEAR_ONE = 0.01  # how far a sum of four probabilities of half precision may be from 1
@@ -101,7 +102,8 @@ class Env(Struct):
     platform: Line | None = None
     python: Line | None = None
     results_version: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
-    instruction_set: Line | UnsetType = UNSET
+    instruction_set: Line | None = None
+    variables: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
     repeatable: Line | None = None
     threads: Annotated[int, Meta(ge=1, le=10**5)] | UnsetType = UNSET
     versions: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
@@ -113,22 +115,22 @@ class Phase(Struct):
     phase: Annotated[int, Meta(ge=1, le=2)]
     epochs: Count
     frozen: bool
-    train_seconds: Amount
-    eval_seconds: Amount
+    train_seconds: Seconds
+    eval_seconds: Seconds
     images: Count
     images_per_second: Amount | None = None
-    waiting_seconds: Amount | None = None
+    waiting_seconds: Seconds | None = None
 
 
 class TrainTimings(Struct):
     """timings.json of a training run."""
 
-    total_seconds: Amount
+    total_seconds: Seconds
     phases: Annotated[list[Phase], Meta(min_length=1, max_length=2)]
-    build_seconds: Amount | None = None
-    calibration_seconds: Amount | None = None
-    features_seconds: Amount | None = None
-    activations_seconds: Amount | None = None
+    build_seconds: Seconds | None = None
+    calibration_seconds: Seconds | None = None
+    features_seconds: Seconds | None = None
+    activations_seconds: Seconds | None = None
     features_stored: bool | UnsetType = UNSET
     resumed: Count | UnsetType = UNSET
     together: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
@@ -152,7 +154,7 @@ class Answers(Struct):
 class LatencyTimings(Struct):
     """timings.json of a latency run."""
 
-    total_seconds: Amount
+    total_seconds: Seconds
     cold: Answers
     single: Answers
     batch32: Answers

@@ -79,7 +79,7 @@ def _state(spec: RunSpec, store: Store) -> tuple[str, str]:
     run = store.find(spec)
     if run and run.status == "stale":
         return run.status, f"of results version {run.version}, not {RESULTS_VERSION}"
-    return (run.status, run.reason) if run else ("to run", "")
+    return (run.status, one_line(run.reason)) if run else ("to run", "")
 
 
 def size(count: int) -> str:
@@ -149,7 +149,7 @@ def status(store: Store) -> list[str]:
         run = store.find(spec)
         state, reason = _state(spec, store)
         if run and run.done and run.damage:
-            state, reason = "failed", run.damage
+            state, reason = "failed", one_line(run.damage)
         elif run and run.done:
             done.append(run)
             run.forget()
@@ -165,7 +165,10 @@ def status(store: Store) -> list[str]:
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
         *_processors(done),
-        *(f"damaged {name}: {reason}" for name, reason in store.look()[1].items()),
+        *(
+            f"damaged {one_line(name)}: {one_line(reason)}"
+            for name, reason in store.look()[1].items()
+        ),
     ]
 
 
@@ -191,14 +194,12 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
     """--validate: protocols, every image, every decoded one, every stored run; lines, and what is
     wrong.
 
-    Raises RequestError where there are no images, and where a table of the protocols is wrong.
+    Raises RequestError where there are no images, TableError where a table of the protocols is
+    wrong.
     """
-    try:
-        papers = sorted({v.paper for v in load_variants().values()})
-        values = sum(len(load_recipe(paper)) for paper in papers)
-        lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
-    except ValueError as error:
-        raise RequestError(f"The protocols' tables are wrong: {error}.") from error
+    papers = sorted({v.paper for v in load_variants().values()})
+    values = sum(len(load_recipe(paper)) for paper in papers)
+    lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
     cache = cache or default_cache()
     source = dataset.locate(data, True, cache, dry=True)
     if source.root is None:

@@ -1,10 +1,13 @@
 """The claims of both papers as data: claims.toml, checked."""
 
+import math
 from dataclasses import dataclass
 
 from protocols import tables
 from protocols.contract import TABLE3_EPOCHS
+from protocols.errors import TableError
 from protocols.metrics import METRICS
+from protocols.spec import PROTOCOLS
 
 # kind -> the metrics that a claim of it may name; none where it measures nothing
 KINDS = {
@@ -15,6 +18,7 @@ KINDS = {
     "cited": ("", *METRICS),
     "words": ("",),
 }
+UNITS = ("", "%", "fraction", "nat", "epoch", "h", "s", "images")
 POINTS = ("", "selected", *(f"epoch {e}" for e in TABLE3_EPOCHS))  # of a schedule
 
 
@@ -28,7 +32,7 @@ class Claim:
     row: str
     column: str
     printed: str
-    unit: str  # "%", "fraction", "nat", "epoch", "h", "s", "images" or ""
+    unit: str  # one of UNITS
     kind: str
     variant: str = ""
     protocol: str = ""
@@ -47,6 +51,8 @@ class Claim:
             number = float(self.printed.replace(",", ""))
         except ValueError:
             return None
+        if not math.isfinite(number):
+            return None
         return number / 100 if self.unit == "%" else number
 
     @property
@@ -61,8 +67,9 @@ class Claim:
 
 
 def load_claims() -> dict[str, Claim]:
-    """All claims by id. Raises ValueError on an unknown kind, variant, metric, point of the
-    schedule or key, on a number that can't be read, and where two claims have one address."""
+    """All claims by id. Raises TableError on an unknown kind, variant, unit, protocol, metric,
+    point of the schedule or key, on a number that can't be read, and where two claims have one
+    address."""
     claims = tables.rows("claims.toml", Claim, "id")
     known = ("", *tables.raw("variants.toml"))
     taken: dict[tuple[str, ...], str] = {}
@@ -70,16 +77,18 @@ def load_claims() -> dict[str, Claim]:
         for what, value, allowed in (
             ("kind", claim.kind, KINDS),
             ("variant", claim.variant, known),
+            ("unit", claim.unit, UNITS),
+            ("protocol", claim.protocol, ("", *PROTOCOLS)),
             ("metric", claim.metric, KINDS.get(claim.kind, ())),
             ("point of the schedule", claim.at, POINTS),
         ):
             if value not in allowed:
-                raise ValueError(f"claims.toml [{claim.id}]: the {what} {value!r} is unknown")
+                raise TableError(f"claims.toml [{claim.id}]: the {what} {value!r} is unknown")
         if claim.kind in ("metric", "count") and claim.value is None:
-            raise ValueError(f"claims.toml [{claim.id}]: {claim.printed!r} is not a number")
+            raise TableError(f"claims.toml [{claim.id}]: {claim.printed!r} is not a number")
         first = taken.setdefault(claim.address, claim.id)
         if first != claim.id:
-            raise ValueError(f"claims.toml [{claim.id}]: [{first}] has the same address")
+            raise TableError(f"claims.toml [{claim.id}]: [{first}] has the same address")
     return claims
 
 

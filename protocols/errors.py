@@ -12,6 +12,10 @@ def one_line(text: str) -> str:
     return "".join(c if c.isprintable() or c in BYTES else repr(c)[1:-1] for c in text)
 
 
+class TableError(ValueError):
+    """A table of `protocols` (claims, variants, recipes) says what nothing can read."""
+
+
 class RequestError(Exception):
     """A request that can't be met. Its text is one sentence: what is wrong, what to do instead.
 

@@ -131,7 +131,7 @@ def _other_labels(source: Source) -> str:
     try:
         found = augment.read_labels(source.path(LABELS), existing=wanted)
     except RequestError:
-        return f"{name} differs: columns Image and Category can't be read from it"
+        return f"{name} differs: it has no readable columns Image and Category"
     other = sorted(n for n in wanted if known.get(n) != found.get(n))
     if not other:
         return ""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from protocols import tables
+from protocols.errors import TableError
 from protocols.spec import IMPLIED
 
 # The words that the code knows, where it has more than one form of a value
@@ -56,20 +57,20 @@ class Profile:
 
 
 def load_recipe(paper: str) -> dict[str, Value]:
-    """The recipe of `paper` ("liang" or "jane"). Raises ValueError on a wrong entry."""
+    """The recipe of `paper` ("liang" or "jane"). Raises TableError on a wrong entry."""
     table = tables.raw("recipes.toml")[paper]
     recipe = {
         key: tables.record(f"recipes.toml [{paper}] {key}", Value, v) for key, v in table.items()
     }
     for key, entry in recipe.items():
         if entry.source not in ("paper", "assumed") or not entry.reason:
-            raise ValueError(f"recipes.toml [{paper}] {key}: source or reason is missing")
+            raise TableError(f"recipes.toml [{paper}] {key}: source or reason is missing")
         if entry.reading and (entry.source != "assumed" or key in {*IMPLIED, *WORDS}):
-            raise ValueError(
+            raise TableError(
                 f"recipes.toml [{paper}] {key}: a reading is assumed, and has one form only"
             )
         if key in WORDS and entry.value not in WORDS[key]:
-            raise ValueError(
+            raise TableError(
                 f"recipes.toml [{paper}] {key}: {entry.value!r} is none of {', '.join(WORDS[key])}"
             )
     return recipe

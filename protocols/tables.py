@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
+from protocols.errors import TableError
+
 T = TypeVar("T")
 
 
@@ -18,7 +20,7 @@ def _parsed(name: str) -> dict[str, dict[str, Any]]:
 def rows(name: str, into: type[T], key: str) -> dict[str, T]:
     """Each table of file `name` as a dataclass `into`, by the table's name, in the file's order.
 
-    The table's name goes into field `key`. Raises ValueError on an unknown or a missing key.
+    The table's name goes into field `key`. Raises TableError on an unknown or a missing key.
     """
     return dict(_rows(name, into, key))
 
@@ -30,7 +32,7 @@ def _rows(name: str, into: type[T], key: str) -> dict[str, T]:
 
 
 def record(where: str, into: type[T], values: dict[str, Any]) -> T:
-    """`values` as a dataclass; raises ValueError, naming `where`, on unknown or missing keys."""
+    """`values` as a dataclass; raises TableError, naming `where`, on unknown or missing keys."""
     fields = {f.name: f for f in dataclasses.fields(into)}
     unknown = sorted(set(values) - set(fields))
     missing = sorted(
@@ -39,7 +41,7 @@ def record(where: str, into: type[T], values: dict[str, Any]) -> T:
         if name not in values and f.default is dataclasses.MISSING
     )
     if unknown or missing:
-        raise ValueError(f"{where}: unknown keys {unknown}, missing keys {missing}")
+        raise TableError(f"{where}: unknown keys {unknown}, missing keys {missing}")
     return into(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 

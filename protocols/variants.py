@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from protocols import tables
+from protocols.errors import TableError
 
 CHANNELS = {  # of a backbone's last feature map
     "inception_v3": 2048,
@@ -34,11 +35,11 @@ class Variant:
 
 
 def load_variants() -> dict[str, Variant]:
-    """All variants by name, in the papers' order. Raises ValueError on one that can't be built."""
+    """All variants by name, in the papers' order. Raises TableError on one that can't be built."""
     variants = tables.rows("variants.toml", Variant, "name")
     for v in variants.values():
         if problem := _problem(v):
-            raise ValueError(f"variants.toml [{v.name}]: {problem}")
+            raise TableError(f"variants.toml [{v.name}]: {problem}")
     return variants
 
 

@@ -148,8 +148,9 @@ def _liang_duplicates() -> tuple[str, str]:
     return word, (
         f"No file is in both parts ({len(train & test)} by SHA-256). But {len(near):,} test images "
         f"({percent(share)}) show {len(direct)} photographs whose field, or a part of it, was "
-        f"photographed again for TRAIN. Another {len(further):,} images show {len(by_way)} that "
-        "only another test photograph connects with TRAIN (page Images, which counts both)."
+        f"photographed again for TRAIN. {len(further):,} more test images show {len(by_way)} "
+        "photographs that are connected with TRAIN only through another test photograph (page "
+        "Images, which counts both)."
     )
 
 

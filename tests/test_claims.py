@@ -1,15 +1,17 @@
 """A claim is its own address: a second metric beside the first, wrong tables refused."""
 
+import sys
 from dataclasses import replace
 
 import pytest
 import synthetic
 
+import runner
 from benchmarks.store import Store
 from benchmarks.words import validate
 from protocols import claims as claims_module
 from protocols.claims import load_claims
-from protocols.errors import RequestError
+from protocols.errors import TableError
 from reports import audit, curves, paper_tables, summary
 from reports.collect import collect
 
@@ -45,6 +47,9 @@ def table(monkeypatch):
         ({"kind": "guess"}, "the kind 'guess' is unknown"),
         ({"at": "epoch 150"}, "the point of the schedule 'epoch 150' is unknown"),
         ({"printed": "high"}, "'high' is not a number"),
+        ({"printed": "nan"}, "'nan' is not a number"),
+        ({"unit": "zz"}, "the unit 'zz' is unknown"),
+        ({"protocol": "cv11"}, "the protocol 'cv11' is unknown"),
         ({"column": "accuracy"}, r"\[liang.t1.xception_lstm\] has the same address"),
     ],
 )
@@ -52,10 +57,27 @@ def test_a_wrong_claim_is_an_error_of_validate(table, fields, message, tmp_path)
     table(ACCURACY, **(SECOND | fields))
     with pytest.raises(ValueError, match=message):
         load_claims()
-    with pytest.raises(
-        RequestError, match=rf"claims.toml \[liang.t1.xception_lstm.f1\]: .*{message}"
-    ):
+    with pytest.raises(TableError, match=rf"claims.toml \[{ACCURACY}.f1\]: .*{message}"):
         validate("phantom", tmp_path, Store(tmp_path))
+
+
+@pytest.mark.parametrize("words", [["--validate"], ["--plan", "--gpu", "none"], ["--list"]])
+def test_a_wrong_table_is_a_sentence_of_every_command(words, monkeypatch, capsys, tmp_path):
+    rows = claims_module.tables.rows
+
+    def wrong(name, into, title):
+        found = rows(name, into, title)
+        if name == "variants.toml":
+            one = replace(found["xception"], name="x", sequence="rows")
+            found = {**found, "x": one}
+        return {k: replace(v, unit="zz") for k, v in found.items()} if "claims" in name else found
+
+    monkeypatch.setattr(claims_module.tables, "rows", wrong)
+    monkeypatch.setattr(sys, "argv", ["runner.py", *words, "--cache", str(tmp_path)])
+    assert runner.main() == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("runner.py: the protocols' tables are wrong: variants.toml [x]")
+    assert said.err.count("\n") == 1
 
 
 def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):

@@ -352,6 +352,16 @@ def test_what_a_worker_wrote_is_held_against_the_same_schema(store):
         store.finish(run, folder)
 
 
+def test_a_stranger_s_failure_does_not_write_to_the_terminal(store):
+    run = spec(seed=5)
+    folder = store.fail(run, store.begin(run), "as written here").folder
+    text = json.dumps({"id": run.id, "reason": "\x1b[31mred\x07 \u202e\nline"})
+    (folder / "failed.json").write_text(text, encoding="utf-8")
+    store.remember([run])
+    (line,) = (line for line in status(store) if line.startswith("failed"))
+    assert line.isprintable() and r"\x1b[31mred" in line
+
+
 def test_a_worker_without_a_results_version_is_refused(store):
     run = spec(seed=4)
     folder = store.begin(run)
