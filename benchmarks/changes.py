@@ -54,9 +54,14 @@ def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
             found[key] = _value(paper, key, value)
         if key in READ_BY and not any(map(READ_BY[key], variants)):
             names = ", ".join(v.name for v in variants)
-            raise RequestError(f"{key} changes nothing in {names}, which have no such part")
+            raise RequestError(f"{key} changes nothing in {names}, without a part that reads it")
     _sizes(found, variants)
     return found
+
+
+def of(variant: Variant, found: dict[str, Any]) -> dict[str, Any]:
+    """The changed values that this network reads; without one it is run as published."""
+    return {k: value for k, value in found.items() if k not in READ_BY or READ_BY[k](variant)}
 
 
 def _value(paper: str, key: str, text: str) -> int | float | str:

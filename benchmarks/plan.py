@@ -193,7 +193,7 @@ def make_plan(
     }
     training, latency = [], []
     for variant in variants:
-        recipe = _recipe(variant, profile) | changed
+        recipe = _recipe(variant, profile) | changes.of(variant, changed)
         protocol = selection.protocol or variant.published_protocol
         for framework in selection.frameworks:
             device = devices[framework]

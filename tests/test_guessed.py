@@ -213,3 +213,13 @@ def test_an_implied_word_is_the_run_as_it_is():
     plain = {s.id for s in make_plan(Selection(**words), "phantom", CPU, 2)}
     runs = make_plan(Selection(**words, changes=(text,)), "phantom", CPU, 2)
     assert runs and {s.id for s in runs} <= plain
+
+
+def test_a_network_that_does_not_read_a_value_is_run_as_published():
+    def ids(*words):
+        plan = make_plan(Selection(suite="liang", changes=words), "phantom", CPU, 2)
+        return {(s.framework, s.variant): s.id for s in plan if s.stage == "train"}
+
+    plain, changed = ids(), ids("resnet50_stem_pooling=unpadded")
+    other = {variant for (_, variant), name in changed.items() if plain[_, variant] != name}
+    assert other == {v for _, v in plain if "resnet50" in v}
