@@ -1,6 +1,7 @@
 """The benchmarks: ratios, the report's section, and peers that really train."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -350,11 +351,13 @@ def test_every_benchmark_has_its_title_in_the_report():
 
 
 def measured(path, *words):
-    """What `make bench` with these words writes into `path`."""
+    """What `make bench` with these words writes into `path`. Beside other tests pytest-benchmark
+    measures nothing, by what pytest-xdist leaves in the environment."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}
     answer = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *words,
          f"--benchmark-json={path}"],
-        capture_output=True, text=True, cwd=ROOT, encoding="utf-8",
+        capture_output=True, text=True, cwd=ROOT, encoding="utf-8", env=env,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stdout[-2000:]
     return json.loads(path.read_text(encoding="utf-8"))["benchmarks"]

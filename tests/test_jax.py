@@ -39,4 +39,4 @@ def test_all_of_it():
 def test_folds_together():
     answer = on_jax("test", "tests/test_together.py")
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "8 passed" in answer.stdout
+    assert "9 passed" in answer.stdout

@@ -17,6 +17,7 @@ import impl_keras.train
 import impl_torch.train
 from benchmarks import ladder
 from benchmarks import parity as climber
+from benchmarks.children import common
 from benchmarks.parity import MEMORY, ROOT, jobs_for, start
 from impl_torch import bridge
 from impl_torch.backbones import SamePadMaxPool
@@ -304,7 +305,7 @@ def test_another_backend_holds_and_breaks_with_one_weight_changed(tmp_path):
     weights, answers = dict(pair.start), ladder.answers(pair.keras, pair.recipe)
     key = next(k for k in weights if k.endswith("/gamma"))
     results = []
-    with climber._backends(1, tmp_path) as jax:
+    with climber._backends(1, tmp_path, common(tmp_path)) as jax:
         for factor in (1.0, 1.01):
             changed = weights | {key: np.float32(factor) * weights[key]}
             np.savez(tmp_path / f"{SMALL}-weights.npz", **changed)
