@@ -24,10 +24,13 @@ with locked(Path(sys.argv[1])):
         child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid
     elif kind == "fork":
         import os
+        there, say = os.pipe()
         child = os.fork()
         if not child:
+            os.write(say, b"!")
             time.sleep(60)
             os._exit(0)
+        os.read(there, 1)  # it has begun, and let go of the lock
     else:
         child = 0
     print(child, flush=True)
