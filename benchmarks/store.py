@@ -18,7 +18,7 @@ from protocols.boundary import Damaged, clean
 from protocols.checkpoint import remove
 from protocols.contract import LATENCY_FILES, TRAIN_FILES
 from protocols.errors import RequestError
-from protocols.files import sha256_of, write_whole
+from protocols.files import sha256_of, unwritable, write_whole
 from protocols.spec import RESULTS_VERSION, RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
@@ -56,10 +56,7 @@ class Store:
     def check_writable(self) -> None:
         """Raises RequestError unless `out` and its runs can be written; creates nothing."""
         for wanted in (self.out, self.runs_folder):
-            folder = wanted
-            while not os.path.lexists(folder) and folder != folder.parent:
-                folder = folder.parent
-            if not os.path.isdir(folder) or not os.access(folder, os.W_OK | os.X_OK):
+            if unwritable(wanted):
                 raise RequestError(
                     f"the output folder {wanted} can't be written; give another with --out DIR"
                 )

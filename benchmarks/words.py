@@ -68,15 +68,14 @@ def _weights(profile: Profile, wish: Selection) -> list[str]:
 def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
     """How many of the runs need not be made; stale ones are named."""
     kept = [spec for spec in runs if spec not in todo]
-    stale = sum(_state(spec, store)[0] == "stale" for spec in kept)
+    stale = sum(_state(store.find(spec))[0] == "stale" for spec in kept)
     line = f"{len(runs)} runs, {len(kept)} of them done"
     if stale:
         line += f" ({stale} stale: of another results version; --fresh stale runs them)"
     return line
 
 
-def _state(spec: RunSpec, store: Store) -> tuple[str, str]:
-    run = store.find(spec)
+def _state(run: Run | None) -> tuple[str, str]:
     if run and run.status == "stale":
         return run.status, f"of results version {run.version}, not {RESULTS_VERSION}"
     return (run.status, one_line(run.reason)) if run else ("to run", "")
@@ -95,7 +94,7 @@ def listing(
     expected = estimates.of(groups)
     lines = []
     for spec in runs:
-        (state, reason), name = _state(spec, store), spec.id
+        (state, reason), name = _state(store.find(spec)), spec.id
         words = [f"{state:8}{name}", f"{spec.backend} on {spec.device}"]
         if name in expected:
             words.append(_cost(expected[name]))
@@ -147,7 +146,7 @@ def status(store: Store) -> list[str]:
     states, done = [], []
     for spec in wanted:
         run = store.find(spec)
-        state, reason = _state(spec, store)
+        state, reason = _state(run)
         if run and run.done and run.damage:
             state, reason = "failed", one_line(run.damage)
         elif run and run.done:

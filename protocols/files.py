@@ -43,16 +43,19 @@ def default_cache() -> Path:
 def check_cache(cache: Path) -> None:
     """Raises RequestError unless the cache, there or still to be made, can be written into; makes
     and changes nothing."""
-    folder = cache
+    if reason := unwritable(cache):
+        raise cache_error(cache, reason)
+
+
+def unwritable(folder: Path) -> str:
+    """Why a folder, there or still to be made, can't be written into, or ""."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
+    if not os.path.isdir(folder):
+        return f"{folder} is no folder"
     own = os.access in os.supports_effective_ids
     can = os.access(folder, os.W_OK | os.X_OK, effective_ids=own)
-    reason = "" if can else f"{folder} can't be written"
-    if not os.path.isdir(folder):
-        reason = f"{folder} is no folder"
-    if reason:
-        raise cache_error(cache, reason)
+    return "" if can else f"{folder} can't be written"
 
 
 def cache_error(cache: Path, reason: str) -> RequestError:
