@@ -27,7 +27,7 @@ test-all: test test-slow
 BENCH := reports/out/.benchmarks.json
 bench: $(VENV)/installed
 	mkdir -p reports/out
-	$(BIN)/python -m pytest benchmarks/bench_*.py --benchmark-json=$(BENCH) $(ARGS); status=$$?; \
+	$(BIN)/python -m pytest benchmarks/speed/bench_*.py --benchmark-json=$(BENCH) $(ARGS); status=$$?; \
 	if [ -s $(BENCH) ]; then mv $(BENCH) reports/out/benchmarks.json; fi; exit $$status
 
 lint: $(VENV)/installed
@@ -36,7 +36,7 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 
 $(VENV)/installed: requirements.txt
-	@$(PYTHON) -c "import sys; sys.path.insert(0, '.'); from benchmarks.where import refuse; refuse([])"
+	@$(PYTHON) -c "import sys; sys.path.insert(0, '.'); from benchmarks.terminal.supported import refuse; refuse([])"
 	@echo "Making the environment $(VENV): about 8 GB on disk, some minutes"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -r requirements.txt

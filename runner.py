@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from benchmarks.launch import Launcher
-    from protocols.dataset import Source
+    from benchmarks.launch.launcher import Launcher
+    from protocols.images.dataset import Source
 
 
 def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
     """The Selection of the command line."""
-    from benchmarks.plan import Selection
+    from benchmarks.planning.plan import Selection
     from protocols.spec import FRAMEWORKS
 
     return Selection(
@@ -41,16 +41,19 @@ def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
 
 def run(args: argparse.Namespace) -> int:
     """Plans, and unless --plan or --calibrate, runs and reports."""
-    from benchmarks import launch, lock, plan
-    from benchmarks.calibrate import calibrate
-    from benchmarks.console import Console
-    from benchmarks.devices import chosen_gpu, expected_devices, real_devices
-    from benchmarks.estimates import Estimates
-    from benchmarks.store import Store
-    from benchmarks.todo import check_images, todo_of, weights_of
-    from benchmarks.words import done_line, heading, listing
-    from protocols import dataset, hardware
+    from benchmarks.estimates.estimates import Estimates
+    from benchmarks.launch import launcher as launch
+    from benchmarks.launch.calibrate import calibrate
+    from benchmarks.launch.devices import chosen_gpu, expected_devices, real_devices
+    from benchmarks.launch.pending import check_images, todo_of, weights_of
+    from benchmarks.planning import plan
+    from benchmarks.processes import lock
+    from benchmarks.store.store import Store
+    from benchmarks.terminal.console import Console
+    from benchmarks.terminal.texts import done_line, heading, listing
+    from protocols import hardware
     from protocols.files import default_cache
+    from protocols.images import dataset
 
     gpu, index = chosen_gpu(args.gpu)
     wish, store, cores = selection(args, gpu), Store(args.out), hardware.cores()
@@ -106,12 +109,12 @@ def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list
 def report(args: argparse.Namespace, source: Source | None = None) -> int:
     """Writes the report of the last request from what is stored, and from what --from brings;
     with pictures of images if `source` (or --data, WBC_DATA, the cache) has them."""
-    from benchmarks.merge import merge
-    from benchmarks.store import Store
+    from benchmarks.store.merge import merge
+    from benchmarks.store.store import Store
     from protocols.files import default_cache
     from protocols.hardware import cores
     from reports.build import build, where_it_is
-    from reports.photographs import at_hand
+    from reports.figures.photographs import at_hand
 
     store, cache = Store(args.out), args.cache or default_cache()
     store.check_writable()
@@ -125,19 +128,21 @@ def report(args: argparse.Namespace, source: Source | None = None) -> int:
 
 def compare(args: argparse.Namespace) -> int:
     """Sets two output folders beside each other."""
-    from benchmarks.merge import checked
-    from benchmarks.store import Store
-    from reports import compare_page
+    from benchmarks.store.merge import checked
+    from benchmarks.store.store import Store
+    from reports.comparison import page as comparison_page
 
     Store(args.out).check_writable()
-    print(*compare_page.compare(*map(checked, args.compare), args.out), sep="\n")
+    print(*comparison_page.compare(*map(checked, args.compare), args.out), sep="\n")
     return 0
 
 
 def measure(args: argparse.Namespace) -> int:
     """--parity or --provenance, and the report anew if there is one."""
-    from benchmarks import parity, plan, provenance
-    from benchmarks.store import Store
+    from benchmarks.parity import climb
+    from benchmarks.photographs import search
+    from benchmarks.planning import plan
+    from benchmarks.store.store import Store
 
     Store(args.out).check_writable()
     source = None
@@ -146,9 +151,9 @@ def measure(args: argparse.Namespace) -> int:
         chosen = plan.chosen_variants(selection(args, None)) if named else []
         names = [variant.name for variant in chosen]
         wish = args.data, args.cache, args.jobs
-        code = parity.start(args.out, names, *wish, changes=args.changes)
+        code = climb.start(args.out, names, *wish, changes=args.changes)
     else:
-        code, source = provenance.start(args.data, args.out, args.cache, args.jobs)
+        code, source = search.start(args.data, args.out, args.cache, args.jobs)
     if (args.out / "plan.json").is_file():
         report(args, source)
     return code
@@ -156,15 +161,15 @@ def measure(args: argparse.Namespace) -> int:
 
 def instead_of_running(args: argparse.Namespace) -> int:
     """--list, --status, --validate."""
-    from benchmarks import words
-    from benchmarks.store import Store
+    from benchmarks.store.store import Store
+    from benchmarks.terminal import texts
 
     if args.list:
-        lines, wrong = words.known_names(), []
+        lines, wrong = texts.known_names(), []
     elif args.status:
-        lines, wrong = words.status(Store(args.out)), []
+        lines, wrong = texts.status(Store(args.out)), []
     else:
-        lines, wrong = words.validate(args.data, args.cache, Store(args.out))
+        lines, wrong = texts.validate(args.data, args.cache, Store(args.out))
     print("\n".join([*lines, *wrong]))
     return 1 if wrong else 0
 
@@ -185,11 +190,11 @@ def main() -> int:
     here = os.path.dirname(os.path.abspath(__file__))
     if here not in sys.path:  # python -P, PYTHONSAFEPATH
         sys.path.insert(0, here)
-    from benchmarks.where import refuse
+    from benchmarks.terminal.supported import refuse
 
     refuse(sys.argv[1:])
-    from benchmarks.cli import parsed
-    from benchmarks.endings import exit_code
+    from benchmarks.terminal.endings import exit_code
+    from benchmarks.terminal.flags import parsed
 
     args = parsed()
     return exit_code(asked(args), args)

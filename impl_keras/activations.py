@@ -9,9 +9,9 @@ from keras import ops
 
 from impl_keras.models import Network, policy, preprocess
 from impl_keras.step import backend
-from protocols.activations import LAYERS, Seen
-from protocols.pretrained import canonical_names
+from protocols.runs.activations import LAYERS, Seen
 from protocols.spec import RunSpec
+from protocols.weights.files import canonical_names
 
 
 def look(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from protocols.pool import Pool
+from protocols.images.pool import Pool
 from protocols.stops import running_seconds
 
 

@@ -1,4 +1,4 @@
-"""This twin's weights by the names of protocols/weights.py: their own, in a fresh process."""
+"""This twin's weights by the names of protocols/weights/start.py: their own, in a fresh process."""
 
 from collections.abc import Iterable, Iterator
 
@@ -7,9 +7,9 @@ import numpy as np
 from keras import layers
 
 from impl_keras.models import Network
-from protocols.pretrained import canonical_names
 from protocols.spec import RunSpec
-from protocols.weights import HEAD, Arrays, Start, check_same, shapes_of
+from protocols.weights.files import canonical_names
+from protocols.weights.start import HEAD, Arrays, Start, check_same, shapes_of
 
 Variables = dict[str, keras.Variable]
 Head = tuple[keras.Model, layers.Dense]  # body and classifier

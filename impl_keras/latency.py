@@ -1,6 +1,6 @@
 """Latency of one variant in Keras: a process of its own, timed from its start.
 
-python -m impl_keras.latency all|cold FOLDER IMAGES JPEG (protocols.timing.latency_main)
+python -m impl_keras.latency all|cold FOLDER IMAGES JPEG (protocols.runs.latency.latency_main)
 """
 
 from functools import partial
@@ -13,8 +13,8 @@ from impl_keras.device import environment, prepare
 from impl_keras.models import Network
 from impl_keras.step import backend
 from protocols.hardware import DeviceMemory
+from protocols.runs.latency import Predict, latency_main
 from protocols.spec import RunSpec
-from protocols.timing import Predict, latency_main
 
 
 def engines(network: Network, spec: RunSpec, compile_too: bool) -> dict[str, Predict]:
@@ -32,7 +32,7 @@ def engines(network: Network, spec: RunSpec, compile_too: bool) -> dict[str, Pre
 
 
 class KerasLatency:
-    """protocols.timing.LatencyTwin in Keras."""
+    """protocols.runs.latency.LatencyTwin in Keras."""
 
     default = backend.ENGINE
     first = "eager" if default == "graph" else default  # nothing is traced for one answer

@@ -9,9 +9,9 @@ from keras import layers, ops
 
 from impl_keras.efficientnet import efficientnet_lite0
 from protocols.classes import CLASSES
+from protocols.papers.variants import CHANNELS, Variant, load_variants
 from protocols.seeds import derive
 from protocols.spec import IMPLIED, RunSpec
-from protocols.variants import CHANNELS, Variant, load_variants
 
 BACKBONES = {
     "xception": keras.applications.Xception,

@@ -11,13 +11,13 @@ from impl_keras import bridge
 from impl_keras.models import make_optimizer, preprocess
 from impl_keras.step import backend
 from impl_keras.train import KerasTwin
-from protocols.pool import Pool
+from protocols.images.pool import Pool
 from protocols.spec import RunSpec
-from protocols.weights import Arrays
+from protocols.weights.start import Arrays
 
 
 class KerasSide:
-    """protocols.parity.GivenSide, around a KerasTwin; steps on TensorFlow only."""
+    """protocols.runs.parity.GivenSide, around a KerasTwin; steps on TensorFlow only."""
 
     def __init__(self, spec: RunSpec, pool: Pool) -> None:
         self.twin = KerasTwin([spec], pool)

@@ -14,11 +14,11 @@ from impl_keras import activations, bridge
 from impl_keras.models import make_optimizer, penalty
 from impl_keras.step import backend
 from impl_keras.train import KerasTwin
-from protocols.activations import Seen
-from protocols.checkpoint import Layout
-from protocols.pool import Pool
+from protocols.images.pool import Pool
+from protocols.runs.activations import Seen
+from protocols.runs.checkpoint import Layout
 from protocols.spec import RunSpec
-from protocols.weights import OWN, Start
+from protocols.weights.start import OWN, Start
 
 
 def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
@@ -27,7 +27,7 @@ def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
 
 
 class KerasFolds(KerasTwin):
-    """protocols.twin.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
+    """protocols.runs.twin.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         if backend.NAME != "jax":

@@ -1,6 +1,5 @@
 """Training in Keras: compiled functions of a network, the step, the state."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,23 +11,19 @@ from impl_keras.batches import Batches
 from impl_keras.device import environment, prepare
 from impl_keras.models import Network, data_loss, make_optimizer, penalty
 from impl_keras.step import backend
-from protocols import training
-from protocols.activations import Seen
-from protocols.checkpoint import Layout
-from protocols.files import Progress
 from protocols.hardware import DeviceMemory
-from protocols.pool import Pool, in_batches
-from protocols.serve import Job
+from protocols.images.pool import Pool, in_batches
+from protocols.runs.activations import Seen
+from protocols.runs.checkpoint import Layout
 from protocols.spec import RunSpec
-from protocols.twin import Twin
-from protocols.weights import OWN, Start
+from protocols.weights.start import OWN, Start
 
 TRACING_PAYS_AFTER = 12  # calls of a backbone on TensorFlow; a recurrent layer is always traced
 MANY = TRACING_PAYS_AFTER + 1
 
 
 class KerasTwin:
-    """protocols.twin.Twin in Keras: one member, or on JAX several."""
+    """protocols.runs.twin.Twin in Keras: one member, or on JAX several."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         spec = specs[0]
@@ -227,19 +222,3 @@ class KerasTwin:
 
 def _at_least_float32(x: Any) -> Any:
     return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "bfloat16" else x
-
-
-def make_twin(specs: list[RunSpec], pool: Pool, start: Start = OWN) -> Twin:
-    """The twin of one run, or on JAX of several that train together."""
-    if len(specs) == 1:
-        return KerasTwin(specs, pool, start)
-    from impl_keras.together import KerasFolds  # noqa: PLC0415
-
-    return KerasFolds(specs, pool, start)
-
-
-def train(
-    specs: list[RunSpec], jobs: list[Job], progress: Progress, note: Callable[[str], None]
-) -> None:
-    """Trains `specs` and writes their folders."""
-    training.run(specs, jobs, progress, make_twin, note)

@@ -1,8 +1,25 @@
-"""The Keras worker process: python -m impl_keras.worker (protocols.serve has the messages)."""
+"""The Keras worker process: python -m impl_keras.worker (its messages: runs.worker_loop)."""
+
+from functools import partial
 
 from impl_keras.device import seen
-from impl_keras.train import train
-from protocols.serve import serve
+from impl_keras.train import KerasTwin
+from protocols.images.pool import Pool
+from protocols.runs.course import run
+from protocols.runs.twin import Twin
+from protocols.runs.worker_loop import serve
+from protocols.spec import RunSpec
+from protocols.weights.start import OWN, Start
+
+
+def make_twin(specs: list[RunSpec], pool: Pool, start: Start = OWN) -> Twin:
+    """The twin of one run, or on JAX of several that train together."""
+    if len(specs) == 1:
+        return KerasTwin(specs, pool, start)
+    from impl_keras.together import KerasFolds  # noqa: PLC0415 (only where runs train together)
+
+    return KerasFolds(specs, pool, start)
+
 
 if __name__ == "__main__":
-    serve(seen(), train)
+    serve(seen(), partial(run, make_twin))

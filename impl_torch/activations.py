@@ -10,11 +10,11 @@ from torch.func import functional_call
 
 from impl_torch.device import autocast
 from impl_torch.models import JaneHead, LiangHead
-from protocols.activations import LAYERS, Seen
+from protocols.papers.variants import load_variants
+from protocols.runs.activations import LAYERS, Seen
 from protocols.spec import RunSpec
-from protocols.variants import load_variants
 
-PATHS = {  # where timm's networks have the layers of protocols.activations, by Keras's names
+PATHS = {  # where timm's networks have the layers of protocols.runs.activations, by Keras's names
     "xception": {  # timm counts the blocks without the stem
         "block1_conv1": "conv1",
         "block2_pool": "block1.rep.5",

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from protocols.pool import Pool
+from protocols.images.pool import Pool
 from protocols.stops import running_seconds
 
 

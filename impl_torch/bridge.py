@@ -1,4 +1,4 @@
-"""This twin's weights under their Keras names and layouts, and back (protocols/weights.py).
+"""This twin's weights under their Keras names and layouts, and back (protocols/weights/start.py).
 
 Every tensor of the state has exactly one place, but for those that Keras doesn't have: batch
 counters, the second bias of an LSTM (always zero), InceptionV3's gammas (always one).
@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from impl_torch.models import JaneHead, LiangHead, Network
+from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
-from protocols.variants import load_variants
-from protocols.weights import HEAD, Arrays, Start, check_same, shapes_of
+from protocols.weights.start import HEAD, Arrays, Start, check_same, shapes_of
 
 NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
         "moving_variance": "running_var"}  # fmt: skip

@@ -10,8 +10,8 @@ from torch import nn
 
 from impl_torch.device import autocast, device_of
 from impl_torch.models import Network
+from protocols.runs.latency import Predict
 from protocols.spec import RunSpec
-from protocols.timing import Predict
 
 Answer = Callable[[torch.Tensor], torch.Tensor]
 

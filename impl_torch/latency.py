@@ -1,6 +1,6 @@
 """Latency of one variant in PyTorch: a process of its own, timed from its start.
 
-python -m impl_torch.latency all|cold FOLDER IMAGES JPEG (protocols.timing.latency_main)
+python -m impl_torch.latency all|cold FOLDER IMAGES JPEG (protocols.runs.latency.latency_main)
 """
 
 from typing import Any
@@ -9,12 +9,12 @@ from impl_torch.device import device_memory, device_of, environment, prepare
 from impl_torch.engines import engines
 from impl_torch.models import Network
 from protocols.hardware import DeviceMemory
+from protocols.runs.latency import Predict, latency_main
 from protocols.spec import RunSpec
-from protocols.timing import Predict, latency_main
 
 
 class TorchLatency:
-    """protocols.timing.LatencyTwin in PyTorch."""
+    """protocols.runs.latency.LatencyTwin in PyTorch."""
 
     default = first = "eager"
 

@@ -11,9 +11,9 @@ from impl_torch.backbones import make_backbone
 from impl_torch.device import dtype_of
 from impl_torch.recurrent import layer_of, recur
 from protocols.classes import CLASSES
+from protocols.papers.variants import CHANNELS, Variant, load_variants
 from protocols.seeds import derive
 from protocols.spec import RunSpec
-from protocols.variants import CHANNELS, Variant, load_variants
 
 BATCH_NORM_MOMENTUM = 0.01  # Keras writes it 0.99
 Features = tuple[torch.Tensor, ...]

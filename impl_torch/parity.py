@@ -10,22 +10,22 @@ from torch import nn
 from impl_torch import bridge
 from impl_torch.models import LiangHead
 from impl_torch.train import TorchTwin
-from protocols.pool import Pool
+from protocols.images.pool import Pool
+from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
-from protocols.variants import load_variants
-from protocols.weights import Arrays
+from protocols.weights.start import Arrays
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 class TorchSide:
-    """protocols.parity.Side, around a TorchTwin."""
+    """protocols.runs.parity.Side, around a TorchTwin."""
 
     def __init__(self, spec: RunSpec, pool: Pool) -> None:
         self.twin = TorchTwin([spec], pool)
         self.network = self.twin.network
         self.names = load_variants()[spec.variant].backbones
-        if spec.precision == "float64":  # ten times as fast, see protocols.parity.DIFFERENCES
+        if spec.precision == "float64":  # ten times as fast, see protocols.runs.parity.DIFFERENCES
             self.network.to(memory_format=torch.contiguous_format)
         self.slots = bridge.slots(self.network, spec.variant)
 

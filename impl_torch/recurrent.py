@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from protocols.variants import Variant
+from protocols.papers.variants import Variant
 
 
 def recur(rnn: nn.LSTM | nn.GRU, sequence: torch.Tensor) -> tuple[torch.Tensor, Any]:

@@ -19,10 +19,10 @@ from impl_torch.device import autocast, device_of, dtype_of, environment, prepar
 from impl_torch.models import Network, make_head, penalised
 from impl_torch.recurrent import by_steps
 from impl_torch.train import TorchTwin, make_optimizer
-from protocols.activations import Seen
-from protocols.pool import Pool
+from protocols.images.pool import Pool
+from protocols.runs.activations import Seen
 from protocols.spec import RunSpec
-from protocols.weights import OWN, Start
+from protocols.weights.start import OWN, Start
 
 
 def _pointwise(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
@@ -41,7 +41,7 @@ def stackable(head: nn.Module) -> nn.Module:
 
 
 class TorchFolds(TorchTwin):
-    """protocols.twin.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
+    """protocols.runs.twin.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         spec = specs[0]

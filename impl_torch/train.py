@@ -1,6 +1,5 @@
 """Training in PyTorch: optimisers, the step, the state."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,16 +19,12 @@ from impl_torch.device import (
     prepare,
 )
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
-from protocols import training
-from protocols.activations import Seen
-from protocols.checkpoint import Layout
-from protocols.files import Progress
 from protocols.hardware import DeviceMemory
-from protocols.pool import Pool, in_batches
-from protocols.serve import Job
+from protocols.images.pool import Pool, in_batches
+from protocols.runs.activations import Seen
+from protocols.runs.checkpoint import Layout
 from protocols.spec import RunSpec
-from protocols.twin import Twin
-from protocols.weights import OWN, Start
+from protocols.weights.start import OWN, Start
 
 # of each parameter once a step was made, beside the number of steps
 SLOTS = {"rmsprop": ("square_avg",), "adam": ("exp_avg", "exp_avg_sq")}
@@ -48,7 +43,7 @@ def make_optimizer(
 
 
 class TorchTwin:
-    """protocols.twin.Twin in PyTorch, one member."""
+    """protocols.runs.twin.Twin in PyTorch, one member."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         (spec,) = specs
@@ -235,19 +230,3 @@ class TorchTwin:
 
 def _at_least_float32(x: torch.Tensor) -> torch.Tensor:
     return x.float() if x.dtype == torch.bfloat16 else x
-
-
-def make_twin(specs: list[RunSpec], pool: Pool, start: Start = OWN) -> Twin:
-    """The twin of one run, or of several that train together."""
-    if len(specs) == 1:
-        return TorchTwin(specs, pool, start)
-    from impl_torch.together import TorchFolds  # noqa: PLC0415
-
-    return TorchFolds(specs, pool, start)
-
-
-def train(
-    specs: list[RunSpec], jobs: list[Job], progress: Progress, note: Callable[[str], None]
-) -> None:
-    """Trains `specs` and writes their folders."""
-    training.run(specs, jobs, progress, make_twin, note)

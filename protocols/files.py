@@ -22,6 +22,7 @@ Progress = Callable[[str, int, int], None]
 In = TypeVar("In")
 Out = TypeVar("Out")
 
+ROOT = Path(__file__).resolve().parent.parent  # of the project
 LEFT_OVER = 24 * 3600  # seconds after which an unfinished folder belongs to no living process
 WAITING = 64  # results that may wait for their reader, so that memory stays bounded
 
@@ -134,3 +135,24 @@ def write_whole(path: Path, data: bytes) -> None:
     part = path.with_name(f"{path.name}.tmp-{secrets.token_hex(4)}")
     part.write_bytes(data)
     os.replace(part, path)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder of a report. Raises RequestError where something else has its name."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise RequestError(f"{path} is no folder, where the report keeps its tables") from None
+
+
+def write(path: Path, text: str) -> None:
+    """Writes a page or a data file whole: to a temporary name first, then renamed. A lone surrogate
+    (of a name that isn't UTF-8) is written as it is escaped. Raises RequestError where a folder has
+    the file's name."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part.write_text(text, encoding="utf-8", errors="backslashreplace")
+    try:
+        part.rename(path)
+    except IsADirectoryError:
+        part.unlink()
+        raise RequestError(f"{path} is a folder, where the report writes a file") from None

@@ -11,8 +11,8 @@ from protocols.boundary import Content, decoded
 from protocols.spec_schema import Spec
 
 CONTRACT_VERSION = 1
-# Raised in the commit that changes what any run computes: runs of another version are stale. Golden
-# short runs of every network (tests/test_results_version.py) turn red where that is forgotten.
+# Raised in the commit that changes what any run computes: runs of another version are stale. The
+# golden short runs of every network (tests/golden) turn red where that is forgotten.
 RESULTS_VERSION = 1
 PROTOCOLS = ("fixed", "fixed-grouped", "cv10", "cv10-grouped")
 FIXED = ("fixed", "fixed-grouped")  # those that divide the public set's own images

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from protocols.errors import RequestError, one_line
-from reports.parallel import undisturbed
+from protocols.errors import one_line
+from protocols.files import make_folder, write
+from reports.cells.parallel import undisturbed
 
 if TYPE_CHECKING:
-    from benchmarks.store import Store
-    from protocols.dataset import Source
+    from benchmarks.store.store import Store
+    from protocols.images.dataset import Source
     from protocols.spec import RunSpec
 
 
@@ -32,41 +32,38 @@ def build(
     images and the decoded ones, if they are at hand, to draw some. Each file is written to a
     temporary name and renamed. Returns the path of index.html.
     """
-    from reports.collect import collect  # noqa: PLC0415 (slow imports)
+    from reports.cells.collect import collect  # noqa: PLC0415 (slow imports)
 
     made_from = store.made_from()  # before the first of it is read
     collected = collect(store, plan, jobs, _import_the_rest)
-    from reports import (  # noqa: PLC0415
-        benchmarks,
-        errors,
-        forms,
-        pages,
-        parity,
-        photographs,
-        pictures,
-        results,
-    )
-    from reports.book import Book, Made  # noqa: PLC0415
+    from reports.data import results  # noqa: PLC0415
+    from reports.figures import photographs, pictures  # noqa: PLC0415
+    from reports.pages import menu  # noqa: PLC0415
+    from reports.pages.book import Book, Made  # noqa: PLC0415
+    from reports.pages.errors import page as errors_page  # noqa: PLC0415
+    from reports.pages.parity import ladder  # noqa: PLC0415
+    from reports.pages.speed import benchmarks  # noqa: PLC0415
+    from reports.tables import exports  # noqa: PLC0415
 
     pictures.write_seen(collected.slots, source, cache, out)
     if source is not None and source.kind == "real":
         photographs.write(source, out)
-        pictures.write_wrong(source, errors.wrong_images(collected), out)
+        pictures.write_wrong(source, errors_page.wrong_images(collected), out)
 
     def numbers() -> list[Made]:
         content = results.document(collected)
         as_json, as_csv = results.as_json(content), results.as_csv(content)
         return [Made("results.json", as_json), Made("results.csv", as_csv)]
 
-    made = Book(collected, benchmarks.read(out), parity.read(out), out).made(numbers)
+    made = Book(collected, benchmarks.read(out), ladder.read(out), out).made(numbers)
     files = {one.file: one.text for one in made}
-    files |= forms.files([one.tables for one in made if one.tables])
-    make_folder(out / forms.FOLDER)
+    files |= exports.files([one.tables for one in made if one.tables])
+    make_folder(out / exports.FOLDER)
     for name, text in sorted(files.items(), key=lambda file: file[0] == "index.html"):
         write(out / name, text)  # the first page last: where it is new, all are
     # not in every report
-    some = (pages.CONTROL_PAGE, pages.PARITY_PAGE, pages.ACTIVATIONS_PAGE)
-    old = [*out.glob("runs-*.html"), *out.glob(f"{forms.FOLDER}/*.csv"), *map(out.joinpath, some)]
+    some = (menu.CONTROL_PAGE, menu.PARITY_PAGE, menu.ACTIVATIONS_PAGE)
+    old = [*out.glob("runs-*.html"), *out.glob(f"{exports.FOLDER}/*.csv"), *map(out.joinpath, some)]
     for path in old:  # of settings that are no longer shown so
         if path.relative_to(out).as_posix() not in files:
             path.unlink(missing_ok=True)
@@ -76,31 +73,10 @@ def build(
 
 def _import_the_rest() -> None:
     """What the pages are made with, while other processes read the runs."""
-    for name in ("reports.book", "matplotlib.backends.backend_svg"):
+    for name in ("reports.pages.book", "matplotlib.backends.backend_svg"):
         import_module(name)
 
 
 def where_it_is(page: Path) -> str:
     """The line that ends a command."""
     return one_line(f"report: {page}")
-
-
-def make_folder(path: Path) -> None:
-    """Makes a folder of a report. Raises RequestError where something else has its name."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise RequestError(f"{path} is no folder, where the report keeps its tables") from None
-
-
-def write(path: Path, text: str) -> None:
-    """Writes a page or a data file whole: to a temporary name first, then renamed. A lone surrogate
-    (of a name that isn't UTF-8) is written as it is escaped. Raises RequestError where a folder has
-    the file's name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8", errors="backslashreplace")
-    try:
-        part.rename(path)
-    except IsADirectoryError:
-        part.unlink()
-        raise RequestError(f"{path} is a folder, where the report writes a file") from None

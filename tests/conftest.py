@@ -7,13 +7,13 @@ import pytest
 import timm  # noqa: F401 (before TensorFlow: imported after it, their two LLVMs end the process)
 
 import impl_keras  # noqa: F401 (before TensorFlow: it asks for oneDNN)
-from benchmarks.plan import Device, Selection, make_plan, set_request
-from protocols import dataset
-from protocols.images import image_set
-from protocols.serve import Job
+from benchmarks.planning.plan import Selection, make_plan, set_request
+from protocols.images import dataset
+from protocols.images.decoded import image_set
+from protocols.runs.worker_loop import Job
+from tests.support.devices import CPU
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-CPU = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +58,10 @@ def job_of(phantom, cache, tmp_path):
 def few_draws():
     """Pages are built often here: their intervals from few draws. Gives the true numbers, as
     (module, name, draws)."""
-    from reports import cells, paired
+    from reports.cells import cell
+    from reports.judging import contrasts
 
-    few = ((cells, "DRAWS", 300), (paired, "DRAWS", 200))
+    few = ((cell, "DRAWS", 300), (contrasts, "DRAWS", 200))
     whole = [(module, name, getattr(module, name)) for module, name, _ in few]
     with pytest.MonkeyPatch.context() as patch:
         for one in few:

@@ -1,0 +1,192 @@
+"""How long a run takes on this device, learned from the runs that were finished here.
+
+One file `<cache>/estimates/<digest of its key>.json` for all that changes a rate (`Estimates.key`).
+Runs beside each other slow each other, so the number of jobs belongs to the key: what two at a
+time took predicts two at a time. A latency run is alone whatever the jobs.
+"""
+
+import hashlib
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import accumulate
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from benchmarks.estimates.cost_model import (
+    composed,
+    expected,
+    latency_parts,
+    latency_seconds,
+    train_course,
+    train_parts,
+)
+from benchmarks.estimates.progress import Work
+from benchmarks.planning import disk
+from benchmarks.store.run import Run
+from protocols.boundary import Content, Damaged, Key, Leaf, contents, decoded
+from protocols.files import write_whole
+from protocols.hardware import cpu_name
+from protocols.spec import IMPLIED, RunSpec
+
+VERSION = 2
+SIZES = ("batch_size", "grey_pooling", "lstm_units", "projection_units", "map_channels")
+KEPT = 5  # observations of each part; their median is what a run is expected to take
+
+
+Seconds = Annotated[float, Meta(ge=0, le=1e15)]
+Pass = Annotated[list[Seconds], Meta(min_length=2, max_length=2)]  # images, seconds
+Observations = Annotated[list[Seconds | Pass], Meta(min_length=1, max_length=1000)]
+
+
+class Versioned(Struct):
+    """A file of estimates, as little of it as every version has."""
+
+    version: int | str | None = None
+
+
+class Keyed(Struct):
+    """What its rates have in common."""
+
+    key: Content
+
+
+class Known(Struct):
+    """stage -> variant -> part -> observations, all of them numbers, or all passes."""
+
+    known: dict[Key, dict[Key, dict[Key, Observations]]]
+
+    def __post_init__(self) -> None:
+        for parts in (parts for stage in self.known.values() for parts in stage.values()):
+            for seen in parts.values():
+                passes = [o for o in seen if isinstance(o, list)]
+                if len(passes) not in (0, len(seen)) or not all(images for images, _ in passes):
+                    raise ValueError("a part has numbers beside passes, or a pass over no image")
+
+
+class _Plain(Struct):
+    known: dict[Key, dict[Key, dict[Key, list[Leaf]]]]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one run needs: its work, in seconds; bytes in its folder, and of its checkpoint until it
+    ends."""
+
+    work: Work
+    stored_bytes: int
+    checkpoint_bytes: int
+
+    @property
+    def seconds(self) -> float:
+        """From its start to its end."""
+        return self.work.total
+
+    @property
+    def disk_bytes(self) -> int:
+        """The most it holds by itself; arrays that runs share are in `disk.shared`."""
+        return self.stored_bytes + self.checkpoint_bytes
+
+
+@dataclass
+class Estimates:
+    """What is known of this device for `jobs` runs at a time; `say` gets what is wrong."""
+
+    cache: Path
+    jobs: int
+    say: Callable[[str], None] = print
+    processor: str = field(default_factory=cpu_name)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+
+    @property
+    def folder(self) -> Path:
+        """Where the estimates lie."""
+        return self.cache / "estimates"
+
+    def key(self, spec: RunSpec, detail: str, together: int) -> dict[str, Any]:
+        """All that the rates of one file have in common."""
+        names = ("framework", "backend", "precision", "deterministic", "threads")
+        return {
+            **{name: getattr(spec, name) for name in names},
+            **{name: spec.recipe[name] for name in SIZES if name in spec.recipe},
+            **{name: spec.recipe[name] for name in IMPLIED if spec.recipe[name] != IMPLIED[name]},
+            "device": detail,
+            "height": spec.data["height"],
+            "width": spec.data["width"],
+            "jobs": self.jobs if spec.stage == "train" else 1,
+            # on stored features
+            "begins_frozen": spec.stage == "train" and spec.phases[0]["stored"],
+            "together": together,
+        }
+
+    def learn(self, run: Run) -> None:
+        """Adds what a done run took. Where that can't be, it is said; the run stays done."""
+        spec = run.spec
+        if run.timings.get("stops"):
+            self.say(f"nothing was learned from {spec.id} for the estimates: it was stopped")
+            return
+        try:
+            parts = train_parts(run) if spec.stage == "train" else latency_parts(run)
+            key = self.key(spec, run.env["device_detail"], run.timings.get("together", 1))
+            with self._lock:
+                known = self._read(key)
+                of_variant = known.setdefault(spec.stage, {}).setdefault(spec.variant, {})
+                for part, value in parts.items():
+                    of_variant[part] = [*of_variant.get(part, []), value][-KEPT:]
+                content = {"version": VERSION, "key": key, "known": known}
+                write_whole(self._path(key), json.dumps(content, indent=1).encode())
+        except (OSError, KeyError, Damaged) as error:
+            self.say(f"nothing was learned from {spec.id} for the estimates: {error!r}")
+
+    def estimate(self, spec: RunSpec, together: int = 1) -> Estimate | None:
+        """What a run will take beside the usual jobs; None where nothing like it was run here."""
+        detail = self.processor if spec.device == "cpu" else spec.device
+        known = self._read(self.key(spec, detail, together)).get(spec.stage, {})
+        of_each = {variant: expected(seen) for variant, seen in known.items()}
+        parts = composed(spec.variant, of_each) | of_each.get(spec.variant, {})
+        try:
+            if spec.stage == "latency":
+                return Estimate(Work(latency_seconds(spec, parts)), disk.stored(spec), 0)
+            work = train_course(spec, parts)
+            ends = accumulate([work.before, *work.epochs])
+            times = [together * t for t in ends]  # parts are shares
+            held = disk.checkpoints(spec, parts["state"], times)
+            return Estimate(work, disk.stored(spec), held)
+        except KeyError:  # a part that no run has shown
+            return None
+
+    def of(self, groups: list[list[RunSpec]]) -> dict[str, Estimate | None]:
+        """`estimate` of each run, by id; `groups`: what trains together."""
+        return {s.id: self.estimate(s, len(group)) for group in groups for s in group}
+
+    def _path(self, key: dict[str, Any]) -> Path:
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+        return self.folder / f"{digest[:16]}.json"
+
+    def _read(self, key: dict[str, Any]) -> dict[str, Any]:
+        """stage -> variant -> part -> observations, the oldest first; {} where there are none."""
+        path = self._path(key)
+        if not os.path.lexists(path):
+            return {}
+        try:
+            data = contents(path)
+            if decoded(data, Versioned, path.name).version != VERSION:
+                problem = "are of another version"
+            elif decoded(data, Keyed, path.name).key != key:
+                problem = "are of another device or setting"
+            else:
+                decoded(data, Known, path.name)
+                return decoded(data, _Plain, path.name).known
+        except Damaged as error:
+            problem = f"are damaged ({error})"
+        if path.name not in self._said:
+            self._said.add(path.name)
+            self.say(f"the estimates in {path} {problem}: not used; the next run replaces them")
+        return {}

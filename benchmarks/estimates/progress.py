@@ -1,0 +1,69 @@
+"""How a launch's time is shared out among its runs, and a run's among its parts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from benchmarks.planning import disk
+from protocols.papers.variants import load_variants
+from protocols.spec import RunSpec
+
+# Rough costs where nothing is known of a device, in trained images of 120 x 160: of a backbone,
+# and, where it is frozen, of what is trained on its features. As the laptop profile's runs were.
+COST = {"xception": 3.0, "resnet50": 2.0, "inception_v3": 1.2, "efficientnet_lite0": 0.4}
+PIXELS = 120 * 160
+HEAD, STEP, MAP = 0.0012, 0.0007, 0.01  # a dense head, a step of a row, a recurrent head on maps
+FORWARD = 1 / 3  # of the cost of a trained image
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run takes before its first epoch, in each, and after the last. In any unit, the same
+    for all runs of a launch."""
+
+    before: float
+    epochs: tuple[float, ...] = ()
+    after: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Of the whole run."""
+        return self.before + sum(self.epochs) + self.after
+
+    def at(self, share: float) -> float:
+        """What is done when this share of its images (0 to 1) is trained; epochs have as many."""
+        if not self.epochs:
+            return share * self.total
+        past = min(int(share * len(self.epochs)), len(self.epochs) - 1)
+        within = share * len(self.epochs) - past
+        return self.before + sum(self.epochs[:past]) + within * self.epochs[past]
+
+
+def rough(spec: RunSpec) -> Work:
+    """By the size of the network and how much is frozen."""
+    variant, recipe = load_variants()[spec.variant], spec.recipe
+    pixels = spec.data["height"] * spec.data["width"] / PIXELS
+    image = pixels * sum(COST[name] for name in variant.backbones)
+    if spec.stage == "latency":
+        return Work(image * FORWARD * recipe["latency_repeats"] * 33)
+    n_train, n_test = disk.counts(spec)
+    head = HEAD
+    if variant.sequence == "rows":
+        head += STEP * spec.data["height"] / recipe["grey_pooling"]
+    elif variant.sequence == "feature_map":
+        head += MAP * pixels
+    read = (n_train + n_test) / spec.data.get("n_folds", 1)  # folds share their features
+    epochs = []
+    for phase in spec.phases:
+        through = 0.0 if phase["stored"] else image
+        trained = head + (FORWARD * through if phase["frozen"] else through)
+        epoch = trained * n_train + (head + through) * FORWARD * n_test
+        epochs += [epoch] * phase["epochs"]
+    return Work(spec.stores_features * FORWARD * image * read, tuple(epochs))
+
+
+def shares(specs: Iterable[RunSpec], known: dict[str, Work]) -> dict[str, Work]:
+    """Run id -> what it is of the launch: as known, in seconds, if that is of all; else rough."""
+    specs = list(specs)
+    if all(spec.id in known for spec in specs):
+        return {spec.id: known[spec.id] for spec in specs}
+    return {spec.id: rough(spec) for spec in specs}

@@ -1,0 +1,1 @@
+"""Runs are handed to worker processes, and what they leave is taken in."""

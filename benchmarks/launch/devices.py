@@ -1,0 +1,88 @@
+"""Which device each framework computes on: expected without starting it, then really asked."""
+
+import contextlib
+from importlib.metadata import distributions
+from pathlib import Path
+
+from benchmarks.launch.worker import Worker, WorkerDied
+from benchmarks.planning.plan import Device
+from protocols.errors import RequestError
+from protocols.hardware import gpus
+
+KERAS_BACKENDS = ("tensorflow", "jax")
+GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run with --gpu none"
+
+
+def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
+    """Name and number of the GPU to use, or None; `wish` "auto", "none" or a number. Raises
+    RequestError if it isn't there."""
+    if wish == "none":
+        return None, None
+    found = gpus()
+    if wish == "auto" and not found:
+        return None, None
+    index = 0 if wish == "auto" else int(wish)
+    if index >= len(found):
+        listed = ", ".join(found) or "none"
+        raise RequestError(f"there is no GPU {index}: nvidia-smi lists {listed}; {GPU_HELP}")
+    return found[index], index
+
+
+def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | None,
+                     keras_backend: str) -> dict[str, Device]:  # fmt: skip
+    """What each framework will compute on, without starting it. `keras_backend` "" chooses.
+
+    On a GPU, Keras is expected on JAX where a JAX CUDA plugin is installed without TensorFlow's
+    CUDA libraries; `real_devices` finds out. Raises RequestError on another backend.
+    """
+    if keras_backend not in ("", *KERAS_BACKENDS):
+        raise RequestError(
+            f"KERAS_BACKEND is {keras_backend!r}; the Keras twin runs on "
+            f"{' or '.join(KERAS_BACKENDS)}: set one of them, or unset it"
+        )
+    if gpu is None:
+        keras = Device(keras_backend or "tensorflow", "cpu")
+        return {f: keras if f == "keras" else Device("torch", "cpu") for f in frameworks}
+    if not keras_backend:
+        names = {(d.metadata["Name"] or "").lower() for d in distributions()}
+        plugin = any(name.startswith("jax-cuda") for name in names)
+        keras_backend = "jax" if plugin and "nvidia-cudnn-cu12" not in names else "tensorflow"
+    backends = {"keras": keras_backend, "torch": "torch"}
+    return {f: Device(backends[f], gpu, index) for f in frameworks}
+
+
+def real_devices(
+    expected: dict[str, Device], keras_backend: str, threads: int, cache: Path | None = None
+) -> dict[str, Device]:
+    """The devices on which the twins really run, asked of a worker of each.
+
+    On a GPU Keras takes TensorFlow if that sees it, else JAX. Raises RequestError where a
+    framework doesn't see the GPU: a CPU number never stands in a GPU column.
+    """
+    found = {}
+    for framework, device in expected.items():
+        if device.index is None:
+            found[framework] = device
+            continue
+        options = ["tensorflow", "jax"] if framework == "keras" else ["torch"]
+        if framework == "keras" and keras_backend:
+            options = [keras_backend]
+        reasons = []
+        for backend in options:
+            try:
+                wished = Device(backend, device.name, device.index)
+                with contextlib.closing(Worker(framework, wished, threads, cache=cache)) as worker:
+                    seen = worker.hello["gpu"]
+            except WorkerDied as error:
+                reasons.append(f"{backend}: {error}")
+                continue
+            if seen:
+                found[framework] = Device(backend, seen, device.index)
+                break
+            reasons.append(f"{backend} sees no GPU")
+        else:
+            raise RequestError(
+                f"{framework} doesn't see GPU {device.index} ({device.name}; "
+                f"{'; '.join(reasons)}); {GPU_HELP}"
+            )
+    return found

@@ -1,0 +1,297 @@
+"""Runs a plan: decoded sets first, training by worker processes, then latency, alone."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import zip_longest
+from pathlib import Path
+
+from benchmarks.estimates.estimates import Estimates
+from benchmarks.estimates.progress import Work, shares
+from benchmarks.launch.pending import say_regrouped
+from benchmarks.launch.worker import LatencyProcess, RunFailed, Worker, WorkerDied
+from benchmarks.planning.plan import Device, set_request, together
+from benchmarks.processes.checkout import commit
+from benchmarks.processes.job_control import stopping_together
+from benchmarks.store.run import Run
+from benchmarks.store.store import Store
+from benchmarks.terminal.console import Console
+from protocols import stops
+from protocols.images.dataset import Source
+from protocols.images.decoded import image_set
+from protocols.images.sets import ImageSet
+from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH, remove
+from protocols.runs.latency import summary
+from protocols.runs.record import write_json
+from protocols.runs.worker_loop import Job
+from protocols.spec import RunSpec
+
+
+@contextlib.contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Cleaning up takes a moment; a second, impatient Ctrl-C must not cut it short."""
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@dataclass
+class Launcher:
+    """One launch. `run` gives the stored runs of everything it had to do."""
+
+    store: Store
+    source: Source
+    devices: dict[str, Device]
+    cache: Path
+    console: Console
+    jobs: int
+    fresh: str = ""  # "all" runs begin anew, or those of "stale" results
+    estimates: Estimates | None = None
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # of checkpoints
+    sets: dict[str, ImageSet] = field(default_factory=dict)
+    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
+    results: list[Run] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._workers: list[Worker | LatencyProcess] = []
+        self._stopping = False
+        self._works: dict[str, Work] = {}
+        self.commit = commit()
+
+    def run(self, todo: list[RunSpec]) -> list[Run]:
+        """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
+        with _one_interrupt(), stopping_together():
+            return self._run(todo)
+
+    def _run(self, todo: list[RunSpec]) -> list[Run]:
+        groups = together(todo)
+        self._works = shares(todo, self._known(groups))
+        self.console.begin(self._work(todo), len(todo))
+        self.store.drop_checkpoints(todo if self.fresh == "all" else [])
+        training, latency = (
+            [group for group in groups if group[0].stage == stage] for stage in ("train", "latency")
+        )
+        try:
+            self._stage(sorted(training, key=self._work, reverse=True), self.jobs)
+            self._stage(latency, 1)  # alone on the machine
+        finally:
+            self._stopping = True
+            self._close_workers()
+            self.console.end()
+        return self.results
+
+    def _known(self, groups: list[list[RunSpec]]) -> dict[str, Work]:
+        """What the runs take here, of those that are known."""
+        found = self.estimates.of(groups) if self.estimates else {}
+        return {name: estimate.work for name, estimate in found.items() if estimate}
+
+    def _work(self, specs: list[RunSpec], share: float | None = None) -> float:
+        """Of the whole launch: what these runs are, or are when this share of them is done."""
+        works = (self._works[spec.id] for spec in specs)
+        return sum(work.total if share is None else work.at(share) for work in works)
+
+    def prepare(self, todo: list[RunSpec]) -> None:
+        """Checks the data and builds every decoded set before anything is trained."""
+        for spec in todo:
+            if spec.data["digest"] not in self.sets:
+                request = set_request(spec.protocol, spec.fold, spec.data)
+                self.sets[spec.data["digest"]] = image_set(
+                    self.source, request, self.cache, self.console.progress, self.console.say
+                )
+
+    def _stage(self, queue: list[list[RunSpec]], jobs: int) -> None:
+        queue, frameworks = list(queue), list(self.devices)
+        begin = threading.Event()  # nothing starts before all threads are known
+
+        def serve(framework: str) -> None:
+            begin.wait()
+            self._serve(queue, framework)
+
+        with ThreadPoolExecutor(jobs) as pool:
+            try:
+                threads = [
+                    pool.submit(serve, frameworks[i % len(frameworks)])
+                    for i in range(min(jobs, len(queue)))
+                ]
+                begin.set()
+                for thread in as_completed(threads):
+                    thread.result()
+            except BaseException:  # an interrupt, or a fault of ours: end every worker
+                self._stopping = True
+                begin.set()
+                self._close_workers()
+                raise
+        self._close_workers()
+
+    def _close_workers(self) -> None:
+        with self._lock:
+            workers, self._workers = self._workers, []
+        for worker in workers:
+            worker.close()
+
+    def _serve(self, queue: list[list[RunSpec]], framework: str) -> None:
+        """Takes runs from the queue, those of its own framework first, with one worker."""
+        worker = None
+        while not self._stopping:
+            with self._lock:
+                if not queue:
+                    break
+                own = [specs for specs in queue if specs[0].framework == framework]
+                specs = own[0] if own else queue[0]
+                queue.remove(specs)
+            framework = specs[0].framework
+            worker = self._one_job(specs, worker)
+
+    def _keep(self, process: Worker | LatencyProcess) -> None:
+        """Makes the process end with the launch. Raises WorkerDied if that is over."""
+        with self._lock:
+            self._workers.append(process)
+        if self._stopping:
+            self._retire(process)
+            raise WorkerDied("interrupted")
+
+    def _worker_for(self, spec: RunSpec, worker: Worker | None) -> Worker:
+        device = self.devices[spec.framework]
+        key = (spec.framework, device, spec.threads, spec.deterministic)
+        if worker and worker.key == key:
+            return worker
+        self._retire(worker)
+        worker = Worker(*key, self.cache)
+        self._keep(worker)
+        return worker
+
+    def _retire(self, process: Worker | LatencyProcess | None) -> None:
+        with self._lock:
+            mine = process in self._workers
+            if mine:
+                self._workers.remove(process)
+        if mine:
+            process.close()
+
+    def _one_job(self, specs: list[RunSpec], worker: Worker | None) -> Worker | None:
+        """A run, or several together, from empty folders to their stored end; the worker for
+        the next one."""
+        first = specs[0]
+        results: list[Run | None] = []
+        answered = False
+        try:
+            if first.stage == "latency":
+                jobs = self._jobs(specs)
+                self._latency(first, jobs[0])
+            else:
+                worker = self._worker_for(first, worker)
+                jobs = self._jobs(specs)
+                say_regrouped(self.store, specs, self.console.say)
+                progress = self.console.run_progress(first, partial(self._work, specs))
+                worker.run(specs, jobs, progress, self.console.say)
+            answered = True
+            for job in jobs[1:]:
+                (job.folder / "log.txt").write_text(
+                    f"trained together with {first.id}\n", encoding="utf-8"
+                )
+            for spec in specs:
+                results.append(self._finish(spec))
+            remove(self.store.checkpoint(specs))
+        except BrokenPipeError:  # nobody reads what is said
+            raise
+        except (RunFailed, WorkerDied, ValueError, OSError) as error:
+            rest = specs[len(results) :]
+            results += [self._rest(spec, error, answered) for spec in rest]
+            lost = not isinstance(error, RunFailed)  # or at an unknown place of its work
+            if lost or first.device != "cpu":  # a GPU fault may linger
+                self._retire(worker)
+                worker = None
+        finally:
+            for spec, result in zip_longest(specs, results):
+                if result is None:
+                    self.store.discard(self.store.place(spec))
+        if worker and first.backend == "jax" and first.device != "cpu":
+            self._retire(worker)  # JAX's peak memory is that of its process
+            worker = None
+        for spec, result in zip(specs, results, strict=True):
+            if result:
+                with self._lock:
+                    self.results.append(result)
+                    if self.estimates and result.done:
+                        self.estimates.learn(result)
+                self.console.finished(result, self._work([spec]))
+                result.forget()
+        return worker
+
+    def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
+        """A member of a job that failed: done if it is whole (another one diverged, or could not be
+        stored)."""
+        if answered or isinstance(error, RunFailed):
+            with contextlib.suppress(OSError, ValueError):
+                return self._finish(spec)
+        return self._failed(spec, reason_of(error))
+
+    def _jobs(self, specs: list[RunSpec]) -> list[Job]:
+        images = self.sets[specs[0].data["digest"]]
+        return [
+            Job(
+                images=images.folder,
+                folder=self.store.begin(spec),
+                jpeg=Path(images.files[0]),
+                cache=self.cache,
+                checkpoint=self.store.checkpoint(specs),
+                pauses=self.pauses,
+                weights=self.weights,
+            )
+            for spec in specs
+        ]
+
+    def _finish(self, spec: RunSpec) -> Run:
+        return self.store.finish(spec, self.store.place(spec), self.commit)
+
+    def _latency(self, spec: RunSpec, job: Job) -> None:
+        """Cold starts in new processes; the last of them goes on to the warm figures."""
+        self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
+        begin, before = stops.running_seconds(), stops.count()
+        repeats = spec.recipe["cold_repeats"]
+        stages = [*["cold"] * (repeats - 1), "all"]
+        seconds = [self._cold(spec, job, stage) for stage in stages]
+        found = {
+            "cold": summary(seconds),
+            "total_seconds": stops.running_seconds() - begin,
+            "stops": stops.count() - before,
+        }
+        write_json(job.folder / "timings.json", found, add=True)
+
+    def _cold(self, spec: RunSpec, job: Job, stage: str) -> float:
+        """Seconds of one cold start that no stop came between, of a process of this `stage`."""
+        while True:
+            process = LatencyProcess(spec, self.devices[spec.framework], job, stage)
+            self._keep(process)
+            try:
+                seconds, stopped = process.cold_seconds()
+                if not stopped:
+                    process.finish()
+                    return seconds
+            finally:
+                self._retire(process)
+            self.console.say(f"{spec.id}: stopped during a cold start, which is measured again")
+
+    def _failed(self, spec: RunSpec, reason: str) -> Run | None:
+        """A stored failure; None when we are the ones who ended the worker."""
+        return None if self._stopping else self.store.fail(spec, self.store.place(spec), reason)
+
+
+def reason_of(error: Exception) -> str:
+    """What is told of a run that `error` ended."""
+    if not isinstance(error, OSError):
+        return str(error)
+    where = f": {error.filename}" if error.filename else ""
+    return f"the launcher couldn't go on with it ({error.strerror or error}{where})"

@@ -1,0 +1,79 @@
+"""Which runs of a plan are to be made, and what they need or have."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.planning.plan import set_request
+from benchmarks.store.store import CHECKPOINT, Store
+from protocols.errors import RequestError
+from protocols.files import Progress, check_cache
+from protocols.images import integrity
+from protocols.images.dataset import Source
+from protocols.papers.variants import load_variants
+from protocols.runs.checkpoint import runs_in
+from protocols.spec import RunSpec
+from protocols.weights import files as weight_files
+
+
+def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]) -> None:
+    """Says where runs had come far together with others than now: that can't be gone on with."""
+    own, ids = store.checkpoint(specs), {spec.id for spec in specs}
+    for path in store.runs_folder.glob(f".*{CHECKPOINT}"):
+        if path != own and ids & set(runs := runs_in(path)):
+            say(
+                f"the checkpoint {path.name} is of {len(runs)} runs together, of which "
+                f"{len(ids & set(runs))} now train among {len(ids)}: they start from the beginning"
+            )
+
+
+def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:
+    """The verified files of the backbones that the runs load; `where` as the flag --weights.
+
+    Raises RequestError where one is neither there nor to be had, and, before any file is read,
+    where the cache can't keep what frozen networks say of the images.
+    """
+    if any(s.stores_features for s in todo if s.stage == "train"):
+        check_cache(cache)
+    loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
+    names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
+    return weight_files.locate(names, where or weight_files.IMAGENET, cache, progress)
+
+
+def check_images(specs: list[RunSpec], source: Source) -> None:
+    """Raises RequestError where files that runs need aren't there, or have another size: which, and
+    what of the request goes without them. Looks at names and sizes only; images that are still to
+    be downloaded or drawn lack nothing."""
+    if source.root is None:
+        return
+    lacking: dict[str, RequestError] = {}
+    needs: dict[str, set[str]] = {}
+    for spec in specs:
+        protocol = set_request(spec.protocol, spec.fold, spec.data).protocol
+        needs.setdefault(spec.variant, set()).add(protocol)
+    for protocol in sorted(set().union(*needs.values()), reverse=True):
+        try:
+            integrity.quick_check(source, protocol)
+        except RequestError as error:
+            lacking[protocol] = error
+    if not lacking:
+        return
+    error = next(iter(lacking.values()))  # `fixed` before the others
+    able = [name for name, found in needs.items() if not found & lacking.keys()]
+    if not able:
+        raise error
+    known = load_variants()
+    suites = {known[name].suite for name in able}
+    alone = len(suites) == 1 and {v.name for v in known.values() if v.suite in suites} == {*able}
+    words = f"--suite {suites.pop()}" if alone else f"--variant {' '.join(able)}"
+    unable = " and ".join(name for name in needs if name not in able)
+    raise RequestError(
+        f"{str(error).removesuffix('.')}; without that {unable} can't run, and the rest of this "
+        f"request runs with {words}."
+    )
+
+
+def todo_of(plan: list[RunSpec], store: Store, fresh: str) -> list[RunSpec]:
+    """The runs of the plan without a result; `fresh`: "stale" results don't count, or none of "all"
+    does."""
+    counts = {"": ("done", "stale"), "stale": ("done",), "all": ()}[fresh]
+    return [s for s in plan if not ((run := store.find(s)) and run.status in counts)]

@@ -1,0 +1,245 @@
+"""Climbs the parity ladder: the same networks in both twins, compared rung by rung on the CPU.
+
+python -m benchmarks.parity.climb --json parity.json [--variant xception ...] [--data DIR|phantom]
+                            [--set KEY=VALUE ...]
+
+Two networks at a time if the memory allows it, each in a process of its own with both frameworks.
+Exit codes: 0 every rung holds, 1 one is broken or a process died, 2 the request is wrong.
+"""
+
+import argparse
+import gc
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.parity import ladder
+from benchmarks.parity.ladder import Pools
+from benchmarks.planning import ranges
+from benchmarks.planning.overrides import read
+from benchmarks.processes.children import common
+from benchmarks.processes.job_control import begins, ends, stopping_together
+from benchmarks.terminal.flags import BY_THE_SYSTEM, typed
+from protocols.classes import CLASSES
+from protocols.errors import RequestError, one_line
+from protocols.files import ROOT, default_cache, write_whole
+from protocols.hardware import cores, cpu_name, free_memory
+from protocols.images import dataset
+from protocols.images.pool import Pool
+from protocols.images.set_rows import fixed_arrays, fixed_rows
+from protocols.images.sets import SetRequest
+from protocols.papers.variants import load_variants
+from protocols.runs import parity
+from protocols.runs.parity import RUNGS, SIZES, Result
+from protocols.stops import running_seconds, watch
+from protocols.streams import print_anything
+
+JOBS = 2  # networks at a time
+MEMORY = 6 << 30  # bytes that one network takes at most (measured: 5.4 GB)
+DIED = (
+    f"each takes up to {MEMORY >> 30} GiB; fewer at a time: "
+    "python -m benchmarks.parity.climb --jobs 1"
+)
+CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def start(
+    out: Path,
+    variants: Iterable[str] = (),
+    data: str = "auto",
+    cache: Path | None = None,
+    jobs: int = 0,
+    say: Callable[[str], None] = print,
+    changes: Iterable[str] = (),
+) -> int:
+    """Climbs in a process of its own, hands on its lines, writes out/parity.json.
+
+    `data`, `cache` and `jobs` as the runner's, but that nothing is downloaded (see `images`);
+    `changes`: "key=value" of --set.
+    Returns the exit code.
+    """
+    command = [sys.executable, "-m", "benchmarks.parity.climb", "--json", str(out / "parity.json")]
+    command += ["--data", data]
+    command += ["--cache", str(cache)] if cache else []
+    command += ["--jobs", str(jobs)] if jobs else []
+    command += ["--variant", *variants] if variants else []
+    command += ["--set", *changes] if changes else []
+    pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
+    pipe |= {"errors": "surrogateescape"}  # a path is printed as its bytes, see protocols.streams
+    environment = os.environ | CPU_ONLY | common(cache)
+    with (
+        stopping_together(),
+        subprocess.Popen(command, cwd=ROOT, env=environment, **pipe) as process,
+    ):
+        begins(process)
+        try:
+            for line in process.stdout:
+                say(line.rstrip())
+        except BaseException:
+            os.killpg(process.pid, signal.SIGTERM)  # its own processes too
+            raise
+        finally:
+            ends(process)
+    return process.returncode if process.returncode >= 0 else 1  # ended by a signal
+
+
+def images(data: str, cache: Path) -> tuple[Pools, str]:
+    """Two images of each class, one to train on and one to test on, by precision; "real" or
+    "phantom": where "auto" would download all the images, these few are drawn."""
+    source = dataset.locate(data, True, cache, dry=data == "auto")
+    if source.root is None:
+        source = dataset.locate("phantom", True, cache)
+    entries = {entry.path: entry for entry in source.entries("fixed")}
+    first = {(row.part, row.label): row for row in reversed(fixed_rows(entries))}
+    order = [first[part, label] for part in ("train", "test") for label in range(len(CLASSES))]
+    labels, ids = np.array([row.label for row in order]), [row.id for row in order]
+    pools = {}
+    for precision, size in SIZES.items():
+        request = SetRequest("fixed", *size)
+        pixels = np.stack([
+            next(fixed_arrays(source, request, entries, [row], None))
+            for row in order
+        ])  # fmt: skip
+        parts = [ladder.TRAIN], [ladder.TEST]
+        pools[precision] = Pool(pixels, np.arange(len(ids)), ids, labels, *parts)
+    return pools, source.kind
+
+
+def line(result: Result) -> str:
+    """One measured rung, for people."""
+    word, rung = "ok" if result.ok else "BROKEN", RUNGS[result.rung]
+    figures = f"{result.value:9.2g} (at most {rung.bound:g})"
+    return f"{word:6} {result.variant:26} {rung.title:30} {figures}  {result.detail}"
+
+
+def _climbers(jobs: int, kept: dict[str, str]) -> ProcessPoolExecutor:
+    """A process a network, since TensorFlow keeps what it compiled; all forked from one that has
+    imported both frameworks and computed nothing, for importing takes as long as a rung. PyTorch
+    before TensorFlow."""
+    os.environ.update(CPU_ONLY | kept | {"KERAS_BACKEND": "tensorflow"})
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["impl_torch.parity", "impl_keras.parity"])
+    return ProcessPoolExecutor(jobs, context, max_tasks_per_child=1)
+
+
+def _backends(jobs: int, folder: Path, kept: dict[str, str]) -> ProcessPoolExecutor:
+    """Processes with Keras on JAX, which keep what they compiled in `folder`, for each other."""
+    compiled = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
+    compiled |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    words = CPU_ONLY | kept | {"KERAS_BACKEND": "jax"} | compiled
+    return ProcessPoolExecutor(jobs, get_context("spawn"), _set, (words,))
+
+
+def _set(words: dict[str, str]) -> None:
+    os.environ.update(words)
+
+
+def _versions(framework: str) -> dict[str, str]:
+    backend = "torch" if framework == "torch" else os.environ["KERAS_BACKEND"]
+    spec = ladder.spec_of(framework, next(iter(load_variants())), "float32", backend)
+    return importlib.import_module(f"impl_{framework}.device").environment(spec)["versions"]
+
+
+Climbed = tuple[list[Result], dict[str, str]]  # and the versions of what was compared
+
+
+def _climb(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()) -> Climbed:
+    results = []
+    for result in ladder.climb(variant, pools, folder, changes):
+        print(line(result), flush=True)
+        results.append(result)
+    gc.collect()
+    return results, _versions("torch") | _versions("keras")
+
+
+def _on_jax(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()) -> Climbed:
+    result = ladder.backend_rung(variant, pools, folder, changes)
+    if result is None:
+        return [], {}
+    print(line(result), flush=True)
+    return [result], _versions("keras")
+
+
+def climb_all(
+    variants: list[str], pools: Pools, jobs: int, cache: Path, changes: tuple[str, ...] = ()
+) -> Climbed:
+    """Every rung of `variants`. What the frameworks keep goes below `cache`."""
+    known = load_variants()  # the longest first, so that none is left to climb alone
+    longest = sorted(variants, key=lambda v: (-len(known[v].backbones), v not in parity.LONG))
+    results, versions = [], {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, kept = Path(temporary), common(cache)
+        stages = (  # processes start with the first submission
+            (_climbers(jobs, kept), _climb, longest),
+            (_backends(jobs, folder, kept), _on_jax, variants),
+        )
+        for processes, work, names in stages:
+            with processes:
+                waiting = [processes.submit(work, v, pools, folder, changes) for v in names]
+                for done in as_completed(waiting):
+                    found, seen = done.result()
+                    results += found
+                    versions |= seen
+    order = list(known), list(RUNGS)
+    results.sort(key=lambda r: (order[0].index(r.variant), order[1].index(r.rung)))
+    return results, versions
+
+
+def jobs_for(memory: int, cores: int) -> int:
+    """Networks at a time, given the free bytes (0: unknown) and the cores."""
+    return min(JOBS, cores, max(1, memory // MEMORY) if memory else JOBS)
+
+
+def main() -> int:
+    """See the module."""
+    print_anything()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])
+    parser.add_argument("--data", default="auto", metavar="DIR|phantom|auto")
+    parser.add_argument("--cache", type=Path, metavar="DIR")
+    jobs = typed(ranges.whole, *ranges.JOBS)
+    parser.add_argument("--jobs", type=jobs, default=jobs_for(free_memory(), cores()), metavar="N")
+    parser.add_argument("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE")
+    asked = parser.parse_args()
+    watch(ticks=True)
+    try:
+        return climbed(asked)
+    except BrokenProcessPool:
+        print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
+        return 1
+    except (RequestError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
+            raise
+        print(one_line(str(error)), file=sys.stderr)
+        return 2
+
+
+def climbed(asked: argparse.Namespace) -> int:
+    """Climbs, writes what was measured, and gives the exit code."""
+    begun, cache = running_seconds(), asked.cache or default_cache()
+    variants = asked.variant or list(load_variants())
+    read(asked.changes, [load_variants()[name] for name in variants])
+    pools, kind = images(asked.data, cache)
+    results, versions = climb_all(variants, pools, asked.jobs, cache, tuple(asked.changes))
+    seconds = running_seconds() - begun
+    found = parity.report(results, cpu_name(), versions, kind, seconds, asked.changes)
+    write_whole(asked.json, json.dumps(found, indent=1).encode())
+    broken = [result for result in results if not result.ok]
+    print(f"{len(results)} rungs, {len(broken)} broken, {seconds:.0f} s: {asked.json}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,313 @@
+"""The rungs of the parity ladder: what each measures of two twins of one network."""
+
+import gc
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.planning.plan import Device, Selection, make_plan
+from protocols.images.pool import Pool
+from protocols.papers.recipes import load_profiles
+from protocols.papers.variants import load_variants
+from protocols.runs import parity
+from protocols.runs.parity import BATCH, SIZES, STEPS, GivenSide, Result, Side
+from protocols.seeds import generator
+from protocols.spec import RunSpec
+from protocols.weights.start import Arrays, check_same, counts, drawn, shapes_of
+
+Pools = dict[str, Pool]  # the images, by precision
+MOMENTUM = 0.99  # of batch normalisation, both twins
+SEED = 3  # of the drawn weights
+SPREAD = 0.1  # standard deviation of what is added to gammas, betas and biases
+THREADS = 1
+TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the ladder's pool
+SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
+
+
+def spec_of(
+    framework: str, variant: str, precision: str, backend: str, changes: tuple[str, ...] = ()
+) -> RunSpec:
+    """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
+    stand in each other's way, and one sums in a fixed order. Controls read rows as the laptop does.
+    `changes`: "key=value" of --set.
+    """
+    wish = Selection(
+        frameworks=(framework,), variants=(variant,), weights="random", changes=changes
+    )
+    run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
+    height, width = SIZES[precision]
+    data = run.data | {"height": height, "width": width}
+    recipe = parity.recipe(run.recipe)
+    if "grey_pooling" in recipe and load_variants()[variant].suite == "control":
+        recipe["grey_pooling"] = load_profiles()["laptop"].grey_pooling
+    return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
+
+
+def side(framework: str, spec: RunSpec, pool: Pool) -> Side:
+    """One twin. The framework is imported here; PyTorch must come before TensorFlow."""
+    return getattr(importlib.import_module(f"impl_{framework}.parity"), SIDES[framework])(
+        spec, pool
+    )
+
+
+@dataclass
+class Pair:
+    """Both twins of one network in one precision, at the same calibrated weights."""
+
+    variant: str
+    torch: Side
+    keras: GivenSide
+    recipe: dict
+    start: Arrays
+
+    def reset(self) -> None:
+        """Both at the start again."""
+        self.torch.take(self.start)
+        self.keras.take(self.start)
+
+    def begin(self, optimizer: str, frozen: bool = False) -> None:
+        """Both at the start, in a new phase; batches take the pool's halves in turn. A frozen CNN's
+        features are stored, as in training, and Keras's for both."""
+        self.reset()
+        images = np.concatenate([TRAIN, TEST])
+        stored = self.keras.features(images) if frozen else None
+        for twin in (self.torch, self.keras):
+            order = np.tile(images, STEPS // 2)
+            twin.begin(parity.phase(optimizer, self.recipe, frozen), order, stored)
+
+
+def disturbed(arrays: Arrays) -> Arrays:
+    """Noise added to what every network draws as zeros or ones: a bridge that left one of them
+    where it was would go unseen."""
+    return {
+        key: array
+        if key.endswith("kernel") or "/moving_" in key
+        else array + SPREAD * generator(SEED, "disturbed", key).standard_normal(array.shape)
+        for key, array in arrays.items()
+    }
+
+
+def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...] = ()) -> Pair:
+    """Twins at weights drawn once, where PyTorch can take them; Keras calibrates the statistics for
+    both."""
+    runs = {
+        framework: spec_of(framework, variant, precision, backend, changes)
+        for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
+    }
+    torch, keras = (side(framework, run, pool) for framework, run in runs.items())
+    keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
+    keras.calibrate(np.concatenate([TRAIN, TEST]))
+    pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
+    if shapes_of(torch.weights()) == shapes_of(pair.start):  # else the first rungs are broken
+        torch.take(pair.start)
+    return pair
+
+
+def count_rung(pair: Pair) -> Result:
+    """Numbers of each kind of weight."""
+    ours, theirs = (counts(shapes_of(s.weights())) for s in (pair.torch, pair.keras))
+    kinds = ours.keys() | theirs.keys()
+    value = sum(abs(ours.get(k, 0) - theirs.get(k, 0)) for k in kinds)
+    said = ", ".join(f"{kind} {n:,}" for kind, n in theirs.items())
+    return Result("counts", pair.variant, value, said)
+
+
+def shape_rung(pair: Pair) -> Result:
+    """Keras -> PyTorch -> Keras."""
+    before, ours = pair.keras.weights(), pair.torch.weights()
+    try:
+        check_same(shapes_of(ours), shapes_of(before), "Keras's arrays")
+        pair.torch.take(before)
+        pair.keras.take(pair.torch.weights())
+    except ValueError as error:
+        return Result("shapes", pair.variant, len(before), str(error))
+    after = pair.keras.weights()
+    wrong = [key for key in before if before[key].tobytes() != after[key].tobytes()]
+    return Result("shapes", pair.variant, len(wrong), f"{len(before)} arrays")
+
+
+def preprocessing_rung(pair: Pair) -> Result:
+    """Float32 inputs of the network."""
+    ours, theirs = (s.inputs(TRAIN) for s in (pair.torch, pair.keras))
+    if found := unlike(ours, theirs):
+        return Result("preprocessing", pair.variant, np.inf, found)
+    value, name = parity.largest({k: parity.roundings(ours[k], theirs[k]) for k in theirs})
+    return Result("preprocessing", pair.variant, value, f"{', '.join(theirs)}; largest: {name}")
+
+
+def answers(twin: Side, recipe: dict) -> Arrays:
+    """What a forward pass gives, by name."""
+    twin.begin(parity.phase("adam", recipe), TRAIN)
+    return twin.features(TRAIN) | {"probabilities": twin.probabilities()}
+
+
+def unlike(a: Arrays, b: Arrays) -> str:
+    """What one twin lacks, or has in another shape, in words; "" if there is nothing."""
+    here, there = shapes_of(a), shapes_of(b)
+    names = sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k))
+    said = [
+        f"{k} {here.get(k, 'lacks')} in PyTorch, {there.get(k, 'lacks')} in Keras" for k in names
+    ]
+    return "; ".join(said)
+
+
+def compared(rung: str, variant: str, a: Arrays, b: Arrays) -> Result:
+    """The largest relative difference of two forward passes."""
+    if other := unlike(a, b):
+        return Result(rung, variant, np.inf, other)
+    found = {name: parity.relative(a[name], b[name]) for name in b}
+    said = ", ".join(f"{name} {value:.1e}" for name, value in found.items())
+    return Result(rung, variant, parity.largest(found)[0], said)
+
+
+def forward_rung(pair: Pair, rung: str = "forward") -> Result:
+    """Features and probabilities."""
+    pair.reset()
+    found = [answers(s, pair.recipe) for s in (pair.torch, pair.keras)]
+    return compared(rung, pair.variant, *found)
+
+
+def step_rungs(pair: Pair) -> Iterator[Result]:
+    """One training step: loss, gradients, running statistics."""
+    pair.begin("adam")
+    loss, penalty, ours = pair.torch.step_gradients(0, BATCH)
+    loss_k, penalty_k, theirs = pair.keras.step_gradients(0, BATCH)
+    value = max(abs(loss - loss_k) / loss_k, abs(penalty - penalty_k) / (penalty_k or 1.0))
+    yield Result("loss", pair.variant, value, f"loss {loss_k:.6f}, penalty {penalty_k:.6f}")
+    if ours.keys() != theirs.keys():
+        found = sorted(ours.keys() ^ theirs.keys())
+        yield Result("gradients", pair.variant, np.inf, f"trained by one twin: {found[:4]}")
+    else:
+        value, key = parity.apart(ours, theirs)
+        said = f"largest at {key}; {len(parity.zeros(theirs))} of {len(theirs)} are zero in truth"
+        yield Result("gradients", pair.variant, value, said)
+    yield statistics_result(pair)
+
+
+def statistics_result(pair: Pair) -> Result:
+    """After the step: both statistics, and the variances' difference that n/(n-1) explains."""
+    sizes, sizes_k = pair.torch.values(), pair.keras.values()
+    if sizes != sizes_k:
+        return Result("statistics", pair.variant, np.inf, "normalise maps of other sizes")
+    ours, theirs = pair.torch.weights(), pair.keras.weights()
+    found, explained = {}, {}
+    for key, positions in sizes.items():
+        mean, n = key.replace("moving_variance", "moving_mean"), positions * BATCH
+        change = theirs[key] - MOMENTUM * pair.start[key]  # 0.01 of the batch's biased variance
+        expected = change / (n - 1)  # n/(n-1) - 1 of it
+        explained[key] = parity.relative(ours[key] - theirs[key], expected)
+        spread = 0.1 * float(np.sqrt(change.max()))  # 0.01 standard deviations of the batch
+        found[mean] = float(np.abs(ours[mean] - theirs[mean]).max()) / spread
+        found[key] = float(np.abs(ours[key] - theirs[key] - expected).max() / change.max())
+    value, key = parity.largest(found | explained)
+    said = f"unexplained of the variances' difference {parity.largest(explained)[0]:.1e}"
+    return Result("statistics", pair.variant, value, f"{said}; {len(sizes)} layers, n from "
+                  f"{min(sizes.values()) * BATCH} to {max(sizes.values()) * BATCH}")  # fmt: skip
+
+
+def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
+    """The weights' change in each of ten steps from equal weights; those of zero gradient apart.
+    Then that of each twin's optimiser from PyTorch's gradients, all weights.
+
+    RMSProp over the frozen CNN, the only way in which it ever trains; Adam the whole network.
+    """
+    frozen = optimizer == "rmsprop" or pair.variant not in parity.LONG
+    pair.begin(optimizer, frozen)
+    before, moved, without = pair.start, set(), set()
+    length, single, noise, given = (Highest() for _ in range(4))
+    for number in range(1, STEPS + 1):
+        batch = (number - 1) * BATCH, number * BATCH
+        if number == 1:
+            _, _, gradients = pair.keras.step_gradients(*batch)
+            moved, without = gradients.keys(), parity.zeros(gradients)
+        else:
+            pair.torch.take(before)
+            pair.keras.step(*batch)
+        _, _, found = pair.torch.step_gradients(*batch)
+        gradients = {key: found[key] for key in moved}  # others may be left of an earlier phase
+        ours, theirs = pair.torch.weights(moved), pair.keras.weights(moved)
+        off = parity.Distance.between(ours, theirs, moved - without)
+        change = parity.Distance.between(theirs, before, moved - without)
+        noisy = parity.Distance.between(ours, theirs, without)
+        length.see(off.length / change.length, number)
+        single.see(off.most / change.most, number)
+        noise.see(noisy.length / change.length, number)
+        given.see(off_given(pair, before, gradients, ours), number)
+        pair.keras.take(theirs)
+        before = theirs
+    what = "the head, on stored features" if frozen else "the whole network"
+    said = f"{what}; largest at step {length.step}; of a single weight {single.value:.1e} of the "
+    said += f"largest change (step {single.step})"
+    apart = f"; apart, {len(without)} arrays of zero gradient {noise.value:.1e}" if without else ""
+    yield Result(optimizer, pair.variant, length.value, said + apart)
+    said = f"{what}, {len(moved)} arrays; largest at step {given.step}"
+    yield Result(parity.given(optimizer), pair.variant, given.value, said)
+
+
+@dataclass
+class Highest:
+    """The largest value of some steps, and its step; a NaN counts as the largest."""
+
+    value: float = 0.0
+    step: int = 0
+
+    def see(self, value: float, step: int) -> None:
+        """Another step's."""
+        if parity.nan_last((value, step)) > parity.nan_last((self.value, self.step)):
+            self.value, self.step = value, step
+
+
+def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> float:
+    """How far a weight is from `ours` where Keras's optimiser has PyTorch's gradients, of the
+    largest change."""
+    pair.keras.take({key: before[key] for key in gradients})
+    pair.keras.apply(gradients)
+    theirs = pair.keras.weights(gradients)
+    off = parity.Distance.between(ours, theirs, gradients)
+    return off.most / parity.Distance.between(theirs, before, gradients).most
+
+
+def climb(
+    variant: str, pools: Pools, folder: Path | None = None, changes: tuple[str, ...] = ()
+) -> Iterator[Result]:
+    """All rungs of one network but the backends, for which `folder` keeps Keras's answers.
+
+    Where one of the first two is broken, the twins can't be given the same weights, and there is
+    nothing to compare further up.
+    """
+    pair = make_pair(variant, "float64", pools["float64"], changes)
+    first = count_rung(pair), shape_rung(pair)
+    yield from first
+    if not all(result.ok for result in first):
+        return
+    yield forward_rung(pair)
+    yield from step_rungs(pair)
+    for optimizer in parity.optimizers(pair.recipe):
+        yield from optimizer_rungs(pair, optimizer)
+    del pair
+    gc.collect()  # what a network's frameworks hold goes round in circles
+    single = make_pair(variant, "float32", pools["float32"], changes)
+    yield preprocessing_rung(single)
+    yield forward_rung(single, "forward32")
+    if folder:
+        found = answers(single.keras, single.recipe)
+        np.savez(folder / f"{variant}-weights.npz", **single.start)
+        np.savez(folder / f"{variant}-answers.npz", **found)
+
+
+def backend_rung(
+    variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()
+) -> Result | None:
+    """Keras as it is in this process, on JAX, against what `climb` kept of Keras on TensorFlow;
+    None if it kept nothing."""
+    if not (folder / f"{variant}-answers.npz").exists():
+        return None
+    spec = spec_of("keras", variant, "float32", "jax", changes)
+    keras = side("keras", spec, pools["float32"])
+    with np.load(folder / f"{variant}-weights.npz") as weights:
+        keras.take(dict(weights))
+    with np.load(folder / f"{variant}-answers.npz") as found:
+        return compared("backends", variant, answers(keras, spec.recipe), dict(found))

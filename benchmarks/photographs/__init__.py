@@ -1,0 +1,1 @@
+"""`--provenance`: which photograph an image was cut from, found by its pixels."""

@@ -1,0 +1,236 @@
+"""Recovers from pixels alone which photograph every image shows, and which photographs overlap.
+
+python -m benchmarks.photographs.search [--out DIR] [--data DIR] [--record]
+
+Resumes where it was stopped: parts that are done lie in the cache. Exit codes: 0 the tables hold
+and are the recorded ones, 1 they don't, 2 the request is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import hashlib
+import json
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.photographs import matching, overlap
+from benchmarks.photographs.matching import Index
+from benchmarks.planning import ranges
+from benchmarks.terminal.console import Console, duration
+from benchmarks.terminal.flags import typed
+from protocols.errors import RequestError
+from protocols.files import Progress, default_cache, in_order, sha256_of, write_whole
+from protocols.hardware import cores
+from protocols.images import dataset, integrity
+from protocols.photographs import provenance
+from protocols.photographs.provenance import Original, Shown
+from protocols.streams import print_anything
+
+SPLITS = ("TEST_SIMPLE", "TEST", "TRAIN")
+PART = 250  # images whose matches are kept at a time
+Say = Callable[[str], None]
+WHOLE = (
+    "--provenance needs a whole copy of the images' repository, in WBC_DATA or by --data DIR: the "
+    "download keeps no more than training needs."
+)
+
+
+def _read(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGB"))
+    except Exception as error:  # Pillow raises many kinds for broken files
+        raise RequestError(f"{path} can't be read as an image ({error}): restore it.") from error
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError as error:
+        raise RequestError(f"{path} can't be read ({error.strerror}): restore it.") from error
+
+
+def photographs(folder: Path) -> dict[str, np.ndarray]:
+    """Name -> uint8 RGB (h, w, 3) of every JPEG in the folder, sorted by name."""
+    paths = sorted(folder.glob("*.jpg"))
+    return {path.name: image for path, image in zip(paths, in_order(_read, paths), strict=True)}
+
+
+_index: Index | None = None
+
+
+def _prepare(folder: Path) -> None:
+    global _index
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C ends it, without a traceback
+    _index = Index(photographs(folder))
+
+
+def _match(paths: list[Path], part: Path) -> None:
+    """Writes the best fit and the second's name and score of the images at `paths`."""
+    fits = [_index.match(_read(path))[:2] for path in paths]
+    write_whole(part, json.dumps([[*best, *second[:2]] for best, second in fits]).encode())
+
+
+def match_all(
+    images: list[Path], folder: Path, cache: Path, jobs: int, progress: Progress
+) -> Iterator[tuple]:
+    """The columns of `Shown` from `original` on, of each image; from `cache` what is there."""
+    cuts = [images[i : i + PART] for i in range(0, len(images), PART)]
+    parts = [cache / f"part-{number:03}.json" for number in range(len(cuts))]
+    todo = [(cut, part) for cut, part in zip(cuts, parts, strict=True) if not part.is_file()]
+    done = len(images) - sum(len(cut) for cut, _ in todo)
+    progress("finding the photograph of every image", done, len(images))
+    if todo:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(min(jobs, len(todo)), context, _prepare, (folder,)) as processes:
+            waiting = {processes.submit(_match, *work): len(work[0]) for work in todo}
+            try:
+                for ended in as_completed(waiting):
+                    ended.result()
+                    done += waiting[ended]
+                    progress("finding the photograph of every image", done, len(images))
+            except BaseException:  # an interrupt above all: what waits is not begun
+                processes.shutdown(cancel_futures=True)
+                raise
+    for part in parts:
+        yield from (tuple(row) for row in json.loads(part.read_bytes()))
+
+
+def recover(
+    source: dataset.Source, cache: Path, jobs: int, progress: Progress
+) -> tuple[list[Shown], list[Original], overlap.Search]:
+    """The three tables, measured. Raises RequestError."""
+    top, folder = source.path("images/"), source.path(dataset.ORIGINALS)
+    images = sorted(path for split in SPLITS for path in top.glob(f"{split}/*/*.jp*g"))
+    names = [path.relative_to(top).as_posix() for path in images]
+    if len({name.split("/")[0] for name in names}) != len(SPLITS):
+        raise RequestError(f"{top} lacks one of {', '.join(SPLITS)}: {WHOLE}")
+    digests = list(in_order(_digest, images))
+    labels = _labels(source.path(dataset.LABELS))
+    originals = {path.name: _digest(path) for path in sorted(folder.glob("*.jpg"))}
+    pictures = photographs(folder)  # a damaged one ends here, before any process begins
+    versions = (matching.MATCHING_VERSION, PART)
+    key = hashlib.sha256(repr((versions, names, digests, originals)).encode()).hexdigest()
+    fits = match_all(images, folder, cache / "provenance" / key[:16], jobs, progress)
+    shown = [
+        Shown(name, digest, *name.split("/")[:2], *fit)
+        for name, digest, fit in zip(names, digests, fits, strict=True)
+    ]
+    split = {row.original: row.split for row in shown if row.split != "TEST_SIMPLE"}
+    table = [
+        Original(name, digest, labels.get(name, ""), split.get(name, ""))
+        for name, digest in originals.items()
+    ]
+    return shown, table, overlap.search(pictures, progress)
+
+
+def _labels(path: Path) -> dict[str, str]:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        return {
+            f"BloodImage_{int(row['Image']):05}.jpg": row["Category"]
+            for row in csv.DictReader(file)
+        }
+
+
+def compare(folder: Path) -> list[str]:
+    """How the tables in `folder` differ from the recorded ones; empty if they don't."""
+    new, old = (
+        {row.file: row for row in provenance.shown(place)} for place in (folder, provenance.FOLDER)
+    )
+    other = [name for name in old if name not in new or new[name].original != old[name].original]
+    pairs = [
+        {(p.first, p.second, p.dx, p.dy) for p in provenance.overlaps(place)}
+        for place in (folder, provenance.FOLDER)
+    ]
+    lines = []
+    if other or new.keys() - old.keys():
+        lines.append(f"{len(other)} of {len(old):,} images differ from the recorded table, first "
+                     f"{min(other or new.keys() - old.keys())}")  # fmt: skip
+    if pairs[0] != pairs[1]:
+        lines.append(f"{len(pairs[0] ^ pairs[1])} overlaps differ from the recorded table")
+    if provenance.originals(folder) != provenance.originals():
+        lines.append("the photographs' own table differs")
+    return lines
+
+
+def summary(shown: list[Shown], table: list[Original], found: overlap.Search) -> dict:
+    """What the search itself measured, for the report."""
+    return {
+        "images": len(shown),
+        "photographs": len(table),
+        "pairs": len(table) * (len(table) - 1) // 2,
+        "pairs_looked_at": found.looked_at,
+        "overlaps": len(found.found),
+        "bound": overlap.BOUND,
+        "lowest": min(pair.correlation for pair in found.found),
+        "next_best": found.next_best,
+        "chance": found.chance,
+        "found_by_chance": found.found_by_chance,
+    }
+
+
+def run(source: dataset.Source, out: Path, cache: Path, jobs: int, record: bool) -> int:
+    """Measures, writes the tables to `out` (or records them), checks them; the exit code."""
+    if source.kind != "real":
+        raise RequestError("A phantom's images are drawn one by one: there is nothing to find.")
+    integrity.quick_check(source)
+    begun, console = time.monotonic(), Console()
+    found = recover(source, cache, jobs, console.progress)
+    console.end()
+    folder = provenance.FOLDER if record else out / "provenance"
+    folder.mkdir(parents=True, exist_ok=True)
+    provenance.write(folder, found[0], found[1], found[2].found)
+    seen = json.dumps(summary(*found), indent=1)
+    write_whole(folder / provenance.SEARCH, f"{seen}\n".encode())
+    checks = provenance.checks(*found[:2])
+    for check in checks:
+        console.say(f"{'ok' if check.ok else 'BROKEN':6} {check.title}: {check.said}")
+    names = {name for pair in found[2].found for name in pair[:2]}
+    console.say(f"{len(found[2].found)} pairs of photographs overlap, {len(names)} photographs")
+    lines = [] if record else compare(folder)
+    if not record:
+        console.say("\n".join(lines) or "the recorded tables say the same")
+    console.say(f"{duration(time.monotonic() - begun)}: {folder}")
+    return 1 if lines or not all(check.ok for check in checks) else 0
+
+
+def start(
+    data: str, out: Path, cache: Path | None, jobs: int, record: bool = False
+) -> tuple[int, dataset.Source]:
+    """`run` with what the command line says; the exit code and the images. Raises RequestError."""
+    cache = cache or default_cache()
+    source = dataset.locate(data, False, cache, dry=True)
+    if source.root in (None, cache / "data"):  # a download, made or still to be made
+        raise RequestError(WHOLE)
+    return run(source, out, cache, jobs or cores(), record), source
+
+
+def main() -> int:
+    """See the module."""
+    print_anything()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("reports/out"), metavar="DIR")
+    parser.add_argument("--data", default="auto", metavar="DIR|auto")
+    parser.add_argument("--jobs", type=typed(ranges.whole, *ranges.JOBS), default=0, metavar="N",
+                        help="default: all cores")  # fmt: skip
+    parser.add_argument("--record", action="store_true", help="into protocols/, for the repository")
+    asked = parser.parse_args()
+    try:
+        return start(asked.data, asked.out, None, asked.jobs, asked.record)[0]
+    except RequestError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""From a request to the list of the runs that it means."""

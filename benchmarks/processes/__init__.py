@@ -1,0 +1,1 @@
+"""What all child processes share: their environment, their stops, one launch at a time."""

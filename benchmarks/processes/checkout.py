@@ -1,0 +1,24 @@
+"""Which commit the sources are: a run records it, as information only.
+
+What makes a stored run stale is `protocols.spec.RESULTS_VERSION`.
+"""
+
+import subprocess
+from pathlib import Path
+
+from protocols.files import ROOT
+
+
+def commit(root: Path = ROOT) -> str:
+    """The commit that is checked out in `root`, with "-dirty" behind it if a tracked file differs.
+
+    An empty text where git, or the repository, is not there.
+    """
+    command = ["git", "-C", root, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, timeout=20, check=True, encoding="utf-8"
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return answer.stdout.strip()

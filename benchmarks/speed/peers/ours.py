@@ -1,0 +1,30 @@
+"""Ours where it answers: a twin's engines in a process of their own, like the raw calls."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from protocols.runs.latency import BATCH, tried
+from protocols.spec import RunSpec
+
+
+def answers(spec: str, compile_too: bool) -> Callable[..., Any]:
+    """answer(batch, engine): its probabilities of `batch` made-up uint8 images.
+
+    answer(batch, None, calls, again) gives every engine's median seconds
+    (protocols.runs.latency.tried).
+    """
+    run = RunSpec.from_json(spec)
+    latency = importlib.import_module(f"impl_{run.framework}.latency")
+    twin = getattr(latency, f"{run.framework.title()}Latency")(run)
+    ways = latency.engines(twin.network, run, compile_too)
+    shape = BATCH, run.data["height"], run.data["width"], 3
+    images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    batches = {size: images[:size].copy() for size in (1, BATCH)}
+
+    def answer(batch: int, engine: str | None, *calls: int) -> Any:
+        return ways[engine](batches[batch]) if engine else tried(ways, batches[batch], *calls)
+
+    return answer

@@ -1,0 +1,197 @@
+"""Plain PyTorch: timm's models, ImageFolder, DataLoader, the usual loop.
+
+Workers that stay, channels last, pinned memory for a GPU; a frozen backbone runs without gradients
+in inference mode. Every image is decoded and goes through the backbone in every epoch.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import ImageFolder
+
+from benchmarks.speed.peers.process import normal_images
+from protocols.hardware import cores
+from protocols.papers.variants import load_variants
+from protocols.runs.latency import BATCH
+from protocols.spec import RunSpec
+
+MODELS = {
+    "xception": "legacy_xception", "inception_v3": "inception_v3", "resnet50": "resnet50",
+    "efficientnet_lite0": "tf_efficientnet_lite0",
+}  # fmt: skip
+RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
+CLASSES = 4
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+class Network(nn.Module):
+    """A variant in plain layers: normalised images (n, 3, h, w) -> logits."""
+
+    def __init__(self, spec: RunSpec) -> None:
+        super().__init__()
+        variant, recipe = load_variants()[spec.variant], spec.recipe
+        units = recipe["projection_units"]
+        self.cnns = nn.ModuleList(
+            timm.create_model(MODELS[name], num_classes=0, global_pool="")
+            for name in variant.backbones
+        )
+        width = self.cnns[0].num_features
+        self.project = nn.ModuleList(nn.Linear(width, units) for _ in self.cnns)
+        self.classify = nn.Linear(units, CLASSES)
+        self.sequence = variant.sequence
+        if variant.sequence == "rows":
+            self.rnn = _both_ways(variant.cell, spec.data["width"], recipe["lstm_units"])
+        if variant.sequence == "feature_map":
+            channels, small = recipe["map_channels"], recipe["small_rnn_units"]
+            self.reduce = nn.Sequential(
+                nn.Conv2d(width, channels, 1, bias=False),
+                nn.BatchNorm2d(channels),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            )
+            self.small = RNN[variant.cell](channels, small, num_layers=2, batch_first=True)
+            self.rnn = _both_ways(variant.cell, small, recipe["rnn_units"])
+        self.dropout = nn.Dropout(recipe["dropout"])
+
+    def head(self, maps: list[torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+        """Logits from the backbones' last maps, or from their means (n, channels)."""
+        means = [m.mean((2, 3)) if m.ndim == 4 else m for m in maps]
+        product = F.relu(self.project[0](means[0]))
+        for project, mean in zip(self.project[1:], means[1:], strict=True):
+            product = product * F.relu(project(mean))
+        if self.sequence == "rows":
+            product = product * _last_states(self.rnn, images.mean(1))
+        if self.sequence == "feature_map":
+            sequence = self.reduce(maps[0]).flatten(2).transpose(1, 2)
+            product = product * _last_states(self.rnn, self.small(sequence)[0])
+        return self.classify(self.dropout(product))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """See the class."""
+        return self.head([cnn(images) for cnn in self.cnns], images)
+
+
+def _both_ways(cell: str, inputs: int, units: int) -> nn.Module:
+    return RNN[cell](inputs, units, batch_first=True, bidirectional=True)
+
+
+def _last_states(rnn: nn.Module, sequence: torch.Tensor) -> torch.Tensor:
+    state = rnn(sequence)[1]
+    state = state[0] if isinstance(state, tuple) else state
+    return torch.cat([state[0], state[1]], dim=1)
+
+
+def make_network(spec: RunSpec) -> Network:
+    """On the device, channels last; float32 proper, as the verdicts need."""
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
+    return Network(spec).to(DEVICE, memory_format=torch.channels_last)
+
+
+def loader(spec: RunSpec, folder: str) -> DataLoader:
+    """Batches of (images, labels) from a folder of class folders."""
+    transform = transforms.Compose(
+        [
+            transforms.Resize((spec.data["height"], spec.data["width"])),
+            transforms.ToTensor(),
+            transforms.Normalize((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+        ]
+    )
+    return DataLoader(
+        ImageFolder(folder, transform),
+        batch_size=spec.recipe["batch_size"],
+        shuffle=True,
+        num_workers=cores(),
+        persistent_workers=True,
+        pin_memory=DEVICE.type == "cuda",
+    )
+
+
+def make_optimizer(phase: dict[str, Any], parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """As the phase names it, with PyTorch's defaults."""
+    kind = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}[phase["optimizer"]]
+    return kind(parameters, lr=phase["rate"])
+
+
+def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
+    """One epoch of a phase (counted from 0) over the images in `folder`; gives its mean loss."""
+    run = RunSpec.from_json(spec)
+    how, network, batches = run.phases[phase], make_network(run), loader(run, folder)
+    if how["frozen"]:
+        network.cnns.requires_grad_(False)
+    optimizer = make_optimizer(how, [p for p in network.parameters() if p.requires_grad])
+    criterion = nn.CrossEntropyLoss(label_smoothing=run.recipe["label_smoothing"])
+
+    def train() -> float:
+        network.train()
+        if how["frozen"]:
+            network.cnns.eval()
+        total = 0.0
+        for images, labels in batches:
+            images = images.to(DEVICE, non_blocking=True, memory_format=torch.channels_last)
+            labels = labels.to(DEVICE, non_blocking=True)
+            with torch.set_grad_enabled(not how["frozen"]):
+                maps = [cnn(images) for cnn in network.cnns]
+            loss = criterion(network.head(maps, images), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(labels)
+        return total / len(batches.dataset)
+
+    return train
+
+
+def head_alone(spec: str, images: int) -> Callable[[], float]:
+    """An epoch of a variant's head and recurrent branch; inputs, made up, lie on the device."""
+    run = RunSpec.from_json(spec)
+    network, size = make_network(run), run.recipe["batch_size"]
+    features = [torch.randn(images, cnn.num_features, device=DEVICE) for cnn in network.cnns]
+    shape = images, 3, run.data["height"], run.data["width"]
+    pictures = torch.rand(shape, device=DEVICE)
+    labels = torch.randint(CLASSES, (images,), device=DEVICE)
+    network.cnns.requires_grad_(False)
+    optimizer = make_optimizer(run.phases[0], [p for p in network.parameters() if p.requires_grad])
+    criterion = nn.CrossEntropyLoss(label_smoothing=run.recipe["label_smoothing"])
+
+    def train() -> float:
+        network.train()
+        total = torch.zeros((), device=DEVICE)
+        for rows in torch.randperm(images, device=DEVICE).split(size):
+            loss = criterion(
+                network.head([f[rows] for f in features], pictures[rows]), labels[rows]
+            )
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach() * len(rows)
+        return float(total) / images
+
+    return train
+
+
+def answers(spec: str) -> Callable[[str, int], np.ndarray]:
+    """The raw call: the network on a batch that is preprocessed, probabilities on the host."""
+    run = RunSpec.from_json(spec)
+    network = make_network(run).eval()
+    arrays = {n: normal_images(run, n) for n in (1, BATCH)}
+
+    @torch.inference_mode()
+    def call(how: str, batch: int) -> np.ndarray:
+        images = torch.from_numpy(arrays[batch]).permute(0, 3, 1, 2)  # channels last already
+        return network(images.to(DEVICE)).softmax(1).cpu().numpy()
+
+    return call
+
+
+def read(spec: str, folder: str) -> Callable[[], int]:
+    """One pass over the images, decoded and resized: what every epoch pays."""
+    batches = loader(RunSpec.from_json(spec), folder)
+    return lambda: sum(len(labels) for _, labels in batches)

@@ -1,0 +1,128 @@
+"""A peer in a process of its own, run round by round. `python -m benchmarks.speed.peers.process`.
+
+Its framework keeps its own settings and threads, whatever ours set in theirs; between rounds it
+waits for a line and uses no processor.
+"""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.processes.children import common
+from protocols.files import ROOT
+from protocols.spec import RunSpec
+
+QUIET = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
+ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}  # our twin sets it in every process that loads it
+ASKED = "with oneDNN asked for"  # ends the names of peers that do so as well; few users ask
+
+
+def environment(module: str, settings: dict[str, str]) -> dict[str, str]:
+    """Of a peer's process: this one's and `settings`; a plain peer keeps its framework's defaults
+    where ours sets something."""
+    hidden = ONEDNN if module.startswith("plain") else ()
+    inherited = {k: v for k, v in os.environ.items() if k not in hidden}
+    return inherited | common() | QUIET | settings
+
+
+class PeerProcess:
+    """Makes `module.function(**words)` in a new process; each call runs what that gave, once.
+
+    The first call, or `ready`, waits until it is made. `settings`: environment variables of it.
+    """
+
+    def __init__(
+        self, module: str, function: str, settings: dict[str, str] | None = None, **words: Any
+    ) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.speed.peers.process",
+                module,
+                function,
+                json.dumps(words),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            cwd=ROOT,
+            env=environment(module, settings or {}),
+            text=True,
+            encoding="utf-8",
+        )
+        self._made = False
+
+    def ready(self) -> None:
+        """Waits until it is made. RuntimeError with what the process said if it can't be."""
+        if not self._made:
+            self._answer()
+            self._made = True
+
+    def __call__(self, *words: Any) -> float:
+        """Seconds of one run with these words, measured inside."""
+        return self.run(*words)[0]
+
+    def run(self, *words: Any) -> tuple[float, Any]:
+        """The same, and what the run gave; None for what JSON doesn't hold."""
+        self.ready()
+        self.process.stdin.write(json.dumps(words) + "\n")
+        self.process.stdin.flush()
+        return tuple(self._answer())
+
+    def _answer(self) -> Any:
+        line = self.process.stdout.readline()
+        if not line:
+            self._errors.seek(0)
+            raise RuntimeError(self._errors.read().decode(errors="replace")[-2000:])
+        return json.loads(line)
+
+    def close(self) -> None:
+        """Ends the process."""
+        self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
+        self._errors.close()
+
+
+def asks_for_onednn(spec: RunSpec) -> bool:
+    """Whether ours does, so that plain Keras is measured both as it comes and with it."""
+    return (spec.backend, spec.device) == ("tensorflow", "cpu")
+
+
+def normal_images(spec: RunSpec, count: int) -> np.ndarray:
+    """Made-up images as a backbone reads them: float32 (count, h, w, 3)."""
+    shape = count, spec.data["height"], spec.data["width"], 3
+    return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
+
+
+def main() -> None:
+    """MODULE FUNCTION WORDS: makes the peer, runs it once for each line, until stdin closes."""
+    module, function, words = sys.argv[1:]
+    out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)  # what frameworks print is no answer
+    make = getattr(importlib.import_module(f"benchmarks.speed.peers.{module}"), function)
+    call = make(**json.loads(words))
+    out.write("null\n")
+    for line in sys.stdin:
+        more = json.loads(line)
+        start = time.perf_counter()
+        found = call(*more)
+        seconds = time.perf_counter() - start
+        out.write(json.dumps([seconds, found], default=lambda _: None) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""Ours and its peers measured side by side: in turn, round by round, so that drift hits all."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from protocols.runs.latency import seconds_of
+
+Peer = Callable[[], float]  # runs once, gives the seconds it took
+
+
+def timed(call: Callable[[], Any]) -> Peer:
+    """A peer of this process. `call` must end only when its work is done."""
+
+    return partial(seconds_of, call)
+
+
+def paired(
+    benchmark: Any,  # pytest-benchmark's fixture
+    ours: Callable[[], Any],
+    peers: dict[str, Peer],
+    rounds: int,
+    *,
+    warmup: int = 1,
+    again: bool = False,
+    aims: dict[str, float] | None = None,
+    **info: Any,
+) -> None:
+    """Times `ours` (for pytest-benchmark) and every peer once a round, and keeps the ratios.
+
+    The peers run before ours in one round and after it in the next. `extra_info` gets `info` and,
+    a peer each: median seconds, and the ratio ours / peer of each round as median and range.
+    `aims`: the highest ratio that is wanted. `again`: everyone's turn is two calls, of which the
+    second counts, for after another's turn the processor's caches hold that one's data.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in peers}
+    played = 0
+
+    def peers_run() -> None:
+        for name, peer in peers.items():
+            if again:
+                peer()
+            seconds[name].append(peer())
+
+    def before() -> None:
+        nonlocal played
+        played += 1
+        if played % 2:
+            peers_run()
+        if again:
+            ours()
+
+    def after() -> None:
+        if not played % 2:
+            peers_run()
+
+    benchmark.pedantic(ours, setup=before, teardown=after, rounds=rounds, warmup_rounds=warmup)
+    if benchmark.stats is None:  # --benchmark-disable: everything ran once
+        return
+    own = list(benchmark.stats.stats.data)
+    benchmark.extra_info |= info | {"rounds": rounds, "ours": float(np.median(own))}
+    benchmark.extra_info["peers"] = [
+        {"name": name, "aim": (aims or {}).get(name)} | compared(own, times[warmup:])
+        for name, times in seconds.items()
+    ]
+
+
+def compared(ours: list[float], peer: list[float]) -> dict[str, Any]:
+    """Median seconds of a peer, and the ratio ours / peer over the rounds: median, low, high."""
+    ratios = np.array(ours) / np.array(peer)
+    ratio = {"median": np.median(ratios), "low": ratios.min(), "high": ratios.max()}
+    return {
+        "seconds": float(np.median(peer)),
+        "ratio": {name: float(value) for name, value in ratio.items()},
+    }

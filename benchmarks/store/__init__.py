@@ -1,0 +1,1 @@
+"""The runs on disk: how each is kept, read, checked and merged."""

@@ -1,0 +1,101 @@
+"""What is stored of one run, read when it is asked for."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.store import records
+from protocols.boundary import Damaged
+from protocols.runs.activations import FILE, turned
+from protocols.spec import RESULTS_VERSION, RunSpec
+
+DAMAGED = "its record (run.json or failed.json) is damaged"
+UNREADABLE = "its files can't be read"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One stored run. `status`: "done", "stale" (of another results version) or "failed"."""
+
+    spec: RunSpec
+    folder: Path
+    status: str
+    reason: str = ""  # of a failure
+    version: int = RESULTS_VERSION  # of what computed it
+
+    @property
+    def done(self) -> bool:
+        """Whether its results may be read (stale ones may; they are marked)."""
+        return self.status in ("done", "stale")
+
+    @property
+    def damaged(self) -> bool:
+        """Whether it has failed because what is stored of it can't be read."""
+        return self.status == "failed" and self.reason.startswith((DAMAGED, UNREADABLE))
+
+    def forget(self) -> None:
+        """Drops what takes megabytes; it is read again where it is asked for."""
+        self.__dict__.pop("predictions", None)
+
+    @cached_property
+    def damage(self) -> str:
+        """Why its files can't be used though it finished, or ""; reads them all."""
+        try:
+            _ = (self.record, self.env, self.timings)
+            if self.spec.stage == "train":
+                rows, epochs = len(self.history), records.epochs_of(self.predictions)
+                if rows != epochs:
+                    raise Damaged(f"history.csv has {rows} rows, and {epochs} epochs are stored")
+                _ = self.seen_ids
+        except Damaged as damaged:
+            return f"{UNREADABLE}: {damaged}"
+        return ""
+
+    @cached_property
+    def env(self) -> dict[str, Any]:
+        """Versions, device, threads, engine. Raises Damaged, as all that follow."""
+        return records.env(self.folder / "env.json")
+
+    @cached_property
+    def timings(self) -> dict[str, Any]:
+        """Seconds by part, or latencies."""
+        return records.timings(self.folder / "timings.json", self.spec.stage)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """run.json: when it finished, file sizes and SHA-256, the results version."""
+        return records.record(self.folder / "run.json", self.spec)
+
+    @cached_property
+    def history(self) -> list[dict[str, float]]:
+        """One dictionary an epoch, keys of contract.HISTORY."""
+        return records.history(self.folder / "history.csv")
+
+    @cached_property
+    def predictions(self) -> dict[str, np.ndarray]:
+        """The arrays of predictions.npz."""
+        return records.predictions(self.folder / "predictions.npz")
+
+    @property
+    def activations(self) -> dict[str, np.ndarray] | None:
+        """The arrays of activations.npz; None for runs made before there was any."""
+        if FILE not in self.record["files"]:
+            return None
+        return records.activations(self.folder / FILE, self.spec.variant)
+
+    @cached_property
+    def seen_ids(self) -> list[str]:
+        """The images in activations.npz; none where there is none."""
+        arrays = self.activations
+        return [] if arrays is None else arrays["ids"].tolist()
+
+    @property
+    def pictured_ids(self) -> list[str]:
+        """The images to draw of a training run that is done: those its network looked at, and some
+        that show the first one's photograph."""
+        ids = self.seen_ids if self.done and self.spec.stage == "train" else []
+        near = [row.file for image in ids[:1] for row in turned(image)]
+        return list(dict.fromkeys([*ids, *near]))

@@ -1,0 +1,77 @@
+"""How a command ends: its exit code, and one sentence where it could not be done."""
+
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.terminal.flags import BY_THE_SYSTEM
+from protocols.errors import RequestError, TableError, one_line
+from protocols.files import default_cache
+
+OURS = "benchmarks", "impl_keras", "impl_torch", "protocols", "reports"
+
+
+def exit_code(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
+    """That of `work`; 2 and a sentence where the request, a package or the system is at fault; 130
+    where it was interrupted."""
+    try:
+        keep_below(args.cache)
+        if args.sources and not args.report:
+            raise RequestError("--from goes with --report")
+        code = work(args)
+        sys.stdout.flush()  # what its file can't hold is told here
+        return code
+    except BrokenPipeError:  # `| head` has seen enough
+        drop_output()
+        return 1
+    except (RequestError, OSError) as error:
+        if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
+            raise
+        print(f"runner.py: {one_line(sentence(error, args))}", file=sys.stderr)
+        drop_output()
+        return 2
+    except TableError as error:
+        print(
+            f"runner.py: the protocols' tables are wrong: {one_line(str(error))}", file=sys.stderr
+        )
+        return 2
+    except ModuleNotFoundError as error:
+        if not error.name or error.name.split(".")[0] in OURS:
+            raise
+        print(
+            f"runner.py: this Python lacks the package {error.name}; take the environment's, "
+            ".venv/bin/python, which `make run` makes from requirements.txt",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt:
+        print("runner.py: interrupted; what was done is kept, the rest left out", file=sys.stderr)
+        return 130
+
+
+def keep_below(cache: Path | None) -> None:
+    """Has Matplotlib keep its list of fonts in the cache too. A user without a home hears of it
+    where a cache is needed."""
+    with contextlib.suppress(RequestError):
+        os.environ["MPLCONFIGDIR"] = str((cache or default_cache()) / "matplotlib")
+
+
+def sentence(error: RequestError | OSError, args: argparse.Namespace) -> str:
+    """What is told of it. The system names no file where writing into an open one failed."""
+    if not isinstance(error, OSError):
+        return str(error)
+    if error.filename:
+        return f"{error.filename} can't be used ({error.strerror})"
+    return f"{error.strerror}, while writing into {args.out}, the cache or the standard output"
+
+
+def drop_output() -> None:
+    """Lets go of what was printed and can't be written, so that the end of the process doesn't try
+    it again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,176 @@
+"""The flags of runner.py. Imports nothing slow: --help must not wait for anything."""
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from benchmarks.planning import ranges
+from protocols.errors import RequestError, one_line
+from protocols.files import ROOT
+from protocols.streams import print_anything
+
+# Errors that are no fault of this suite: no room, a limit (ulimit), no permission, a broken disk,
+# something else where a folder should be
+BY_THE_SYSTEM = (
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE,
+    errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP,
+)  # fmt: skip
+INSTEAD = (
+    ("list", "suites, variants, protocols, profiles"),
+    ("plan", "the runs this request means, their time and disk; changes nothing"),
+    ("calibrate", "learn how long its runs take here, from short ones that are thrown away"),
+    ("parity", "measure, rung by rung, whether the twins are the same networks; some minutes"),
+    ("provenance", "find, from pixels alone, which photograph every image shows; some minutes"),
+    ("status", "how far the last request into --out is"),
+    ("report", "write the report of the last request again"),
+    ("validate", "check protocols, every image, every stored run"),
+)
+# What of these goes without a request of its own, why, and which of its flags it takes.
+ALONE = {
+    "report": ("shows the last request into --out, and all that is stored there", ()),
+    "status": ("tells of the last request into --out", ()),
+    "validate": ("looks at every stored run", ()),
+    "compare": ("looks at every stored run", ()),
+    "provenance": ("looks at the images", ()),
+    "list": ("names everything", ()),
+    "parity": ("compares the twins' networks", ("--suite", "--variant", "--set")),
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"runner.py: {one_line(message)}; see runner.py --help\n")
+
+
+def typed(read: Callable[..., Any], *limits: Any) -> Callable[[str], Any]:
+    """What argparse calls for a flag's word; its error begins with the flag."""
+
+    def checked(text: str) -> Any:
+        try:
+            return read(text, *limits)
+        except RequestError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return checked
+
+
+def gpu(text: str) -> str:
+    """Reads --gpu: "auto", "none" or a number, written as nvidia-smi does."""
+    if text in ("auto", "none"):
+        return text
+    return str(ranges.whole(text, *ranges.GPUS, "auto, none, or "))
+
+
+def images(text: str) -> str:
+    """Reads --data."""
+    return text if text in ("auto", "phantom") else str(ranges.path(text))
+
+
+def weights(text: str) -> str:
+    """Reads --weights."""
+    return text if text in ("", "imagenet", "random") else str(ranges.path(text))
+
+
+folder = typed(ranges.path)
+
+
+def open_streams() -> None:
+    """Opens on nothing what the shell closed of the three standard streams (`2>&-`): else the next
+    file that is opened gets its number, and what is printed by C libraries, or by a child."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: the stream's
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
+
+
+def parsed() -> argparse.Namespace:
+    """What was typed; a request is refused where it would be left aside. WBC_DATA, which is a part
+    of what was typed, becomes absolute too. From here on anything can be printed."""
+    open_streams()
+    print_anything()
+    p = parser()
+    args = p.parse_args()
+    for name in ("WBC_DATA", *(() if args.cache else ("XDG_CACHE_HOME", "HOME"))):
+        if os.environ.get(name):
+            try:
+                path = ranges.path(os.environ[name])
+            except RequestError as error:
+                p.error(f"{name} {error}")
+            if name == "WBC_DATA":
+                os.environ[name] = str(path)
+    alone = next((name for name in ALONE if getattr(args, name)), "")
+    wish = _what(Parser())
+    named = [a.option_strings[0] for a in wish if getattr(args, a.dest) != a.default]
+    named += ["--fresh"] if args.fresh else []
+    why, takes = ALONE.get(alone, ("", named))
+    if out := [flag for flag in named if flag not in takes]:
+        p.error(f"--{alone} {why}: leave {', '.join(out)} out")
+    return args
+
+
+def parser() -> Parser:
+    """The command line."""
+    p = Parser(
+        prog="runner.py",
+        description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
+        "PyTorch and reports claimed beside measured.",
+        epilog="Exit codes: 0 all done, 1 a run failed, 2 a wrong request or one that the system "
+        "refuses.",
+    )
+    _what(p.add_argument_group("what to run"))
+    _where(p.add_argument_group("with what, and where to"))
+    instead = p.add_argument_group("instead of running").add_mutually_exclusive_group()
+    for name, text in INSTEAD:
+        instead.add_argument(f"--{name}", action="store_true", help=text)
+    text = "set two output folders side by side: what changed, and whether it is more than noise"
+    instead.add_argument("--compare", nargs=2, type=folder, metavar=("A", "B"), help=text)
+    return p
+
+
+def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
+    add = group.add_argument
+    return [
+        add("--suite", default="", metavar="NAME",
+            help="liang, jane, control (ours, in no paper); default: all of the papers'"),
+        add("--framework", default="both", choices=["keras", "torch", "both"]),
+        add("--variant", nargs="+", default=[], metavar="NAME", help="see --list"),
+        add("--protocol", default="", metavar="NAME",
+            help="instead of the published one: fixed, fixed-grouped, cv10, cv10-grouped"),
+        add("--profile", default="", metavar="NAME",
+            help="paper (default on a GPU), smoke (default on a CPU), laptop (control)"),
+        add("--seeds", type=typed(ranges.numbers, *ranges.SEEDS), default=(), metavar="0,1,2",
+            help="or a range, 0-2"),
+        add("--folds", type=typed(ranges.numbers, *ranges.FOLDS), default=(), metavar="0,1",
+            help="of 0 to 9"),
+        add("--weights", type=typed(weights), default="", metavar="imagenet|random|DIR",
+            help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else "
+            "imagenet)"),
+        add("--init", default="own", metavar="own|shared",
+            help="shared: both twins draw the same random weights"),
+        add("--precision", default="float32", metavar="NAME",
+            help="float32 (default), tf32 (GPU only) or bfloat16, alike in both twins"),
+        add("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE",
+            help="change assumed values: a sensitivity run, never in the papers' tables"),
+        add("--deterministic", action="store_true", help="the same bits every time; slower"),
+    ]  # fmt: skip
+
+
+def _where(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--data", type=typed(images), default="auto", metavar="DIR|phantom|auto",
+        help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
+    add("--gpu", type=typed(gpu), default="auto", metavar="N|auto|none")
+    add("--jobs", type=typed(ranges.whole, *ranges.JOBS), default=0, metavar="N",
+        help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
+    add("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR")
+    add("--cache", type=folder, metavar="DIR", help="default: the user's cache")
+    add("--from", dest="sources", nargs="+", type=folder, default=[], metavar="DIR",
+        help="with --report: take in the runs of these output folders first, checked")  # fmt: skip
+    add("--fresh", nargs="?", const="all", default="", choices=["all", "stale"],
+        help="run again what is done; stale: only what is of another results version")  # fmt: skip

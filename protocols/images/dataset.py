@@ -1,0 +1,268 @@
+"""Where the images are, and the list of files that proves they are the public ones.
+
+The set is that of github.com/dhruvp/wbc-classification (archive.COMMIT), copied to Kaggle as
+paultimothymooney/blood-cells. `manifest.csv.gz` names every file a protocol needs, with its size
+and SHA-256; the phantom carries a manifest of its own and goes through the same checks.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+import stat
+import zlib
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from protocols import download
+from protocols.classes import CLASSES
+from protocols.errors import RequestError
+from protocols.files import Progress, aside, throttled
+from protocols.images import archive
+from protocols.images.augment import read_labels
+from protocols.images.phantom import PHANTOM_VERSION, write_phantom
+
+MANIFEST = Path(__file__).with_name("manifest.csv.gz")
+HEADER = "path,size,sha256"
+LABELS = "labels.csv"
+IMAGES, ORIGINALS = "images/", "Original_Images/"
+
+# The phantom's images a class: all that the smoke profile draws from, and its random seed.
+PHANTOM_TRAIN = 24
+PHANTOM_TEST = 12
+PHANTOM_ORIGINALS = 20
+PHANTOM_SEED = 0
+
+KAGGLE_IMAGES = ("dataset2-master/dataset2-master/", "dataset2-master/")
+KAGGLE_REST = ("dataset-master/dataset-master/", "dataset-master/")
+INSIDE = ("images", "dataset2-master", "dataset-master", "JPEGImages", "Original_Images")
+
+CACHE = "the cache"  # where a source was found
+
+Kind = Literal["real", "phantom"]
+Layout = Literal["origin", "kaggle"]
+
+
+class Entry(NamedTuple):
+    """A required file: path in the origin's layout, size in bytes, SHA-256 hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+def class_counts(part: str) -> list[int]:
+    """Images of each class, E L M N, in the public data's "train" or "test" part."""
+    paths = [entry.path for entry in Source("real", None).entries()]
+    return [
+        sum(path.startswith(f"images/{part.upper()}/{name}/") for path in paths) for name in CLASSES
+    ]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder of images. `root` is None in a plan, before they are downloaded or drawn.
+
+    `how` says where it was found, `note` why it is not what was asked for first. `places` maps
+    the start of a manifest path to its place below `root`, where the two differ.
+    """
+
+    kind: Kind
+    root: Path | None
+    layout: Layout = "origin"
+    how: str = ""
+    note: str = ""
+    places: tuple[tuple[str, str], ...] = ()
+
+    def place(self, name: str) -> str:
+        """Path below `root` of the file that the manifest calls `name`."""
+        for start, folder in self.places:
+            if name.startswith(start):
+                return folder + name[len(start) :]
+        return name
+
+    def path(self, name: str) -> Path:
+        """The file on disk that the manifest calls `name`."""
+        return self.folder / self.place(name)
+
+    @property
+    def folder(self) -> Path:
+        """`root`, once there is one; before, a ValueError."""
+        if self.root is None:
+            raise ValueError("a planned source has no files yet")
+        return self.root
+
+    def entries(self, protocol: str = "") -> list[Entry]:
+        """Every required file, sorted by path, or what a set of `protocol` is made from: `fixed`
+        from the images of TRAIN and TEST, the others from the photographs and their labels. Raises
+        RequestError."""
+        path = MANIFEST if self.kind == "real" else self.folder / MANIFEST.name
+        try:
+            lines = gzip.decompress(path.read_bytes()).decode().splitlines()[1:]
+            cells = (line.split(",") for line in lines)
+            every = [Entry(name, int(size), digest) for name, size, digest in cells]
+        except (OSError, EOFError, ValueError, zlib.error) as error:
+            raise RequestError(
+                f"The list of files {path} can't be read ({error}): restore it, or delete the "
+                "folder if it is a phantom's, which is then drawn anew."
+            ) from error
+        fixed = protocol == "fixed"
+        return [e for e in every if not protocol or e.path.startswith(IMAGES) == fixed]
+
+
+def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
+    """The source in a folder, in either layout and also a level too deep; None if none is there.
+
+    A damaged set counts: which file is missing is for `integrity.quick_check` to say. Raises
+    RequestError where a folder can't be looked into.
+    """
+    root = Path(os.path.abspath(root.expanduser()))
+    tops = [root]
+    while tops[-1].name in INSIDE:
+        tops.append(tops[-1].parent)
+    for top in reversed(tops):
+        for images in KAGGLE_IMAGES:
+            if _is_dir(top / images / "images/TRAIN", how):
+                return Source(kind, top, "kaggle", how, places=_kaggle_places(top, images))
+    for top in tops:
+        if _is_dir(top / "images/TRAIN", how):
+            return Source(kind, top, "origin", how)
+    return None
+
+
+def _is_dir(folder: Path, how: str) -> bool:
+    """Raises RequestError where that can't be seen; Path.is_dir has an error of its own there, or
+    says no."""
+    try:
+        return stat.S_ISDIR(folder.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except (OSError, ValueError) as error:
+        flag = "--cache" if how == CACHE else "--data"
+        raise RequestError(
+            f"{folder} ({how}) can't be read ({getattr(error, 'strerror', None) or error}): let "
+            f"this user read that folder and all that is in it, or give another one with {flag} "
+            "DIR."
+        ) from error
+
+
+def _kaggle_places(top: Path, images: str) -> tuple[tuple[str, str], ...]:
+    there = (r for r in KAGGLE_REST if os.path.isdir(top / r / "JPEGImages"))
+    rest = next(there, KAGGLE_REST[0])
+    # The copy has a labels.csv in both halves; the one beside the images is the origin's.
+    labels = images if os.path.isfile(top / images / LABELS) else rest
+    return (
+        (IMAGES, f"{images}{IMAGES}"),
+        (ORIGINALS, f"{rest}JPEGImages/"),
+        (LABELS, labels + LABELS),
+    )
+
+
+def locate(
+    choice: str,
+    phantom_allowed: bool,
+    cache: Path,
+    dry: bool = False,
+    progress: Progress | None = None,
+    base_url: str = archive.BASE_URL,
+) -> Source:
+    """The images to use, downloaded or drawn if need be.
+
+    `choice`: "auto" (the folder named by WBC_DATA, then `cache/data`, then a download, then the
+    phantom where it is allowed), "phantom", or a folder. `dry` only looks whether folders exist,
+    and returns a source without `root` for what would have to be made. Raises RequestError, also
+    where the phantom is allowed but another process is downloading the images.
+    """
+    if choice == "phantom":
+        if not phantom_allowed:
+            raise RequestError(
+                "Only the smoke profile takes the phantom: add --profile smoke, or give the real "
+                "images with --data DIR or --data auto."
+            )
+        return _phantom(cache, dry, progress)
+    if choice != "auto":
+        return _given(choice, "--data DIR")
+    if os.environ.get("WBC_DATA"):
+        return _given(os.environ["WBC_DATA"], "WBC_DATA")
+    if _is_dir(cache / "data", CACHE):
+        return Source("real", cache / "data", how=CACHE)
+    if dry:
+        note = "the phantom, should the download fail" if phantom_allowed else ""
+        return Source("real", None, how="download", note=note)
+    try:
+        archive.install(Source("real", None).entries(), cache / "data", progress, base_url)
+    except download.Busy:  # the images are on their way: the phantom would be another request
+        raise
+    except RequestError as error:
+        if not phantom_allowed:
+            raise
+        return _phantom(cache, dry, progress, note=str(error))
+    return Source("real", cache / "data", how="download")
+
+
+def _given(folder: str, how: str) -> Source:
+    source = source_at(Path(folder), how=how)
+    if source is None:
+        raise RequestError(
+            f"{folder} ({how}) does not hold the images: neither images/TRAIN (the origin's "
+            "layout) nor dataset2-master/images/TRAIN (Kaggle's) is in it; give the folder that "
+            "holds one of them, or --data auto without WBC_DATA to download the images."
+        )
+    if os.path.lexists(source.folder / "PHANTOM"):
+        raise RequestError(
+            f"{folder} ({how}) holds a drawn phantom, not the images: ask for it with "
+            "--data phantom, or give the folder of the real images."
+        )
+    return source
+
+
+def _phantom(cache: Path, dry: bool, progress: Progress | None, note: str = "") -> Source:
+    """The phantom in the cache, drawn there with its manifest if it is missing."""
+    sizes = (PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
+    name = "-".join(map(str, ("phantom", f"v{PHANTOM_VERSION}", *sizes, f"s{PHANTOM_SEED}")))
+    root = cache / name
+    there = _is_dir(root, CACHE)
+    if dry and not there:
+        return Source("phantom", None, how="phantom", note=note)
+    if not there:
+        try:
+            with aside(root) as work:
+                write_phantom(work, *sizes, PHANTOM_SEED, throttled(progress))
+                (work / MANIFEST.name).write_bytes(make_manifest(work))
+        except OSError as error:
+            raise RequestError(
+                f"The phantom can't be drawn in {cache} ({error.strerror or error}): choose "
+                "another cache with --cache DIR."
+            ) from error
+    return Source("phantom", root, how="phantom", note=note)
+
+
+def make_manifest(root: Path) -> bytes:
+    """The manifest of a folder in the origin's layout, gzipped, the same bytes for the same files.
+
+    It names TRAIN, TEST, labels.csv and the originals with exactly one label of the four classes.
+    """
+    parts = ((f"images/{part}/{name}", "*") for part in ("TRAIN", "TEST") for name in CLASSES)
+    files = chain.from_iterable((root / folder).glob(p) for folder, p in parts)
+    labelled = read_labels(root / LABELS)
+    originals = [root / ORIGINALS / name for name in labelled]
+    names = [path.relative_to(root).as_posix() for path in (*files, *originals) if path.is_file()]
+    rows = [HEADER]
+    for name in sorted([LABELS, *names]):
+        data = (root / name).read_bytes()
+        rows.append(f"{name},{len(data)},{hashlib.sha256(data).hexdigest()}")
+    return gzip.compress(("\n".join(rows) + "\n").encode(), 9, mtime=0)
+
+
+def data_digest(kind: Kind) -> str:
+    """SHA-256 hex that names the data of a run, known before any image is there.
+
+    Of the manifest for the real images; of version, seed and sizes for the phantom.
+    """
+    if kind == "real":
+        return hashlib.sha256(gzip.decompress(MANIFEST.read_bytes())).hexdigest()
+    sizes = (PHANTOM_VERSION, PHANTOM_SEED, PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
+    return hashlib.sha256(f"phantom {sizes}".encode()).hexdigest()

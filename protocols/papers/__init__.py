@@ -1,0 +1,1 @@
+"""What the papers claim and how they are read: claims, networks, recipes, profiles."""

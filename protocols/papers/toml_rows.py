@@ -1,0 +1,51 @@
+"""Reads TOML files as tables of dataclasses; unknown and missing keys are errors."""
+
+import dataclasses
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from protocols.errors import TableError
+
+FOLDER = Path(__file__).parent  # of the papers
+T = TypeVar("T")
+
+
+@cache
+def _parsed(path: Path) -> dict[str, dict[str, Any]]:
+    with path.open("rb") as file:
+        return tomllib.load(file)
+
+
+def rows(path: Path, into: type[T], key: str) -> dict[str, T]:
+    """Each table of the file `path` as a dataclass `into`, by its name, in the file's order.
+
+    The table's name goes into field `key`. Raises TableError on an unknown or a missing key.
+    """
+    return dict(_rows(path, into, key))
+
+
+@cache
+def _rows(path: Path, into: type[T], key: str) -> dict[str, T]:
+    return {title: record(f"{path.name} [{title}]", into, {key: title, **table})
+            for title, table in _parsed(path).items()}  # fmt: skip
+
+
+def record(where: str, into: type[T], values: dict[str, Any]) -> T:
+    """`values` as a dataclass; raises TableError, naming `where`, on unknown or missing keys."""
+    fields = {f.name: f for f in dataclasses.fields(into)}
+    unknown = sorted(set(values) - set(fields))
+    missing = sorted(
+        name
+        for name, f in fields.items()
+        if name not in values and f.default is dataclasses.MISSING
+    )
+    if unknown or missing:
+        raise TableError(f"{where}: unknown keys {unknown}, missing keys {missing}")
+    return into(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def raw(path: Path) -> dict[str, dict[str, Any]]:
+    """The file's tables as plain dictionaries."""
+    return _parsed(path)

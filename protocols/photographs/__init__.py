@@ -1,0 +1,1 @@
+"""Which photograph an image shows, and which photographs overlap, as recorded."""

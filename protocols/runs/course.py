@@ -1,0 +1,290 @@
+"""The course of a training run, stated once: phases, epochs, evaluation, what is recorded.
+
+A twin brings the network, the loss, the optimisers and the step (class Twin). Runs that differ
+only in fold and seed may be trained together: one twin, a member each.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from protocols import stops
+from protocols.files import Progress
+from protocols.hardware import peak_memory, reset_peak_memory
+from protocols.images.decoded import open_set
+from protocols.images.pool import Pool, in_batches, make_pool
+from protocols.images.splits import calibration_rows
+from protocols.papers.variants import load_variants
+from protocols.runs import activations, features
+from protocols.runs.checkpoint import CheckpointRefused, Checkpoints
+from protocols.runs.record import Recorder, TrainingDiverged, phase_timing
+from protocols.runs.resuming import doubt
+from protocols.runs.twin import Phase, Twin, begin_epoch, check_memory
+from protocols.runs.worker_loop import Job
+from protocols.spec import RESULTS_VERSION, RunSpec
+from protocols.stops import running_seconds
+from protocols.weights.start import Start
+
+PARTS = ("build", "calibration", "features", "activations", "total")  # of timings.json
+# of a checkpoint's identity, what stored features hang on too
+COMPUTED_BY = ("results_version", "versions", "processor", "instructions", "variables")
+Note = Callable[[str], None]
+Make = Callable[[list[RunSpec], Pool, Start], Twin]
+
+
+def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, note: Note) -> None:
+    """Trains `specs`, one or several that differ in fold and seed only, and writes their folders.
+
+    Goes on from the job's checkpoint; `note` gets a sentence where that can't be. Raises
+    TrainingDiverged, OutOfMemory, and whatever a framework raises.
+    """
+    begin = running_seconds()
+    reset_peak_memory()
+    images = open_set(jobs[0].images)
+    pool = make_pool(images, specs)
+    twin = make(specs, pool, Start(jobs[0].weights))
+    here = twin.environment()
+    identity = {
+        "runs": [spec.id for spec in specs],
+        "pixels": images.pixels_sha256,
+        "results_version": RESULTS_VERSION,
+        "versions": here["versions"],
+        "processor": here["device_detail"],
+        "instructions": here["instruction_set"] if specs[0].device == "cpu" else "",
+        "variables": here["variables"],
+    }
+    checkpoints = Checkpoints(jobs[0].checkpoint, identity, tuple(jobs[0].pauses))
+    course = Course(specs, pool, twin, checkpoints, jobs[0], progress, begin)
+    if specs[0].device != "cpu":
+        check_memory(specs, pool, twin)
+    course.timings["build_seconds"] += running_seconds() - begin
+    if not course.go_on(note):
+        course.prepare()
+    for phase in specs[0].phases[course.at["phase"] - 1 :]:
+        course.run_phase(phase)
+    positions = [activations.chosen(pool, part) for part in pool.evaluated]
+    seen = course.look(positions)
+    timings = course.finished()
+    diverged = None
+    for i, (recorder, job) in enumerate(zip(course.recorders, jobs, strict=True)):
+        try:
+            recorder.write(job.folder, twin.environment(), timings)
+            activations.write(job.folder, pool, positions[i], seen[i])
+        except TrainingDiverged as error:  # of one member: the others are whole
+            diverged = error
+    if diverged:
+        raise diverged
+
+
+@dataclass
+class Course:
+    """Where the runs of a job are, and what they have recorded."""
+
+    specs: list[RunSpec]
+    pool: Pool
+    twin: Twin
+    checkpoints: Checkpoints
+    job: Job
+    progress: Progress
+    began: float  # this start of the runs, by running_seconds
+    # the next step: phase and epoch from 1, step from 0; of its epoch so far: seconds, figures, and
+    # of its evaluation: images answered on, seconds, answers by part and member
+    at: dict[str, Any] = field(default_factory=lambda: {"phase": 1, "epoch": 1, "step": 0})
+    figures: np.ndarray | None = None
+    answers: list[list[np.ndarray]] = field(default_factory=list)
+    optimizer: dict[str, np.ndarray] = field(default_factory=dict)
+    timings: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.spec = self.specs[0]
+        self.size = self.spec.recipe["batch_size"]
+        self.recorders = [
+            Recorder(
+                spec, [self.pool.ids[p] for p in part], self.pool.labels[part], self.pool.selecting
+            )
+            for spec, part in zip(self.specs, self.pool.evaluated, strict=True)
+        ]
+        self.timings |= {f"{part}_seconds": 0.0 for part in PARTS}
+        self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}
+        self.timings |= {"together": len(self.specs), "checkpoint_refused": "", "stops": 0}
+        self.stops = stops.count()
+        self.waited = 0.0  # fetching the batches of this phase
+
+    def prepare(self) -> None:
+        """Before the first step: the statistics of random backbones."""
+        start = running_seconds()
+        if self.spec.calibrated:
+            train, wanted = self.pool.train[0], self.spec.recipe["calibration_images"]
+            rows = calibration_rows(len(train), wanted, self.size)
+            self.twin.calibrate([train[batch] for batch in rows])
+        self.timings["calibration_seconds"] = running_seconds() - start
+
+    def run_phase(self, phase: Phase) -> None:
+        """One phase, from `at` on."""
+        start = running_seconds()
+        stored = self.stored_features() if phase["stored"] else None
+        self.slow = self.spec.device == "cpu" and stored is None
+        self.twin.begin_phase(phase, stored)
+        if stored:
+            self.timings["features_seconds"] += running_seconds() - start
+        self.twin.restore(self.optimizer)
+        self.optimizer = {}
+        number, n = phase["phase"], len(self.pool.train[0])
+        self.waited = self.timings["waiting"].get(str(number), 0.0)
+        for epoch in range(self.at["epoch"], phase["epochs"] + 1):
+            self.at |= {"phase": number, "epoch": epoch}
+            if self.checkpoints.due(inside=False):
+                self.save()
+            self.run_epoch(number, epoch)
+        self.timings["phases"].append(phase_timing(phase, self.recorders[0], n, self.waited))
+        self.at = {"phase": number + 1, "epoch": 1, "step": 0}
+
+    def stored_features(self) -> list[np.ndarray]:
+        """The frozen backbones' features of the whole pool, computed where they aren't stored."""
+        names = load_variants()[self.spec.variant].backbones
+        state = {name: self.checkpoints.identity[name] for name in COMPUTED_BY}
+        train = self.pool.rows[self.pool.train[0]]
+        batches = in_batches(np.arange(len(self.pool)), self.size)
+        arrays, there = [], False
+        for number, name in enumerate(names):
+            subject = features.subject(self.spec, name, self.pool.rows, train)
+            compute = partial(self.twin.backbone_features, number)
+            array, found = features.stored(self.job.cache, subject, state, batches, compute)
+            arrays.append(array)
+            there = there or found
+        self.timings["features_stored"] = there
+        return arrays
+
+    def run_epoch(self, phase: int, epoch: int) -> None:
+        """Trains from step `at["step"]` on, evaluates, records."""
+        start = running_seconds() - self.at.get("seconds", 0.0)
+        waited = self.waited - self.twin.waited  # what the phase adds to the twin's count
+        n = begin_epoch(self.specs, self.pool, self.twin, phase, epoch)
+        before, figures = self.figures, []
+        for first in range(self.at["step"] * self.size, n, self.size):
+            last = min(first + self.size, n)
+            figures.append(self.twin.step(first, last))
+            self.waited = waited + self.twin.waited
+            self.at["step"] += 1
+            self._tick(phase, epoch, last, n)
+            if self.checkpoints.due(inside=True):
+                self.figures, figures = self._joined(before, figures), []
+                before = self.figures
+                self.at["seconds"] = running_seconds() - start
+                self.save()
+        self.figures = self._joined(before, figures)
+        self.at["seconds"] = running_seconds() - start
+        sums = self.figures.astype(np.float64).sum(axis=0)
+        answers, eval_seconds = self.evaluate()
+        penalties, count = self.twin.penalty(), len(self.specs)
+        for i, recorder in enumerate(self.recorders):
+            recorder.epoch(
+                phase,
+                epoch,
+                answers[i],
+                train_loss=sums[i, 0] / n,
+                penalty=penalties[i],
+                train_accuracy=sums[i, 1] / n,
+                train_seconds=self.at["seconds"] / count,
+                eval_seconds=eval_seconds / count,
+            )
+        self.figures, self.answers = None, []
+        self.at = {"phase": phase, "epoch": epoch + 1, "step": 0}
+
+    def evaluate(self) -> tuple[list[np.ndarray], float]:
+        """Each member's answers on what it is evaluated on, and the seconds.
+
+        Through whole networks on a CPU batch by batch, so that a checkpoint can come between.
+        """
+        start = running_seconds() - self.at.get("eval_seconds", 0.0)
+        n = len(self.pool.evaluated[0])
+        size = self.size if self.slow else n
+        for first in range(self.at.get("answered", 0), n, size):
+            part = slice(first, min(first + size, n))
+            self.answers.append(self.twin.log_probabilities(part))
+            self.at |= {"answered": part.stop, "eval_seconds": running_seconds() - start}
+            if part.stop < n and self.checkpoints.due(inside=True):
+                self.save()
+        members = zip(*self.answers, strict=True)
+        return [np.concatenate(parts) for parts in members], self.at["eval_seconds"]
+
+    def _joined(self, before: np.ndarray | None, figures: list[Any]) -> np.ndarray:
+        parts = [] if before is None else [before]
+        return np.concatenate([*parts, self.twin.read(figures)] if figures else parts)
+
+    def _tick(self, phase: int, epoch: int, done: int, n: int) -> None:
+        epochs = [p["epochs"] for p in self.spec.phases]
+        past = sum(epochs[: phase - 1]) + epoch - 1
+        self.progress("images trained", past * n + done, sum(epochs) * n)
+
+    def look(self, positions: list[np.ndarray]) -> list[activations.Seen]:
+        """After the last phase: what each network looks at."""
+        start = running_seconds()
+        seen = self.twin.look(positions)
+        self.timings["activations_seconds"] = running_seconds() - start
+        return seen
+
+    def so_far(self) -> dict[str, Any]:
+        """The timings, with all seconds up to now."""
+        seconds, times = running_seconds() - self.began, stops.count() - self.stops
+        return self.timings | {
+            "total_seconds": self.timings["total_seconds"] + seconds,
+            "stops": self.timings["stops"] + times,
+        }
+
+    def finished(self) -> dict[str, Any]:
+        """timings.json. Seconds and bytes of runs trained together are each one's share."""
+        timings = self.so_far()
+        for part in PARTS:
+            timings[f"{part}_seconds"] /= len(self.specs)
+        del timings["waiting"]
+        memory = {"host_peak_bytes": peak_memory(), **self.twin.device_memory()}
+        state = sum(value.nbytes for value in self.twin.state().values())  # in a checkpoint
+        share = {"state_bytes": state // len(self.specs)}
+        return timings | memory | share | {"parameters": self.twin.parameters}
+
+    def save(self) -> None:
+        """Writes a checkpoint."""
+        self.timings["waiting"][str(self.at["phase"])] = self.waited
+        arrays = self.twin.state()
+        if self.figures is not None:
+            arrays["figures"] = self.figures
+        for i, parts in enumerate(zip(*self.answers, strict=True)):
+            arrays[f"answers/{i}"] = np.concatenate(parts)
+        for i, recorder in enumerate(self.recorders):
+            if recorder.epochs:
+                arrays[f"epochs/{i}"] = np.stack(recorder.epochs)
+        rows = [recorder.rows for recorder in self.recorders]
+        self.checkpoints.save(arrays, {"at": self.at, "timings": self.so_far(), "rows": rows})
+
+    def go_on(self, note: Note) -> bool:
+        """Takes up the checkpoint; False if there is none. A refused one is said, and counts
+        as none."""
+        try:
+            found = self.checkpoints.load(
+                partial(doubt, self.specs, self.pool, self.twin, self.timings)
+            )
+        except CheckpointRefused as refused:
+            sentence = f"{refused}: the run starts from the beginning"
+            self.timings["checkpoint_refused"] = sentence
+            note(sentence)
+            return False
+        if found is None:
+            return False
+        arrays, meta = found
+        self.at, self.figures = meta["at"], arrays.pop("figures", None)
+        build = self.timings["build_seconds"]
+        self.timings = meta["timings"]
+        self.timings["build_seconds"] += build
+        self.timings["resumed"] += 1
+        for i, (recorder, rows) in enumerate(zip(self.recorders, meta["rows"], strict=True)):
+            recorder.rows = rows
+            recorder.epochs = list(arrays.pop(f"epochs/{i}", []))
+        if "answers/0" in arrays:
+            self.answers = [[arrays.pop(f"answers/{i}") for i in range(len(self.specs))]]
+        self.twin.restore({k: v for k, v in arrays.items() if k.startswith("network/")})
+        self.optimizer = {k: v for k, v in arrays.items() if k.startswith("optimizer/")}
+        return True

@@ -1,0 +1,186 @@
+"""What frozen backbones say of the images: computed once, stored, shared by the runs that need it.
+
+float32, in `cache/features/<subject>-<state>/`: the subject is what the numbers mean, the state
+the versions that computed them; another state of a subject replaces it.
+"""
+
+import contextlib
+import hashlib
+import io
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocols.files import LEFT_OVER, aside, sha256_of, write_whole
+from protocols.spec import IMPLIED, RunSpec
+from protocols.weights.start import loaded
+
+VALUES, INDEX = "features.npy", "index.json"
+UNFINISHED = ".batches"  # ends the name of the folder of what is computed so far
+
+
+def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -> dict[str, Any]:
+    """What one backbone's features of the set's images number `rows` depend on.
+
+    Random weights depend on the seed, and through their calibration on the training part.
+    """
+    random = spec.weights["source"] == "random"
+    weights = {"init": spec.init} if random else {"digest": loaded(spec, backbone)}
+    words = {
+        "backbone": backbone,
+        "pooled": spec.phases[-1]["phase"] == 2,  # Liang's heads read the mean, Jane's the map
+        "data": spec.data["digest"],
+        "rows": _sha256(rows.astype(np.int64).tobytes()),
+        "weights": weights,
+        "batch_size": spec.recipe["batch_size"],
+    }
+    if backbone == "resnet50":
+        own = {key: spec.recipe[key] for key in IMPLIED if key.startswith("resnet50_")}
+        words |= {key: value for key, value in own.items() if value != IMPLIED[key]}
+    for name in ("framework", "backend", "device", "precision", "threads", "deterministic"):
+        words[name] = getattr(spec, name)
+    if random:
+        words["seed"] = spec.seed
+        words["train"] = _sha256(train.astype(np.int64).tobytes())
+        words["calibration_images"] = spec.recipe["calibration_images"]
+    return words
+
+
+def stored(
+    cache: Path,
+    subject: dict[str, Any],
+    state: dict[str, Any],
+    batches: list[np.ndarray],
+    compute: Callable[[np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, bool]:
+    """float32 (n, ...) memory-mapped, and whether any of it was there.
+
+    `compute` gives the features of one of the `batches`, positions of all n images in order. It is
+    asked only if they are not there, or if their SHA-256 is not the one written down with them.
+    Each batch is kept, whole, until all are there: a process that was killed goes on after it, and
+    one beside it takes what is found. While they are put together they lie on the disk twice.
+    What is returned stays readable when another process removes the file.
+    """
+    name, root = _digest(subject), cache / "features"
+    folder = root / f"{name}-{_digest(state)}"
+    if (values := _opened(folder)) is not None:
+        return values, True
+    if folder.exists() and not _whole(folder):  # another process may have put it there by now
+        shutil.rmtree(folder, ignore_errors=True)
+    _drop_others(root, name, folder)
+    parts = _Parts(folder, batches, compute)
+    found = parts.complete()
+    if (values := _opened(folder)) is None:  # no other process was faster
+        with aside(folder, finished=_whole) as work:
+            words = {"subject": subject, "state": state}
+            _write(work, parts.all(), sum(map(len, batches)), words)
+            values = np.load(work / VALUES, mmap_mode="r")
+    shutil.rmtree(parts.folder, ignore_errors=True)
+    return values, found
+
+
+def _drop_others(root: Path, name: str, folder: Path) -> None:
+    """Removes what other states computed of a subject; of what is unfinished, only old ones."""
+    for old in root.glob(f"{name}-*"):
+        if old.suffix == "" and old != folder:
+            shutil.rmtree(old, ignore_errors=True)
+        elif old.suffix == UNFINISHED and old.stem != folder.name:
+            with contextlib.suppress(OSError):
+                if time.time() - old.stat().st_mtime > LEFT_OVER:
+                    shutil.rmtree(old, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """The batches of features that will be `final`, a file each: .npz for its checksums."""
+
+    final: Path
+    batches: list[np.ndarray]
+    compute: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def folder(self) -> Path:
+        return self.final.with_name(self.final.name + UNFINISHED)
+
+    def complete(self) -> bool:
+        """Computes those that are lacking; whether any was there."""
+        there = False
+        for number in range(len(self.batches)):
+            if (self.final / INDEX).exists():  # another process was faster
+                return True
+            if self._read(number) is None:
+                self._make(number)
+            else:
+                there = True
+        return there
+
+    def all(self) -> Iterator[np.ndarray]:
+        """Every batch, in order."""
+        for number in range(len(self.batches)):
+            values = self._read(number)
+            yield self._make(number) if values is None else values
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:05}.npz"
+
+    def _read(self, number: int) -> np.ndarray | None:
+        """None if it is not there, or damaged."""
+        try:
+            with np.load(self._path(number), allow_pickle=False) as file:
+                return file["values"]
+        except Exception:  # zipfile and numpy raise many kinds for broken files
+            return None
+
+    def _make(self, number: int) -> np.ndarray:
+        values = np.ascontiguousarray(self.compute(self.batches[number]), dtype="<f4")
+        if len(values) != len(self.batches[number]):
+            raise ValueError(
+                f"features of {len(values)} images, {len(self.batches[number])} wanted"
+            )
+        file = io.BytesIO()
+        np.savez(file, values=values)
+        write_whole(self._path(number), file.getbuffer())
+        return values
+
+
+def _opened(folder: Path) -> np.ndarray | None:
+    """The features, opened before they are checked; None if they are not there, or damaged."""
+    try:
+        values = np.load(folder / VALUES, mmap_mode="r")
+    except (OSError, ValueError):
+        return None
+    return values if _whole(folder) else None
+
+
+def _whole(folder: Path) -> bool:
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        return index.get("sha256") == sha256_of(folder / VALUES)
+    except (OSError, ValueError):
+        return False
+
+
+def _write(folder: Path, batches: Iterator[np.ndarray], n: int, words: dict[str, Any]) -> None:
+    with (folder / VALUES).open("wb") as file:
+        for number, batch in enumerate(batches):
+            if number == 0:
+                shape = (n, *batch.shape[1:])
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+            file.write(batch)
+    index = {"n": n, "sha256": sha256_of(folder / VALUES), **words}
+    (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def _digest(words: dict[str, Any]) -> str:
+    return _sha256(json.dumps(words, sort_keys=True).encode())[:16]
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

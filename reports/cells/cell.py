@@ -1,0 +1,233 @@
+"""The numbers of what belongs together: a cell is a variant in a twin, a group a table's cells."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from protocols import metrics
+from protocols.metrics import METRICS
+from protocols.papers.variants import load_variants
+from protocols.seeds import generator
+from protocols.spec import FRAMEWORKS
+from reports.cells.planned_run import Slot
+from reports.cells.settings import Setting, folds_needed
+from reports.statistics.intervals import DRAWS, Estimate, Sample, resample, unless_few, weighted
+
+POOLED = ("cv10-grouped",)  # whose folds are too small to be scored alone
+OVER_TIME = ("accuracy", "log_loss")  # metrics with intervals at other epochs than the selected
+
+
+@dataclass(frozen=True)
+class Number:
+    """A mean over seeds (each a mean over folds), or the reason why there is none.
+
+    `value` is None where the set is incomplete and NaN where a run diverged.
+    """
+
+    value: float | None
+    lack: str = ""
+    by_seed: dict[int, float] = field(default_factory=dict)
+    stale: bool = False
+    diverged: bool = False
+
+
+@dataclass(eq=False)
+class Cell:
+    """All runs of one variant in one framework within a group."""
+
+    framework: str
+    variant: str
+    slots: list[Slot]
+    page: str = ""  # the file that shows its runs
+    place: str = ""  # setting and protocol
+    taken: frozenset[int] = frozenset()  # seeds whose anchor is that of runs of the request
+    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # by `estimate`
+    _pooled: dict[tuple[int, str], dict[str, float]] = field(default_factory=dict)
+
+    def anchor(self, seed: int) -> str:
+        """Of a seed's runs, on that page."""
+        beside = "-beside" if seed in self.taken else ""
+        return f"{self.framework}-{self.variant}-s{seed}{beside}"
+
+    @property
+    def key(self) -> str:
+        """Its id in results.json."""
+        return f"{self.place}/{self.framework}/{self.variant}"
+
+    @property
+    def href(self) -> str:
+        """Where its runs are shown."""
+        return f"{self.page}#{self.anchor(self.seeds[0])}"
+
+    @property
+    def seeds(self) -> list[int]:
+        """Asked for or found."""
+        return sorted({s.spec.seed for s in self.slots})
+
+    @property
+    def folds(self) -> int:
+        """Folds a seed needs to be whole; 1 where there are none."""
+        return max(folds_needed(self.slots[0].spec), len({s.spec.fold for s in self.slots}))
+
+    def of_seed(self, seed: int) -> list[Slot]:
+        """The slots of a seed, by fold."""
+        return sorted(
+            (s for s in self.slots if s.spec.seed == seed), key=lambda s: s.spec.fold or 0
+        )
+
+    def whole(self, seed: int) -> bool:
+        """Whether every fold of the seed has numbers."""
+        return sum(s.usable for s in self.of_seed(seed)) == self.folds
+
+    @property
+    def stale(self) -> bool:
+        """Whether any of its numbers is of another results version."""
+        return any(s.state == "stale" for s in self.slots)
+
+    @property
+    def diverged(self) -> bool:
+        """Whether a run ended without any finite loss."""
+        return any(s.state == "diverged" for s in self.slots)
+
+    @property
+    def lack(self) -> str:
+        """What is missing, in words; empty if the set is whole."""
+        if all(self.whole(seed) for seed in self.seeds):
+            return ""
+        there = sum(s.usable for s in self.slots)
+        failed = sum(s.state in ("failed", "diverged") for s in self.slots)
+        needed, unit = self.folds * len(self.seeds), "runs"
+        if len(self.seeds) == 1:
+            unit = "folds" if self.slots[0].spec.fold is not None else "runs"
+        elif self.folds == 1:
+            unit = "seeds"
+        return f"{there} of {needed} {unit}" + (f", {failed} failed" if failed else "")
+
+    @property
+    def n(self) -> int:
+        """Test images behind a seed's number, all its folds together."""
+        seed = next((s for s in self.seeds if self.whole(s)), None)
+        slots = self.slots[:0] if seed is None else self.of_seed(seed)
+        return sum(s.measured.n for s in slots if s.measured)
+
+    def number(self, metric: str, at: str = "selected") -> Number:
+        """Mean over folds, or over all their images where the protocol says so, then over seeds; no
+        value where one fold or seed is short."""
+        by_seed, together = {}, self.slots[0].spec.protocol in POOLED
+        for seed in filter(self.whole, self.seeds):
+            if together and metric in (found := self.pooled(seed, at) or {}):
+                by_seed[seed] = found[metric]
+                continue
+            values = [s.measured.scores.get(at, {}).get(metric) for s in self.of_seed(seed)]
+            if None in values:
+                return Number(None, "not recorded", stale=self.stale)
+            by_seed[seed] = sum(values) / len(values)
+        if len(by_seed) < len(self.seeds):
+            return Number(None, self.lack, by_seed, self.stale, self.diverged)
+        mean = sum(by_seed.values()) / len(by_seed)
+        return Number(mean, "", by_seed, self.stale, mean != mean)
+
+    def sample(self, at: str = "selected", seeds: list[int] | None = None) -> Sample | None:
+        """Every test image of all seeds (or `seeds`) and folds, by photograph; None unless all are
+        whole."""
+        if self.lack or not all(at in s.measured.probabilities for s in self.slots):
+            return None
+        seeds = self.seeds if seeds is None else seeds
+        parts = [slot.measured for seed in seeds for slot in self.of_seed(seed)]
+        return Sample.of(
+            np.concatenate([p.labels for p in parts]),
+            np.concatenate([p.probabilities[at] for p in parts]),
+            np.concatenate([p.groups for p in parts]),
+        )
+
+    def estimate(self) -> dict[str, dict[str, Estimate]]:
+        """At each point of the schedule, metrics with their intervals on new photographs."""
+        if self.lack:
+            return {}
+        samples = {at: self.sample(at) for at in self.slots[0].measured.probabilities}
+        strata = samples["selected"].strata  # of the same images at every point
+        weights = resample(strata, unless_few(strata, DRAWS), generator(0, "interval"))
+        known: dict[bytes, dict[str, Estimate]] = {}  # one epoch may stand at several points
+        found = {}
+        for at, sample in samples.items():
+            if sample is None:
+                found[at] = {}
+                continue
+            names, key = METRICS if at == "selected" else OVER_TIME, sample.totals.tobytes()
+            if key not in known:
+                known[key] = weighted(sample, weights, names)
+            found[at] = {name: known[key][name] for name in names}
+        return found
+
+    def pooled(self, seed: int, at: str = "selected") -> dict[str, float] | None:
+        """Every metric over the images of all folds together; None unless the seed is whole."""
+        parts = [s.measured for s in self.of_seed(seed)]
+        if not self.whole(seed) or not all(at in p.probabilities for p in parts):
+            return None
+        if (seed, at) not in self._pooled:
+            labels = np.concatenate([p.labels for p in parts])
+            given = np.concatenate([p.probabilities[at] for p in parts])
+            self._pooled[seed, at] = metrics.score(labels, given)
+        return self._pooled[seed, at]
+
+
+@dataclass
+class Group:
+    """The cells of one setting and protocol: nothing outside it may join them in a table."""
+
+    setting: Setting
+    protocol: str
+    cells: dict[tuple[str, str], Cell]  # (framework, variant)
+
+    @property
+    def variants(self) -> list[str]:
+        """Those that occur, in the papers' order."""
+        return [v for v in load_variants() if any((f, v) in self.cells for f in FRAMEWORKS)]
+
+    def of(self, suite: str, paper: str = "") -> "Group":
+        """The cells of a suite alone; of one paper's recipe, if a paper is named."""
+        known = load_variants()
+        own = {k: c for k, c in self.cells.items() if known[k[1]].suite == suite}
+        own = {k: c for k, c in own.items() if paper in ("", known[k[1]].paper)}
+        return Group(self.setting, self.protocol, own)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """All of them."""
+        return [s for cell in self.cells.values() for s in cell.slots]
+
+    @property
+    def page(self) -> str:
+        """The file that shows its runs: one for those of the request and those beside it, so that
+        a run is found in the same place whatever is asked for later."""
+        return f"runs-{replace(self.setting, shadowed=False).slug}-{self.protocol}.html"
+
+    @property
+    def place(self) -> str:
+        """Setting and protocol, in results.json's ids."""
+        return f"{self.setting.slug}/{self.protocol}"
+
+    @property
+    def part(self) -> str:
+        """The part that the curves of its runs are of, and their epoch is selected on: "test" or
+        "validation"."""
+        return next((s.measured.part for s in self.slots if s.measured), "test")
+
+    @property
+    def caption(self) -> str:
+        """Setting and protocol in words, and what differs within."""
+        pooled = " Metrics over the images of all folds together." * (self.protocol in POOLED)
+        return f"Protocol {self.protocol}, {self.setting.title}.{pooled}{differences(self.slots)}"
+
+
+def differences(slots: list[Slot]) -> str:
+    """A sentence that names threads or backends that differ within the runs; else empty."""
+    sentences = []
+    threads = sorted({s.spec.threads for s in slots if s.run})
+    if len(threads) > 1:
+        sentences.append(f" CPU threads differ between runs: {', '.join(map(str, threads))}.")
+    for framework in FRAMEWORKS:
+        backends = sorted({s.spec.backend for s in slots if s.spec.framework == framework})
+        if len(backends) > 1:
+            sentences.append(f" {framework} ran on different backends: {', '.join(backends)}.")
+    return "".join(sentences)

@@ -1,0 +1,158 @@
+"""Store and plan -> cells: what was asked for, what is there, and the numbers it gives."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from benchmarks.store.store import Store
+from protocols.papers.variants import load_variants
+from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
+from reports.cells.cell import Cell, Group
+from reports.cells.parallel import spread
+from reports.cells.planned_run import Slot
+from reports.cells.settings import CONTROL, Setting, setting_of, signature
+
+
+@dataclass
+class Collected:
+    """Everything the pages show."""
+
+    groups: list[Group]  # training
+    latency: dict[Setting, dict[tuple[str, str], Slot]]
+    slots: list[Slot]  # every run asked for or found, planned ones first
+    jobs: int = 1  # processes that may make the pages
+    unreadable: dict[str, str] = field(default_factory=dict)  # folder without a run -> why
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Planned ones first, then those that may be judged, then by name."""
+        found = {g.setting for g in self.groups} | set(self.latency)
+        return sorted(found, key=_rank)
+
+    @cached_property
+    def blocks(self) -> dict[str, str]:
+        """Run id -> where the run is shown, of training runs."""
+        return {
+            slot.spec.id: f"{cell.page}#{cell.anchor(slot.spec.seed)}"
+            for group in self.groups
+            for cell in group.cells.values()
+            for slot in cell.slots
+        }
+
+    @property
+    def papers(self) -> list[Setting]:
+        """The settings with runs of the papers' networks; others say nothing of a claim."""
+        return [s for s in self.settings if self.suites(s) - {CONTROL}]
+
+    def suites(self, setting: Setting) -> set[str]:
+        """Whose networks the runs of a setting are: "liang", "jane", "control"."""
+        names = {v for g in self.groups if g.setting == setting for _, v in g.cells}
+        names |= {v for _, v in self.latency.get(setting, {})}
+        return {load_variants()[v].suite for v in names}
+
+    def specs(self, setting: Setting) -> list[RunSpec]:
+        """Of the setting's runs, those asked for and missing too."""
+        slots = [s for g in self.groups if g.setting == setting for s in g.slots]
+        return [s.spec for s in (*slots, *self.latency.get(setting, {}).values())]
+
+    def backends(self, setting: Setting) -> dict[str, list[str]]:
+        """Twin -> what it computes on, by name."""
+        found: dict[str, set[str]] = {}
+        for spec in self.specs(setting):
+            found.setdefault(spec.framework, set()).add(spec.backend)
+        return {f: sorted(found[f]) for f in FRAMEWORKS if f in found}
+
+    def group(self, setting: Setting, protocol: str) -> Group | None:
+        """The training runs of a setting under a protocol."""
+        wanted = (g for g in self.groups if g.setting == setting and g.protocol == protocol)
+        return next(wanted, None)
+
+    def like(self, setting: Setting, protocol: str) -> Group | None:
+        """The same, of the current request or not: what is of one with `setting`, if there is."""
+        found = [
+            g
+            for g in self.groups
+            if g.protocol == protocol
+            and replace(g.setting, planned=setting.planned, shadowed=setting.shadowed) == setting
+        ]
+        return min(found, key=lambda g: g.setting != setting, default=None)
+
+
+def _rank(setting: Setting) -> tuple[bool, bool, int, str]:
+    return (
+        not setting.planned,
+        not setting.as_published,
+        len(setting.objections),
+        setting.title,
+    )
+
+
+def collect(
+    store: Store,
+    plan: list[RunSpec],
+    jobs: int = 1,
+    meanwhile: Callable[[], None] | None = None,
+) -> Collected:
+    """Joins the plan and the store; runs outside the plan get settings of their own. `jobs`:
+    processes that read and compute; `meanwhile`: called while they read."""
+    wanted = {spec.id: spec for spec in plan}
+    found, unreadable = store.look()
+    runs = {run.spec.id: run for run in found}
+    slots = [Slot(spec, runs.get(key), True) for key, spec in wanted.items()]
+    slots += [Slot(run.spec, run, False) for key, run in runs.items() if key not in wanted]
+    for slot, read in zip(slots, spread(Slot.read, slots, jobs, meanwhile), strict=True):
+        slot.take(read)
+    editions = _editions(slots)
+    asked = {setting_of(s.spec, True) for s in slots if s.planned and _known(s.spec)}
+    groups: dict[tuple[Setting, str], Group] = {}
+    latency: dict[Setting, dict[tuple[str, str], Slot]] = defaultdict(dict)
+    for slot in (s for s in slots if _known(s.spec)):
+        spec = slot.spec
+        setting = setting_of(spec, slot.planned, editions.get(spec.id, 0))
+        if not slot.planned and replace(setting, planned=True) in asked:
+            setting = replace(setting, shadowed=True)
+        key = (spec.framework, spec.variant)
+        if spec.stage == "latency":
+            latency[setting].setdefault(key, slot)
+            continue
+        group = groups.setdefault((setting, spec.protocol), Group(setting, spec.protocol, {}))
+        cell = group.cells.setdefault(key, Cell(*key, [], group.page, group.place))
+        cell.slots.append(slot)
+    _take_anchors(groups)
+    cells = [cell for group in groups.values() for cell in group.cells.values()]
+    for cell, estimates in zip(cells, spread(Cell.estimate, cells, jobs), strict=True):
+        cell.estimates = estimates
+    ordered = sorted(groups.values(), key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
+    return Collected(ordered, dict(latency), slots, jobs, unreadable)
+
+
+def _take_anchors(groups: dict[tuple[Setting, str], Group]) -> None:
+    """Where two groups share a page, an anchor is that of the request's runs."""
+    for (setting, protocol), group in groups.items():
+        if setting.shadowed:
+            other = groups.get((replace(setting, planned=True, shadowed=False), protocol))
+            for key, cell in group.cells.items():
+                there = other.cells.get(key) if other else None
+                cell.taken = frozenset(there.seeds if there else ())
+
+
+def _known(spec: RunSpec) -> bool:
+    """Whether today's tables can place it; others stand in the list of all runs only."""
+    return spec.variant in load_variants() and spec.protocol in PROTOCOLS
+
+
+def _editions(slots: list[Slot]) -> dict[str, int]:
+    """Run id -> 0, 1, ... so that no cell outside the plan mixes runs of unlike signatures."""
+    cells: dict[tuple[object, ...], list[RunSpec]] = defaultdict(list)
+    for slot in slots:
+        if not slot.planned and _known(slot.spec):
+            s = slot.spec
+            protocol = "" if s.stage == "latency" else s.protocol
+            key = (setting_of(s, False), protocol, s.stage, s.framework, s.variant)
+            cells[key].append(s)
+    numbers = {}
+    for specs in cells.values():
+        order = sorted({signature(s) for s in specs})
+        numbers |= {s.id: order.index(signature(s)) for s in specs}
+    return numbers

@@ -1,0 +1,131 @@
+"""One run as the pages see it: its spec, its state, and its scores if it is finished."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from benchmarks.store.run import Run
+from protocols import metrics
+from protocols.photographs import provenance
+from protocols.runs.record import stored_epochs
+from protocols.seeds import generator
+from protocols.spec import RunSpec
+from reports.statistics.selection import Selection, select
+
+
+class Measured:
+    """The scores of one finished training run, and what its selection was."""
+
+    def __init__(self, run: Run) -> None:
+        arrays = run.predictions
+        self.labels: np.ndarray = arrays["labels"]
+        self.selected: np.ndarray = arrays["selected"]
+        self.n = len(self.labels)
+        self.ids: np.ndarray = arrays["ids"]
+        # the part that history.csv's eval_ columns are of, which selects the epoch
+        self.part = "validation" if "validation_ids" in arrays else "test"
+        self.pictured = run.pictured_ids  # images that its network was seen to look at
+        self.images = hashlib.sha256("\n".join(arrays["ids"]).encode()).hexdigest()  # in order
+        self.row = int(arrays["selected_index"])  # of history.csv
+        phantom = run.spec.data["kind"] == "phantom"
+        # of the photograph that each test image shows, str (n,)
+        self.groups: list[str] = provenance.groups_of_ids(arrays["ids"], phantom)
+        wanted = {"selected": self.selected, "last": arrays["last"]}
+        for epoch, part in zip(arrays["milestone_epochs"], arrays["milestones"], strict=True):
+            wanted[f"epoch {epoch}"] = part
+        self.probabilities: dict[str, np.ndarray] = wanted  # float32 (n, 4) at each
+        self.scores = {at: dict(s) for at, s in _score_each(self.labels, wanted).items()}
+        for at, row in (("selected", run.history[self.row]), ("last", run.history[-1])):
+            self.scores[at]["validation_loss"] = row["eval_loss"]
+            self.scores[at]["selected_epoch"] = row["epoch"]
+        # accuracy on the test images after each epoch, (rows of history,)
+        epochs = stored_epochs(arrays)
+        self.by_epoch = _by_epoch(epochs, self.labels)
+        self.phase = int(run.history[self.row]["phase"])
+        self.selection = self._as_stored(_selection(run, arrays, epochs, self.groups))
+        self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
+        run.forget()
+
+    def _as_stored(self, found: Selection | None) -> Selection | None:
+        """With the run's own choice, which was made before its numbers were rounded; what choosing
+        adds stays that of the stored numbers, on both sides."""
+        if found is None:
+            return None
+        selected, last = (self.scores[at]["accuracy"] for at in ("selected", "last"))
+        return replace(found, epoch=self.row, selected=selected, last=last)
+
+
+def _by_epoch(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    finite = np.isfinite(epochs).all(axis=(1, 2))
+    return np.where(finite, (epochs.argmax(axis=2) == labels).mean(axis=1), np.nan)
+
+
+def _selection(
+    run: Run, arrays: dict[str, np.ndarray], epochs: np.ndarray, groups: list[str]
+) -> Selection | None:
+    """What choosing the epoch on the test part adds; None where another part chose."""
+    if "validation_ids" in arrays:
+        return None
+    last = max(int(row["phase"]) for row in run.history)
+    allowed = [int(row["phase"]) == last for row in run.history].index(True)
+    smoothing = run.spec.recipe["label_smoothing"]
+    try:
+        return select(
+            epochs, arrays["labels"], np.array(groups), smoothing,
+            generator(0, "selection"), slice(allowed, None),
+        )  # fmt: skip
+    except ValueError:  # no finite epoch among those stored
+        return None
+
+
+def _score_each(labels: np.ndarray, wanted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
+    different = {probabilities.tobytes(): probabilities for probabilities in wanted.values()}
+    found = metrics.scores(labels, list(different.values()))
+    known = dict(zip(different, found, strict=True))
+    return {at: known[probabilities.tobytes()] for at, probabilities in wanted.items()}
+
+
+@dataclass
+class Slot:
+    """One run that was asked for, or that is there: its spec, and the run if it is stored."""
+
+    spec: RunSpec
+    run: Run | None
+    planned: bool
+    damage: str = ""  # why a finished run's files can't be read
+
+    measured: Measured | None = None  # its scores, if it is a finished training run
+
+    def read(self) -> tuple[Measured | None, str]:
+        """Its scores, and why there are none though it finished: its files are damaged."""
+        if not self.usable:
+            return None, ""
+        if self.run.damage:
+            return None, self.run.damage
+        return (Measured(self.run) if self.spec.stage == "train" else None), ""
+
+    def take(self, read: tuple[Measured | None, str]) -> None:
+        """What `read` found; a damaged run is kept, without numbers."""
+        self.measured, self.damage = read
+
+    @property
+    def reason(self) -> str:
+        """Of a failure."""
+        return self.damage or (self.run.reason if self.run else "")
+
+    @property
+    def state(self) -> str:
+        """ "done", "stale", "failed", "diverged" or "missing"."""
+        if self.run is None:
+            return "missing"
+        if self.damage:
+            return "failed"
+        if self.run.status == "failed" and self.run.reason.startswith("TrainingDiverged"):
+            return "diverged"
+        return self.run.status
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has numbers."""
+        return self.run is not None and self.run.done and not self.damage

@@ -1,0 +1,25 @@
+"""Seconds of a cell's runs."""
+
+from reports.cells.cell import Cell
+
+
+def phase_means(cell: Cell) -> list[dict[str, float | None]]:
+    """Of each phase, means over a whole cell's runs; images a second None where none is trained
+    on."""
+    runs, found = [s.run.timings for s in cell.slots], []
+    for phase in runs[0]["phases"]:
+        same = [p for r in runs for p in r["phases"] if p["phase"] == phase["phase"]]
+        sums = {
+            name: sum(p.get(name) or 0.0 for p in same)
+            for name in ("train_seconds", "eval_seconds", "images_per_second", "waiting_seconds")
+        }
+        means: dict[str, float | None] = {name: value / len(runs) for name, value in sums.items()}
+        if not sum(p["images"] for p in same):
+            means["images_per_second"] = None
+        found.append({"phase": phase["phase"]} | means)
+    return found
+
+
+def total_seconds(cell: Cell) -> float:
+    """Of a run, mean over a whole cell's."""
+    return sum(s.run.timings["total_seconds"] for s in cell.slots) / len(cell.slots)

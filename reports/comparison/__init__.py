@@ -1,0 +1,1 @@
+"""`--compare`: two folders of runs beside each other."""

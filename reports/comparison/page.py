@@ -1,0 +1,155 @@
+"""Writes compare.html and compare.json, and says the same in a few lines of text."""
+
+from collections import Counter
+from pathlib import Path
+
+from benchmarks.store.store import Store
+from protocols.files import make_folder, write
+from reports.cells.environment import NOT_RECORDED
+from reports.comparison import data as comparison_data
+from reports.comparison.join import Joined, Pair, join, side
+from reports.comparison.judge import MEASURES, MORE, UNDECIDED, WORDS, Row, apart_text, rows
+from reports.comparison.surroundings import INSTRUCTIONS, Field, fields
+from reports.comparison.tables import (
+    changes_table,
+    devices,
+    differs_table,
+    gap_text,
+    half_text,
+    images_table,
+    lone_table,
+    named,
+    runs_table,
+    shared,
+    sides_table,
+)
+from reports.comparison.times import latency_table, training_table
+from reports.data import results
+from reports.judging.verdicts import MIN_SEEDS
+from reports.pages import menu
+from reports.tables import exports
+from reports.tables.cell_text import number_text
+from reports.tables.grid import Page
+from reports.tables.table import NAMES, plural
+
+PAGE, DATA, FORMS = "compare.html", "compare.json", "compare"
+NAME = "A beside B"
+
+
+def compare(a: Store, b: Store, out: Path) -> list[str]:
+    """Compares two checked stores, writes PAGE and DATA into `out`, and gives lines for a person.
+
+    Both stores have a finished run at least.
+    """
+    joined = join(side("A", a), side("B", b))
+    judged, around = rows(joined), fields(joined)
+    content = comparison_data.document(joined, judged, around)
+    sheet = Page(PAGE, NAME)
+    files = {PAGE: page(joined, judged, around, out, sheet), DATA: results.as_json(content)}
+    files |= exports.files([exports.of_page(sheet)], FORMS, "The tables of the comparison")
+    make_folder(out / FORMS)
+    for path in (out / FORMS).glob("*.csv"):  # of another comparison
+        if f"{FORMS}/{path.name}" not in files:
+            path.unlink()
+    for name, text in files.items():
+        write(out / name, text)
+    return [*lines(joined, judged, around), f"page: {out / PAGE}", f"data: {out / DATA}"]
+
+
+def page(
+    joined: Joined, judged: list[Row], around: dict[str, list[Field]], out: Path, sheet: Page
+) -> str:
+    """Text of compare.html as it stands in `out`; its tables and banners are kept in `sheet`."""
+    specs = [slot.spec for pair in joined.pairs for slot in (pair.a, pair.b)]
+    kinds = {pair.a.spec.data["kind"] for pair in joined.pairs}
+    phantom = menu.PHANTOM if kinds == {"phantom"} else menu.SOME_PHANTOM
+    phantom = phantom if "phantom" in kinds else ""
+    counts = Counter(row.word for row in judged)
+    engine = menu.engine(keep=sheet.tables.append)
+    sheet.banners = [*([f"PHANTOM: {phantom}"] if phantom else []), *menu.banners(specs)]
+    return engine.get_template("compare.html.j2").render(
+        pages=[(PAGE, NAME)], here=PAGE, names=NAMES, banners=menu.banners(specs), data=DATA,
+        phantom=phantom, forms=FORMS,
+        min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
+        counts=[(word, counts[word]) for word in WORDS],
+        sides=sides_table(joined),
+        around=[differs_table(framework, found) for framework, found in around.items()],
+        changes=changes_table(judged) if judged else None,
+        images=images_table(judged) if judged else None,
+        times=[t for t in (training_table(joined), latency_table(joined, out)) if t],
+        runs=runs_table(joined, out), lone=lone_table(joined),
+        schema=comparison_data.SCHEMA_VERSION,
+    )  # fmt: skip
+
+
+def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> list[str]:
+    """What changed, in short: counts, what is more than noise, what differs around the runs."""
+    found = []
+    for one in (joined.a, joined.b):
+        done = sum(s.usable for s in one.slots)
+        found.append(f"{one.letter}: {one.name}, {done} runs done; {'; '.join(devices(one.slots))}")
+    counts = Counter(row.word for row in judged)
+    words = ", ".join(f"{counts[word]} {word}" for word in WORDS)
+    found.append(f"networks on both sides: {len(judged)}: {words}")
+    found += [f"  more than noise: {_name(row)}: {_more(row)}" for row in judged
+              if row.word == MORE]  # fmt: skip
+    reasons = Counter(row.reason for row in judged if row.word == UNDECIDED)
+    found += [f"  undecided, {count}: {reason}" for reason, count in reasons.items()]
+    for framework, fields_ in around.items():
+        pairs = [p for p in joined.pairs if p.a.spec.framework == framework]
+        bits = _bits(pairs)
+        found += [f"probabilities, {NAMES[framework]}: {bits}"] if bits else []
+        found += [f"differs, {NAMES[framework]}: {text}" for text in _differs(fields_, bool(bits))]
+    for letter in "AB":
+        count = sum(one.letter == letter for one in joined.lone)
+        unread = len((joined.a if letter == "A" else joined.b).unreadable)
+        if count + unread:
+            text = f"not in a pair: {plural(count + unread, 'run')} of {letter}; why is on the page"
+            found.append(text)
+    return [text.replace("\u00a0", " ").replace("\u202f", " ") for text in found]
+
+
+def _name(row: Row) -> str:
+    spec = row.both.spec
+    return f"{named(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
+
+
+def _more(row: Row) -> str:
+    found = []
+    for metric, text, _ in MEASURES:
+        change = row.changes[metric]
+        if change.word == MORE:
+            ends = (number_text(metric, n.value) for n in (change.a, change.b))
+            gap = f"{gap_text(metric, change.gap)}, {half_text(metric, change)}"
+            found.append(f"{text.partition(',')[0].lower()} {' → '.join(ends)} ({gap})")
+    return "; ".join(found)
+
+
+def _bits(pairs: list[Pair]) -> str:
+    """How many common runs have other probabilities, and how far apart; "" where none has."""
+    trained = [p for p in pairs if p.a.spec.stage == "train"]
+    unlike = [p for p in trained if not p.identical]
+    if not unlike:
+        return ""
+    text = f"{len(unlike)} of {len(trained)} common runs have other bits"
+    return f"{text}: {apart}" if (apart := apart_text(unlike)) else text
+
+
+def _differs(found: list[Field], bits: bool) -> list[str]:
+    """A line each. `bits`: whether the probabilities differ, for which there is a cause then that
+    isn't recorded."""
+    made = []
+    for one in (f for f in found if f.differ):
+        a, b = (", ".join(sorted(values)) for values in (one.a, one.b))
+        if one.what == INSTRUCTIONS and NOT_RECORDED not in (a, b):
+            a, b = (" ".join(only) or "none more" for only in _only(a, b))
+        made.append(f"{one.what} {a} / {b}")
+    unknown = [f.what for f in found if not f.known]
+    lacks = f" ({', '.join(unknown)}: {NOT_RECORDED} on either side)" if unknown else ""
+    return made or [f"nothing that is recorded{lacks}" if bits else "nothing"]
+
+
+def _only(a: str, b: str) -> tuple[list[str], list[str]]:
+    """The words that stand in one of two texts only."""
+    one, two = a.split(), b.split()
+    return [w for w in one if w not in two], [w for w in two if w not in one]

@@ -1,0 +1,313 @@
+"""The tables of compare.html: A, B, and B less A or B / A."""
+
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+from protocols.papers.variants import load_variants
+from protocols.spec import RunSpec
+from reports.cells.commands import command
+from reports.cells.planned_run import Slot
+from reports.cells.settings import WEIGHTS, extra_of, scrub
+from reports.comparison.join import Joined, Lone, Pair
+from reports.comparison.judge import MEASURES, MORE, Change, Row, apart_text
+from reports.comparison.surroundings import NONE, Field, values
+from reports.judging.uncertainty import between, shown
+from reports.tables.cell_text import number_text
+from reports.tables.table import (
+    FIRM,
+    MISSING,
+    NAMES,
+    Table,
+    Td,
+    head,
+    label,
+    minus,
+    plural,
+    points,
+    words,
+)
+
+RUNS = ("Run of A, and again", "Run of B, and again")
+KINDS = {"place": "Where and how", "package": "Packages", "suite": "This suite"}
+
+
+def named(variant: str) -> str:
+    """The network's name; as stored, if today's tables don't know it."""
+    known = load_variants()
+    return known[variant].title if variant in known else variant
+
+
+def shared(spec: RunSpec) -> str:
+    """What both sides of a comparison share, in words."""
+    weights = scrub(str(spec.weights["source"]))
+    parts = [f"Protocol {spec.protocol}", f"profile {spec.profile}", f"{spec.data['kind']} images",
+             f"{WEIGHTS.get(weights, weights)} weights"]  # fmt: skip
+    extra = extra_of(spec) if spec.variant in load_variants() else ""
+    return ", ".join(parts + ([extra] if extra else []))
+
+
+def sides_table(joined: Joined) -> Table:
+    """The two folders."""
+    rows = []
+    for side in (joined.a, joined.b):
+        done = [s for s in side.slots if s.usable]
+        times = sorted(s.run.record["finished"] for s in done)
+        states = [s.state for s in side.slots]
+        others = [
+            f"{states.count(w)} {w}" for w in ("failed", "diverged", "missing") if w in states
+        ]
+        others += [f"{len(side.unreadable)} unreadable"] if side.unreadable else []
+        rows.append([label(f"{side.letter}: {side.name}"), Td(str(len(done))),
+                     words(", ".join(others) or "–"),
+                     *(words(t[:19].replace("T", " ")) for t in (times[0], times[-1])),
+                     words("; ".join(devices(side.slots)))])  # fmt: skip
+    heads = ("Failed, diverged, missing", "First finished (UTC)", "Last", "Devices")
+    return Table(
+        "sides", "The two folders.",
+        [[head("Folder", kind="headtext"), head("Runs done"),
+          *(head(t, kind="headtext") for t in heads)]],
+        [("", rows)],
+    )  # fmt: skip
+
+
+def devices(slots: list[Slot]) -> list[str]:
+    """The devices of finished runs, in detail."""
+    names = ("device", "device, in detail", "CPU threads")
+    found = (tuple(values(s)["place", n] for n in names) for s in slots if s.usable)
+    return [
+        f"{d if detail in (d, NONE) else f'{d} ({detail})'}, {_threads(threads)}"
+        for d, detail, threads in sorted({*found})
+    ]
+
+
+def _threads(count: str) -> str:
+    return plural(int(count), "thread") if count.isdigit() else f"{count}{FIRM}threads"
+
+
+def differs_table(framework: str, fields: list[Field]) -> Table:
+    """Everything that isn't the same around a framework's pairs; what is, in a note."""
+    bodies: dict[str, list[list[Td]]] = defaultdict(list)
+    same, unknown = [], []
+    for one in fields:
+        if not one.differ:
+            (same if one.known else unknown).append(one.what)
+            continue
+        cells = [words(_values(v)) for v in (one.a, one.b)]
+        count = f"{one.differ} of {one.pairs}"
+        bodies[KINDS[one.kind]].append([label(one.what), *cells, Td(count)])
+    nothing = [
+        [
+            label("nothing that is recorded" if unknown else "nothing"),
+            words("–"),
+            words("–"),
+            Td(f"0 of {fields[0].pairs}"),
+        ]
+    ]
+    notes = ("The same on both sides", same), ("Not recorded on either side", unknown)
+    return Table(
+        f"differs-{framework}",
+        f"{NAMES[framework]}: what differs around the runs that both sides have.",
+        [[head(t, kind="headtext") for t in ("", "A", "B")] + [head("Pairs of runs")]],
+        list(bodies.items()) or [("", nothing)],
+        [f"{text}: {', '.join(names)}." for text, names in notes if names],
+    )
+
+
+def _values(found: dict[str, int]) -> str:
+    if len(found) == 1:
+        return next(iter(found))
+    return ", ".join(f"{v} ({plural(n, 'run')})" for v, n in sorted(found.items()))
+
+
+def _by_setting(rows: list[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[shared(row.both.spec)].append(row)
+    return found
+
+
+def first_cells(spec: RunSpec) -> list[Td]:
+    """Network and twin."""
+    twin = Td(NAMES[spec.framework], kind="text", colour=spec.framework)
+    return [label(named(spec.variant)), twin]
+
+
+def gap_text(metric: str, gap: float | None) -> str:
+    """B less A: points, or nats."""
+    if gap is None:
+        return MISSING
+    if metric != "log_loss":
+        return points(gap)
+    text = f"{gap:+.4f}"
+    return minus(text) if float(text) else "0.0000"
+
+
+def half_text(metric: str, change: Change) -> str:
+    """The half-width of the interval of no change; empty if there is none."""
+    if change.half is None:
+        return ""
+    text = f"{change.half:.4f}" if metric == "log_loss" else f"{100 * change.half:.2f}"
+    return f"{'beyond ' if change.word == MORE else ''}±{FIRM}{text}"
+
+
+def changes_table(rows: list[Row]) -> Table:
+    """Three measures of each network on both sides, and its word."""
+    bodies = []
+    for setting, group in _by_setting(rows).items():
+        lines = []
+        for row in group:
+            line = first_cells(row.both.spec)
+            for metric, _, _ in MEASURES:
+                line += _change_cells(row, metric)
+            seeds = [len(row.changes["accuracy"].a.by_seed), len(row.changes["accuracy"].b.by_seed)]
+            line.append(Td(f"{seeds[0]}, {seeds[1]}", href=f"#{row.both.key}"))
+            lines.append([*line, words(row.word, row.reason)])
+        bodies.append((setting, lines))
+    judged = sum(c.p is not None for row in rows for c in row.changes.values())
+    return Table(
+        "changes",
+        "A, B, and B − A (points; losses: nats) at the selected epoch, mean over seeds; below the "
+        "difference the half-width of the 95% interval around no change.",
+        [
+            [head(t, rows=2, kind="headtext") for t in ("Network", "Twin")]
+            + [head(text, span=3) for _, text, _ in MEASURES]
+            + [head("Seeds, A and B", rows=2), head("Result", rows=2, kind="headtext")],
+            [head(t) for _ in MEASURES for t in ("A", "B", "B − A")],
+        ],
+        bodies,
+        [f"Judged differences: {judged}, adjusted together (Holm)."],
+        tight=True,
+    )  # fmt: skip
+
+
+def scale(metric: str) -> int:
+    """By what a measure is multiplied to be written."""
+    return 1 if metric == "log_loss" else 100
+
+
+def _change_cells(row: Row, metric: str) -> list[Td]:
+    """A, B, B − A, linked to the pairs of runs."""
+    change, key = row.changes[metric], f"{row.both.key}:changes.{metric}"
+    more = {"href": f"#{row.both.key}", "scale": scale(metric)}
+    found = [
+        Td(number_text(metric, n.value), n.lack if n.value is None else "", key=f"{key}.{side}",
+           **more)
+        for side, n in (("a", change.a), ("b", change.b))
+    ]  # fmt: skip
+    gap, half = gap_text(metric, change.gap), half_text(metric, change)
+    near = f"{key}.half_width" if half else ""
+    return [*found, Td(gap, half, key=f"{key}.difference", near=near, **more)]
+
+
+def images_table(rows: list[Row]) -> Table:
+    """How far both sides agree image by image, and what the difference is on new photographs."""
+    bodies = []
+    for setting, group in _by_setting(rows).items():
+        lines = []
+        for row in group:
+            pairs = row.both.common
+            same = sum(p.identical for p in pairs)
+            lines.append(
+                [*first_cells(row.both.spec),
+                 *(replace(td, href=f"#{row.both.key}" if pairs else "")
+                   for td in (Td(f"{same} of {len(pairs)}"), *_images(row, pairs)))]
+            )  # fmt: skip
+        bodies.append((setting, lines))
+    return Table(
+        "images",
+        "Image by image, over the seeds that both sides have whole. Same class: test images to "
+        "which both give one class. B − A with the 95% interval that resamples photographs, the "
+        "same for both sides: of these trained networks on new cells, which says nothing of "
+        "another training.",
+        [
+            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
+            + [head("Runs with the same bits"), head("Images"), head("Same class")]
+            + [head(f"{text.partition(',')[0]}, B − A") for _, text, _ in MEASURES]
+        ],
+        bodies,
+    )
+
+
+def _images(row: Row, pairs: list[Pair]) -> list[Td]:
+    n = sum(p.a.measured.n for p in pairs)
+    if not row.differences:
+        why = "not the same test images" if pairs else "no seed is whole on both sides"
+        return [Td(f"{n:,}"), Td(MISSING, why), *[Td(MISSING)] * len(MEASURES)]
+    agree = sum(p.agree * p.a.measured.n for p in pairs) / n
+    cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
+    for metric, _, _ in MEASURES:
+        one = row.differences[metric].estimate
+        interval, _ = shown(one)
+        digits = 4 if metric == "log_loss" else 2
+        text = "–" if interval.reason else minus(between(interval, scale(metric), digits))
+        key = f"{row.both.key}:images.{metric}"
+        cells.append(Td(gap_text(metric, one.value), text, key=f"{key}.value", near=key,
+                        scale=scale(metric)))  # fmt: skip
+    return cells
+
+
+def runs_table(joined: Joined, out: Path) -> Table | None:
+    """Run by run: accuracy on both sides, whether the bits are the same, how far they agree, and
+    the runs, as seen from `out`."""
+    places = [side.beside(out) for side in (joined.a, joined.b)]
+    bodies = []
+    for both in (both for both in joined.training if both.pairs):
+        rows = [_run_row(pair, places) for pair in both.pairs]
+        rows[0][0] = replace(rows[0][0], id=both.key)
+        name = f"{named(both.spec.variant)}, {NAMES[both.spec.framework]}. {shared(both.spec)}"
+        bodies.append((name, rows))
+    if not bodies:
+        return None
+    return Table(
+        "pairs", "Every run that both sides have finished.",
+        [[head("Run", kind="headtext"), head("Accuracy, A"), head("B"), head("B − A, points"),
+          head("Same class"), *(head(t, kind="headtext") for t in ("Same bits", *RUNS))]],
+        bodies,
+    )  # fmt: skip
+
+
+def _run_row(pair: Pair, places: list[str]) -> list[Td]:
+    spec, key = pair.a.spec, pair.key
+    text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
+    scores = [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
+    why = "" if pair.order is not None else "not the same test images"
+    return [
+        label(text),
+        *(Td(number_text("accuracy", v), key=f"{key}:accuracy.{i}", scale=100)
+          for i, v in enumerate(scores)),
+        Td(points(scores[1] - scores[0])),
+        Td(number_text("accuracy", pair.agree), why, key=f"{key}:agree", scale=100),
+        words(*(("yes",) if pair.identical else ("no", apart_text([pair])))),
+        *run_cells(pair, places),
+    ]  # fmt: skip
+
+
+def run_cells(pair: Pair, places: list[str]) -> list[Td]:
+    """Both runs, with the commands that make them again; linked to their digests, if they lie
+    beside the page."""
+    cells = []
+    for slot, place in zip((pair.a, pair.b), places, strict=True):
+        known = slot.spec.variant in load_variants()
+        href = f"{place}/{slot.run.folder.name}/run.json" if place else ""
+        cells.append(words(slot.spec.id, command([slot.spec]) if known else "", href=href))
+    return cells
+
+
+def lone_table(joined: Joined) -> Table | None:
+    """What isn't compared, and why."""
+    bodies = []
+    for side in (joined.a, joined.b):
+        lone: list[Lone] = [one for one in joined.lone if one.letter == side.letter]
+        rows = [[label(one.slot.spec.id), words(one.slot.state), words(one.why)] for one in lone]
+        rows += [[label(name), words("unreadable"), words(scrub(why))]
+                 for name, why in side.unreadable.items()]  # fmt: skip
+        if rows:
+            bodies.append((f"In {side.letter}", rows))
+    if not bodies:
+        return None
+    return Table(
+        "lone", "Runs that are not in a pair.",
+        [[head(t, kind="headtext") for t in ("Run", "State", "Why")]],
+        bodies,
+    )  # fmt: skip

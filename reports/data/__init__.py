@@ -1,0 +1,1 @@
+"""results.json and results.csv."""

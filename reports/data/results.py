@@ -1,0 +1,241 @@
+"""results.json and results.csv: what the runs measured, unrounded. README.md has the schema."""
+
+import dataclasses
+import json
+from typing import Any
+
+from protocols.metrics import METRICS
+from protocols.papers.claims import load_claims
+from protocols.papers.recipes import TABLE3_EPOCHS
+from protocols.papers.variants import load_variants
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell, Group, Number
+from reports.cells.collect import Collected
+from reports.cells.commands import command
+from reports.cells.planned_run import Slot
+from reports.cells.settings import Setting, scrub
+from reports.data import derived
+from reports.judging.uncertainty import shown
+from reports.judging.verdicts import MIN_SEEDS, WIDEST, judge
+from reports.statistics.between_seeds import LEVEL
+from reports.statistics.intervals import Estimate
+from reports.tables import spreadsheet
+
+SCHEMA_VERSION = 1
+EXTRA = ("validation_loss", "selected_epoch")
+AT = ("selected", "last", *(f"epoch {e}" for e in TABLE3_EPOCHS))
+COLUMNS = (
+    "suite",
+    *("scope", "profile", "data", "weights", "device", "precision", "planned", "extra"),
+    *("protocol", "framework", "variant", "seed", "fold", "run", "state", "at", "metric"),
+    *("value", "n", "seeds", "folds", "lack"),
+)
+
+
+def clean(value: Any) -> Any:
+    """`value` with NaN and infinities as None and NumPy numbers as Python's, for strict JSON."""
+    if isinstance(value, dict):
+        return {str(k): clean(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(v) for v in value]
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    return scrub(value) if isinstance(value, str) else value
+
+
+def suite_of(variant: str) -> str:
+    """Whose network it is; empty if today's tables don't know it."""
+    known = load_variants()
+    return known[variant].suite if variant in known else ""
+
+
+def run_record(slot: Slot) -> dict[str, Any]:
+    """One run: its spec, its state, and whatever it measured."""
+    record: dict[str, Any] = {
+        "id": slot.spec.id,
+        "suite": suite_of(slot.spec.variant),
+        "planned": slot.planned,
+        "state": slot.state,
+        "reason": slot.reason,
+        "spec": slot.spec.to_dict(),
+        "command": command([slot.spec]) if slot.spec.variant in load_variants() else "",
+    }
+    if slot.usable:
+        record |= {"env": slot.run.env, "timings": slot.run.timings}
+        record |= {k: slot.run.record[k] for k in ("finished", "results_version", "commit")}
+    if slot.usable and slot.measured:
+        m = slot.measured
+        record |= {"n": m.n, "phase": m.phase, "scores": m.scores}
+        record["confusion"] = m.confusion.tolist()
+    return record
+
+
+def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
+    """One cell: means over folds and seeds, each seed's number, and folds pooled."""
+    numbers = {
+        at: {metric: _number(cell.number(metric, at)) for metric in (*METRICS, *EXTRA)} for at in AT
+    }
+    numbers = {
+        at: {k: v for k, v in found.items() if v["lack"] != "not recorded"}
+        for at, found in numbers.items()
+    }
+    return derived.of_cell(cell) | {
+        "id": cell.key,
+        "setting": group.setting.slug,
+        "protocol": group.protocol,
+        "framework": cell.framework,
+        "variant": cell.variant,
+        "suite": suite_of(cell.variant),
+        "seeds": cell.seeds,
+        "folds": cell.folds,
+        "n": cell.n,
+        "lack": cell.lack,
+        "stale": cell.stale,
+        "runs": [s.spec.id for s in cell.slots],
+        "numbers": {at: found for at, found in numbers.items() if found},
+        "pooled": {
+            str(seed): cell.pooled(seed)
+            for seed in cell.seeds
+            if cell.slots[0].spec.fold is not None
+        },
+        "intervals": {
+            at: {metric: _interval(one) for metric, one in found.items()}
+            for at, found in cell.estimates.items()
+        },
+    }
+
+
+def _interval(estimate: Estimate) -> dict[str, Any]:
+    interval, method = shown(estimate)
+    return dataclasses.asdict(interval) | {"method": method, "value": estimate.value,
+                                           "se": estimate.se, "df": estimate.df}  # fmt: skip
+
+
+def _number(number: Number) -> dict[str, Any]:
+    return {
+        "value": number.value,
+        "lack": number.lack,
+        "diverged": number.diverged,
+        "by_seed": number.by_seed,
+    }
+
+
+def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
+    """One claim as printed, and the verdict of each setting and twin."""
+    claim = load_claims()[claim_id]
+    record = dataclasses.asdict(claim) | {"value": claim.value}
+    record["verdicts"] = [
+        {
+            "id": f"{claim_id}/{setting.slug}/{framework}",
+            "setting": setting.slug,
+            "framework": framework,
+        }
+        | dataclasses.asdict(judge(claim, collected, setting, framework))
+        for setting in collected.papers
+        for framework in FRAMEWORKS
+    ]
+    return record
+
+
+def document(collected: Collected) -> dict[str, Any]:
+    """results.json as a dictionary."""
+    return clean(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "rules": {"level": LEVEL, "min_seeds": MIN_SEEDS, "widest_half_width": WIDEST},
+            "settings": [
+                {"slug": s.slug, "objections": s.objections, "backends": collected.backends(s)}
+                | {k: v for k, v in dataclasses.asdict(s).items() if k != "shadowed"}
+                for s in collected.settings
+            ],
+            "claims": [claim_record(collected, key) for key in load_claims()],
+            "cells": [cell_record(g, c) for g in collected.groups for c in g.cells.values()],
+            "comparisons": [one for g in collected.groups for one in derived.comparisons(g)],
+            "both_wrong": [one for g in collected.groups for one in derived.both_wrong(g)],
+            "leak_free": derived.leak_free_records(collected),
+            "sensitivity": derived.sensitivity(collected),
+            "shared_starts": derived.shared_starts(collected),
+            "runs": [run_record(slot) for slot in collected.slots],
+        }
+    )
+
+
+def as_json(content: dict[str, Any]) -> str:
+    """Text of results.json; never NaN."""
+    return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def as_csv(content: dict[str, Any]) -> str:
+    """Text of results.csv: one number a line, of runs, of cells (means) and of timings."""
+    settings = {s["slug"]: s for s in content["settings"]}
+    rows: list[dict[str, Any]] = []
+    for cell in content["cells"]:
+        rows += _cell_rows(cell, settings[cell["setting"]])
+    slugs = _slugs(content)
+    for run in content["runs"]:
+        rows += _run_rows(run, slugs.get(run["id"]))
+    return spreadsheet.as_csv([COLUMNS, *([row.get(c, "") for c in COLUMNS] for row in rows)])
+
+
+def _slugs(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    settings = {s["slug"]: s for s in content["settings"]}
+    return {run: settings[c["setting"]] for c in content["cells"] for run in c["runs"]}
+
+
+def _common(setting: dict[str, Any] | Setting) -> dict[str, Any]:
+    names = ("profile", "data", "weights", "device", "precision", "planned", "extra")
+    return {name: setting[name] for name in names}
+
+
+def _cell_rows(cell: dict[str, Any], setting: dict[str, Any]) -> list[dict[str, Any]]:
+    common = _common(setting) | {k: cell[k] for k in ("protocol", "framework", "variant", "n")}
+    common |= {"suite": cell["suite"], "seeds": len(cell["seeds"]), "folds": cell["folds"]}
+    rows = []
+    for at, numbers in cell["numbers"].items():
+        for metric, number in numbers.items():
+            row = common | {"scope": "cell", "at": at, "metric": metric}
+            state = "diverged" if number["diverged"] else "stale" if cell["stale"] else "done"
+            state = "incomplete" if number["lack"] and not number["diverged"] else state
+            rows.append(row | {"value": number["value"], "lack": number["lack"], "state": state})
+    for seed, numbers in cell["pooled"].items():
+        for metric, value in (numbers or {}).items():
+            row = common | {"scope": "pooled", "seed": seed, "at": "selected", "metric": metric}
+            rows.append(row | {"value": value, "state": "stale" if cell["stale"] else "done"})
+    return rows
+
+
+def _run_rows(run: dict[str, Any], setting: dict[str, Any] | None) -> list[dict[str, Any]]:
+    spec = run["spec"]
+    common = {k: spec[k] for k in ("protocol", "framework", "variant", "seed", "fold", "profile")}
+    common |= {"data": spec["data"]["kind"], "weights": spec["weights"]["source"]}
+    common |= {"device": spec["device"], "precision": spec["precision"]}
+    common |= {
+        "suite": run["suite"],
+        "planned": run["planned"],
+        "run": run["id"],
+        "state": run["state"],
+        "n": run.get("n"),
+    }
+    common |= {"scope": "run", "extra": setting["extra"] if setting else ""}
+    rows = [
+        common | {"at": at, "metric": metric, "value": value}
+        for at, scores in run.get("scores", {}).items()
+        for metric, value in scores.items()
+    ]
+    for key, value in _flat(run.get("timings", {})):
+        rows.append(common | {"scope": "timing", "at": key, "metric": "timing", "value": value})
+    return rows or [common]
+
+
+def _flat(timings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    found = []
+    for key, value in timings.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            found += _flat(value, f"{name}.")
+        elif isinstance(value, list):
+            for entry in value:
+                found += _flat(entry, f"phase {entry.get('phase', '')}.")
+        elif not isinstance(value, str | bool | None):
+            found.append((name, value))
+    return found

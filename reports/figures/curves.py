@@ -1,0 +1,280 @@
+"""The curves over epochs of run sets, from their histories."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from markupsafe import Markup
+
+from protocols.papers.claims import Claim, load_claims, of_network, of_table
+from protocols.papers.recipes import milestones
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell, Group
+from reports.cells.histories import _mean, boundary, column, mean_curve
+from reports.cells.planned_run import Slot
+from reports.figures import kinds
+from reports.figures.kinds import Bar, Curve, Panel
+from reports.tables.cell_text import number_text
+from reports.tables.table import MISSING, NAMES, title
+
+TEST = {"loss": "eval_loss", "accuracy": "eval_accuracy"}
+TRAIN = {"loss": "train_loss", "accuracy": "train_accuracy"}
+LABELS = {"loss": "loss, nat", "accuracy": "accuracy, %"}
+FIG6, JANE = "xception_lstm", ("cnn_lstm", "cnn_gru")
+MEASURES = {
+    "precision_macro": "precision", "recall_macro": "recall", "f1_macro": "F",
+    "accuracy": "accuracy",
+}  # fmt: skip
+WORDS = {"accuracy": "accuracy", "validation_loss": "loss"}
+PARTS = ((TEST, "test"), (TRAIN, "training"))
+
+
+def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
+    """Loss and accuracy, training and of the part that selects, of one run, or of all folds of a
+    seed.
+
+    Folds are thin; their mean is drawn only where all of them are there.
+    """
+    slots = [s for s in cell.of_seed(seed) if s.usable]
+    if not slots:
+        return None
+    panels = []
+    for what in ("loss", "accuracy"):
+        drawn = []
+        for training, source in ((True, TRAIN), (False, TEST)):
+            text = "training" if training else slots[0].measured.part
+            if len(slots) == 1:
+                mark = None if training else slots[0].measured.row
+                values = column(slots[0], source[what])
+                drawn.append(Curve(cell.framework, values, False, training, text, mark))
+                continue
+            for slot in slots:
+                mark = None if training else slot.measured.row
+                values = column(slot, source[what])
+                drawn.append(Curve(cell.framework, values, True, training, mark=mark))
+            if cell.whole(seed):
+                values = mean_curve(slots, source[what])
+                drawn.append(Curve(cell.framework, values, False, training, text))
+        panels.append(Panel("", LABELS[what], drawn, boundary(slots[0])))
+    description = (
+        f"{NAMES[cell.framework]} {title(cell.variant)}, seed {seed}: loss and accuracy over the "
+        f"epochs, in training and on the {slots[0].measured.part} part{_folded(cell, seed, slots)}"
+    )
+    return kinds.curves(name, description, panels)
+
+
+def _folded(cell: Cell, seed: int, slots: list[Slot]) -> str:
+    """Which folds a figure shows, in words."""
+    if slots[0].spec.fold is None:
+        return ""
+    if len(slots) == 1:
+        return f"; fold {slots[0].spec.fold}"
+    single = f"; single folds ({len(slots)})"
+    return single + (f" and the mean of {len(slots)} folds" if cell.whole(seed) else "")
+
+
+def _compared(
+    cell: Cell | None, what: str, source: dict[str, str] = TEST, label: str = ""
+) -> list[Curve]:
+    """Curves of a cell: runs thin, each with its selected epoch; the mean only where the set is
+    whole. On the test part, or of another `source`, which has no marks."""
+    slots = [s for s in cell.slots if s.usable] if cell else []
+    training, drawn = source is TRAIN, []
+    marks = [None if training else s.measured.row for s in slots]
+    if len(slots) > 1 or (cell and cell.lack):
+        drawn = [
+            Curve(cell.framework, column(s, source[what]), True, training, mark=mark)
+            for s, mark in zip(slots, marks, strict=True)
+        ]
+    if slots and not cell.lack:
+        text = " ".join(filter(None, (NAMES[cell.framework], label)))
+        mark = marks[0] if len(slots) == 1 else None
+        values = mean_curve(slots, source[what])
+        drawn.append(Curve(cell.framework, values, False, training, text, mark))
+    return drawn
+
+
+def liang_fig6(group: Group, name: str) -> Markup | None:
+    """Liang's Fig. 6, both twins: training and test loss and accuracy of Xception-LSTM over the
+    epochs of fine-tuning; what the paper prints as diamonds, where the epochs are the paper's."""
+    cells = [group.cells.get((f, FIG6)) for f in FRAMEWORKS]
+    first = next((s for c in cells if c for s in c.slots if s.usable), None)
+    if first is None:
+        return None
+    before, panels = boundary(first), []
+    for what in ("loss", "accuracy"):
+        found = [c for x in cells for part in PARTS for c in _compared(x, what, *part)]
+        drawn = [_from(curve, before) for curve in found]
+        points = _claimed_fig6(what) if first.spec.profile == "paper" else ()
+        panels.append(Panel("", LABELS[what], drawn, points=points))
+    description = (
+        f"{title(FIG6)}: training and test loss and accuracy over the epochs of fine-tuning. "
+        + _results(cells, ("validation_loss", "accuracy"))
+    )
+    return kinds.curves(name, description, panels)
+
+
+def _claimed_fig6(what: str) -> tuple[tuple[float, float]]:
+    claims = load_claims()
+    epoch, loss, accuracy = (
+        claims[f"liang.fig6.{key}"].value for key in ("epoch", "min_val_loss", "val_acc")
+    )
+    return ((epoch, loss if what == "loss" else 100 * accuracy),)
+
+
+def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
+    """What the cells reached at their selected epochs, in words."""
+    said = []
+    for cell in filter(None, cells):
+        values = [cell.number(metric) for metric in metrics]
+        texts = [
+            f"{WORDS[metric]} {number_text(metric, value.value)}"
+            for metric, value in zip(metrics, values, strict=True)
+        ]
+        said.append(f"{NAMES[cell.framework]} {title(cell.variant)}: {', '.join(texts)}")
+    return f"At the selected epochs: {'; '.join(said)}." if said else ""
+
+
+def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> Markup | None:
+    """Accuracy on the test images over the epochs, as published and leak-free; a panel a twin.
+
+    `cells`: by twin, both of a variant. Thin: runs; thick: their mean, where none is missing.
+    """
+    panels = []
+    for framework, (published, free) in cells.items():
+        drawn, phases = [], 0
+        for colour, cell, text in ((framework, published, "as published"), ("", free, "leak-free")):
+            slots = [s for s in cell.slots if s.usable]
+            if not slots:
+                return None
+            phases = boundary(slots[0])
+            runs = [[100 * float(v) for v in slot.measured.by_epoch] for slot in slots]
+            marks = [slot.measured.row for slot in slots]
+            if len(runs) > 1 or cell.lack:
+                lines = zip(runs, marks, strict=True)
+                drawn += [Curve(colour, run, True, mark=mark) for run, mark in lines]
+            if not cell.lack:
+                mean = _mean(runs)
+                mark = marks[0] if len(runs) == 1 else None
+                drawn.append(Curve(colour, mean, label=text, mark=mark))
+        panels.append(Panel(NAMES[framework], "accuracy on test images, %", drawn, phases))
+    said = [
+        f"{NAMES[framework]}, {text}: {number_text('accuracy', cell.number('accuracy').value)}"
+        for framework, both in cells.items()
+        for text, cell in zip(("as published", "leak-free"), both, strict=True)
+    ]
+    description = (
+        f"{title(variant)}: accuracy on the test images over the epochs. At the selected epochs: "
+        + "; ".join(said)
+    )
+    return kinds.curves(name, description, panels)
+
+
+def network_figure(
+    group: Group, variants: Sequence[str], what: str, name: str, phase2: bool = False
+) -> Markup | None:
+    """Accuracy or loss on the test part, a panel a network, both twins; Table III as diamonds.
+
+    Jane's Fig. 1 (accuracy) and Fig. 2 (log loss); the control's curves. `phase2`: that phase
+    alone, its epochs counted from 1.
+    """
+    panels = []
+    for variant in variants:
+        cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
+        drawn = [curve for cell in cells for curve in _compared(cell, what)]
+        slots = [s for cell in cells if cell for s in cell.slots]
+        same = slots and all(a == b for a, b in milestones(slots[0].spec).items())
+        points = _claimed(variant, what) if same else ()
+        there = next((s for s in slots if s.usable), None)
+        phases = boundary(there) if there else 0
+        if phase2:
+            drawn, phases = [_from(c, phases) for c in drawn], 0
+        panels.append(Panel(title(variant), LABELS[what], drawn, phases, points))
+    if not any(panel.curves for panel in panels):
+        return None
+    cells = [group.cells.get((f, v)) for v in variants for f in FRAMEWORKS]
+    names = " and ".join(title(variant) for variant in variants)
+    over = "over the epochs of phase 2" if phase2 else "over the epochs"
+    metric = "accuracy" if what == "accuracy" else "validation_loss"
+    said = _results(cells, (metric,))
+    return kinds.curves(name, f"{names}: {what} on the {group.part} part {over}. {said}", panels)
+
+
+def _from(curve: Curve, epochs: int) -> Curve:
+    """The curve without its first epochs."""
+    mark = None if curve.mark is None else curve.mark - epochs
+    return replace(curve, values=curve.values[epochs:], mark=mark)
+
+
+def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:
+    metric = "log_loss" if what == "loss" else "accuracy"
+    claims = of_network(of_table(load_claims(), "jane", "Table III", metric), variant)
+    scale = 1 if what == "loss" else 100
+    return tuple((c.epoch, scale * c.value) for c in claims)
+
+
+def jane_bars(group: Group, name: str) -> Markup | None:
+    """Jane's Fig. 3: Table II's measures as bars, printed beside measured."""
+    panels = []
+    for variant in JANE:
+        claims = [
+            c for metric in MEASURES
+            for c in of_network(of_table(load_claims(), "jane", "Table II", metric), variant)
+        ]  # fmt: skip
+        panel = {"printed": [Bar(MEASURES[c.metric], c.value, _printed(c)) for c in claims]}
+        for framework in FRAMEWORKS:
+            cell = group.cells.get((framework, variant))
+            values = [cell.number(c.metric, c.at).value if cell else None for c in claims]
+            panel[framework] = [
+                Bar(MEASURES[c.metric], value, _bar_text(value))
+                for c, value in zip(claims, values, strict=True)
+            ]
+        panels.append(panel)
+    if not any(bar.value is not None for p in panels for f in FRAMEWORKS for bar in p[f]):
+        return None
+    heads = [title(variant) for variant in JANE]
+    said = "; ".join(
+        f"{heading}, {kinds.NAMES.get(key, key)}: "
+        + ", ".join(f"{bar.measure} {bar.text}" for bar in some)
+        for heading, panel in zip(heads, panels, strict=True)
+        for key, some in panel.items()
+    )
+    return kinds.bars(name, f"Precision, recall, F and accuracy. {said}", heads, panels)
+
+
+def _printed(claim: Claim) -> str:
+    """The claim as a share, with the digits that the paper has."""
+    return f"{claim.value:.3f}" if claim.unit == "%" else claim.printed
+
+
+def _bar_text(value: float | None) -> str:
+    if value is None:
+        return MISSING
+    return "diverged" if value != value else f"{value:.3f}"
+
+
+def liang_dots(group: Group, name: str) -> Markup | None:
+    """Table 1 as a dot plot, claimed beside both twins; whiskers span the seeds."""
+    claims = of_table(load_claims(), "liang", "Table 1", "accuracy")
+    series = [
+        {
+            "framework": None,
+            "label": "claimed",
+            "hollow": True,
+            "points": [(i, *[100 * c.value] * 3) for i, c in enumerate(claims)],
+        }
+    ]
+    for framework in FRAMEWORKS:
+        points = []
+        for row, claim in enumerate(claims):
+            cell = group.cells.get((framework, claim.variant))
+            number = cell.number("accuracy") if cell else None
+            if number and number.value is not None and number.value == number.value:
+                seeds = [100 * v for v in number.by_seed.values()]
+                points.append((row, 100 * number.value, min(seeds), max(seeds)))
+        series.append({"framework": framework, "label": NAMES[framework], "points": points})
+    if not any(entry["points"] for entry in series[1:]):
+        return None
+    rows = [title(c.variant) for c in claims]
+    cells = [group.cells.get((f, c.variant)) for c in claims for f in FRAMEWORKS]
+    said = f"Accuracy of the seven networks, printed and measured. {_results(cells, ('accuracy',))}"
+    return kinds.dots(name, said, rows, series, "accuracy, %")

@@ -1,0 +1,157 @@
+"""Small pictures of the set's images: those that networks were seen to look at, and those that both
+twins get wrong."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from msgspec import Meta
+from PIL import Image
+
+from protocols.boundary import Damaged, Key, contents, decoded
+from protocols.errors import RequestError
+from protocols.files import in_order, write_whole
+from protocols.images import augment, dataset
+from protocols.images.dataset import Source
+from protocols.images.decoded import open_set
+from protocols.images.splits import FOLD_SEED
+from reports.cells.planned_run import Slot
+
+WRONG = "wrong-pictures.json"
+THUMBNAIL = (80, 60)  # pixels
+MOST = 800  # images drawn of those that both twins get wrong: under 1 MB, twice in a report
+SEEN = "activation-pictures.json"
+MOST_BYTES = 1 << 28
+Address = Annotated[str, Meta(max_length=1 << 20, pattern=r"^data:image/[a-z]+;base64,[\w+/=]*\Z")]
+WIDEST = (160, 120)
+
+
+def read(path: Path) -> dict[str, dict[str, str]]:
+    """A file of pictures; empty where there is none, or none that can be read: it's made anew."""
+    schema = dict[Key, dict[Key, Address]] if path.name == SEEN else dict[Key, Address]
+    try:
+        return decoded(contents(path, MOST_BYTES), schema, path.name)
+    except Damaged:
+        return {}
+
+
+def pixels(source: Source, image: str) -> Image.Image | None:
+    """An image by its id, as the networks were given it, at 320x240 or half of it; None where its
+    file isn't at hand or the id isn't of the public set.
+
+    `TEST/CLASS/FILE` is a file of the set, `PHOTOGRAPH#COPY` a photograph turned and mirrored by
+    the rule of `protocols.images.augment`.
+    """
+    name, _, copy = image.partition("#")
+    if ".." in name or name.startswith("/"):  # ids may be a stranger's
+        return None
+    try:
+        if copy.isdecimal():
+            original = augment.load_original(source.path(dataset.ORIGINALS + name))
+            made = augment.augmented(original, name, int(copy), FOLD_SEED)
+            return Image.fromarray(made)
+        with Image.open(source.path(f"images/{name}")) as found:
+            found.draft("RGB", WIDEST)  # decodes at half the size: as good here, and faster
+            return found.convert("RGB")
+    except Exception:  # Pillow raises many kinds for broken files
+        return None
+
+
+def address(image: Image.Image, kind: str = "JPEG", quality: int = 80) -> str:
+    """The image within an address; as "WEBP" a thumbnail takes half of a JPEG's bytes."""
+    data = io.BytesIO()
+    image.save(data, kind, quality=quality)
+    return f"data:image/{kind.lower()};base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def _made(
+    source: Source, ids: list[str], size: tuple[int, int], kind: str, quality: int
+) -> dict[str, str]:
+    """Image id -> its picture; images that aren't at hand are left out."""
+
+    def make(image: str) -> str:
+        found = pixels(source, image)
+        return address(found.resize(size, Image.Resampling.LANCZOS), kind, quality) if found else ""
+
+    made = zip(ids, in_order(make, ids), strict=True)
+    return {image: picture for image, picture in made if picture}
+
+
+def write_wrong(source: Source, wrong: Iterable[Iterable[str]], out: Path) -> None:
+    """Writes `out/wrong-pictures.json`: image id -> a thumbnail's address.
+
+    `wrong`: for each network the images that both twins get wrong. Where there are more than
+    MOST, those that most networks get wrong. What is there stays.
+    """
+    counts = Counter(image for images in wrong for image in images)
+    wanted = [image for image, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))][:MOST]
+    there = read(out / WRONG)
+    kept = {image: there[image] for image in wanted if image in there}
+    kept |= _made(source, [image for image in wanted if image not in kept], THUMBNAIL, "WEBP", 60)
+    if kept != there:
+        write_whole(out / WRONG, json.dumps(kept).encode())
+
+
+def write_seen(slots: list[Slot], source: Source | None, cache: Path | None, out: Path) -> None:
+    """Writes `out/activation-pictures.json`: data digest -> image id -> a picture's address.
+
+    Of the images in the runs' activations.npz, and of some that show the first one's photograph:
+    from the decoded sets in `cache`, else from `source`'s files. What is there stays.
+    """
+    wanted: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for slot in slots:
+        if slot.measured:
+            data = slot.spec.data
+            wanted[data["digest"], data["kind"]] |= dict.fromkeys(slot.measured.pictured)
+    pictures, changed = read(out / SEEN), False
+    for (digest, kind), ids in wanted.items():
+        there = pictures.setdefault(digest, {})
+        made = _decoded(cache, digest, [i for i in ids if i not in there]) if cache else {}
+        if source and kind == "real":
+            lacking = [i for i in ids if i not in there | made]
+            made |= _made(source, lacking, WIDEST, "JPEG", 80)
+        there |= made
+        changed = changed or bool(made)
+    if changed:
+        write_whole(out / SEEN, json.dumps(pictures).encode())
+
+
+def _decoded(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
+    """As _made, from the decoded set in the cache."""
+    if not ids:
+        return {}
+    try:
+        there = open_set(cache / "arrays" / digest[:16])
+    except RequestError:
+        return {}
+    place = {name: i for i, name in enumerate(there.ids)} if there.digest == digest else {}
+    found = {}
+    for name in (name for name in ids if name in place):
+        image = Image.fromarray(there.pixels[place[name]])
+        image.thumbnail(WIDEST, Image.Resampling.LANCZOS)
+        found[name] = address(image)
+    return found
+
+
+def grey(picture: str) -> Image.Image | None:
+    """The image behind an address, without its colours, as RGB; None if there is none."""
+    try:
+        found = Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2])))
+        return found.convert("L").convert("RGB")
+    except (OSError, ValueError, Image.DecompressionBombError):
+        return None
+
+
+def png(image: np.ndarray, opaque: np.ndarray) -> str:
+    """A grey uint8 image as a PNG's address, clear where `opaque` is false."""
+    data = io.BytesIO()
+    alpha = np.where(opaque, 255, 0).astype(np.uint8)
+    Image.fromarray(np.dstack([image, alpha])).save(data, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"

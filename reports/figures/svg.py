@@ -1,0 +1,199 @@
+"""Matplotlib's figures as inline SVG: the same bytes for the same numbers, in the page's colours.
+
+They are drawn with the marker colours below, which become CSS variables, so that one figure reads
+on a light page, a dark page and on paper.
+"""
+
+import io
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup, escape
+
+from protocols.files import ROOT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, AXIS, PAPER = "#010203", "#040506", "#070809"
+COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # blue, vermilion in style.css
+_VARIABLES = {
+    INK: "var(--ink)",
+    AXIS: "var(--axis)",
+    PAPER: "var(--paper)",
+    COLOURS["keras"]: "var(--keras)",
+    COLOURS["torch"]: "var(--torch)",
+}
+WIDTH = 7.2  # inches, of every figure
+LABEL = 0.56  # inches of an axis' numbers and name
+BELOW, BESIDE = 0.28, 0.43  # inches from a panel's axes to the middle of their names
+_RC = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "wbc",
+    "font.size": 9,
+    "axes.edgecolor": AXIS,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9,
+    "axes.titlecolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": AXIS,
+    "ytick.color": AXIS,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 5,
+}
+
+
+def draw(
+    height: float,
+    columns: int,
+    left: float = 0.62,
+    top: float = 0.28,
+    widths: tuple[float, ...] | None = None,
+    right: float = 0.0,
+) -> tuple["Figure", list["Axes"]]:
+    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again).
+
+    `right`: inches for words beside each panel, with which there is no legend below."""
+    import matplotlib  # noqa: PLC0415 (slow import)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    matplotlib.rcParams.update(_RC)
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
+    figure.subplots_adjust(
+        left=left / WIDTH, right=1 - max(right, 0.1) / WIDTH, top=1 - top / height,
+        bottom=(0.46 if right else 0.72) / height,
+        wspace=(right + LABEL) / panel_width(columns, right, left) if right else 0.24,
+    )  # fmt: skip
+    for ax in axes:
+        ax.patch.set_visible(False)
+    figure.patch.set_visible(False)
+    return figure, list(axes)
+
+
+def again(
+    kind: str, height: float, columns: int, top: float = 0.28,
+    widths: tuple[float, ...] | None = None, right: float = 0.0,
+) -> tuple["Figure", list["Axes"]]:  # fmt: skip
+    """As draw, but empty panels of an earlier figure of that kind: making axes costs as much as
+    drawing, and so does finding the labels' places from all numbers. Titles, ticks and labels stay.
+    """
+    figure, axes = _kept(kind, height, columns, top, widths, right)
+    for old in list(figure.legends):
+        old.remove()
+    for ax in axes:
+        for artist in [*ax.lines, *ax.texts]:
+            artist.remove()
+        if ax.get_yscale() != "linear":  # which makes the ticks anew
+            ax.set_yscale("linear")
+        ax.relim()
+        ax.autoscale(True)
+    return figure, axes
+
+
+@lru_cache(maxsize=64)
+def _kept(
+    kind: str, height: float, columns: int, top: float, widths: tuple[float, ...] | None,
+    right: float,
+) -> tuple["Figure", list["Axes"]]:  # fmt: skip
+    figure, axes = draw(height, columns, top=top, widths=widths, right=right)
+    for ax in axes:
+        box = ax.get_position()
+        ax.xaxis.set_label_coords(0.5, -BELOW / (box.height * height))
+        ax.yaxis.set_label_coords(-BESIDE / (box.width * WIDTH), 0.5)
+        ax.tick_params(left=False, bottom=False, pad=4)
+    return figure, axes
+
+
+def panel_width(columns: int, right: float, left: float = 0.62) -> float:
+    """Inches of a panel with words beside it."""
+    return (WIDTH - left - columns * right - (columns - 1) * LABEL) / columns
+
+
+def to_svg(
+    figure: "Figure", name: str, description: str, titles: dict[str, list[str]] | None = None
+) -> Markup:
+    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page.
+
+    `titles`: by the gid of a line of markers, a word on each, shown where it is pointed at.
+    """
+    from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
+
+    name = re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids
+    buffer = io.StringIO()
+    empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
+    for group, said in (titles or {}).items():
+        text = _titled(text, group, said)
+    used = set(re.findall(r"[\"(]#([\w.-]+)[\")]", text))
+    text = re.sub(
+        r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
+    )
+    text = re.sub(r'(href="#|url\(#)', rf"\g<1>{name}-", text)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
+    text = re.sub(r" xmlns(:xlink)?=\"[^\"]*\"", "", text).replace("xlink:href", "href")
+    text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.S)
+    for colour, variable in _VARIABLES.items():
+        text = text.replace(colour, variable)
+    text = re.sub(r"\s*\n\s*", "\n", text)
+    opening = f'<svg role="img" aria-label="{escape(description)}" stroke-linejoin="round"'
+    text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
+    text = re.sub(r' style="([^"]*)"', _attributes, text)
+    return Markup(text.replace("<svg", opening, 1))
+
+
+def _titled(text: str, group: str, said: list[str]) -> str:
+    """The marks of the group, each with its title."""
+    start = text.find(f'<g id="{group}">')
+    if start < 0:
+        return text
+    end = text.index("</g>", start)
+    words = iter(said)
+
+    def give(mark: re.Match[str]) -> str:
+        return f"{mark[1]}><title>{escape(next(words))}</title></use>"
+
+    return text[:start] + re.sub(r"(<use [^>]*)/>", give, text[start:end]) + text[end:]
+
+
+def _attributes(style: re.Match[str]) -> str:
+    """An element's style as SVG attributes: the pages' content security policy allows no inline
+    style."""
+    pairs = (part.split(":", 1) for part in style[1].split(";") if part.strip())
+    return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
+
+
+def standalone(drawing: Markup) -> str:
+    """An inline drawing as a file of its own, in the light page's colours, paper included."""
+    style = (ROOT / "reports" / "templates" / "style.css").read_text(encoding="utf-8")
+    paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
+    text = str(drawing).replace(">", f">{paper}", 1)
+    text = re.sub(r"var\((--\w+)\)", lambda m: re.search(rf"{m[1]}: (#\w+)", style)[1], text)
+    names = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif"'
+    return text.replace("<svg", f"<svg {names}", 1) + "\n"
+
+
+def legend(figure: "Figure", axes: list["Axes"]) -> None:
+    """One for all axes, below them."""
+    entries = {}
+    for ax in axes:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(text, handle)
+    if entries:
+        figure.legend(
+            entries.values(), entries.keys(), loc="lower center", ncols=5,
+            handlelength=2.4, columnspacing=1.4,
+        )  # fmt: skip

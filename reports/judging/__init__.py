@@ -1,0 +1,1 @@
+"""What is concluded of the cells: verdicts, contrasts, uncertainty."""

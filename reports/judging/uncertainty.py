@@ -1,0 +1,63 @@
+"""How much a cell's numbers can bear: their intervals, and how those are written."""
+
+from reports.cells.cell import Cell
+from reports.statistics.intervals import Estimate, Interval, corrected_t, design_effect, wilson
+
+
+def shown(estimate: Estimate) -> tuple[Interval, str]:
+    """The interval to show first, and its method: bootstrap-t, else linearised."""
+    if not estimate.bootstrap_t.reason:
+        return estimate.bootstrap_t, "bootstrap_t"
+    return estimate.linearised, "linearised"
+
+
+def between(interval: Interval, scale: float = 100, digits: int = 2) -> str:
+    """ "80.12 to 87.95", or why there is none."""
+    if interval.reason:
+        return interval.reason
+    ends = (f"{scale * end:.{digits}f}".replace("-", "−") for end in (interval.low, interval.high))
+    return " to ".join(ends)
+
+
+def interval_text(metric: str, estimate: Estimate) -> str:
+    """The interval as it is written beside a number; empty where there is none."""
+    interval, _ = shown(estimate)
+    if interval.reason:
+        return ""
+    return between(interval, 1, 3) if metric == "log_loss" else between(interval)
+
+
+def beside(cell: Cell | None, metric: str, at: str) -> str:
+    """Small print under a measured number: its interval on new photographs."""
+    found = cell.estimates.get(at, {}).get(metric) if cell else None
+    text = interval_text(metric, found) if found else ""
+    return f"new cells: {text}" if text else ""
+
+
+def naive(cell: Cell) -> Interval:
+    """Wilson's interval of a whole cell's accuracy, as if all images were independent."""
+    sample, seeds = cell.sample(), len(cell.seeds)
+    return wilson(sample.hits / seeds, len(sample.labels) // seeds)
+
+
+def as_good_as(cell: Cell) -> float | None:
+    """How many independent images would say as much as a whole cell's do."""
+    found = design_effect(cell.estimates["selected"]["accuracy"], cell.n)
+    return found[1] if found else None
+
+
+def over_folds(cell: Cell) -> Interval:
+    """The corrected interval of the accuracy over the folds of a whole cell's first seed."""
+    slots = cell.of_seed(cell.seeds[0])
+    values = [slot.measured.scores["selected"]["accuracy"] for slot in slots]
+    return corrected_t(values, 1 / slots[0].spec.data["n_folds"], (0.0, 1.0))
+
+
+def chosen(cell: Cell) -> dict[str, float]:
+    """What choosing the epoch on the test part adds, mean over seeds and folds; empty where the
+    cell isn't whole, or another part chose."""
+    if cell.lack or not all(s.measured.selection for s in cell.slots):
+        return {}
+    found = [slot.measured.selection for slot in cell.slots]
+    parts = ("selected", "last", "honest", "optimism")
+    return {part: sum(getattr(s, part) for s in found) / len(found) for part in parts}

@@ -1,0 +1,1 @@
+"""The pages: each takes what was judged of the runs and writes it."""

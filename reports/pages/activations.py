@@ -1,0 +1,239 @@
+"""The page "What the networks look at": Liang's Figs. 3, 4, 7, 8, and Grad-CAM, in both twins."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from protocols.classes import CLASSES
+from protocols.runs import activations
+from protocols.spec import FRAMEWORKS
+from reports.cells.answers import short, short_id
+from reports.cells.cell import Group
+from reports.cells.collect import Collected
+from reports.figures.pictures import SEEN, address, grey, png, read
+from reports.tables.table import NAMES, STALE, STALE_NOTE, THIN, an, minus, title
+
+FIGURES, OF = "xception_lstm", "xception"  # the network of Liang's Figs. 7 and 8, and its CNN
+LACKING = {
+    "real": "X: Liang’s Figs. 3 and 4 need the images, and so do the heat maps to stand on them; "
+    "here they stand alone. Name the images’ folder (WBC_DATA or --data) and write the report "
+    "again.",
+    "phantom": "X: the drawn images are no longer in the cache; the heat maps stand alone.",
+}
+ACROSS = 8  # maps side by side
+WIDEST = 72  # pixels of a map
+CAM = (160, 120)  # pixels of a heat map without its image (width, height)
+MIXED = 0.55  # of the heat map, over the image in grey
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image with its words."""
+
+    source: str  # data address
+    alt: str
+    caption: str
+    framework: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Pictures under one heading; `wide`: few large ones."""
+
+    anchor: str
+    heading: str
+    caption: str
+    pictures: list[Picture]
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """The figures of one group of runs."""
+
+    caption: str
+    planned: bool
+    figures: list[Figure]
+    notes: list[str]
+
+
+def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
+    """By twin: activations.npz of the first seed's first run; twins without one are left out."""
+    found = {}
+    for framework in FRAMEWORKS:
+        cell = group.cells.get((framework, variant))
+        slots = [s for s in cell.of_seed(cell.seeds[0]) if s.usable] if cell else []
+        if not slots:
+            continue
+        arrays = slots[0].run.activations
+        if arrays is not None:
+            found[framework] = arrays
+    return found
+
+
+def are_there(collected: Collected) -> bool:
+    """Whether there is a section."""
+    return any(recorded(g, v) for g in _groups(collected) for v in g.variants)
+
+
+def _groups(collected: Collected) -> list[Group]:
+    return [g for g in collected.groups if g.setting.planned] or collected.groups
+
+
+def sections(collected: Collected, out: Path) -> list[Section]:
+    """Groups whose runs have recorded something: those of the request, else all."""
+    pictures = read(out / SEEN)
+    found = []
+    for group in _groups(collected):
+        seen = {v: r for v in group.variants if (r := recorded(group, v))}
+        if not seen:
+            continue
+        spec = next(s.spec for s in group.slots if s.spec.variant in seen)
+        images = pictures.get(spec.data["digest"], {})
+        notes = [] if images else [LACKING[spec.data["kind"]]]
+        stale = any(cell.stale for cell in group.cells.values())
+        notes += [STALE_NOTE] if stale else []
+        mark = f" {STALE}" if stale else ""
+        name = f"{group.setting.slug}-{group.protocol}"
+        figures = [*_shown(name, next(iter(seen.values())), images)]
+        if FIGURES in seen:
+            figures += _layers(name, seen[FIGURES], mark)
+        figures += [_cams(name, v, of, images, mark) for v, of in seen.items()]
+        found.append(Section(group.caption, group.setting.planned, figures, notes))
+    return found
+
+
+def _shown(
+    name: str, twins: dict[str, dict[str, np.ndarray]], images: dict[str, str]
+) -> list[Figure]:
+    """Liang's Fig. 3, an image of each class, and Fig. 4, one photograph as the set turns it."""
+    arrays = next(iter(twins.values()))
+    ids = [str(i) for i in arrays["ids"]]
+    classes = [CLASSES[c].lower() for c in arrays["labels"]]
+    some = [
+        Picture(images[i], f"{an(c).capitalize()}, stained: {short_id(i)}", f"{c}, {short_id(i)}")
+        for i, c in zip(ids, classes, strict=True)
+        if i in images
+    ]
+    figures = []
+    if some:
+        text = "After Liang’s Fig. 3: one image of each class, the first that is tested."
+        figures.append(Figure(f"classes-{name}", "One image of each class", text, some))
+    rows = [row for row in activations.turned(ids[0]) if row.file in images]
+    turned = [
+        Picture(
+            images[row.file],
+            f"The same {classes[0]}, {'mirrored and ' if row.mirrored else ''}turned by "
+            f"{row.angle:.0f} degrees: {short_id(row.file)}",
+            minus(f"{row.angle:.0f}°") + (", mirrored" if row.mirrored else ""),
+        )
+        for row in rows
+    ]
+    if len(turned) > 1:
+        text = (
+            f"After Liang’s Fig. 4: photograph {short(rows[0].original)} as images of the public "
+            "set show it, turned, mirrored, drawn out."
+        )
+        figures.append(Figure(f"turned-{name}", "One photograph, turned", text, turned))
+    return figures
+
+
+def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Maps (n, h, w), each from its lowest to its highest value, ACROSS side by side; and where
+    there is a map, not the paper between two."""
+    n, h, w = values.shape
+    low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
+    scaled = np.uint8(255 * (values - low) / np.where(high > low, high - low, 1))
+    if w > WIDEST:
+        size = (WIDEST, round(h * WIDEST / w))
+        scaled = np.stack([np.asarray(Image.fromarray(one).resize(size)) for one in scaled])
+        _, h, w = scaled.shape
+    sheet = np.zeros((-(-n // ACROSS) * (h + 1) - 1, ACROSS * (w + 1) - 1), np.uint8)
+    drawn = np.zeros(sheet.shape, bool)
+    for i, one in enumerate(scaled):
+        y, x = i // ACROSS * (h + 1), i % ACROSS * (w + 1)
+        sheet[y : y + h, x : x + w] = one
+        drawn[y : y + h, x : x + w] = True
+    return sheet, drawn
+
+
+def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> list[Figure]:
+    """Liang's Fig. 7 and Fig. 8."""
+    figures = []
+    arrays = next(iter(twins.values()))
+    image = f"{CLASSES[arrays['labels'][0]].lower()}, {short_id(str(arrays['ids'][0]))}"
+    for layer in activations.LAYERS[OF]:
+        key = f"{OF}/{layer.name}"
+        pictures = []
+        for framework, of in twins.items():
+            values = activations.values(of, key)
+            if not np.isfinite(values).all():
+                continue
+            ends = minus(f"{values.min():.3g} to {values.max():.3g}")
+            said = f"{NAMES[framework]}{mark}: {ends}"
+            alt = (
+                f"{NAMES[framework]} {title(FIGURES)}: the first {len(values)} maps of "
+                f"{layer.name} for {an(image)}, values from {ends}"
+            )
+            pictures.append(Picture(png(*_grid(values)), alt, said, framework))
+        what = "pooling layer" if layer.pools else "first convolution"
+        height, width = arrays[f"layer/{key}"].shape[1:]
+        text = (
+            f"After {layer.reason}: the first {layer.maps} maps of {title(FIGURES)}’s {what} "
+            f"{layer.name}, {height} × {width}, for one image ({image}). Each map from its "
+            "lowest value (black) to its highest (white); below, the range of all. The network as "
+            "its training ended, after fine-tuning."
+        )
+        anchor = f"{layer.name}-{name}".replace("_", "-")
+        figures.append(Figure(anchor, f"{title(FIGURES)}, {layer.name}", text, pictures, wide=True))
+    return figures
+
+
+def _heat(cam: np.ndarray, picture: str) -> str:
+    """A heat map over its image in grey, or alone."""
+    import matplotlib  # noqa: PLC0415 (slow import)
+
+    under = grey(picture) if picture else None
+    size = under.size if under else CAM
+    scaled = Image.fromarray(np.float32(cam / (cam.max() or 1))).resize(size, Image.BILINEAR)
+    heat = matplotlib.colormaps["viridis"](np.clip(np.asarray(scaled), 0, 1))[..., :3]
+    over = Image.fromarray(np.uint8(255 * heat))
+    return address(Image.blend(under, over, MIXED) if under else over)
+
+
+def _cams(
+    name: str,
+    variant: str,
+    twins: dict[str, dict[str, np.ndarray]],
+    images: dict[str, str],
+    mark: str,
+) -> Figure:
+    pictures = []
+    for framework, of in twins.items():
+        several = len(activations.backbones(of)) > 1
+        for backbone in activations.backbones(of):
+            for i, (image, label) in enumerate(zip(of["ids"], of["labels"], strict=True)):
+                cam, p = of[f"cam/{backbone}"][i], of["probabilities"][i]
+                true = CLASSES[label].lower()
+                if not (np.isfinite(cam).all() and np.isfinite(p).all()):
+                    continue
+                said = f"{CLASSES[p.argmax()].lower()}, {100 * p.max():.0f}{THIN}%{mark}"
+                of_network = f" ({title(backbone)})" if several else ""
+                nothing = "" if cam.any() else "; nowhere"
+                pictures.append(
+                    Picture(
+                        _heat(cam, images.get(str(image), "")),
+                        f"{NAMES[framework]} {title(variant)}{of_network}: where it looks for "
+                        f"{said}; {short_id(str(image))} is {an(true)}",
+                        f"{true}: taken for {said}{of_network}{nothing}",
+                        framework,
+                    )
+                )
+    text = (
+        "Grad-CAM (Selvaraju et al. 2017) of the last feature map towards the class that the "
+        "network names: yellow where it speaks for that class, dark where it doesn’t. The network "
+        "as its training ended."
+    )
+    return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", text, pictures)

@@ -1,0 +1,107 @@
+"""The page "What is guessed": every value the papers don't state, and what it changes."""
+
+from dataclasses import replace
+
+from protocols.papers.recipes import Value, load_recipe, others
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Group
+from reports.cells.collect import Collected
+from reports.cells.settings import changed
+from reports.judging.effects import Effect, effects, tried
+from reports.pages.overview.tables import PAPERS
+from reports.tables.cell_text import framework_heads, measured, stale_notes
+from reports.tables.table import (
+    MISSING,
+    STALE,
+    STALE_NOTE,
+    Table,
+    Td,
+    head,
+    label,
+    points,
+    title,
+    words,
+)
+
+NO_RUN = "no such run"
+COMMAND = "python runner.py --suite liang --set label_smoothing=0"
+
+
+def page(collected: Collected) -> dict[str, object]:
+    """Tables of the assumed values, and of the sensitivity runs there are."""
+    groups = tried(collected)
+    keys = {key for g in groups for key in changed(g.slots[0].spec)}
+    return {
+        "tables": [assumed_table(paper, keys) for paper in PAPERS],
+        "effects": [effect_table(collected, group) for group in groups],
+        "command": COMMAND,
+    }
+
+
+def assumed_table(paper: str, keys: set[str]) -> Table:
+    """Every value of a recipe that the paper doesn't state; `keys`: those with sensitivity runs."""
+    rows = [
+        [
+            label(key.replace("_", " "), anchor=f"{paper}-{key}"),
+            words(_plain(key, entry)),
+            words(entry.reason),
+            words("see below" if key in keys else NO_RUN),
+        ]
+        for key, entry in load_recipe(paper).items()
+        if entry.source == "assumed"
+    ]
+    heads = ("Value", "Our reading", "Reason", "Its effect")
+    return Table(
+        f"assumed-{paper}",
+        f"{PAPERS[paper]}: {len(rows)} values the paper does not state, and our reading.",
+        [[head(t, kind="headtext") for t in heads]],
+        [("", rows)],
+    )
+
+
+def _plain(key: str, entry: Value) -> str:
+    """The value, and the words that may be tried for it."""
+    value = entry.value
+    said = ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
+    more = " or ".join(others(key, entry))
+    return f"{said} (--set takes another: {more})" if more else said
+
+
+def effect_table(collected: Collected, group: Group) -> Table:
+    """Accuracy with a changed value, and the difference to the same runs without the change."""
+    changes = changed(group.slots[0].spec)
+    said = ", ".join(f"{key} = {value}" for key, value in changes.items())
+    table = Table(
+        f"effect-{group.setting.slug}-{group.protocol}",
+        f"With {said}: accuracy at the selected epoch, and the difference, in points, to the same "
+        f"runs without the change. One seed says nothing of noise. {group.caption}",
+        [
+            [head("Network", rows=2, kind="headtext"), *framework_heads(span=2)],
+            [head("accuracy"), head("difference")] * len(FRAMEWORKS),
+        ],
+        [],
+        stale_notes(group),
+    )
+    found = {(e.cell.framework, e.cell.variant): e for e in effects(collected, group)}
+    rows = []
+    if any(one.base and one.base.stale for one in found.values()):
+        table.notes = [STALE_NOTE]
+    for variant in group.variants:
+        row = [label(title(variant))]
+        for framework in FRAMEWORKS:
+            one = found.get((framework, variant))
+            row += _effect(one) if one else [Td("–", "not asked for"), Td("–")]
+        rows.append(row)
+    table.bodies.append(("", rows))
+    return table
+
+
+def _effect(one: Effect) -> list[Td]:
+    """Accuracy with the change, linked to its runs; the difference, linked to those without."""
+    if one.gap.value is None:
+        last = Td(MISSING, "" if one.value is None else one.gap.lack, href=one.cell.href)
+    else:
+        old = f" {STALE}" if one.cell.stale or one.base.stale else ""
+        last = Td(points(one.gap.value) + old, href=one.base.href)
+    last = replace(last, key=f"{one.key}:difference", scale=100)
+    return [measured(one.cell, "accuracy"), last]

@@ -1,0 +1,1 @@
+"""The page of the claims audit: what the printed numbers allow."""

@@ -1,0 +1,174 @@
+"""The claims audit: what the papers' printed numbers say of each other, by arithmetic alone."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+
+from protocols.papers.claims import Claim, load_claims
+from reports.pages.audit import prose
+from reports.pages.audit.finding import (
+    ATTAINABLE,
+    CONTRADICTORY,
+    NOT_ATTAINABLE,
+    NOT_CHECKED,
+    OPEN,
+    WORDS,
+    Claims,
+    Finding,
+    Side,
+    judged,
+    percent,
+    side,
+    where,
+)
+from reports.pages.audit.jane import AUDITS as JANE
+from reports.pages.audit.liang import AUDITS as LIANG
+from reports.statistics import printed
+from reports.tables.table import Table, Td, head, label, words
+
+TITLES = {"liang": "Liang 2018", "jane": "Jane 2022"}
+BODIES = {OPEN: "What is open", ATTAINABLE: "What fits", NOT_CHECKED: "Not checked"}
+OK = {OPEN: None, ATTAINABLE: True, NOT_CHECKED: None}
+AUDITS = {"liang": (*LIANG, *prose.LIANG), "jane": (*JANE, *prose.JANE)}
+
+
+def findings() -> dict[str, list[Finding]]:
+    """All of them, by paper."""
+    claims = load_claims()
+    return {
+        paper: [
+            *granularity(claims, paper),
+            *(f for audit in audits for f in audit(claims)),
+            *sources(claims, paper),
+        ]
+        for paper, audits in AUDITS.items()
+    }
+
+
+def by_claim(found: list[Finding]) -> dict[str, list[str]]:
+    """What the findings say of each claim, the gravest word first; not checked if none does."""
+    words_of: dict[str, list[str]] = {key: [] for key in load_claims()}
+    for one in found:
+        for key in one.claims:
+            words_of[key].append(one.word_on(key))
+    return {key: sorted(said, key=WORDS.index) or [NOT_CHECKED] for key, said in words_of.items()}
+
+
+def said(found: list[Finding]) -> str:
+    """How many contradictions there are, and how many claims have which word, in a sentence."""
+    claims = Counter(words_of[0] for words_of in by_claim(found).values())
+    others = ", ".join(f"{claims[word]} {word}" for word in WORDS[1:] if claims[word])
+    return (
+        "By arithmetic alone, without any run: "
+        f"{sum(one.word == CONTRADICTORY for one in found)} contradictions, which fall on "
+        f"{claims[CONTRADICTORY]} of the {claims.total()} printed claims; of the others {others}."
+    )
+
+
+def finding_table(paper: str, found: list[Finding]) -> Table:
+    """Both sides, the calculation and the word of each finding."""
+    heads = ("Question", "It says", "and it says", "Calculation", "So")
+    table = Table(
+        f"audit-{paper}",
+        f"{TITLES[paper]}: what is printed, against other places and the files. ✓ both can stand, "
+        "✗ they can’t.",
+        [[head(text, kind="headtext") for text in heads]],
+        [],
+    )
+    rows: dict[str, list[list[Td]]] = {"What does not fit": []}
+    rows |= {body: [] for body in BODIES.values()}
+    for one in found:
+        sides = [words(s.text, s.where) for s in one.sides]
+        body = rows[BODIES.get(one.word, "What does not fit")]
+        body.append(
+            [label(one.title), *sides, *[words("–")] * (2 - len(sides)), words(one.sums)]
+            + [Td(one.word, kind="text", ok=OK.get(one.word, False))]
+        )
+    table.bodies += [(f"{title}: {len(body)}", body) for title, body in rows.items() if body]
+    return table
+
+
+def claim_table(found: list[Finding]) -> Table:
+    """Every claim, and the words of the findings about it."""
+    rows, words_of = [], by_claim(found)
+    for claim in load_claims().values():
+        count = Counter(words_of[claim.id])
+        counted = ", ".join(f"{word} ({number})" for word, number in count.items())
+        place = side(claim)
+        rows.append([label(claim.id, anchor=f"audit-{claim.id}"), words(place.text, place.where),
+                     words(counted)])  # fmt: skip
+    heads = ("Claim", "As printed", "By arithmetic (findings)")
+    return Table("audit-claims", "Every claim of both papers, and what became of it.",
+                 [[head(text, kind="headtext") for text in heads]], [("", rows)])  # fmt: skip
+
+
+def page() -> dict[str, object]:
+    """What the audit's page shows."""
+    found = findings()
+    every = [f for of_paper in found.values() for f in of_paper]
+    return {
+        "said": said(every),
+        "tables": [finding_table(paper, of_paper) for paper, of_paper in found.items()],
+        "claims": claim_table(every),
+    }
+
+
+def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
+    """Accuracies of n images are multiples of 1/n."""
+    parts = [claims[f"liang.data.test.{letter}"] for letter in "elmn"]
+    n_sum = sum(int(part.value) for part in parts)
+    for claim in claims.values():
+        if not claim.n or claim.metric != "accuracy" or claim.paper != paper:
+            continue
+        if claim.kind == "cited":
+            yield _of_others(claim)
+            continue
+        interval = printed.printed(claim)
+        found = printed.attainable_counts(interval, claim.n)
+        said = _counted(found, claim.n)
+        if claim.paper == "liang":
+            other = printed.attainable_counts(interval, n_sum)
+            said += f" Of the {n_sum:,} that the printed class counts add up to: " + (
+                _counted(other, n_sum) if other else "no count gives it."
+            )
+        images = f"{claim.n:,} test images"
+        whence = Side("Liang III.A", images) if claim.paper == "liang" else Side(
+            "Jane 3.1", f"{images}, 500 of each class, each tested once in ten folds")  # fmt: skip
+        yield Finding(
+            "Is there a number of right answers that gives it?", (claim.id,),
+            (side(claim), whence), said, judged(bool(found), NOT_ATTAINABLE),
+        )  # fmt: skip
+
+
+def _of_others(claim: Claim) -> Finding:
+    """A cited rate against the number of images that is printed beside it."""
+    found = printed.attainable_counts(printed.printed(claim), claim.n)
+    below = math.floor(claim.value * claim.n)
+    near = (f"{k} of {claim.n} = {percent(Fraction(k, claim.n))}" for k in (below, below + 1))
+    return Finding(
+        "Is there a number of right answers that gives it?", (claim.id,),
+        (side(claim), Side(where(claim), f"{claim.n} images")),
+        _counted(found, claim.n) + ("" if found else f" The nearest: {' and '.join(near)}."),
+        judged(bool(found), NOT_ATTAINABLE),
+    )  # fmt: skip
+
+
+def sources(claims: Claims, paper: str) -> Iterator[Finding]:
+    """What is cited from papers that aren't read here."""
+    for claim in claims.values():
+        if (claim.paper, claim.kind) == (paper, "cited") and claim.id not in prose.OF_LIANG:
+            yield Finding(
+                "Is it cited rightly?", (claim.id,), (side(claim),),
+                f"{claim.reason[0].upper()}{claim.reason[1:]}; that paper is not read here.",
+                NOT_CHECKED,
+            )  # fmt: skip
+
+
+def _counted(found: list[int], n: int) -> str:
+    if not found:
+        return f"No k of {n:,} rounds to it."
+    few = f"{found[0]:,}" if len(found) == 1 else f"{found[0]:,} to {found[-1]:,}"
+    return f"{few} of {n:,} = {percent(Fraction(found[0], n), 4)}" + (
+        "." if len(found) == 1 else f" to {percent(Fraction(found[-1], n), 4)}."
+    )

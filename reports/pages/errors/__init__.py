@@ -1,0 +1,1 @@
+"""The page of the errors: who gets which image wrong."""

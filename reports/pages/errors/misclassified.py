@@ -1,0 +1,161 @@
+"""What both twins of a network get wrong: by photograph, image by image, and drawn."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.classes import CLASSES
+from protocols.spec import FRAMEWORKS
+from reports.cells.answers import (
+    Answers,
+    Wrong,
+    name_of,
+    short_id,
+    tests_wrong,
+    wrong_in_both,
+)
+from reports.cells.cell import Cell
+from reports.pages.errors import tables as errors_tables
+from reports.pages.errors.tables import MOST, share
+from reports.tables.exports import FOLDER
+from reports.tables.table import Table, an, plural, title
+
+FEW = 4  # images: photographs with fewer are drawn together
+PAGE = "errors"
+STAND_INS = "X: these tests are of drawn stand-ins, not of cells; they aren’t shown."
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An image with its words; `picture` is the name of one of the page's."""
+
+    picture: str
+    alt: str
+    name: str
+    said: tuple[tuple[str, str], ...]  # twin, what it says
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A photograph's images that both twins get wrong."""
+
+    anchor: str
+    heading: str
+    images: list[Drawn]
+
+
+@dataclass(frozen=True)
+class Both:
+    """All of it for one network."""
+
+    sentence: str
+    by_photograph: Table | None
+    surest: Table | None
+    overview: list[Drawn]  # the hardest photographs themselves
+    photographs: list[Photograph]
+    undrawn: str  # how many images aren't drawn, and why
+    href: str  # of the whole list
+    lists: list[Table]
+
+    @property
+    def pictures(self) -> list[str]:
+        """Names of the pictures it needs."""
+        drawn = [*self.overview, *(d for p in self.photographs for d in p.images)]
+        return [one.picture for one in drawn]
+
+
+def both(
+    name: str,
+    variant: str,
+    cells: list[Cell],
+    twins: list[Answers],
+    at_hand: dict[str, str] | None,
+) -> Both:
+    """Of a network whose `cells` and their answers `twins` (Keras, PyTorch) are comparable.
+
+    `at_hand`: pictures of images and photographs, by name; None for stand-ins, never drawn."""
+    wrong, counts, there = wrong_in_both(twins), tests_wrong(twins), at_hand or {}
+    shown = {p: [one for one in wrong if one.photograph == p] for p, n in counts.items() if n}
+    groups, links = _groups(name, shown, there)
+    marked = errors_tables.marked_title(variant, cells)
+    rows = errors_tables.by_row(cells, twins, links)
+    whole = errors_tables.every_photograph(name, marked, cells, rows)
+    listed = errors_tables.every_test(name, marked, cells, twins)
+    overview = [_overview(p, counts[p], shown[p][0].label) for p in list(shown)[:MOST]]
+    drawn = sum(len(group.images) for group in groups)
+    return Both(
+        _sentence(variant, twins),
+        errors_tables.by_photograph(name, marked, cells, rows, counts),
+        errors_tables.surest(name, marked, cells, wrong),
+        [one for one in overview if one.picture in there],
+        groups,
+        STAND_INS if at_hand is None else _undrawn(len(wrong), drawn),
+        f"{FOLDER}/{PAGE}-{listed.name}.csv" if wrong else "",
+        [whole, listed] if wrong else [whole],
+    )
+
+
+def _groups(
+    name: str, shown: dict[str, list[Wrong]], at_hand: dict[str, str]
+) -> tuple[list[Photograph], dict[str, str]]:
+    """The images by photograph, those of photographs with FEW together at the end; and where each
+    photograph's are."""
+    drawn = {p: [_drawn(one) for one in some if one.id in at_hand] for p, some in shown.items()}
+    few = [p for p, images in drawn.items() if 0 < len(images) < FEW]
+    few = few if len(few) > 1 else []
+    groups, links = [], {}
+    for p, images in drawn.items():
+        if images and p not in few:
+            true = CLASSES[shown[p][0].label].lower()
+            tests = plural(sum(one.seeds for one in shown[p]), "test")
+            anchor = f"wrong-{name}-{name_of(p)}".replace(".", "-")
+            heading = f"Photograph {name_of(p)}, {true}: {tests} wrong in both"
+            groups.append(Photograph(anchor, heading, images))
+            links[p] = f"#{anchor}"
+    if few:
+        tests = plural(sum(one.seeds for p in few for one in shown[p]), "test")
+        heading = f"{len(few)} more photographs: {tests} wrong in both"
+        images = [_drawn(one, True) for p in few for one in shown[p] if one.id in at_hand]
+        groups.append(Photograph(f"wrong-{name}-more", heading, images))
+        links |= dict.fromkeys(few, f"#wrong-{name}-more")
+    return groups, links
+
+
+def _sentence(variant: str, twins: list[Answers]) -> str:
+    wrong = [~one.right for one in twins]
+    n, seeds = len(wrong[0]), len(np.unique(twins[0].seeds))
+    tests = f"{n:,} tests" + (f" ({plural(seeds, 'seed')})" if seeds > 1 else "")
+    return (
+        f"{title(variant)}: of {tests}, {int((wrong[0] & wrong[1]).sum()):,} are wrong in both "
+        f"twins, {int((wrong[0] != wrong[1]).sum()):,} in one alone."
+    )
+
+
+def _undrawn(wrong: int, drawn: int) -> str:
+    if drawn == wrong:
+        return ""
+    if drawn:
+        return f"{drawn:,} of {wrong:,} images are drawn; all stand in the list."
+    return (
+        "X: the images themselves aren’t drawn, for they aren’t at hand: name their folder "
+        "(WBC_DATA or --data) and write the report again."
+    )
+
+
+def _drawn(one: Wrong, named: bool = False) -> Drawn:
+    """`named`: with its photograph and class, which elsewhere a heading tells."""
+    true = CLASSES[one.label].lower()
+    said = tuple(
+        (framework, f"{CLASSES[c].lower()}, {share(p)}")
+        for framework, c, p in zip(FRAMEWORKS, one.said, one.of_true, strict=True)
+    )
+    words = f"{name_of(one.photograph)}, {true}: " if named else ""
+    return Drawn(
+        one.id, f"{an(true).capitalize()}: {short_id(one.id)}", words + short_id(one.id), said
+    )
+
+
+def _overview(photograph: str, count: int, true: int) -> Drawn:
+    name = CLASSES[true].lower()
+    caption = f"{name_of(photograph)}, {name}: {count:,}"
+    return Drawn(photograph, f"Photograph {name_of(photograph)}, {an(name)}", caption, ())

@@ -1,0 +1,155 @@
+"""The page "Where they err": by class, by photograph, image by image, and how sure they were."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from protocols.spec import FRAMEWORKS
+from reports.cells.answers import Answers, accuracies, answers, comparable
+from reports.cells.cell import Group
+from reports.cells.collect import Collected
+from reports.cells.parallel import spread
+from reports.figures import errors, photographs, pictures
+from reports.pages.errors import misclassified
+from reports.statistics.reliability import Reliability, reliability
+from reports.tables.cell_text import framework_heads, pair, stale_notes
+from reports.tables.table import MISSING, STALE, Table, Td, head, label, points, title
+
+
+@dataclass(frozen=True)
+class Block:
+    """One network: figures and tables."""
+
+    anchor: str
+    heading: str
+    reliability: Markup | None
+    photographs: Markup | None
+    both: (
+        misclassified.Both | None
+    )  # what both twins get wrong; None unless both have the same tests
+
+
+@dataclass(frozen=True)
+class Section:
+    """One group of runs."""
+
+    caption: str
+    planned: bool
+    calibration: Table
+    blocks: list[Block]
+
+
+def page(collected: Collected, out: Path) -> dict[str, Any]:
+    """What the page shows: groups with a whole cell, planned ones first; `pool`: the pictures it
+    draws, by name; `lists`: tables too long for it. `out` has pictures, or hasn't."""
+    at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / photographs.PHOTOGRAPHS)
+    answered = [(group, _answers(group)) for group in collected.groups]
+    answered = [(group, found) for group, found in answered if found]
+    wanted = [
+        (group, variant, found, at_hand if _real(group) else None)
+        for group, found in answered
+        for variant in group.variants
+    ]
+    blocks = iter(spread(_block, wanted, collected.jobs))
+    sections = []
+    for group, found in answered:
+        own = [next(blocks) for _ in group.variants]
+        shown = [block for block in own if block]
+        sections.append(
+            Section(group.caption, group.setting.planned, _calibration(group, found), shown)
+        )
+    both = [b.both for section in sections for b in section.blocks if b.both]
+    used = sorted({name for one in both for name in one.pictures})
+    keys = {name: f"i{number}" for number, name in enumerate(used)}
+    return {
+        "sections": sections,
+        "keys": keys,
+        "pool": {name: at_hand[name] for name in used},
+        "lists": [table for one in both for table in one.lists],
+    }
+
+
+def wrong_images(collected: Collected) -> list[list[str]]:
+    """For each network of the real images: those that both twins get wrong."""
+    found = []
+    for group in filter(_real, collected.groups):
+        known = _answers(group)
+        for variant in group.variants:
+            own = [known[f, variant] for f in FRAMEWORKS if (f, variant) in known]
+            if comparable(own):
+                found.append(sorted(set(own[0].ids[~own[0].right & ~own[1].right].tolist())))
+    return found
+
+
+def _real(group: Group) -> bool:
+    return all(slot.spec.data["kind"] == "real" for slot in group.slots)
+
+
+def _answers(group: Group) -> dict[tuple[str, str], Answers]:
+    """Of the whole cells, by twin and network."""
+    found = {key: answers(cell) for key, cell in group.cells.items()}
+    return {key: one for key, one in found.items() if one}
+
+
+def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
+    table = Table(
+        f"calibration-{group.setting.slug}-{group.protocol}",
+        "How far probabilities can be believed, at the selected epoch: expected calibration error "
+        "(10 equal bins of the predicted class's probability), and mean probability less accuracy: "
+        f"positive where the network is too sure. {group.caption}",
+        [
+            [head("Network", rows=2, kind="headtext"), *framework_heads(span=2)],
+            [head("calibration error"), head("too sure by, points")] * 2,
+        ],
+        [],
+        stale_notes(group),
+    )
+    rows = []
+    for variant in group.variants:
+        row = [label(title(variant))]
+        for framework, cell in pair(group, variant):
+            one = found.get((framework, variant))
+            if one is None:
+                lack = "not asked for" if cell is None else cell.lack or "diverged"
+                text, href = (MISSING, cell.href) if cell else ("–", "")
+                row += [Td(text, lack, href=href), Td(text, href=href)]
+                continue
+            measured = reliability(one.labels, one.probabilities)
+            old, key = f" {STALE}" if cell.stale else "", f"{cell.key}:calibration"
+            row += [
+                Td(f"{measured.error:.4f}{old}", href=cell.href, key=f"{key}.error"),
+                Td(
+                    f"{points(measured.excess)}{old}",
+                    href=cell.href,
+                    key=f"{key}.excess",
+                    scale=100,
+                ),
+            ]
+        rows.append(row)
+    table.bodies.append(("", rows))
+    return table
+
+
+def _block(
+    wanted: tuple[Group, str, dict[tuple[str, str], Answers], dict[str, str] | None],
+) -> Block | None:
+    group, variant, found, at_hand = wanted
+    own = {f: found[f, variant] for f in FRAMEWORKS if (f, variant) in found}
+    if not own:
+        return None
+    name = f"{variant}-{group.setting.slug}-{group.protocol}"
+    curves: dict[str, Reliability] = {
+        f: reliability(one.labels, one.probabilities) for f, one in own.items()
+    }
+    twins = list(own.values())
+    cells = [group.cells[f, variant] for f in own]
+    both = misclassified.both(name, variant, cells, twins, at_hand) if comparable(twins) else None
+    return Block(
+        f"errors-{name}",
+        title(variant),
+        errors.reliability(f"rel-{name}", title(variant), curves),
+        errors.by_photograph(f"photo-{name}", title(variant), accuracies(own)),
+        both,
+    )

@@ -1,0 +1,1 @@
+"""The page of the evidence: which differences the runs can show."""

@@ -1,0 +1,322 @@
+"""The page on how much the numbers can bear: intervals on new photographs, comparisons, selection.
+
+Which interval stands first was decided by their measured coverage (`reports.simulations.coverage`,
+recorded in reports/published/coverage.json), not by taste.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+from protocols.papers.claims import Claim, load_claims
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell, Group
+from reports.cells.collect import Collected
+from reports.judging import contrasts
+from reports.judging.contrasts import NETWORKS, TWINS, Comparison, compared, comparisons
+from reports.judging.uncertainty import (
+    as_good_as,
+    between,
+    chosen,
+    interval_text,
+    naive,
+    over_folds,
+    shown,
+)
+from reports.judging.verdicts import contests, obstacle
+from reports.pages.evidence.coverage_table import METHODS, coverage_table
+from reports.simulations.equivalence import margin, rarely
+from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
+from reports.statistics.intervals import Estimate
+from reports.tables.cell_text import marked_twin, pair, stale_notes, twin
+from reports.tables.table import (
+    MISSING,
+    NAMES,
+    STALE,
+    THIN,
+    Table,
+    Td,
+    head,
+    label,
+    plural,
+    points,
+    title,
+    words,
+)
+
+MEASURES = (
+    ("log_loss", "Log loss, nat"),
+    ("precision_macro", "Precision"),
+    ("recall_macro", "Recall"),
+    ("f1_macro", "F1"),
+)
+
+
+@dataclass(frozen=True)
+class Section:
+    """The tables of one group of runs."""
+
+    caption: str
+    planned: bool
+    tables: list[Table]
+
+
+def accuracy_table(group: Group) -> Table:
+    """Accuracy with the interval that respects photographs, and the naive one."""
+    table = Table(
+        f"intervals-{group.setting.slug}-{group.protocol}",
+        "Accuracy at the selected epoch, and its 95% interval on new photographs; beside it the "
+        "naive one, as if all images were independent, and how many independent images would say "
+        f"as much. {group.caption}",
+        [[head("Network", kind="headtext"), head("Twin", kind="headtext"), head("Accuracy"),
+          head("On new photographs"), head("Naive"), head("Images"), head("Clusters"),
+          head("As good as"), *([head("Over the folds")] if _folds(group) else [])]],
+        [],
+    )  # fmt: skip
+    rows = []
+    for variant in group.variants:
+        cells = [c for _, c in pair(group, variant) if c]
+        for index, cell in enumerate(cells):
+            first = [label(title(variant), rows=len(cells))] if index == 0 else []
+            rows.append([*first, twin(cell),
+                         *_accuracy(table, cell)])  # fmt: skip
+    table.bodies.append(("", rows))
+    table.notes += [
+        "A cluster is what overlapping photographs of one class show. Method: bootstrap-t; where "
+        "too few clusters leave it undefined, linearised t, and a footnote says so.",
+        *stale_notes(group),
+    ]
+    return table
+
+
+def _folds(group: Group) -> bool:
+    return any(cell.folds > 1 for cell in group.cells.values())
+
+
+def _accuracy(table: Table, cell: Cell) -> list[Td]:
+    more = [Td("")] if cell.folds > 1 else []
+    sample = cell.sample()
+    if sample is None:
+        return [Td(MISSING, cell.lack), *[Td("–")] * 5, *more]
+    found = cell.estimates["selected"]["accuracy"]
+    interval, method = shown(found)
+    seeds, plain, worth = len(cell.seeds), naive(cell), as_good_as(cell)
+    reason = interval.reason or ("" if method == "bootstrap_t" else f"method: {METHODS[method]}")
+    old = f" {STALE}" if cell.stale else ""
+    value = f"{100 * found.value:.2f}{THIN}%" if math.isfinite(found.value) else "diverged"
+    key = f"{cell.key}:intervals.selected.accuracy"
+    row = [
+        Td(value + old, key=f"{key}.value", scale=100),
+        Td("–" if interval.reason else between(interval), ref=table.reason(reason), key=key,
+           scale=100),
+        Td("–" if plain.reason else between(plain), key=f"{cell.key}:naive", scale=100),
+        Td(f"{cell.n:,}", plural(seeds, "seed") if seeds > 1 else "", key=f"{cell.key}:n"),
+        Td(str(len(sample.strata)), key=f"{cell.key}:clusters"),
+        Td(f"{worth:,.0f}" if worth else "–", key=f"{cell.key}:as_good_as"),
+    ]  # fmt: skip
+    if not more:
+        return row
+    found = over_folds(cell)
+    return [*row, Td("–" if found.reason else between(found), ref=table.reason(found.reason),
+                     key=f"{cell.key}:over_folds", scale=100)]  # fmt: skip
+
+
+def measures_table(group: Group) -> Table:
+    """The other metrics, each with its interval."""
+    table = Table(
+        f"interval-measures-{group.setting.slug}-{group.protocol}",
+        "Other measures at the selected epoch over all test images together (macro averages, "
+        f"points), with their 95% intervals on new photographs. {group.caption}",
+        [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
+          *(head(text) for _, text in MEASURES)]],
+        [],
+    )  # fmt: skip
+    rows = []
+    for variant in group.variants:
+        cells = [c for _, c in pair(group, variant) if c and c.estimates]
+        for index, cell in enumerate(cells):
+            first = [label(title(variant), rows=len(cells))] if index == 0 else []
+            row = [*first, marked_twin(cell)]
+            for metric, _ in MEASURES:
+                found = cell.estimates["selected"][metric]
+                loss = metric == "log_loss"
+                value = f"{found.value:.4f}" if loss else f"{100 * found.value:.2f}"
+                key = f"{cell.key}:intervals.selected.{metric}"
+                row.append(Td(value, interval_text(metric, found), key=f"{key}.value", near=key,
+                              scale=1 if loss else 100))  # fmt: skip
+            rows.append(row)
+    table.bodies.append(("", rows))
+    table.notes += stale_notes(group)
+    return table
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
+
+
+def comparison_table(group: Group) -> Table | None:
+    """Networks within a twin, and the twins within a network, image by image."""
+    found = comparisons(group)
+    if not found:
+        return None
+    wide = margin(group.protocol, max(cell.n for cell in group.cells.values()))
+    table = Table(
+        f"compared-{group.setting.slug}-{group.protocol}",
+        "Differences of accuracy on the same images, in points, with 95% intervals on new "
+        f"photographs. {group.caption}",
+        [[head("Comparison", kind="headtext"), head("Difference"), head("Interval"),
+          head("Bootstrap-t"), head("p"), head("p, Holm"), head("McNemar, naive"),
+          head("Smallest to be found"),
+          *(head(f"Equal within {_points(m)}?", kind="headtext") for m in (MARGIN, wide) if m)]],
+        [],
+        [
+            "Interval and p: by the linearised variance, so they agree; bootstrap-t: of the same "
+            f"resampled photographs for both sides, {contrasts.DRAWS:,} draws; Holm: "
+            f"adjusted for the {len(found)} of this table; McNemar: of the first seed, as if "
+            "images were independent; smallest: the true difference found with 80% power; equal: "
+            "two one-sided tests at 5%.",
+            *([_can_show(group, wide)] if wide else []),
+            *stale_notes(group),
+        ],
+    )  # fmt: skip
+    bodies: dict[str, list[list[Td]]] = {NETWORKS: [], TWINS: []}
+    for one in found:
+        bodies[one.kind].append(_difference(one, wide))
+    table.bodies += [(name, rows) for name, rows in bodies.items() if rows]
+    return table
+
+
+def _points(margin: float) -> str:
+    return plural(round(100 * margin), "point")
+
+
+def _can_show(group: Group, wide: float) -> str:
+    """What margins these test images can show, as simulated."""
+    share = f"{100 * max(rarely(group.protocol), 0.001):.1f}{THIN}%"
+    return (
+        f"Equal within {_points(MARGIN)} can hardly be shown on these photographs: of twins that "
+        f"are truly equal, as far apart on single photographs as the recorded ones, at most "
+        f"{share} are shown so; within {_points(wide)}, the "
+        f"smallest whole margin for it, at least {100 * POWER:.0f}{THIN}% (simulated)."
+    )
+
+
+def _difference(one: Comparison, wide: float | None) -> list[Td]:
+    found = one.difference.estimate
+    least = one.detectable
+    same = found.value == 0 and found.se is None
+    stale = one.a.stale or one.b.stale
+    old = f" {STALE}" if stale else ""
+    cells = [
+        Td(points(found.value) + old, key=f"{one.key}:value", scale=100),
+        *(Td("–" if i.reason else between(i), key=f"{one.key}:{name}", scale=100)
+          for name, i in (("linearised", found.linearised), ("bootstrap_t", found.bootstrap_t))),
+        *(Td(_p(p), key=f"{one.key}:{name}")
+          for name, p in (("p", one.difference.p), ("p_holm", one.adjusted),
+                          ("mcnemar", one.mcnemar))),
+        Td("–" if least is None else f"{100 * least:.2f}", key=f"{one.key}:detectable", scale=100),
+    ]  # fmt: skip
+    answers = [_equal(found, m, same, stale) for m in (MARGIN, wide) if m]
+    return [_sides(one), *(replace(td, href=one.a.href) for td in cells), *answers]
+
+
+def _equal(found: Estimate, margin: float, same: bool, stale: bool) -> Td:
+    """Whether the two are equal within a margin."""
+    if stale:
+        return words("not judged", "stale")
+    verdict = equivalence(found, margin)
+    word = "no difference seen" if same else verdict.verdict
+    return words(word, "" if verdict.p is None else f"p {_p(verdict.p)}")
+
+
+def _sides(one: Comparison) -> Td:
+    """The row's heading."""
+    if one.kind == TWINS:
+        return label(f"{title(one.a.variant)}: Keras less PyTorch")
+    text = f"{title(one.a.variant)} less {title(one.b.variant)}, {NAMES[one.a.framework]}"
+    return label(text)
+
+
+def ranking_table(group: Group) -> Table | None:
+    """What the papers' orderings would be on new photographs, under the protocol they claim."""
+    rows = []
+    claims = (c for c in load_claims().values() if c.kind == "ordering")
+    for claim in (c for c in claims if c.protocol == group.protocol):
+        pairs = contests(claim)
+        if not {v for p in pairs for v in p} <= set(group.variants):
+            continue
+        cells = [[group.cells.get((f, v)) for p in pairs for v in p] for f in FRAMEWORKS]
+        ranked = [_ranked(group, claim, own) for own in cells]
+        rows.append([label(claim.column, claim.where), *ranked])
+    if not rows:
+        return None
+    return Table(
+        f"ranking-{group.setting.slug}-{group.protocol}",
+        "Claims of an order, on new photographs: every contest of a claim together, Holm-adjusted "
+        f"at 5%. {group.caption}",
+        [[head("Claim", kind="headtext"), *(head(NAMES[f], colour=f, kind="headtext")
+                                             for f in FRAMEWORKS)]],
+        [("", rows)],
+    )  # fmt: skip
+
+
+def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
+    """Judged from the runs that may judge the claim itself; `cells`: two by two, the contests."""
+    for cell in cells:
+        number = cell.number(claim.metric, claim.at) if cell else None
+        if reason := obstacle(group.setting, cell, number):
+            return words("not tested", reason)
+    both = [compared(a, b) for a, b in zip(cells[::2], cells[1::2], strict=True)]
+    if None in both:
+        return words("not tested", "the two sides tested other images, or in other seeds")
+    return words(ordering([difference for difference, _ in both]))
+
+
+def selection_table(group: Group) -> Table | None:
+    """What choosing the epoch on the test part adds."""
+    table = Table(
+        f"selection-{group.setting.slug}-{group.protocol}",
+        "What it adds to choose the epoch by the images that it is then scored on. Honest: chosen "
+        "on a random half of the photographs, scored on the other, mean of 1,000 halvings. "
+        f"{group.caption}",
+        [[head("Network", kind="headtext"), head("Twin", kind="headtext"), head("Selected"),
+          head("Last"), head("Honest"), head("Optimism, points")]],
+        [],
+        ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
+         "of every epoch (half precision), which choose and score on both sides; where they choose "
+         "another epoch than the run did, small print has its accuracy. Mean over seeds "
+         "and folds. A choice on half of the photographs is a worse choice, which makes the honest "
+         "figure a little low.",
+         *stale_notes(group)],
+    )  # fmt: skip
+    rows = []
+    for variant in group.variants:
+        cells = [c for _, c in pair(group, variant) if c and chosen(c)]
+        for index, cell in enumerate(cells):
+            first = [label(title(variant), rows=len(cells))] if index == 0 else []
+            row = [*first, marked_twin(cell)]
+            found = chosen(cell)
+            stored = found["honest"] + found["optimism"]  # of the epochs that these numbers choose
+            other = abs(stored - found["selected"]) > 5e-5
+            for part, mean in found.items():
+                text = points(mean) if part == "optimism" else f"{100 * mean:.2f}{THIN}%"
+                note = f"of {100 * stored:.2f}{THIN}%" if part == "optimism" and other else ""
+                row.append(Td(text, note, key=f"{cell.key}:selection.{part}", scale=100))
+            rows.append(row)
+    if not rows:
+        return None
+    table.bodies.append(("", rows))
+    return table
+
+
+def page(collected: Collected) -> dict[str, Any]:
+    """What the page shows."""
+    sections = []
+    for group in collected.groups:
+        tables = [accuracy_table(group), comparison_table(group), ranking_table(group),
+                  selection_table(group), measures_table(group)]  # fmt: skip
+        whole = any(not cell.lack for cell in group.cells.values())
+        if whole:
+            kept = [table for table in tables if table is not None]
+            sections.append(Section(group.caption, group.setting.planned, kept))
+    return {"sections": sections, "coverage": coverage_table()}

@@ -1,0 +1,170 @@
+"""The page on the images: which photograph each one shows, and which photographs overlap."""
+
+import json
+import math
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from protocols.photographs import provenance
+from protocols.photographs.provenance import Original, Overlap
+from reports.cells.answers import short
+from reports.figures.photographs import OVERLAPS
+from reports.figures.pictures import read
+from reports.tables.table import THIN, Table, Td, head, label, plural
+
+COMMAND = "python runner.py --provenance"
+SHARP = 1.5  # ratio of sharpness from which one photograph counts as out of focus
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two photographs of one field: what they are, the evidence, a picture if there is one."""
+
+    title: str
+    said: str
+    picture: str
+
+
+def _checks() -> Table:
+    found = provenance.checks(provenance.shown(), provenance.originals())
+    rows = [
+        [label(c.title), Td(c.said, kind="text"), Td("yes" if c.ok else "no", ok=c.ok)]
+        for c in found
+    ]
+    return Table("provenance-checks", "What must hold, and needs no ground truth.",
+                 [[head("It must hold that", kind="headtext"), head("Found", kind="headtext"),
+                   head("Holds")]], [("", rows)])  # fmt: skip
+
+
+def _names(original: Original) -> str:
+    what = original.label.lower() or "no label"
+    return f"{short(original.file)} ({what}, {original.split or 'in neither part'})"
+
+
+def kind(pair: Overlap, known: dict[str, Original]) -> str:
+    """Where the two photographs of a pair stand."""
+    splits = {known[pair.first].split, known[pair.second].split}
+    if splits == {"TRAIN", "TEST"}:
+        return "One in TRAIN, one in TEST"
+    if "" in splits:
+        return "One or both in neither part"
+    return f"Both in {splits.pop()}"
+
+
+KINDS = ("One in TRAIN, one in TEST", "Both in TEST", "Both in TRAIN",
+         "One or both in neither part")  # fmt: skip
+
+
+def _evidence(pair: Overlap, known: dict[str, Original]) -> str:
+    first, second = known[pair.first], known[pair.second]
+    shift = f"shift {pair.dx:+d}, {pair.dy:+d} pixels".replace("-", "−")
+    said = [f"{shift}; {100 * pair.share:.0f}{THIN}% of the field in both",
+            f"correlation {pair.correlation:.2f}",
+            plural(pair.features, "SIFT feature") + " in the same place"]  # fmt: skip
+    if max(pair.sharpness, 1 / pair.sharpness) >= SHARP:
+        blurred = first if pair.sharpness < 1 else second
+        said.append(f"{short(blurred.file)} is out of focus")
+    if first.label != second.label:
+        said.append("labels differ")
+    return "; ".join(said) + "."
+
+
+def pairs(out: Path) -> dict[str, list[Pair]]:
+    """Every overlap by where its photographs stand, with its picture if `out` has it."""
+    pictures = read(out / OVERLAPS)
+    known = {o.file: o for o in provenance.originals()}
+    found: dict[str, list[Pair]] = {name: [] for name in KINDS}
+    for pair in provenance.overlaps():
+        title = " and ".join(_names(known[name]) for name in pair[:2])
+        picture = pictures.get(f"{pair.first} {pair.second}", "")
+        found[kind(pair, known)].append(Pair(title, _evidence(pair, known), picture))
+    return {name: some for name, some in found.items() if some}
+
+
+def _consequences() -> Table:
+    known = {o.file: o for o in provenance.originals()}
+    of, groups = provenance.groups(), Counter(provenance.groups().values())
+    test = {of[o.file] for o in known.values() if o.split == "TEST"}
+    train = {of[o.file] for o in known.values() if o.split == "TRAIN"}
+    both = test & train
+    rows = []
+    for split, own in (("TEST", test), ("TRAIN", train)):
+        images = [row for row in provenance.shown() if row.split == split]
+        photographs = {row.original for row in images}
+        near = [row for row in images if of[row.original] in both]
+        rows.append([
+            label(split), Td(f"{len(images):,}"), Td(str(len(photographs))), Td(str(len(own))),
+            Td(f"{len({row.original for row in near})}"),
+            Td(f"{len(near):,}", f"{100 * len(near) / len(images):.1f}{THIN}%"),
+        ])  # fmt: skip
+    heads = ("Part", "Images", "Photographs", "Groups", "Photographs whose group is in both parts",
+             "Images of those")  # fmt: skip
+    largest = max(groups.values())
+    return Table(
+        "provenance-groups",
+        f"What the {len(known)} photographs come to. A group is what overlaps connect: "
+        f"{len(groups)} groups, {sum(n > 1 for n in groups.values())} of more than one photograph, "
+        f"the largest of {largest}.",
+        [[head(text, kind="headtext" if text == "Part" else "head") for text in heads]],
+        [("", rows)],
+        notes=["The grouped protocols let no group stand on both sides."],
+    )  # fmt: skip
+
+
+def _maps() -> Table:
+    """How the images of each part show their photographs."""
+    rows = []
+    for split in ("TRAIN", "TEST", "TEST_SIMPLE"):
+        images = [row for row in provenance.shown() if row.split == split]
+        turned = sorted(min(abs(row.angle), 180 - abs(row.angle)) for row in images)
+        drawn = sorted(row.stretch for row in images)
+        moved = sorted(math.hypot(row.right, row.down) for row in images)
+        mirrored = 100 * sum(row.mirrored for row in images) / len(images)
+        rows.append([label(split), Td(f"{mirrored:.1f}{THIN}%")])
+        for values, digits in ((turned, 1), (drawn, 3), (moved, 1)):
+            middle, high = values[len(values) // 2], values[99 * len(values) // 100]
+            rows[-1] += [Td(f"{middle:.{digits}f}"), Td(f"{high:.{digits}f}")]
+    return Table(
+        "provenance-maps",
+        "The affine map from each photograph to its image: whether it mirrors, how far it turns "
+        "(degrees from upright or upside down), how far it draws out along one direction (1: not "
+        "at all), how far it moves the centre (pixels of 320 × 240). TEST_SIMPLE wasn’t augmented: "
+        "what it shows is the fit’s own error.",
+        [[head("Part", rows=2, kind="headtext"), head("Mirrored", rows=2),
+          head("Turned by", span=2), head("Drawn out by", span=2), head("Moved by", span=2)],
+         [head("median"), head("99%")] * 3],
+        [("", rows)],
+    )  # fmt: skip
+
+
+def _unlike() -> int:
+    label_of = {o.file: o.label for o in provenance.originals()}
+    return sum(label_of[p.first] != label_of[p.second] for p in provenance.overlaps())
+
+
+def page(out: Path) -> dict[str, object]:
+    """What the page shows."""
+    search = json.loads((provenance.FOLDER / provenance.SEARCH).read_text(encoding="utf-8"))
+    images = provenance.shown()
+    sure = sum(not row.doubtful for row in images)
+    found = pairs(out)
+    return {
+        "lead": f"{len(images):,} images show {len({r.original for r in images})} photographs. "
+        "Which one each shows was found from the pixels alone: SIFT features, both photograph and "
+        "mirror image, and a robust affine fit (OpenCV). "
+        f"{sure:,} matches are sure, {len(images) - sure} doubtful.",
+        "tables": [_checks(), _maps(), _consequences()],
+        "overlap": f"All {search['pairs']:,} pairs of photographs were correlated at every shift "
+        f"that leaves a twentieth of the field, {search['pairs_looked_at']:,} of them again in "
+        f"colour detail: {search['overlaps']} show one field, with correlations of "
+        f"{search['lowest']:.2f} and more. No other pair that would share a tenth of the field "
+        f"reaches {search['bound']:.2f} (highest: {search['next_best']:.2f}), and where one "
+        f"photograph is mirrored, so that only chance is left, none does (highest: "
+        f"{search['chance']:.2f}; pairs found so: {search['found_by_chance']}). For smaller parts "
+        f"features must agree as well. {_unlike()} pairs have two labels: another white cell of "
+        "the field, or the same one named twice, which the eye must say.",
+        "found": found,
+        "pictured": any(pair.picture for some in found.values() for pair in some),
+        "command": COMMAND,
+    }

@@ -1,0 +1,1 @@
+"""The page of the leakage: photographs on both sides of the split."""

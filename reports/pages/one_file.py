@@ -1,0 +1,45 @@
+"""report.html: all pages in one file, to be sent or kept. It opens from anywhere; what lies beside
+the pages (runs, data files) is named in it, not linked."""
+
+import re
+
+from jinja2 import Environment
+
+from reports.pages.inline import inline
+
+NAME = "report.html"
+_LINK = re.compile(r'<a\b([^>]*?)\shref="([^"]*)"([^>]*)>(.*?)</a>', re.S)
+_IDS = re.compile(r'\s(id|aria-labelledby|for)="([^"]+)"')
+_OWN = re.compile(r'(href="|url\()#([^")]+)')  # within SVG, and from link to target
+
+
+def _key(file: str) -> str:
+    return file.removesuffix(".html")
+
+
+def _section(file: str, text: str, files: set[str]) -> str:
+    """A page's content, its ids made the file's own and its links turned inwards."""
+    body = text[text.index('<main id="main">') + len('<main id="main">') : text.rindex("</main>")]
+    key = _key(file)
+
+    def link(found: re.Match[str]) -> str:
+        before, target, after, content = found.groups()
+        page, _, anchor = target.partition("#")
+        if page in files:  # a page, or a place on it
+            target = "#" + (f"{_key(page)}--{anchor}" if anchor else _key(page))
+        elif page and not target.startswith("https:"):
+            return content
+        return f'<a{before} href="{target}"{after}>{content}</a>'
+
+    body = _IDS.sub(lambda m: f' {m[1]}="{key}--{m[2]}"', body)
+    body = _OWN.sub(lambda m: f"{m[1]}#{key}--{m[2]}", body)
+    return f'<section id="{key}">{_LINK.sub(link, body)}</section>'
+
+
+def single(pages: dict[str, str], menu: list[tuple[str, str]], engine: Environment) -> str:
+    """The file's text. `pages`: file -> text; `menu`: (file, title) of those in the header."""
+    order = [file for file, _ in menu] + [f for f in pages if f not in dict(menu)]
+    sections = [_section(file, pages[file], set(pages)) for file in order]
+    return engine.get_template("single.html.j2").render(
+        menu=[(_key(file), title) for file, title in menu], sections=sections, **inline()
+    )

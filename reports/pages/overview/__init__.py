@@ -1,0 +1,1 @@
+"""The first page: the claims beside the measurements."""

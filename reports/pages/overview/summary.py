@@ -1,0 +1,190 @@
+"""The first screen: the answer in a sentence, every claim as a square, what a verdict takes."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from protocols.papers.claims import Claim, load_claims
+from protocols.papers.recipes import load_profiles, load_recipe
+from protocols.papers.variants import load_variants
+from protocols.spec import FRAMEWORKS
+from protocols.weights.files import load_pretrained
+from reports.cells.collect import Collected
+from reports.cells.settings import Setting
+from reports.judging.verdicts import MIN_SEEDS, Verdict, class_counts, judge
+from reports.pages.audit import page as audit_page
+from reports.pages.audit.finding import (
+    ATTAINABLE,
+    CONTRADICTORY,
+    NOT_ATTAINABLE,
+    NOT_CHECKED,
+    OPEN,
+)
+from reports.pages.overview.tables import PAPERS, claim_name, value_text
+from reports.tables.cell_text import claim_text
+from reports.tables.table import NAMES, THIN
+
+# word -> sign, class of style.css
+SIGNS = {
+    "compatible": ("✓", "good"),
+    "supported": ("✓", "good"),
+    "above": ("▲", "off"),
+    "below": ("▼", "off"),
+    "refuted": ("✗", "bad"),
+    "undecided": ("?", "open"),
+    "not tested": ("·", "none"),
+    ATTAINABLE: ("✓", "good"),
+    NOT_ATTAINABLE: ("✗", "bad"),
+    CONTRADICTORY: ("≠", "bad"),
+    OPEN: ("?", "open"),
+    NOT_CHECKED: ("·", "none"),
+}
+JUDGED = ("compatible", "supported", "above", "below", "refuted", "undecided")
+FULL = "python runner.py --suite all --gpu 0"
+
+
+@dataclass(frozen=True)
+class Square:
+    """One claim in one column of the matrix."""
+
+    sign: str
+    look: str  # class
+    text: str  # what it says, in words
+    href: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """The claims of one table or figure of a paper: squares by column."""
+
+    title: str
+    squares: dict[str, list[Square]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All of the first screen."""
+
+    sentences: list[str]
+    setting: Setting | None
+    lines: list[Line]
+    legend: list[tuple[str, str, str]]  # sign, class, words
+    takes: list[tuple[str, str]]  # what a full verdict takes; empty once nothing is untested
+    others: list[Setting]  # those that judge nothing here: of other tables, or of other networks
+
+
+def foremost(collected: Collected, settings: list[Setting]) -> list[Setting]:
+    """The one whose runs judge most claims first, be it of an earlier request; else as they are."""
+
+    def judged(setting: Setting) -> int:
+        claims = load_claims().values()
+        return sum(judge(c, collected, setting, f).judged for c in claims for f in FRAMEWORKS)
+
+    return sorted(settings, key=judged, reverse=True)
+
+
+def summary(collected: Collected, settings: list[Setting]) -> Summary:
+    """`settings`: those with runs of the papers' networks; the first one's judge."""
+    setting = settings[0] if settings else None
+    claims = load_claims()
+    verdicts = {
+        (f, key): judge(claim, collected, setting, f)
+        if setting
+        else Verdict("not tested", "no run")
+        for f in FRAMEWORKS
+        for key, claim in claims.items()
+    }
+    found = [one for of_paper in audit_page.findings().values() for one in of_paper]
+    words = audit_page.by_claim(found)
+    lines: dict[str, Line] = {}
+    for key, claim in sorted(claims.items(), key=lambda item: list(PAPERS).index(item[1].paper)):
+        title = f"{PAPERS[claim.paper]}, {claim.where}"
+        line = lines.setdefault(title, Line(title, {c: [] for c in ("audit", *FRAMEWORKS)}))
+        line.squares["audit"].append(_arithmetic_square(claim, words[key][0]))
+        for f in FRAMEWORKS:
+            line.squares[f].append(_square(claim, f, verdicts[f, key], setting is not None))
+    used = {
+        s.sign + s.look for line in lines.values() for own in line.squares.values() for s in own
+    }
+    tested = {f: Counter(verdicts[f, key].word for key in claims) for f in FRAMEWORKS}
+    untested = any(tested[f]["not tested"] for f in FRAMEWORKS)
+    return Summary(
+        [*_answer(tested, len(claims)), audit_page.said(found)],
+        setting,
+        list(lines.values()),
+        _legend(used),
+        _takes(collected) if untested else [],
+        settings[1:] if settings else collected.settings,
+    )
+
+
+def _square(claim: Claim, framework: str, verdict: Verdict, known: bool) -> Square:
+    sign, look = SIGNS[verdict.word]
+    value = value_text(claim, verdict) if known else "X"
+    text = (
+        f"{claim_name(claim)}: printed {claim_text(claim)}, {NAMES[framework]} {value}: "
+        f"{verdict.word}"
+    )
+    return Square(sign, look, text, f"#{claim.id}" if known else "audit.html#audit-" + claim.id)
+
+
+def _arithmetic_square(claim: Claim, word: str) -> Square:
+    sign, look = SIGNS[word]
+    text = f"{claim_name(claim)}: printed {claim_text(claim)}, by arithmetic: {word}"
+    return Square(sign, look, text, f"audit.html#audit-{claim.id}")
+
+
+def _legend(used: set[str]) -> list[tuple[str, str, str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for word, (sign, look) in SIGNS.items():
+        if sign + look in used:
+            found.setdefault((sign, look), []).append(word)
+    return [(sign, look, ", ".join(words)) for (sign, look), words in found.items()]
+
+
+def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
+    """How many claims got which word."""
+    if not any(tested[f][word] for f in FRAMEWORKS for word in JUDGED):
+        return [f"Not one of the {claims} printed claims has been tested by these runs."]
+    parts = []
+    for framework in FRAMEWORKS:
+        counts = [f"{tested[framework][w]} {w}" for w in (*JUDGED, "not tested")
+                  if tested[framework][w]]  # fmt: skip
+        parts.append(f"{NAMES[framework]}: {', '.join(counts)}")
+    return [f"Of {claims} printed claims, {'; '.join(parts)}."]
+
+
+def _takes(collected: Collected) -> list[tuple[str, str]]:
+    """Command, runs, GPU hours, disk and weights of a full verdict."""
+    profile, known = load_profiles()["paper"], load_variants().values()
+    folds = int(load_recipe("jane")["folds"].value)
+    seeds, liang = len(profile.seeds), sum(v.suite == "liang" for v in known)
+    jane = sum(v.suite == "jane" for v in known)
+    runs = len(FRAMEWORKS) * seeds * (liang + jane * folds)
+    names = {name for v in known if v.suite != "control" for name in v.backbones}
+    weights = sum(file.size for key, file in load_pretrained().items() if key in names)
+    images = sum(sum(class_counts(part)) for part in ("train", "test"))
+    decoded = images * profile.height * profile.width * 3
+    return [
+        ("Command", FULL),
+        ("Runs", f"{runs} trainings: two twins, {seeds} seeds (a verdict needs {MIN_SEEDS}), "
+         f"{liang} networks of Liang, {jane} of Jane in {folds} folds"),
+        ("GPU hours", _hours(collected)),
+        ("Disk", f"{decoded / 1e9:.1f}{THIN}GB of decoded images, and the features of frozen "
+         "networks (the plan says how much)"),
+        ("Weights", f"ImageNet’s, {weights / 1e6:.0f}{THIN}MB, downloaded or from a folder"),
+    ]  # fmt: skip
+
+
+def _hours(collected: Collected) -> str:
+    """Of the `paper` runs there are; no guess without one."""
+    seconds: dict[str, list[float]] = {}
+    for slot in collected.slots:
+        if slot.usable and slot.spec.stage == "train" and slot.spec.profile == "paper":
+            seconds.setdefault(slot.spec.device, []).append(slot.run.timings["total_seconds"])
+    if not seconds:
+        return ("not measured by any run here; --calibrate, then --plan, tell them for the GPU at "
+                "hand")  # fmt: skip
+    return "; ".join(
+        f"{sum(values) / 3600:.1f} h for the {len(values)} runs made on {device}"
+        for device, values in seconds.items()
+    )

@@ -1,0 +1,261 @@
+"""The tables of the index page: what ran, every claim's verdict, every deviation."""
+
+from collections import Counter
+
+from protocols.papers.claims import Claim, load_claims
+from protocols.papers.recipes import load_profiles
+from protocols.papers.variants import load_variants
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell
+from reports.cells.collect import Collected
+from reports.cells.planned_run import Slot
+from reports.cells.settings import WEIGHTS, Setting, scrub
+from reports.judging.verdicts import Verdict, contests, judge
+from reports.tables.cell_text import (
+    claim_text,
+    framework_heads,
+    number_text,
+    seconds_text,
+    verdict_cell,
+)
+from reports.tables.table import (
+    MISSING,
+    STALE,
+    STALE_NOTE,
+    Table,
+    Td,
+    head,
+    label,
+    plural,
+    title,
+    words,
+)
+
+STATES = ("done", "failed", "missing", "stale", "diverged")
+PAPERS = {"liang": "Liang 2018", "jane": "Jane 2022"}
+PROFILE_WORDS = {
+    "height": "image height, pixels",
+    "width": "image width, pixels",
+    "train_per_class": "training images a class (fixed)",
+    "test_per_class": "test images a class (fixed)",
+    "phase1_epochs": "epochs of phase 1 (Liang)",
+    "phase2_epochs": "epochs of phase 2 (Liang)",
+    "cv_per_class": "images a class (cross-validation)",
+    "cv_folds_run": "folds run, of 10",
+    "cv_epochs": "epochs (Jane)",
+    "grey_pooling": "grey rows for the LSTM (Liang): means of so many pixels square",
+    "seeds": "seeds",
+    "weights": "weights",
+}
+
+
+def ran_table(collected: Collected) -> Table:
+    """How many runs of each setting are done, failed, missing or stale."""
+    table = Table(
+        "ran",
+        "What was asked for and what is there, in runs. Settings outside the current request "
+        "stand below it; no table mixes two of them.",
+        [
+            [head(t, kind="headtext") for t in ("Setting", "Protocol")]
+            + [head(s) for s in STATES]
+            + [head("of")]
+        ],
+        [],
+    )
+    for planned, text in ((True, "The current request"), (False, "Beside it, from earlier runs")):
+        rows = []
+        for setting in (s for s in collected.settings if s.planned == planned):
+            parts = [(g.protocol, g.slots) for g in collected.groups if g.setting == setting]
+            if setting in collected.latency:
+                parts.append(("latency", list(collected.latency[setting].values())))
+            for index, (protocol, slots) in enumerate(parts):
+                first = [label(setting.title, rows=len(parts))] if index == 0 else []
+                rows.append([*first, words(protocol), *_counts(slots)])
+        if rows:
+            table.bodies.append((text, rows))
+    return table
+
+
+def _counts(slots: list[Slot]) -> list[Td]:
+    count = Counter(s.state for s in slots)
+    return [Td(str(count[s]) if count[s] else "–") for s in STATES] + [Td(str(len(slots)))]
+
+
+def failures(collected: Collected) -> Table | None:
+    """Every failed run with its reason; None if there is none."""
+    failed = [s for s in collected.slots if s.state in ("failed", "diverged")]
+    if not failed:
+        return None
+    rows = [[label(s.spec.id), words(scrub(s.reason))] for s in failed]
+    heads = [[head("Run", kind="headtext"), head("Reason", kind="headtext")]]
+    return Table("failures", "Runs that failed, and why.", heads, [("", rows)])
+
+
+def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) -> Table:
+    """Every claim of both papers: address, printed, measured and verdict in both twins.
+
+    `anchors`: whether a claim's row can be linked to by the claim's id; once a page.
+    """
+    table = Table(
+        f"verdicts-{setting.slug}",
+        f"Every claim of the two papers, by the runs of one setting: {setting.title}; Liang's "
+        "networks under protocol fixed, Jane's under cv10. Measured for an order: the smallest "
+        "margin. X: planned, or part of the set, and not there.",
+        [
+            [head("Claim", rows=2, kind="headtext"), head("Printed", rows=2)]
+            + [head("Measured", span=2), head("Verdict", span=2, kind="headtext")],
+            framework_heads() + [_text_head(cell) for cell in framework_heads()],
+        ],
+        [],
+    )
+    sections: dict[str, list[list[Td]]] = {}
+    for claim in load_claims().values():
+        verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
+        stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
+        printed = (words if claim.kind == "words" else Td)(claim_text(claim))
+        row = [label(claim_name(claim), anchor=claim.id if anchors else ""), printed]
+        row += [
+            Td(
+                value_text(claim, v) + m,
+                href=_evidence(collected, setting, claim, f),
+                key=f"{claim.id}/{setting.slug}/{f}:value",
+                scale=_scale(claim),
+            )
+            for f, v, m in zip(FRAMEWORKS, verdicts, stale, strict=True)
+        ]
+        row += [verdict_cell(table, claim, v) for v in verdicts]
+        where = f"{PAPERS[claim.paper]}, {claim.where}"
+        sections.setdefault(where, []).append(row)
+    table.bodies = list(sections.items())
+    if any(STALE in cell.text for _, rows in table.bodies for row in rows for cell in row):
+        table.notes.append(STALE_NOTE)
+    return table
+
+
+def _text_head(cell: Td) -> Td:
+    return Td(cell.text, kind="headtext", colour=cell.colour)
+
+
+def claim_name(claim: Claim) -> str:
+    """Network or row, and column."""
+    known = load_variants()
+    row = title(claim.row) if claim.row in known else claim.row
+    return f"{row}: {claim.column}" if row != "text" else claim.column
+
+
+def _cell(
+    collected: Collected, setting: Setting, claim: Claim, framework: str, variant: str
+) -> Cell | None:
+    """Whose runs stand behind a claim's measured value; None where no training run does."""
+    trained = claim.kind in ("metric", "ordering", "timing")
+    group = collected.group(setting, claim.protocol or "fixed") if trained else None
+    return group.cells.get((framework, variant)) if group else None
+
+
+def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+    """Where the runs behind a verdict are shown; of an order, those of the first network."""
+    if claim.kind == "count":
+        return "images.html"
+    if claim.metric == "cold_seconds":
+        slot = collected.latency.get(setting, {}).get((framework, claim.variant))
+        return f"environment.html#{slot.spec.id}" if slot else ""
+    group = collected.group(setting, claim.protocol or "fixed")
+    name = contests(claim)[0][0] if claim.kind == "ordering" else claim.variant
+    cell = group.cells.get((framework, name)) if group else None
+    return cell.href if cell else ""
+
+
+def _scale(claim: Claim) -> int:
+    """By what a claim's value is multiplied to be written."""
+    return 100 if claim.unit in ("%", "fraction") or claim.kind == "ordering" else 1
+
+
+def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+    if claim.metric == "cold_seconds":
+        slot = collected.latency.get(setting, {}).get((framework, claim.variant))
+        return f" {STALE}" if slot and slot.state == "stale" else ""
+    networks = {claim.variant}
+    if claim.kind == "ordering":
+        networks = {network for pair in contests(claim) for network in pair}
+    cells = [_cell(collected, setting, claim, framework, name) for name in networks]
+    there = all(cell and not cell.lack for cell in cells)
+    return f" {STALE}" if there and any(cell.stale for cell in cells) else ""
+
+
+def value_text(claim: Claim, verdict: Verdict) -> str:
+    """The measured value as written in the verdict table."""
+    value = verdict.value
+    if claim.kind in ("cited", "words"):
+        return "–"
+    if value is None:
+        return MISSING if verdict.reason != "diverged" else "diverged"
+    if claim.kind == "timing":
+        return seconds_text(value)
+    if claim.kind == "ordering":
+        return f"{100 * value:+.2f} points".replace("-", "−") if value == value else "diverged"
+    if claim.kind == "count":
+        return f"{value:,}"
+    return number_text(claim.metric, value)
+
+
+def _plain(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
+
+
+def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
+    """Where the profiles shown differ from `paper`; None if only `paper` is shown.
+
+    `whole`: also what does not differ.
+    """
+    profiles = load_profiles()
+    names = dict.fromkeys(s.profile for s in settings if s.profile in profiles)
+    shown = [profiles[n] for n in names if n != "paper"]
+    if not shown:
+        return None
+    published = profiles["paper"]
+    rows = []
+    for key, text in PROFILE_WORDS.items():
+        values = [getattr(p, key) for p in shown]
+        if whole or any(v != getattr(published, key) for v in values):
+            cells = [Td(_number(key, v)) for v in (getattr(published, key), *values)]
+            rows.append([label(text), *cells])
+    return Table(
+        "profiles",
+        "The profiles' numbers, beside the published protocol's."
+        if whole
+        else "Where the profiles shown differ from the published protocol.",
+        [[head("", kind="headtext"), head("paper"), *(head(p.name) for p in shown)]],
+        [("", rows)],
+    )
+
+
+def _number(key: str, value: object) -> str:
+    if key == "weights":
+        return WEIGHTS.get(value, value)
+    return "all" if key.endswith("per_class") and value == 0 else _plain(value)
+
+
+def deviations(collected: Collected) -> list[str]:
+    """Sentences on what departs from the papers in the runs shown, beyond the assumed values."""
+    sentences = []
+    weights = {s.weights for s in collected.papers}
+    if "random" in weights:
+        sentences.append(
+            "Random weights: where the papers start from ImageNet weights, these networks start "
+            "from random ones. Liang's frozen backbones then get their moving statistics from "
+            "training images (the value “calibration images” below) before phase 1, without "
+            "which every image would have the same feature; Jane's backbone is trained."
+        )
+    for other in sorted(weights - {"random", "imagenet"}):
+        sentences.append(f"Weights of another source than ImageNet's: {other}.")
+    if any(s.data == "phantom" for s in collected.settings):
+        sentences.append("Phantom images: drawn by the suite, not photographs of real cells.")
+    precisions = sorted({s.precision for s in collected.settings} - {"float32"})
+    if precisions:
+        sentences.append(f"Precision other than float32: {', '.join(precisions)}.")
+    extras = sorted({s.extra for s in collected.settings if not s.as_published})
+    sentences += [
+        f"Sensitivity runs, kept out of the papers' tables: {plural(1, 'set')} with {extra}."
+        for extra in extras
+    ]
+    return sentences

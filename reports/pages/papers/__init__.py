@@ -1,0 +1,1 @@
+"""The pages of the papers: each of their tables, claimed beside measured."""

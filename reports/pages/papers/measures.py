@@ -1,0 +1,95 @@
+"""Tables of what was measured, without any claim: for the papers' pages and the control's."""
+
+from dataclasses import replace
+
+from protocols.classes import LETTERS
+from reports.cells.cell import Cell, Group
+from reports.tables.cell_text import (
+    behind,
+    marked_twin,
+    measured,
+    number_text,
+    pair,
+    stale_notes,
+    twin,
+)
+from reports.tables.table import Table, Td, head, label, points, title, words
+
+# metric, at, heading
+MORE = (
+    ("accuracy", "selected", "Accuracy"),
+    ("selected_epoch", "selected", "Selected epoch"),
+    ("accuracy", "last", "Accuracy, last epoch"),
+    ("log_loss", "selected", "Log loss, nat"),
+    ("precision_macro", "selected", "Precision"),
+    ("recall_macro", "selected", "Recall"),
+    ("f1_macro", "selected", "F1"),
+)
+
+
+def more_table(group: Group) -> Table:
+    """More measures of every cell of a group; no claims."""
+    table = Table(
+        f"more-{group.setting.slug}-{group.protocol}-{group.variants[0]}",
+        f"More measures, at the selected epoch unless said; precision, recall and F1 are macro "
+        f"averages. Below the last epoch's accuracy: its difference from the selected one's. "
+        f"{group.caption}",
+        [
+            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
+            + [head(text) for _, _, text in MORE]
+            + [head("Rests on", kind="headtext")]
+        ],
+        [],
+    )
+    rows = []
+    for variant in group.variants:
+        cells = [c for _, c in pair(group, variant) if c]
+        for index, cell in enumerate(cells):
+            first = [label(title(variant), rows=len(cells))] if index == 0 else []
+            row = [*first, twin(cell)]
+            row += [
+                replace(measured(cell, metric, at), note=gap_text(cell) if at == "last" else "")
+                for metric, at, _ in MORE
+            ]
+            rows.append([*row, words(behind(cell))])
+    table.bodies.append(("", rows))
+    table.notes += stale_notes(group)
+    return table
+
+
+def gap_text(cell: Cell) -> str:
+    """Accuracy of the last epoch less that of the selected one; empty where one is missing."""
+    last, selected = (cell.number("accuracy", at).value for at in ("last", "selected"))
+    known = None not in (last, selected) and last == last and selected == selected
+    return f"{points(last - selected)} points" if known else ""
+
+
+def per_class_table(group: Group) -> Table:
+    """Precision, recall and F1 of each class, both twins."""
+    names = ("precision", "recall", "f1")
+    table = Table(
+        f"class-{group.setting.slug}-{group.protocol}",
+        f"Each class: precision, recall and F1 at the selected epoch, in %. {group.caption}",
+        [
+            [head("Network", rows=2, kind="headtext"), head("Twin", rows=2, kind="headtext")]
+            + [head(n.capitalize(), span=4) for n in names],
+            [head(letter) for _ in names for letter in LETTERS],
+        ],
+        [],
+        ["E eosinophil, L lymphocyte, M monocyte, N neutrophil.", *stale_notes(group)],
+    )
+    rows = []
+    for variant in group.variants:
+        cells = [c for _, c in pair(group, variant) if c]
+        for index, cell in enumerate(cells):
+            row = [label(title(variant), rows=len(cells))] if index == 0 else []
+            row.append(marked_twin(cell))
+            for name in names:
+                for letter in LETTERS:
+                    value = cell.number(f"{name}_{letter}").value
+                    text = number_text("accuracy", value).replace("\u202f%", "")
+                    key = f"{cell.key}:numbers.selected.{name}_{letter}.value"
+                    row.append(Td(text, key=key, scale=100))
+            rows.append(row)
+    table.bodies.append(("", rows))
+    return table

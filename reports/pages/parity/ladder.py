@@ -1,0 +1,288 @@
+"""The ladder of the page "Are these the same network?", from what `runner.py --parity` wrote.
+
+`<out>/parity.json`, else `reports/published/parity.json`; README.md has the schema.
+"""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from protocols.boundary import WHOLE, Amount, Count, Damaged, Key, Line, read_loose
+from protocols.files import ROOT
+from protocols.papers.recipes import load_recipe
+from protocols.papers.variants import load_variants
+from protocols.runs.parity import given, optimizers
+from reports.cells.settings import scrub
+from reports.tables.table import MISSING, THIN, Table, Td, head, label, plural, title, words
+
+NAME = "parity.json"
+PUBLISHED = ROOT / "reports" / "published" / NAME
+COMMAND = "python runner.py --parity"
+SCHEMA = 2
+NONE = "not applicable"
+Whole = Annotated[int, Meta(ge=-WHOLE, le=WHOLE)]
+Measure = Whole | float | Line | bool | None  # NaN and infinities are shown as not finite
+OPTIMIZERS = {rung: name for name in ("rmsprop", "adam") for rung in (name, given(name))}  # rungs
+
+
+class Versioned(Struct):
+    """The number of the file's schema, whatever it is."""
+
+    schema: int | float | Line | None
+
+
+class _Rung(Struct):
+    name: Key
+    title: Line
+    what: Line
+    bound: Measure
+    unit: Line | None
+
+
+class _Result(Struct):
+    rung: Key
+    variant: Key
+    value: Measure
+    bound: Measure
+    ok: bool | None
+    detail: Line | None = None
+
+
+class _Difference(Struct):
+    what: Line
+    keras: Line
+    torch: Line
+    reason: Line
+
+
+class Stored(Struct):
+    """parity.json."""
+
+    device: Line
+    versions: dict[Key, Line]
+    images: Line
+    sizes: dict[Key, tuple[Count, Count]]
+    batch: Count
+    seconds: Amount
+    command: Line
+    rungs: list[_Rung]
+    results: list[_Result]
+    differences: list[_Difference]
+
+
+@dataclass(frozen=True)
+class Result:
+    """One measurement; `ok` is None where the rung has no meaning for the network."""
+
+    rung: str
+    variant: str
+    value: Any
+    bound: Any
+    ok: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What the page shows of the file, or a sentence why it shows nothing."""
+
+    sentence: str = ""
+    summary: str = ""
+    tables: list[Table] = field(default_factory=list)
+    details: Table | None = None
+    differences: Table | None = None
+    command: str = COMMAND
+    where: str = ""
+    href: str = ""
+
+
+def read(out: Path) -> Ladder | None:
+    """Of the report in `out`; None if nothing was measured. A damaged file becomes a sentence."""
+    path = next((p for p in (out / NAME, PUBLISHED) if p.is_file()), None)
+    if path is None:
+        return None
+    try:
+        schema = read_loose(path, Versioned)["schema"]
+        if schema != SCHEMA:
+            known = f"schema {scrub(str(schema))}, and this version reads {SCHEMA}"
+            return Ladder(f"The stored {NAME} has {known}; {COMMAND} writes it anew.")
+        return _ladder(read_loose(path, Stored), NAME if path == out / NAME else "")
+    except Damaged as error:
+        reason = scrub(str(error))
+        return Ladder(f"The stored {NAME} can’t be read ({reason}); {COMMAND} writes it anew.")
+
+
+def _ladder(content: dict[str, Any], href: str) -> Ladder:
+    rungs = {_text(r["name"]): r for r in content["rungs"]}
+    results = [_result(r) for r in content["results"]]
+    if unknown := {r.rung for r in results} - rungs.keys():
+        raise Damaged(f"results of unknown rungs: {', '.join(sorted(unknown))}")
+    # of two measurements of the same, the broken one stands
+    cells = {(r.rung, r.variant): r for r in sorted(results, key=lambda r: r.ok is False)}
+    known = load_variants()
+    names = [*known, *sorted({r.variant for r in results} - known.keys())]
+    differences = [
+        [label(_text(d["what"])), *(words(_text(d[k])) for k in ("keras", "torch", "reason"))]
+        for d in content["differences"]
+    ]
+    return Ladder(
+        summary=_summary(rungs, names, cells),
+        tables=[_matrix(rungs, names, cells), _rungs(rungs)],
+        details=_details(rungs, names, cells),
+        differences=_differences(differences) if differences else None,
+        command=_text(content["command"]),
+        where=_where(content),
+        href=href,
+    )
+
+
+def _result(r: dict[str, Any]) -> Result:
+    rung, variant, value, bound, ok = (r[k] for k in ("rung", "variant", "value", "bound", "ok"))
+    if ok and all(isinstance(x, int | float) for x in (value, bound)):
+        ok = value <= bound  # whatever the file says
+    return Result(_text(rung), _text(variant), value, bound, ok, _text(r.get("detail") or ""))
+
+
+def _text(value: object) -> str:
+    return scrub(str(value))
+
+
+def number(value: object, digits: int = 2) -> str:
+    """Significant digits of a measurement; whole numbers as they are; text as it is."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            return "not finite"
+        if value == 0 or abs(value) >= 0.01:
+            return f"{value:.{digits}g}"
+        mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
+        return f"{mantissa}e{int(exponent)}"
+    return _text(value)
+
+
+def bound_text(value: object, unit: str = "") -> str:
+    """The highest value allowed."""
+    if value is None:
+        return "–"
+    text = number(value).replace(".0e", "e")
+    text = text if isinstance(value, str | bool) else f"≤{THIN}{text}"
+    return f"{text} {unit}" if unit else text
+
+
+def _name(variant: str) -> str:
+    return title(variant) if variant in load_variants() else variant
+
+
+Cells = dict[tuple[str, str], Result]
+
+
+def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
+    broken = [r for r in cells.values() if r.ok is False]
+    judged = sum(r.ok is not None for r in cells.values())
+    lacking = sum((r, v) not in cells and lack(r, v) == MISSING for r in rungs for v in names)
+    text = f"{judged - len(broken)} of {plural(judged, 'measurement')} keep their bound."
+    if broken:
+        said = (f"{_text(rungs[r.rung]['title'])} ({_name(r.variant)})" for r in broken)
+        text += f" Broken: {', '.join(said)}."
+    return text + (f" Not measured: {lacking}." if lacking else "")
+
+
+def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
+    table = Table(
+        "ladder-matrix",
+        "Largest difference of the twins on each rung, by network. ✓ keeps the rung’s bound, ✗ is "
+        f"broken, {MISSING} was not measured; a dash: the rung has no meaning for the network.",
+        [[head("Network", kind="headtext"), *(head(_text(r["title"])) for r in rungs.values())]],
+        [],
+        ["The bounds stand below."],
+        tight=True,
+    )
+    rows = []
+    for variant in names:
+        row = (_cell(table, cells.get((r, variant)), lack(r, variant)) for r in rungs)
+        rows.append([label(_name(variant)), *row])
+    table.bodies.append(("", rows))
+    return table
+
+
+def lack(rung: str, variant: str) -> str:
+    """Why a rung was not measured: it has no meaning where the recipe lacks the optimiser."""
+    known = load_variants()
+    if rung in OPTIMIZERS and variant in known:
+        used = optimizers(load_recipe(known[variant].paper))
+        return MISSING if OPTIMIZERS[rung] in used else NONE
+    return MISSING
+
+
+def _cell(table: Table, result: Result | None, lack: str) -> Td:
+    if result is None or result.ok is None:
+        return Td("–", NONE) if result or lack == NONE else Td(MISSING)
+    if result.ok:
+        return Td(number(result.value), ok=True)
+    note = f"broken: not {bound_text(result.bound)}"
+    return Td(number(result.value), note, ok=False, ref=table.reason(result.detail))
+
+
+def _rungs(rungs: dict[str, Any]) -> Table:
+    rows = [
+        [label(_text(r["title"])), words(_text(r["what"]))]
+        + [words(bound_text(r["bound"], _text(r["unit"] or "")))]
+        for r in rungs.values()
+    ]
+    heads = [head("Rung", kind="headtext"), head("What is compared", kind="headtext")]
+    heads.append(head("Bound", kind="headtext"))
+    return Table("ladder-rungs", "The rungs, bottom first.", [heads], [("", rows)])
+
+
+def _details(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
+    table = Table(
+        "ladder-details",
+        "Every measurement.",
+        [
+            [head("Network", kind="headtext"), head("Measured"), head("Bound")]
+            + [head("In detail", kind="headtext")]
+        ],
+        [],
+    )
+    for rung, entry in rungs.items():
+        rows = []
+        for variant in names:
+            r = cells.get((rung, variant))
+            if r is None or r.ok is None:
+                text = NONE if r or lack(rung, variant) == NONE else "not measured"
+                measured, bound = Td("–" if text == NONE else MISSING, text), Td("–")
+            else:
+                measured, bound = Td(number(r.value, 6), ok=r.ok), Td(bound_text(r.bound))
+            rows.append([label(_name(variant)), measured, bound, words(r.detail if r else "")])
+        table.bodies.append((_text(entry["title"]), rows))
+    return table
+
+
+def _differences(rows: list[list[Td]]) -> Table:
+    heads = ("What", "Keras", "PyTorch", "Why")
+    return Table(
+        "ladder-differences",
+        "Known differences of the twins, and why they are left as they are.",
+        [[head(text, kind="headtext") for text in heads]],
+        [("", rows)],
+    )
+
+
+def _where(content: dict[str, Any]) -> str:
+    sides = {_text(k): tuple(map(int, size)) for k, size in content["sizes"].items()}
+    sizes = ", ".join(f"{name} at {h}×{w}" for name, (h, w) in sides.items())
+    versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in content["versions"].items())
+    images = "PHANTOM images" if content["images"] == "phantom" else "the real images"
+    return (
+        f"Measured on {_text(content['device'])}, on {images}, {sizes} pixels (height × width), "
+        f"{plural(int(content['batch']), 'image')} a batch, in {float(content['seconds']):.0f}"
+        f"{THIN}s; {versions}."
+    )

@@ -1,0 +1,138 @@
+"""Pairs of runs that began with the same bytes in both twins: how far training led them apart."""
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, replace
+
+from protocols.spec import PROTOCOLS, RunSpec
+from reports.cells.collect import Collected
+from reports.cells.histories import boundary
+from reports.cells.planned_run import Slot
+from reports.cells.settings import Setting, setting_of
+from reports.figures import kinds
+from reports.figures.kinds import Curve, Panel
+from reports.judging.shared_starts import Pair, pairs
+from reports.pages.parts import Drawn
+from reports.tables.cell_text import framework_heads, number_text
+from reports.tables.table import FIRM, NAMES, STALE, STALE_NOTE, Table, Td, head, label, title
+
+COMMAND = "python runner.py --variant efficientnet_lite0 --profile laptop --init shared"
+A_ROW = 2  # panels side by side
+
+
+@dataclass(frozen=True)
+class Block:
+    """The pairs of one setting and protocol: a table and its figures."""
+
+    setting: Setting
+    parts: list[Table | Drawn]
+
+
+def blocks(collected: Collected) -> list[Block]:
+    """A block for each setting and protocol that has pairs, planned ones first."""
+    found: dict[tuple[Setting, str], list[Pair]] = defaultdict(list)
+    for pair in pairs(collected.slots):
+        spec = pair.keras.spec
+        planned = pair.keras.planned and pair.torch.planned
+        found[_setting(collected, spec, planned), spec.protocol].append(pair)
+    order = sorted(found, key=lambda k: (not k[0].planned, k[0].title, PROTOCOLS.index(k[1])))
+    return [_block(*key, found[key], collected.blocks) for key in order]
+
+
+def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
+    """That of the pair; shadowed where the request has runs of the same setting."""
+    found = setting_of(spec, planned)
+    shadowed = not planned and replace(found, planned=True) in collected.settings
+    return replace(found, shadowed=shadowed)
+
+
+def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str, str]) -> Block:
+    caption = f"Protocol {protocol}, {setting.title}."
+    name, part = f"{setting.slug}-{protocol}", found[0].keras.measured.part
+    table = Table(
+        f"agreement-{name}",
+        f"Both twins’ runs from the same bytes. Loss: on the {part} part, Keras less PyTorch, where"
+        " the two lie furthest apart. Same class: test images to which both selected epochs give "
+        f"one class. Kappa: Cohen’s, the same beyond chance. {caption}",
+        [
+            [head("Run", rows=2, kind="headtext"), head("Selected epoch", span=2)]
+            + [head("Loss, nat", rows=2), head("Same class", rows=2), head("Kappa", rows=2)],
+            framework_heads(),
+        ],
+        [],
+        [STALE_NOTE] if any(p.stale for p in found) else [],
+    )
+    of: dict[str, list[Pair]] = defaultdict(list)
+    for pair in found:
+        of[pair.keras.spec.variant].append(pair)
+    table.bodies = [(title(v), [_row(p, places) for p in own]) for v, own in of.items()]
+    text = (
+        f"How far the twins’ losses on the {part} part lie apart, without the sign, on a "
+        "logarithmic scale; epochs with equal losses are left out. Thin: single pairs; thick: the "
+        f"largest of them. {caption}"
+    )
+    drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]
+    figures_ = [
+        Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text)
+        for i in range(0, len(drawn), A_ROW)
+    ]
+    return Block(setting, [table, *figures_])
+
+
+def _row(pair: Pair, places: dict[str, str]) -> list[Td]:
+    """The numbers of both twins lead to Keras's run, PyTorch's epoch to PyTorch's."""
+    hrefs = [places.get(s.spec.id, "") for s in (pair.keras, pair.torch)]
+    first, *cells = _cells(pair)
+    linked = [hrefs[0], hrefs[1], *[hrefs[0]] * (len(cells) - 2)]
+    return [first, *(replace(td, href=href) for td, href in zip(cells, linked, strict=True))]
+
+
+def _cells(pair: Pair) -> list[Td]:
+    spec = pair.keras.spec
+    text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
+    backend = "" if spec.backend == "tensorflow" else f"{NAMES['keras']} on {spec.backend}"
+    row = [label(text + (f" {STALE}" if pair.stale else ""), backend)]
+    row += [Td(_epoch(s, s.measured.row)) for s in (pair.keras, pair.torch)]
+    row.append(_furthest(pair))
+    if not pair.same_images:
+        return [*row, Td("X", "not the same test images"), Td("X")]
+    same, kappa = pair.agreement
+    n = pair.keras.measured.n
+    note = f"{round(same * n):,} of {n:,}"
+    last = Td("–", "one class only") if math.isnan(kappa) else Td(f"{kappa:.3f}")
+    last = replace(last, key=f"{pair.key}:kappa")
+    return [
+        *row,
+        Td(number_text("accuracy", same), note, key=f"{pair.key}:same_class", scale=100),
+        last,
+    ]
+
+
+def _epoch(slot: Slot, row: int) -> str:
+    """An epoch's number; with its phase, where there are several."""
+    there = slot.run.history[row]
+    if boundary(slot) == 0:
+        return f"{there['epoch']:.0f}"
+    return f"{there['epoch']:.0f} of phase{FIRM}{there['phase']:.0f}"
+
+
+def _furthest(pair: Pair) -> Td:
+    index = pair.widest
+    if index is None:
+        return Td("diverged")
+    text = f"{pair.gaps[index]:+.2g}".replace("-", "−")
+    return Td(text, f"epoch {_epoch(pair.keras, index)}", key=f"{pair.key}:loss_gap")
+
+
+def _figure(of: dict[str, list[Pair]], name: str) -> "kinds.Markup":
+    panels = []
+    for variant, found in of.items():
+        rows = [[abs(gap) or math.nan for gap in pair.gaps] for pair in found]
+        drawn = [Curve("", row, thin=True) for row in rows] if len(rows) > 1 else []
+        longest = max(map(len, rows))
+        most = [max((r[i] for r in rows if i < len(r) and r[i] == r[i]), default=math.nan)
+                for i in range(longest)]  # fmt: skip
+        drawn.append(Curve("", most))
+        phases = boundary(found[0].keras)
+        panels.append(Panel(title(variant), "difference, nat", drawn, phases, log=True))
+    return kinds.curves(name, "Absolute difference of the twins' losses, by epoch", panels)

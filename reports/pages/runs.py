@@ -1,0 +1,250 @@
+"""The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
+
+from dataclasses import dataclass, replace
+
+from markupsafe import Markup
+
+from protocols.classes import CLASSES
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell, Group
+from reports.cells.commands import command
+from reports.cells.parallel import spread
+from reports.cells.planned_run import Slot
+from reports.cells.settings import scrub
+from reports.figures import curves
+from reports.tables.cell_text import number_text
+from reports.tables.table import (
+    MISSING,
+    NAMES,
+    STALE,
+    STALE_NOTE,
+    THIN,
+    Table,
+    Td,
+    head,
+    label,
+    plural,
+    title,
+    words,
+)
+
+# file, heading
+FILES = (
+    ("spec.json", "Specification"), ("env.json", "Versions, device"), ("history.csv", "Epochs"),
+    ("predictions.npz", "Probabilities"), ("activations.npz", "Activations"),
+    ("timings.json", "Times"), ("run.json", "Digests"), ("log.txt", "Log"),
+)  # fmt: skip
+OPEN = 16  # at most so many blocks of a page start open
+
+
+@dataclass(frozen=True)
+class Block:
+    """One run, or all folds of a seed."""
+
+    anchor: str
+    framework: str
+    heading: str
+    summary: str
+    figure: Markup | None
+    caption: str
+    confusion: Table | None
+    folds: Table | None
+    troubles: list[str]  # failed or missing runs, with the reason
+    command: str  # makes them again
+    evidence: Table  # their files
+
+
+def blocks(groups: list[Group], jobs: int = 1) -> list[list[Block]]:
+    """Of each group a block for each network, twin and seed, in the papers' order."""
+    wanted = []
+    for group in groups:
+        cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
+        wanted.append([(cell, seed) for cell in cells if cell for seed in cell.seeds])
+    made = iter(spread(_block, [one for some in wanted for one in some], jobs))
+    return [[next(made) for _ in some] for some in wanted]
+
+
+def _block(wanted: tuple[Cell, int]) -> Block:
+    cell, seed = wanted
+    slots = cell.of_seed(seed)
+    there = [s for s in slots if s.usable]
+    anchor = cell.anchor(seed)
+    return Block(
+        anchor,
+        cell.framework,
+        f"{title(cell.variant)}, {NAMES[cell.framework]}, seed {seed}",
+        summary(cell, seed),
+        curves.run_figure(cell, seed, f"f-{anchor}"),
+        _caption(cell, there),
+        _confusion(cell, seed) if cell.whole(seed) else None,
+        _folds(anchor, slots) if cell.slots[0].spec.fold is not None else None,
+        _troubles(cell, seed),
+        command([s.spec for s in slots]),
+        _evidence(anchor, slots),
+    )
+
+
+def summary(cell: Cell, seed: int) -> str:
+    """Accuracy and selected epoch of a seed in a line, or what is missing."""
+    slots = cell.of_seed(seed)
+    there = [s for s in slots if s.usable]
+    folded = slots[0].spec.fold is not None
+    parts = []
+    if folded:
+        parts.append(f"{len(there)} of {plural(cell.folds, 'fold')}")
+    elif not there:
+        return slots[0].state
+    if cell.whole(seed):
+        values = [s.measured.scores["selected"]["accuracy"] for s in there]
+        parts.append(f"accuracy {number_text('accuracy', sum(values) / len(values))}")
+        if not folded:
+            parts.append(_selected(there[0]))
+    else:
+        parts.append("accuracy X")
+    if any(s.state == "stale" for s in there):
+        parts.append(f"stale {STALE}")
+    return ", ".join(parts)
+
+
+def _selected(slot: Slot) -> str:
+    row = slot.run.history[slot.measured.row]
+    several = len({r["phase"] for r in slot.run.history}) > 1
+    phase = f" of phase {row['phase']:.0f}" if several else ""
+    return f"selected epoch {row['epoch']:.0f}{phase}"
+
+
+def _caption(cell: Cell, there: list[Slot]) -> str:
+    if not there:
+        return ""
+    part = there[0].measured.part
+    text = f"Solid or dashed: {part} part. Dotted: training. Large open mark: the selected epoch."
+    if len(there) > 1:
+        text += " Thin: single folds; thick: their mean"
+        text += "." if not cell.lack else ", drawn only where no fold is missing."
+    if len(there[0].run.history) > curves.figures.THIN_POINTS:
+        text += " Long curves are thinned evenly."
+    return text
+
+
+def _troubles(cell: Cell, seed: int) -> list[str]:
+    """What failed or is missing, and what isn't shown for it."""
+    slots = cell.of_seed(seed)
+    found = [_trouble(s) for s in slots if not s.usable]
+    if cell.folds > 1 and not cell.whole(seed):
+        there = sum(s.usable for s in slots)
+        found.append(f"confusion matrix: X, {there} of {plural(cell.folds, 'fold')}")
+    return found
+
+
+def _trouble(slot: Slot) -> str:
+    fold = "" if slot.spec.fold is None else f"fold {slot.spec.fold}: "
+    reason = f": {scrub(slot.reason)}" if slot.reason else ""
+    return f"{fold}{slot.state}{reason}"
+
+
+def _confusion(cell: Cell, seed: int) -> Table:
+    there = cell.of_seed(seed)
+    matrix = sum(s.measured.confusion for s in there)
+    pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
+    names = [name.capitalize() for name in CLASSES]
+    old = any(s.state == "stale" for s in there)
+    key = f"{cell.key}:confusion.{seed}"
+    rows = [
+        [label(names[i]),
+         *(replace(_rate(v, row.sum()), key=f"{key}.{i}.{j}") for j, v in enumerate(row)),
+         Td(f"{int(row.sum()):,}")]
+        for i, row in enumerate(matrix)
+    ]  # fmt: skip
+    foot = [label("All"), *(Td(f"{int(v):,}") for v in matrix.sum(axis=0))]
+    rows.append([*foot, Td(f"{int(matrix.sum()):,}")])
+    return Table(
+        f"confusion-{cell.anchor(seed)}",
+        f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' * old}: "
+        "rows are the true classes, columns the predicted ones. Below each count: its share of the "
+        "true class.",
+        [[head("", kind="headtext"), *(head(n) for n in names), head("All")]],
+        [("", rows)],
+        [STALE_NOTE] if old else [],
+    )
+
+
+def _rate(count: int, of: int) -> Td:
+    share = f"{100 * count / of:.1f}{THIN}%" if of else MISSING
+    return Td(f"{int(count):,}", share)
+
+
+def _evidence(anchor: str, slots: list[Slot]) -> Table:
+    """Each run with its files, as they lie beside the page."""
+    rows = []
+    for slot in slots:
+        folder = slot.run.folder if slot.run else None
+        row = [label(slot.spec.id), words(slot.state)]
+        row.append(words(slot.run.record["finished"] if slot.usable else "–"))
+        for name, _ in FILES:
+            there = folder is not None and (folder / name).is_file()
+            text = name.partition(".")[0] if there else "–"
+            row.append(words(text, href=f"runs/{folder.name}/{name}" if there else ""))
+        rows.append(row)
+    heads = ("Run", "State", "Finished (UTC)", *(text for _, text in FILES))
+    return Table(
+        f"files-{anchor}",
+        "What the runs left: every number above is made from these files.",
+        [[head(text, kind="headtext") for text in heads]],
+        [("", rows)],
+        tight=True,
+    )
+
+
+def _folds(anchor: str, slots: list[Slot]) -> Table:
+    rows = []
+    for slot in slots:
+        row = [label(f"Fold {slot.spec.fold}")]
+        if slot.usable:
+            scores, key = slot.measured.scores["selected"], f"{slot.spec.id}:scores.selected"
+            row.append(Td(f"{slot.measured.n:,}", key=f"{slot.spec.id}:n"))
+            for name in ("selected_epoch", "accuracy", "f1_macro", "log_loss"):
+                scale = 100 if name in ("accuracy", "f1_macro") else 1
+                text = number_text(name, scores[name])
+                row.append(Td(text, key=f"{key}.{name}", scale=scale))
+            row.append(words(slot.state))
+        else:
+            row += [Td("X")] * 5 + [words(slot.state)]
+        rows.append(row)
+    heads = ("n", "Selected epoch", "Accuracy", "F1, macro", "Log loss, nat")
+    return Table(
+        f"folds-{anchor}",
+        "Each fold at its selected epoch.",
+        [
+            [head("Fold", kind="headtext")]
+            + [head(t) for t in heads]
+            + [head("State", kind="headtext")]
+        ],
+        [("", rows)],
+    )
+
+
+def overview(group: Group) -> Table:
+    """All run sets of a group in a table, linked to their blocks."""
+    rows = []
+    for variant in group.variants:
+        row = [label(title(variant))]
+        for framework in FRAMEWORKS:
+            cell = group.cells.get((framework, variant))
+            row.append(Td("–", kind="text") if cell is None else _links(cell))
+        rows.append(row)
+    heads = [head(NAMES[f], kind="headtext", colour=f) for f in FRAMEWORKS]
+    return Table(
+        f"sets-{group.setting.slug}-{group.protocol}",
+        f"{group.caption}",
+        [[head("Network", kind="headtext"), *heads]],
+        [("", rows)],
+    )
+
+
+def _links(cell: Cell) -> Td:
+    seed, href = cell.seeds[0], cell.href
+    if len(cell.seeds) == 1:
+        return words(summary(cell, seed), href=href)
+    number = cell.number("accuracy")
+    text = f"{plural(len(cell.seeds), 'seed')}, accuracy {number_text('accuracy', number.value)}"
+    return words(text, note=number.lack, href=href)

@@ -1,0 +1,256 @@
+"""The benchmark section of the speed page, from the JSON that `make bench` wrote.
+
+`<out>/benchmarks.json`, else `reports/published/benchmarks.json`, in pytest-benchmark's format;
+what is ours stands in `extra_info` (benchmarks.speed.side_by_side) and `machine_info`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from protocols.boundary import Amount, Count, Damaged, Key, Line, read_loose
+from protocols.files import ROOT
+from reports.cells.settings import scrub
+from reports.tables.cell_text import seconds_text
+from reports.tables.table import NAMES, THIN, Table, Td, head, label, words
+
+NAME = "benchmarks.json"
+PUBLISHED = ROOT / "reports" / "published" / NAME
+COMMAND = "make bench"
+TITLES = {
+    "bench_data": "The images",
+    "bench_phase1": "Phase 1: frozen backbones",
+    "bench_thawed": "Phase 2: whole networks",
+    "bench_runner": "The suite itself",
+    "bench_folds": "Folds together",
+    "bench_latency": "Answers",
+}
+OTHER = "Others"
+DETAIL = "Answers"  # long, so in a table of its own
+
+
+class _Ratio(Struct):
+    median: Amount
+    low: Amount
+    high: Amount
+
+
+class _Peer(Struct):
+    name: Line
+    seconds: Amount
+    ratio: _Ratio
+    aim: Amount | None
+
+
+class _Info(Struct):
+    """What is ours of a benchmark: all but `peers` is needed where there are some."""
+
+    what: Line | UnsetType = UNSET
+    unit: Line | UnsetType = UNSET
+    ours: Amount | UnsetType = UNSET
+    rounds: Count | UnsetType = UNSET
+    peers: list[_Peer] | UnsetType = UNSET
+    framework: Literal["", "keras", "torch"] = ""
+    note: Line | None = None
+    engines: dict[Key, Amount] = {}
+    size: Line | UnsetType = UNSET
+    data: Line | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        needed = (self.what, self.unit, self.ours, self.rounds)
+        if self.peers is not UNSET and UNSET in needed:
+            raise ValueError("what, unit, ours or rounds is missing")
+
+
+class _Measured(Struct):
+    fullname: Line
+    extra_info: _Info
+
+
+class _Machine(Struct):
+    versions: dict[Key, Line]
+    device: Line
+    cores: Count
+    keras_backend: Line
+    load_before: Amount | None = None
+
+
+class Stored(Struct):
+    """benchmarks.json."""
+
+    benchmarks: list[_Measured]
+    machine_info: _Machine
+    datetime: Line = ""
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One comparison: ratio is ours / peer over the rounds."""
+
+    name: str
+    seconds: float
+    ratio: float
+    low: float
+    high: float
+    aim: float | None  # the highest ratio wanted
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One line of ours and its peers."""
+
+    title: str
+    what: str
+    framework: str
+    unit: str
+    note: str
+    seconds: float
+    rounds: int
+    peers: list[Peer]
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    """What the section shows: tables, or a sentence why there are none."""
+
+    tables: list[Table] = field(default_factory=list)
+    details: list[Table] = field(default_factory=list)
+    sentence: str = ""
+    href: str = ""
+
+
+def read(out: Path) -> Benchmarks:
+    """The section of the report in `out`. A damaged or foreign file becomes a sentence."""
+    path = next((p for p in (out / NAME, PUBLISHED) if p.is_file()), None)
+    if path is None:
+        return Benchmarks(sentence=f"Not measured here; {COMMAND} does it.")
+    href = NAME if path == out / NAME else ""
+    try:
+        content = read_loose(path, Stored)
+        found = [_benchmark(b) for b in content["benchmarks"] if "peers" in b["extra_info"]]
+        machine = _machine(content)
+    except Damaged as error:
+        reason = scrub(str(error))
+        return Benchmarks(
+            sentence=f"The stored {NAME} can't be read ({reason}); {COMMAND} writes it anew."
+        )
+    if not found:
+        return Benchmarks(
+            sentence=f"The stored {NAME} holds no measurement of this suite; "
+            f"{COMMAND} writes it anew."
+        )
+    titles = [*TITLES.values(), OTHER]
+    groups = {t: [b for b in found if b.title == t] for t in titles}
+    main = {t: group for t, group in groups.items() if group and t != DETAIL}
+    tables = [_table("benchmarks", machine, main)] if main else []
+    detail = {DETAIL: groups[DETAIL]} if groups[DETAIL] else {}
+    details = [_table("benchmarks-answers", machine, detail)] if detail else []
+    return Benchmarks(tables, details, href=href)
+
+
+def _benchmark(b: dict[str, Any]) -> Benchmark:
+    info = b["extra_info"]
+    engines = ", ".join(
+        f"{name} {seconds_text(float(s))}" for name, s in info.get("engines", {}).items()
+    )
+    return Benchmark(
+        title=TITLES.get(Path(b["fullname"].split("::")[0]).stem, OTHER),
+        what=_text(info["what"]),
+        framework=info.get("framework", ""),
+        unit=_text(info["unit"]),
+        note="; ".join(_text(t) for t in (info.get("note"), engines) if t),
+        seconds=float(info["ours"]),
+        rounds=int(info["rounds"]),
+        peers=[_peer(p) for p in info["peers"]],
+    )
+
+
+def _peer(p: dict[str, Any]) -> Peer:
+    ratio = p["ratio"]
+    aim = None if p["aim"] is None else float(p["aim"])
+    numbers = [float(ratio[k]) for k in ("median", "low", "high")]
+    return Peer(_text(p["name"]), float(p["seconds"]), *numbers, aim)
+
+
+def _text(value: object) -> str:
+    return scrub(str(value))
+
+
+def _machine(content: dict[str, Any]) -> str:
+    """The caption's sentence on where and with what it was measured."""
+    machine = content["machine_info"]
+    infos = [b["extra_info"] for b in content["benchmarks"]]
+    sizes = sorted({_text(i["size"]) for i in infos if "size" in i})
+    kinds = sorted({_text(i["data"]) for i in infos if "data" in i})
+    versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in machine["versions"].items())
+    where = f"{_text(machine['device'])}, {_text(machine['cores'])} CPU cores"
+    day = _text(content.get("datetime", ""))[:10]
+    busy = machine.get("load_before")
+    load = "" if busy is None else f" Load before it began: {float(busy):.1f}."
+    return (
+        f"{where}; {', '.join(sizes)} pixels (height × width); images: {', '.join(kinds)}; "
+        f"Keras on {_text(machine['keras_backend'])}; {versions}; {day}.{load}"
+    )
+
+
+def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table:
+    table = Table(
+        name,
+        "Ours and others, measured in turn: medians, and the ratio ours / other of each round as "
+        "median and range. What is wanted is reached or missed if it is so in every round, else "
+        f"undecided. Seconds are those of the machine named here, ratios less so. {machine}",
+        [
+            [head("What", kind="headtext"), head("Twin", kind="headtext"), head("Ours")]
+            + [head("Beside", kind="headtext"), head("Its time"), head("Ours / its")]
+            + [head("Wanted"), head("Rounds")]
+        ],
+        [],
+    )
+    for title, benchmarks in groups.items():
+        rows = [row for b in benchmarks for row in _rows(b)]
+        table.bodies.append((title, rows))
+        table.notes += [
+            f"{b.what}, {b.framework or 'both'}: {b.note}" for b in benchmarks if b.note
+        ]
+    return table
+
+
+def _rows(b: Benchmark) -> list[list[Td]]:
+    height = max(1, len(b.peers))
+    twin = Td("–", kind="text", rows=height)
+    if b.framework:
+        twin = Td(NAMES[b.framework], kind="text", colour=b.framework, rows=height)
+    first = [label(b.what, b.unit, rows=height), twin]
+    first.append(Td(seconds_text(b.seconds), rows=height))
+    lines = [_peer_cells(p) for p in b.peers] or [[words("–"), Td("–"), Td("–"), Td("–")]]
+    lines[0] = [*first, *lines[0], Td(str(b.rounds), rows=height)]
+    return lines
+
+
+def _peer_cells(p: Peer) -> list[Td]:
+    low, high = ratio_text(p.low), ratio_text(p.high)
+    wanted = Td("–")
+    if p.aim is not None:
+        wanted = Td(f"≤{THIN}{ratio_text(p.aim)}", verdict(p))
+    return [
+        words(p.name),
+        Td(seconds_text(p.seconds)),
+        Td(ratio_text(p.ratio), f"{low} – {high}"),
+        wanted,
+    ]
+
+
+def verdict(p: Peer) -> str:
+    """Whether the ratio wanted was reached in every round, in none, or now and then."""
+    if p.high <= p.aim:
+        return "reached"
+    return "undecided" if p.low <= p.aim else "missed"
+
+
+def ratio_text(ratio: float) -> str:
+    """Two decimals, or two significant figures below 0.1, or whole above 10."""
+    if ratio < 0.1:
+        return f"{ratio:.2g}"
+    return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"

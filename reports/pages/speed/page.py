@@ -1,0 +1,289 @@
+"""The tables and the figure of the speed page. Times are shown beside the claims, never judged."""
+
+from dataclasses import replace
+from typing import Any
+
+from markupsafe import Markup
+
+from protocols.papers.claims import load_claims
+from protocols.papers.variants import load_variants
+from protocols.spec import FRAMEWORKS, PROTOCOLS
+from reports.cells.cell import Cell, Group, differences
+from reports.cells.collect import Collected
+from reports.cells.planned_run import Slot
+from reports.cells.settings import Setting
+from reports.cells.times import phase_means, total_seconds
+from reports.figures import kinds
+from reports.judging.verdicts import phase_seconds
+from reports.tables.cell_text import marked_twin, seconds_text, stale_notes
+from reports.tables.table import (
+    MISSING,
+    NAMES,
+    STALE,
+    STALE_NOTE,
+    Table,
+    Td,
+    head,
+    label,
+    title,
+    words,
+)
+
+PARTS = (("single", "One image"), ("batch32", "Batch of 32"), ("jpeg", "From JPEG"))
+BATCH = 32
+
+Latency = dict[tuple[str, str], Slot]
+
+
+def latency_table(setting: Setting, slots: Latency) -> Table:
+    """Seconds of an answer, per variant and twin: median, and 5th to 95th percentile."""
+    table = Table(
+        f"latency-{setting.slug}",
+        "Time to an answer: median, with the 5th to 95th percentile below. One image and batch: "
+        "warm, from an array; from JPEG: warm, from a file; cold: from the start of the process "
+        f"to the first probabilities. Freshly made networks. {_caption(setting, slots)}",
+        [
+            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
+            + [head(text) for _, text in PARTS]
+            + [head("Images/s, batch of 32"), head("Cold")]
+            + [head("Engine", kind="headtext"), head("Threads"), head("Repeats")]
+        ],
+        [],
+    )
+    rows = []
+    for variant in load_variants():
+        found = [(f, slots[f, variant]) for f in FRAMEWORKS if (f, variant) in slots]
+        for index, (framework, slot) in enumerate(found):
+            first = [label(title(variant), rows=len(found))] if index == 0 else []
+            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
+            rows.append(row + _latency_cells(slot))
+    table.bodies.append(("", rows))
+    if any(s.state == "stale" for s in slots.values()):
+        table.notes.append(STALE_NOTE)
+    return table
+
+
+def _caption(setting: Setting, slots: Latency) -> str:
+    first = next(iter(slots.values())).spec
+    size = f"{first.data.get('height', '?')}×{first.data.get('width', '?')} pixels"
+    named = setting.title[:1].upper() + setting.title[1:]
+    return f"{named}; {size} (height × width).{differences(list(slots.values()))}"
+
+
+def _latency_cells(slot: Slot) -> list[Td]:
+    if not slot.usable:
+        return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
+    times = slot.run.timings
+    stale = f" {STALE}" if slot.state == "stale" else ""
+    run = _place(slot)
+    cells = [
+        Td(
+            seconds_text(times[p]["median"]) + stale,
+            _range(times[p]),
+            href=run,
+            key=f"{slot.spec.id}:timings.{p}.median",
+        )
+        for p in (*(p for p, _ in PARTS), "cold")
+    ]
+    cells.insert(-1, Td(f"{BATCH / times['batch32']['median']:,.1f}{stale}", href=run))
+    repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
+    threads = slot.run.env.get("threads", slot.spec.threads)
+    more = [_engine(times), Td(str(threads)), Td(repeats)]
+    return cells + [replace(td, href=run) for td in more]
+
+
+def _place(slot: Slot) -> str:
+    """Where a latency run is shown, with its files and the command."""
+    return f"environment.html#{slot.spec.id}"
+
+
+def _engine(times: dict[str, Any]) -> Td:
+    """Those of one image and of the batch; runs made before each had its own name only one."""
+    one, many = (times[p].get("engine", times.get("engine", "")) for p in ("single", "batch32"))
+    return words(str(one), f"batch of {BATCH}: {many}" if many != one else "")
+
+
+def _range(times: dict[str, float]) -> str:
+    if times["repeats"] == 1:
+        return "once"
+    return f"{seconds_text(times['p5'])} – {seconds_text(times['p95'])}"
+
+
+def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
+    """Warm (filled) and cold (hollow) answers of every network on one scale, the claim a line."""
+    names = [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
+    series = []
+    for part, text, hollow in (("single", "warm", False), ("cold", "cold", True)):
+        for framework in FRAMEWORKS:
+            points = []
+            for row, variant in enumerate(names):
+                slot = slots.get((framework, variant))
+                if slot and slot.usable:
+                    t = slot.run.timings[part]
+                    points.append((row, t["median"], t["p5"], t["p95"]))
+            label_text = f"{NAMES[framework]}, {text}"
+            entry = {"framework": framework, "label": label_text, "points": points}
+            series.append(entry | {"hollow": hollow})
+    if not any(entry["points"] for entry in series):
+        return None
+    claim = load_claims()["liang.speed.test"]
+    published = any(load_variants()[v].suite == claim.paper for v in names)
+    return kinds.dots(
+        f"fig-{setting.slug}",
+        "Seconds from one image to an answer, warm and cold, by network and twin",
+        [title(v) for v in names],
+        series,
+        "seconds for one image (logarithmic)",
+        log=True,
+        line=(claim.value, f"claimed, {claim.printed}") if published else None,
+    )
+
+
+def training_table(group: Group) -> Table:
+    """Seconds and images a second of each phase, mean over a whole set of runs."""
+    table = Table(
+        f"training-{group.setting.slug}-{group.protocol}",
+        f"Time to train, mean over the runs of a set; X where one is missing. {group.caption}",
+        [
+            [head(t, kind="headtext") for t in ("Network", "Twin", "Phase")]
+            + [head(t) for t in ("Epochs", "Training", "Evaluation", "Images/s", "Runs")]
+            + [head("Whole run")]
+            + [head("Building, calibration, features"), head("Peak memory")]
+        ],
+        [],
+    )
+    rows = []
+    for variant in group.variants:
+        cells = [group.cells[f, variant] for f in FRAMEWORKS if (f, variant) in group.cells]
+        for index, cell in enumerate(cells):
+            lines = _training_lines(cell)
+            if index == 0:
+                height = sum(len(_training_lines(c)) for c in cells)
+                lines[0].insert(0, label(title(variant), rows=height))
+            rows += lines
+    table.bodies.append(("", rows))
+    table.notes += stale_notes(group)
+    return table
+
+
+def _training_lines(cell: Cell) -> list[list[Td]]:
+    named = marked_twin(cell)
+    if cell.lack:
+        return [[named, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
+    runs, lines = [s.run.timings for s in cell.slots], []
+    for index, (phase, mean) in enumerate(zip(runs[0]["phases"], phase_means(cell), strict=True)):
+        key = f"{cell.key}:times.phases.{index}"
+        frozen = "frozen" if phase["frozen"] else "all layers"
+        row = [words(f"{phase['phase']} ({frozen})"), Td(str(phase["epochs"]))]
+        row += [Td(seconds_text(mean[name]), key=f"{key}.{name}")
+                for name in ("train_seconds", "eval_seconds")]  # fmt: skip
+        row += [_speed(mean, key), Td(str(len(runs)))]
+        if index == 0:
+            row.insert(0, replace(named, rows=len(runs[0]["phases"])))
+            row += _whole(cell, runs, len(runs[0]["phases"]))
+        lines.append(row)
+    return lines
+
+
+def _speed(mean: dict[str, float | None], key: str) -> Td:
+    if mean["images_per_second"] is None:
+        return Td("–")
+    train = mean["train_seconds"]
+    waiting = mean["waiting_seconds"] / train if train else 0.0
+    text = f"{mean['images_per_second']:,.1f}"
+    return Td(text, f"{waiting:.1%} waiting for images", key=f"{key}.images_per_second")
+
+
+def _whole(cell: Cell, runs: list[dict[str, float]], rows: int) -> list[Td]:
+    def mean(key: str) -> float:
+        return sum(r.get(key) or 0.0 for r in runs) / len(runs)
+
+    parts = [mean(f"{k}_seconds") for k in ("build", "calibration", "features")]
+    texts = " + ".join(seconds_text(p) if p else "0" for p in parts)
+    first = Td(seconds_text(total_seconds(cell)), rows=rows, key=f"{cell.key}:times.total_seconds")
+    return [first, Td(texts, rows=rows), Td(_memory(runs), rows=rows)]
+
+
+def _memory(runs: list[dict[str, float]]) -> str:
+    """The most that any of the runs held: the host's, and the device's where there is one."""
+    parts = []
+    for place in ("host", "device"):
+        peak, taken = (_most(runs, f"{place}_{what}_bytes") for what in ("peak", "reserved"))
+        if peak:
+            more = f" ({taken} taken from it)" if taken else ""
+            parts.append(f"{place} {peak} GiB{more}")
+    return ", ".join(parts) or "–"
+
+
+def _most(runs: list[dict[str, float]], key: str) -> str:
+    """The most GiB that any of the runs recorded; "" if none did."""
+    most = max(r.get(key) or 0 for r in runs)
+    return f"{most / 2**30:.1f}" if most else ""
+
+
+def claims_table(setting: Setting, group: Group | None, slots: Latency) -> Table:
+    """The two claims on time, with the measured seconds beside them."""
+    claims = load_claims()
+    table = Table(
+        f"speed-claims-{setting.slug}",
+        "Liang 2018, IV.C: Xception-LSTM on one Tesla K40c with TensorFlow, beside the runs here. "
+        "Never judged: another device. "
+        f"{setting.title[:1].upper() + setting.title[1:]}; training under protocol fixed.",
+        [[head("Claim", kind="headtext"), head("Printed")] + [head(NAMES[f]) for f in FRAMEWORKS]],
+        [],
+    )
+    train, test = claims["liang.speed.train"], claims["liang.speed.test"]
+    cells = [group.cells.get((f, "xception_lstm")) if group else None for f in FRAMEWORKS]
+    row = [label("Phase 2, training and evaluation"), Td(train.printed, "70 epochs")]
+    row += [_phase_cell(cell) for cell in cells]
+    timed = [slots.get((f, "xception_lstm")) for f in FRAMEWORKS]
+    other = [label("One image, cold"), Td(test.printed), *map(_cold_cell, timed)]
+    table.bodies.append(("", [row, other]))
+    if any(STALE in td.text for td in row + other):
+        table.notes.append(STALE_NOTE)
+    return table
+
+
+def _cold_cell(slot: Slot | None) -> Td:
+    if slot is None:
+        return Td("–", "not asked for")
+    value = slot.run.timings["cold"]["median"] if slot.usable else None
+    old = f" {STALE}" if slot.state == "stale" else ""
+    return Td(seconds_text(value) + old, "" if slot.usable else slot.state, href=_place(slot),
+              key=f"{slot.spec.id}:timings.cold.median")  # fmt: skip
+
+
+def _phase_cell(cell: Cell | None) -> Td:
+    if cell is None:
+        return Td("–", "not asked for")
+    seconds = phase_seconds(cell, 2)
+    epochs = cell.slots[0].spec.recipe.get("phase2_epochs", "?")
+    note = cell.lack or f"{epochs} epochs"
+    old = f" {STALE}" if cell.stale and seconds is not None else ""
+    return Td(seconds_text(seconds) + old, note, href=cell.href)
+
+
+def sections(collected: Collected) -> list[dict[str, Any]]:
+    """What the speed page shows of each setting; claims only where a paper's network ran."""
+    found = []
+    for setting in collected.settings:
+        slots = collected.latency.get(setting, {})
+        groups = [g for p in PROTOCOLS if (g := collected.group(setting, p))]
+        published = "liang" in collected.suites(setting)
+        tables = []
+        if published and setting.as_published:
+            tables.append(claims_table(setting, collected.group(setting, "fixed"), slots))
+        tables += [latency_table(setting, slots)] if slots else []
+        tables += [training_table(g) for g in groups]
+        found.append(
+            {
+                "planned": setting.planned,
+                "setting": setting.title,
+                "tables": tables,
+                "figure": latency_figure(setting, slots) if slots else None,
+                "caption": "One image: filled, warm, from an array; open, cold, from the start "
+                "of the process."
+                + (" Dashed: Liang's 3.8 s, on another device." if published else ""),
+            }
+        )
+    return found

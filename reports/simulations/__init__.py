@@ -1,0 +1,1 @@
+"""How often an interval or a word errs, by simulations whose results are recorded."""

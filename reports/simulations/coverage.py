@@ -1,0 +1,200 @@
+"""How often each 95% interval of the accuracy holds the truth, by simulation.
+
+python -m reports.simulations.coverage --json FILE     about three minutes
+
+Each cluster has its own success rate, drawn from a Beta distribution around its class's rate;
+its images succeed independently at that rate. The spread is the intra-cluster correlation rho
+of two images of one cluster: Beta(rate w, (1 - rate) w) with w = 1 / rho - 1. The intervals are
+those of reports.statistics.intervals; only the statistic is simpler: hits / images.
+
+Once for a range of correlations, the same in all classes, and once with the rates and correlations
+of each class that the recorded networks have (published/laptop, protocol fixed).
+"""
+
+import argparse
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.store.store import Store
+from protocols.files import ROOT
+from protocols.photographs import provenance
+from reports.statistics.intervals import PROPORTION, Sample, estimates, resample, wilson
+
+RECORDED = ROOT / "reports" / "published" / "laptop"
+METHODS = ("linearised", "percentile", "bootstrap_t", "wilson")
+DRAWS = 1000  # of each simulated sample; 10,000 give the same coverage within its error
+SPREADS = (0.02, 0.05, 0.15, 0.4, 0.6, 0.9)
+SIMS = 2000  # standard error of a coverage of 0.95: 0.005
+SEED = 20
+LEAST = 0.001  # correlation of a class whose estimate is lower; a Beta needs one
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Clusters, images and success rate of each class; clusters of (nearly) equal size."""
+
+    clusters: tuple[int, ...]
+    images: tuple[int, ...]
+    rates: tuple[float, ...]
+
+    @property
+    def strata(self) -> np.ndarray:
+        """Class of each cluster, int (C,)."""
+        return np.repeat(np.arange(len(self.clusters)), self.clusters)
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Images of each cluster, int (C,)."""
+        pairs = zip(self.clusters, self.images, strict=True)
+        return np.concatenate([(n + np.arange(c)) // c for c, n in pairs])
+
+    @property
+    def truth(self) -> float:
+        """The expected accuracy."""
+        return float(np.average(self.rates, weights=self.images))
+
+
+# The public test part: 71 photographs of 13 E, 6 L, 4 M, 48 N; rates of an accuracy near 0.87.
+REAL = Layout((13, 6, 4, 48), (623, 620, 620, 624), (0.8, 0.95, 0.9, 0.85))
+
+
+def hit_rate(totals: np.ndarray) -> np.ndarray:
+    """Accuracy (..., 1) from totals (..., 2) of hits and images."""
+    return totals[..., :1] / totals[..., 1:]
+
+
+Spread = float | tuple[float, ...]  # of all classes, or of each
+
+
+def cluster_rates(layout: Layout, spread: Spread, rng: np.random.Generator) -> np.ndarray:
+    """A success rate for each cluster, (C,): of variance spread * rate * (1 - rate)."""
+    by_class = np.broadcast_to(spread, len(layout.clusters))
+    rates, w = np.array(layout.rates)[layout.strata], 1 / by_class[layout.strata] - 1
+    return rng.beta(rates * w, (1 - rates) * w)
+
+
+def trials(
+    layout: Layout, spread: Spread, n_sims: int, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Intervals of simulated samples by method, float64 (n_sims, 2); NaN where there is none."""
+    strata, sizes = layout.strata, layout.sizes
+    ends = {method: np.full((n_sims, 2), np.nan) for method in METHODS}
+    for row in range(n_sims):
+        hits = rng.binomial(sizes, cluster_rates(layout, spread, rng))
+        totals = np.stack([hits, sizes], axis=1).astype(np.float64)
+        weights = resample(strata, DRAWS, rng)
+        estimate = estimates(hit_rate, totals, strata, weights, [PROPORTION])[0]
+        found = {method: getattr(estimate, method) for method in METHODS[:-1]}
+        found["wilson"] = wilson(float(hits.sum()), int(sizes.sum()))
+        for method, one in found.items():
+            if not one.reason:
+                ends[method][row] = one.low, one.high
+    return ends
+
+
+def coverage(ends: np.ndarray, truth: float) -> float:
+    """Part of the intervals (sims, 2) that hold the truth; one that is missing doesn't."""
+    return float(np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
+
+
+def simulate(
+    layout: Layout, spread: Spread, n_sims: int, rng: np.random.Generator
+) -> dict[str, float]:
+    """Coverage of each method at one spread, in (0, 1)."""
+    ends = trials(layout, spread, n_sims, rng)
+    return {method: coverage(ends[method], layout.truth) for method in METHODS}
+
+
+def record(layout: Layout, spreads: tuple[float, ...], sims: int, seed: int) -> dict:
+    """What --json writes: the layout, and coverage and median width by spread and method."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for spread in spreads:
+        rows.append({"spread": spread} | _measured(layout, spread, sims, rng))
+    return {
+        "layout": asdict(layout),
+        "what": "accuracy; nominal coverage 0.95; spread: intra-cluster correlation",
+        "sims": sims,
+        "draws": DRAWS,
+        "seed": seed,
+        "spreads": rows,
+    }
+
+
+def of_networks(sims: int, seed: int) -> list[dict]:
+    """The same with what the recorded networks have: rates and correlations class by class."""
+    rng, rows = np.random.default_rng(seed), []
+    for (protocol, framework, variant), sample in recorded_samples().items():
+        if protocol == "fixed":
+            layout, spread = shape(sample)
+            made = {"variant": variant, "framework": framework, "spread": spread}
+            rows.append(made | asdict(layout) | _measured(layout, spread, sims, rng))
+    return rows
+
+
+def _measured(layout: Layout, spread: Spread, sims: int, rng: np.random.Generator) -> dict:
+    ends = trials(layout, spread, sims, rng)
+    widths = {m: float(np.nanmedian(e[:, 1] - e[:, 0])) for m, e in ends.items()}
+    held = {m: coverage(e, layout.truth) for m, e in ends.items()}
+    return {"coverage": held, "median_width": widths}
+
+
+def recorded_samples() -> dict[tuple[str, str, str], Sample]:
+    """Predictions of the recorded networks by protocol, framework and variant, folds together."""
+    runs = [run for run in Store(RECORDED).runs() if run.spec.stage == "train" and run.done]
+    keys = dict.fromkeys((r.spec.protocol, r.spec.framework, r.spec.variant) for r in runs)
+    found = {}
+    for key in keys:
+        own = [r for r in runs if (r.spec.protocol, r.spec.framework, r.spec.variant) == key]
+        parts = [run.predictions for run in sorted(own, key=lambda r: r.spec.fold or 0)]
+        labels, given, ids = (
+            np.concatenate([part[name] for part in parts]) for name in ("labels", "selected", "ids")
+        )
+        groups = np.array(provenance.groups_of_ids(ids.tolist(), False))
+        found[key] = Sample.of(labels, given, groups)
+    return found
+
+
+def shape(sample: Sample) -> tuple[Layout, tuple[float, ...]]:
+    """Clusters, images and rate of each class of a sample, and its intra-cluster correlations."""
+    classes = range(int(sample.labels.max()) + 1)
+    layout = Layout(
+        tuple(int((sample.strata == k).sum()) for k in classes),
+        tuple(int((sample.labels == k).sum()) for k in classes),
+        tuple(float(sample.correct[sample.labels == k].mean()) for k in classes),
+    )
+    inside = [sample.labels == k for k in classes]
+    return layout, tuple(correlation(sample.correct[i], sample.clusters[i]) for i in inside)
+
+
+def correlation(correct: np.ndarray, clusters: np.ndarray) -> float:
+    """Intra-cluster correlation of successes (n,), by analysis of variance; LEAST at least.
+
+    Ridout, Demétrio and Firth, Biometrics 55, 1999.
+    """
+    _, own, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
+    n, k = len(correct), len(sizes)
+    means = np.bincount(own, correct) / sizes
+    between = np.sum(sizes * (means - correct.mean()) ** 2) / (k - 1)
+    within = np.sum((correct - means[own]) ** 2) / (n - k)
+    size = (n - np.sum(sizes**2) / n) / (k - 1)
+    found = (between - within) / (between + (size - 1) * within)
+    return max(LEAST, float(found))
+
+
+def main() -> None:
+    """Simulates the public test part at each spread, and as the recorded networks have it."""
+    parser = argparse.ArgumentParser(description="Coverage of the intervals, by simulation")
+    parser.add_argument("--json", type=Path, required=True, help="file to write")
+    parser.add_argument("--sims", type=int, default=SIMS, help="samples at each spread")
+    args = parser.parse_args()
+    found = record(REAL, SPREADS, args.sims, SEED)
+    found["networks"] = of_networks(args.sims, SEED)
+    args.json.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""What margin of equal accuracy the test images can show at all, by simulation.
+
+python -m reports.simulations.equivalence --json FILE     some seconds
+
+Two twins that are equal on average over photographs: each simulated test set draws, class by class,
+as many photographs as the real one has out of a recorded pair's, and for each photograph tosses a
+coin which twin is which. So the pair's own differences on a photograph, and their correlation
+within it, stay, and the true difference is 0. Shown equal: see
+`comparisons.equivalence`.
+"""
+
+import argparse
+import json
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from protocols.files import ROOT
+from protocols.spec import FRAMEWORKS
+from reports.simulations.coverage import recorded_samples
+from reports.statistics.comparisons import MARGIN, POWER, equivalence
+from reports.statistics.intervals import Estimate, Interval, Sample, linearise
+from reports.statistics.scores import Gap
+
+RECORDED = ROOT / "reports" / "published" / "equivalence.json"
+MARGINS = tuple(points / 100 for points in range(1, 11))
+SIMS = 4000  # standard error of a power of 0.8: 0.006
+SEED = 22
+SAME_TEST_PART = {"fixed-grouped": "fixed"}
+
+
+def swapped(totals: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Clusters (C, 34) drawn within each class with replacement, the two sides of each swapped by a
+    coin."""
+    classes = [np.flatnonzero(strata == k) for k in np.unique(strata)]
+    found = totals[np.concatenate([rng.choice(own, len(own)) for own in classes])]
+    coin = rng.random(len(found)) < 0.5
+    found[coin] = np.roll(found[coin], totals.shape[1] // 2, axis=1)
+    return found
+
+
+def power(a: Sample, b: Sample, sims: int, rng: np.random.Generator) -> dict:
+    """How often equal twins are shown equal within each margin (`shown`), and how often they are
+    called different (`different`: the 95% interval leaves out 0)."""
+    statistic, none = Gap(("accuracy",)), Interval()
+    totals, words = np.hstack([a.totals, b.totals]), []
+    for _ in range(sims):
+        value, se, df = linearise(statistic, swapped(totals, a.strata, rng), np.sort(a.strata))
+        known = float(se[0]) > 0
+        spread = (float(se[0]), float(df[0])) if known else (None, None)
+        found = Estimate(float(value[0]), *spread, none, none, none)
+        words.append([equivalence(found, margin).verdict for margin in (*MARGINS, 1e-9)])
+    words = np.array(words)
+    return {
+        "shown": [float(share) for share in (words[:, :-1] == "equivalent").mean(axis=0)],
+        "different": float((words[:, -1] == "different").mean()),
+    }
+
+
+def record(sims: int, seed: int) -> dict:
+    """What --json writes: the power of each recorded pair of twins, and by protocol the smallest
+    margin that all of them show with a power of POWER."""
+    rng, samples = np.random.default_rng(seed), recorded_samples()
+    pairs = []
+    for protocol, variant in dict.fromkeys((p, v) for p, _, v in samples):
+        a, b = (samples[protocol, framework, variant] for framework in FRAMEWORKS)
+        made = {"protocol": protocol, "variant": variant, "images": len(a.labels)}
+        pairs.append(made | {"clusters": len(a.strata)} | power(a, b, sims, rng))
+    protocols = {
+        name: {"margin": _least(own), "images": own[0]["images"]}
+        for name in dict.fromkeys(p["protocol"] for p in pairs)
+        if (own := [p for p in pairs if p["protocol"] == name])
+    }
+    return {"margins": MARGINS, "sims": sims, "seed": seed, "pairs": pairs, "protocols": protocols}
+
+
+def _least(pairs: list[dict]) -> float:
+    """The smallest margin that every pair shows with a power of POWER."""
+    shown = np.min([pair["shown"] for pair in pairs], axis=0)
+    return MARGINS[int(np.argmax(shown >= POWER))]
+
+
+@cache
+def recorded() -> dict:
+    """The recorded simulation."""
+    return json.loads(RECORDED.read_text(encoding="utf-8"))
+
+
+def margin(protocol: str, images: int) -> float | None:
+    """The margin that so many test images of a protocol can show; None where no simulation is of
+    them."""
+    found = recorded()["protocols"].get(SAME_TEST_PART.get(protocol, protocol))
+    return found["margin"] if found and found["images"] == images else None
+
+
+def rarely(protocol: str) -> float:
+    """How often, at most, truly equal twins are shown equal within 1 point."""
+    name = SAME_TEST_PART.get(protocol, protocol)
+    at = recorded()["margins"].index(MARGIN)
+    return max(p["shown"][at] for p in recorded()["pairs"] if p["protocol"] == name)
+
+
+def main() -> None:
+    """Simulates every recorded pair."""
+    parser = argparse.ArgumentParser(description="Margins that can be shown, by simulation")
+    parser.add_argument("--json", type=Path, required=True, help="file to write")
+    parser.add_argument("--sims", type=int, default=SIMS, help="test sets of each pair")
+    args = parser.parse_args()
+    found = record(args.sims, SEED)
+    args.json.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

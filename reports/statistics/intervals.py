@@ -1,0 +1,299 @@
+"""95% intervals of metrics when images come in clusters: many images of one photograph.
+
+A cluster is one photograph's images within one class; the classes are the strata, and the clusters
+of a class are taken as a random sample of it. Everything is a smooth function of the clusters'
+totals: confusion matrices and sums of the log loss. Pure functions of arrays.
+
+linearised   t interval; variance of the clusters' influences within strata (infinitesimal
+             jackknife: Shao and Tu, The Jackknife and Bootstrap, 1995, ch. 6), degrees of freedom
+             by Satterthwaite (Biometrics Bulletin 2, 1946)
+percentile   bootstrap: clusters drawn with replacement within each stratum
+bootstrap_t  the same draws, each studentised by its own linearised variance (Efron and
+             Tibshirani, An Introduction to the Bootstrap, 1993, 12.5)
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from protocols import metrics
+from protocols.metrics import METRICS
+from reports.statistics.scores import K, Scores
+
+LEVEL = 0.95
+TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+DRAWS = 10_000  # of every interval on a page
+CHUNK = 500  # draws studentised at a time; bounds the memory
+TINY = 1e-12  # a standard error below this is rounding, not spread
+STEP = 1e-20  # of complex-step differentiation: no difference is taken, so none is lost
+PROPORTION, LOSS, UNBOUNDED = (0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
+LIMITS = {name: LOSS if name == "log_loss" else PROPORTION for name in METRICS}
+LONE_CLUSTER = "a class with one cluster: its variance can't be estimated"
+NO_SPREAD = "no cluster differs from the others: the variance can't be estimated"
+NOT_FINITE = "a probability isn't finite"
+# Clusters. By coverage's model (four equal classes, correlation 0.15, 300 samples) bootstrap-t is
+# 30 to 86 points wide at 8 to 16 clusters, or there is none; from 24 on it is there and holds.
+FEWEST = 24
+TOO_FEW = f"fewer than {FEWEST} clusters of images: an interval would say next to nothing"
+UNSTABLE = "too few clusters: some draws have no variance"
+
+Statistic = Callable[[np.ndarray], np.ndarray]  # totals (..., columns) -> values (..., metrics)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The predictions of a model for n images in C clusters. Make it by Sample.of."""
+
+    labels: np.ndarray  # int (n,)
+    correct: np.ndarray  # bool (n,)
+    clusters: np.ndarray  # int (n,), row of totals
+    strata: np.ndarray  # int (C,), class of each cluster
+    totals: np.ndarray  # float64 (C, 17): confusion matrix (row = true), summed log loss in nats
+
+    @classmethod
+    def of(cls, labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) -> Self:
+        """labels int (n,), probabilities (n, 4), groups (n,): the photograph of each image.
+
+        Rows are rescaled to sum to 1, as in protocols.metrics. All totals are NaN where a
+        probability isn't finite. Raises ValueError if the shapes don't fit.
+        """
+        n = len(labels)
+        if n == 0 or probabilities.shape != (n, K) or np.shape(groups) != (n,):
+            raise ValueError(f"{n} labels, {probabilities.shape} and {np.shape(groups)}")
+        names, group = np.unique(groups, return_inverse=True)
+        pairs = labels * len(names) + group
+        _, first, clusters = np.unique(pairs, return_index=True, return_inverse=True)
+        p = metrics.summing_to_one(probabilities)
+        predicted = p.argmax(axis=1)
+        totals = np.zeros((len(first), K * K + 1))
+        np.add.at(totals, (clusters, labels * K + predicted), 1)
+        totals[:, -1] = np.bincount(clusters, metrics.log_losses(labels, p))
+        if not np.isfinite(probabilities).all():
+            totals[:] = np.nan
+        return cls(labels, predicted == labels, clusters, labels[first], totals)
+
+    @property
+    def hits(self) -> float:
+        """Images predicted right; NaN where a probability isn't finite."""
+        return float(self.totals[:, : -1 : K + 1].sum())
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95% interval, or the reason why there is none."""
+
+    low: float | None = None
+    high: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric, its linearised standard error and degrees of freedom, and its intervals."""
+
+    value: float
+    se: float | None
+    df: float | None
+    linearised: Interval
+    percentile: Interval
+    bootstrap_t: Interval
+
+
+def gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
+    """Derivatives (..., columns, metrics) of the statistic at totals (..., columns).
+
+    Its own `slopes` where it has them, else by complex steps (Squire and Trapp, SIAM Review 40,
+    1998): exact to rounding.
+    """
+    if hasattr(statistic, "slopes"):
+        return statistic.slopes(totals)
+    steps = totals[..., None, :] + 1j * STEP * np.eye(totals.shape[-1])
+    return statistic(steps).imag / STEP
+
+
+def stratum_variances(
+    influence: np.ndarray, strata: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each stratum's part of the variance (strata, ..., metrics), and its degrees of freedom.
+
+    influence (..., C, metrics); strata (C,); weights (..., C): how often a cluster was drawn.
+    """
+    parts, degrees = [], []
+    for stratum in np.unique(strata):
+        inside = np.flatnonzero(strata == stratum)
+        if (np.diff(inside) == 1).all():  # a view costs no copy
+            inside = slice(inside[0], inside[-1] + 1)
+        u, w = influence[..., inside, :], weights[..., None, inside]
+        n = u.shape[-2]
+        gap = u - w @ u / n
+        gap *= gap
+        parts.append(n / (n - 1) * (w @ gap)[..., 0, :])
+        degrees.append(n - 1)
+    return np.stack(parts), np.array(degrees, dtype=float)
+
+
+def unless_few(strata: np.ndarray, draws: int) -> int | None:
+    """The draws, or None where there are fewer than FEWEST clusters."""
+    return draws if len(strata) >= FEWEST else None
+
+
+def resample(strata: np.ndarray, draws: int | None, rng: np.random.Generator) -> np.ndarray | None:
+    """How often each cluster was drawn, float64 (draws, C): with replacement in its stratum."""
+    if draws is None:
+        return None
+    weights = np.empty((draws, len(strata)))
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        n = int(inside.sum())
+        weights[:, inside] = rng.multinomial(n, np.full(n, 1 / n), size=draws)
+    return weights
+
+
+def linearise(
+    statistic: Statistic, totals: np.ndarray, strata: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Value, standard error and Satterthwaite degrees of freedom (NaN without spread), (metrics,).
+
+    totals (C, columns), strata (C,), each with two clusters at least.
+    """
+    whole = totals.sum(axis=0)
+    influence = totals @ gradient(statistic, whole)
+    parts, degrees = stratum_variances(influence, strata, np.ones(len(strata)))
+    variance = parts.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        df = variance**2 / (parts**2 / degrees[:, None]).sum(axis=0)
+    return statistic(whole), np.sqrt(variance), df
+
+
+def studentised(
+    statistic: Statistic, totals: np.ndarray, strata: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """(draw - value) / standard error of the draw, (draws, metrics).
+
+    Infinite where a draw has no spread, unless its value is the sample's: 0.
+    """
+    value = statistic(totals.sum(axis=0))
+    found = []
+    for start in range(0, len(weights), CHUNK):
+        w = weights[start : start + CHUNK]
+        drawn = w @ totals
+        influence = totals @ gradient(statistic, drawn)
+        se = np.sqrt(stratum_variances(influence, strata, w)[0].sum(axis=0))
+        gap = statistic(drawn) - value
+        gap[np.abs(gap) < TINY] = 0
+        se[se < TINY] = 0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found.append(np.where(gap == 0, 0.0, gap / se))
+    return np.concatenate(found)
+
+
+def estimates(
+    statistic: Statistic,
+    totals: np.ndarray,
+    strata: np.ndarray,
+    weights: np.ndarray | None,
+    limits: list[tuple[float, float]],
+) -> list[Estimate]:
+    """Estimates of each value of the statistic, intervals clipped to its limits.
+
+    totals (C, columns), strata (C,), weights (draws, C) of resample; None: the values alone, as
+    the clusters are too few.
+    """
+    from scipy.stats import t  # noqa: PLC0415 (slow import)
+
+    lone = np.unique(strata, return_counts=True)[1].min() < 2
+    if lone or not np.isfinite(totals).all():
+        none = Interval(reason=LONE_CLUSTER if lone else NOT_FINITE)
+        values = statistic(totals.sum(axis=0))
+        return [Estimate(float(v), None, None, none, none, none) for v in values]
+    value, se, df = linearise(statistic, totals, strata)
+    if weights is None:
+        reasons = [Interval(reason=NO_SPREAD if s < TINY else TOO_FEW) for s in se]
+        return [
+            Estimate(float(v), None, None, *[r] * 3) for v, r in zip(value, reasons, strict=True)
+        ]
+    drawn = np.quantile(statistic(weights @ totals), TAILS, axis=0)
+    with np.errstate(invalid="ignore"):
+        low, high = np.quantile(studentised(statistic, totals, strata, weights), TAILS, axis=0)
+        by_t = np.stack([value - high * se, value - low * se])
+        width = t.ppf(TAILS[1], df) * se
+    found = []
+    for i, limit in enumerate(limits):
+        ends = (value[i] - width[i], value[i] + width[i]), drawn[:, i], by_t[:, i]
+        three = [interval(*pair, limit) for pair in ends]
+        spread = float(se[i]), float(df[i])
+        if se[i] < TINY:
+            spread, three = (None, None), [Interval(reason=NO_SPREAD)] * 3
+        found.append(Estimate(float(value[i]), *spread, *three))
+    return found
+
+
+def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) -> Interval:
+    """The interval within its limits; none where an end isn't finite."""
+    if not np.isfinite([low, high]).all():
+        return Interval(reason=UNSTABLE)
+    return Interval(*(float(end) for end in np.clip([low, high], *limit)))
+
+
+def intervals(
+    sample: Sample,
+    rng: np.random.Generator,
+    draws: int | None = DRAWS,
+    names: tuple[str, ...] = METRICS,
+) -> dict[str, Estimate]:
+    """The estimate of each metric; the same bytes for the same seed of rng. Without draws (None)
+    its value alone."""
+    return weighted(sample, resample(sample.strata, draws, rng), names)
+
+
+def weighted(
+    sample: Sample, weights: np.ndarray | None, names: tuple[str, ...] = METRICS
+) -> dict[str, Estimate]:
+    """The same from the weights of resample: other predictions for the same images share them."""
+    limits = [LIMITS[name] for name in names]
+    found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
+    return dict(zip(names, found, strict=True))
+
+
+def wilson(hits: float, n: int) -> Interval:
+    """Naive interval of hits / n, as if images were independent (Wilson, JASA 22, 1927)."""
+    from statsmodels.stats.proportion import proportion_confint  # noqa: PLC0415 (slow import)
+
+    if not np.isfinite(hits):
+        return Interval(reason=NOT_FINITE)
+    return interval(*proportion_confint(hits, n, alpha=1 - LEVEL, method="wilson"), PROPORTION)
+
+
+def design_effect(accuracy: Estimate, n: int) -> tuple[float, float] | None:
+    """Variance of the accuracy over that of n independent images, and the effective n.
+
+    None without a standard error; an accuracy of 0 or 1 never has one, for no cluster differs.
+    """
+    if accuracy.se is None:
+        return None
+    effect = accuracy.se**2 * n / (accuracy.value * (1 - accuracy.value))
+    return effect, n / effect
+
+
+def corrected_t(
+    values: list[float], test_share: float, limit: tuple[float, float] = UNBOUNDED
+) -> Interval:
+    """Interval of the mean over k folds whose training parts overlap; k - 1 degrees of freedom.
+
+    test_share: part of the images that a fold tests, in (0, 1). Variance s² (1/k + test/train):
+    Nadeau and Bengio, Machine Learning 52, 2003. Raises ValueError for another share.
+    """
+    from scipy.stats import t  # noqa: PLC0415 (slow import)
+
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share {test_share}")
+    k = len(values)
+    if k < 2:
+        return Interval(reason="fewer than two folds")
+    mean, spread = np.mean(values), np.std(values, ddof=1)
+    if spread < TINY:
+        return Interval(reason="all folds are equal: the variance can't be estimated")
+    half = t.ppf(TAILS[1], k - 1) * spread * np.sqrt(1 / k + test_share / (1 - test_share))
+    return interval(mean - half, mean + half, limit)

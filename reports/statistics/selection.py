@@ -1,0 +1,124 @@
+"""What choosing the epoch on the test part adds to the accuracy measured on it.
+
+The honest accuracy chooses the epoch on one half of the clusters and scores it on the other. A
+cluster is one photograph's images within one class. Both sides of the optimism choose and score by
+the same stored log-probabilities. Pure functions of arrays.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+SPLITS = 1000
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Accuracies as fractions, and what the choice on the test part adds to them.
+
+    `optimism` is the selected epoch's accuracy less the honest one, both by the stored numbers. The
+    pages' `epoch`, `selected` and `last` are the run's own, made before its numbers were rounded.
+    """
+
+    epoch: int  # the selected one, index into all epochs
+    selected: float
+    last: float  # NaN: diverged
+    honest: float  # mean over the splits
+    optimism: float
+
+
+def image_losses(logp: np.ndarray, labels: np.ndarray, smoothing: float) -> np.ndarray:
+    """Loss of each image in nats, float64 (E, n): protocols.runs.record.data_loss before its mean.
+
+    logp: log-probabilities (E, n, 4), as protocols.runs.record.stored_epochs gives them.
+    """
+    logp = logp.astype(np.float64)
+    true = logp[:, np.arange(len(labels)), labels]
+    return -((1 - smoothing) * true + smoothing * logp.mean(axis=-1))
+
+
+def cluster_of(
+    labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cluster of each image (n,), and class of each cluster (C,); a cluster is (class, group).
+
+    The images of a class with one cluster are dealt at random to two, so that both halves see
+    the class; for it the halves are then dependent, and the honest accuracy is still optimistic.
+    """
+    names, group = np.unique(groups, return_inverse=True)
+    group = group.astype(np.int64)
+    for label in np.unique(labels):
+        inside = labels == label
+        if len(np.unique(group[inside])) == 1:
+            group[inside] = rng.permutation(int(inside.sum())) % 2
+    pairs = labels * (len(names) + 1) + group
+    _, first, clusters = np.unique(pairs, return_index=True, return_inverse=True)
+    return clusters, labels[first]
+
+
+def halves(strata: np.ndarray, splits: int, rng: np.random.Generator) -> np.ndarray:
+    """One half of the clusters of each class, float64 0/1 (splits, C).
+
+    The odd cluster of a class goes to either half at random.
+    """
+    chosen = np.zeros((splits, len(strata)))
+    for stratum in np.unique(strata):
+        inside = strata == stratum
+        n = int(inside.sum())
+        order = rng.random((splits, n)).argsort(axis=1)
+        size = (n + rng.integers(0, 2, size=(splits, 1))) // 2
+        chosen[:, inside] = order < size
+    return chosen
+
+
+def select(
+    logp: np.ndarray,
+    labels: np.ndarray,
+    groups: np.ndarray,
+    smoothing: float,
+    rng: np.random.Generator,
+    allowed: slice = slice(None),
+    splits: int = SPLITS,
+) -> Selection:
+    """Accuracy of the epoch of lowest loss, of the last epoch, and of the honest choice.
+
+    logp: log-probabilities (E, n, 4) of every epoch; labels int (n,), groups (n,); `allowed`: the
+    epochs that may be selected. Each split is used both ways, so every image is scored once by it:
+    epochs that are all alike give an optimism of exactly 0. A choice on half of the clusters
+    is a worse choice, which makes the honest accuracy a little low. The same bytes for the same
+    seed. Raises ValueError if no epoch that may be selected has a finite loss.
+    """
+    stop = range(len(logp))[allowed]
+    clusters, strata = cluster_of(labels, groups, rng)
+    member = np.zeros((len(labels), len(strata)))
+    member[np.arange(len(labels)), clusters] = 1
+    epochs = logp[allowed]
+    losses = image_losses(epochs, labels, smoothing) @ member  # (epochs, C)
+    losses[~np.isfinite(losses).all(axis=1)] = np.inf
+    if not len(losses) or not np.isfinite(losses).any():
+        raise ValueError("no epoch that may be selected has a finite loss")
+    hits = (epochs.argmax(axis=-1) == labels) @ member
+    best = int(losses.sum(axis=1).argmin())  # earlier on a tie
+    first = halves(strata, splits, rng)
+    right = np.zeros(splits)
+    for chosen in (first, 1 - first):
+        choice = by_half(losses, chosen).argmin(axis=1)
+        right += ((1 - chosen) * hits[choice]).sum(axis=1)
+    n = len(labels)
+    selected, honest = float(hits[best].sum() / n), float(right.mean() / n)
+    return Selection(
+        epoch=stop[best],
+        selected=selected,
+        last=float(hits[-1].sum() / n) if np.isfinite(epochs[-1]).all() else math.nan,
+        honest=honest,
+        optimism=selected - honest,
+    )
+
+
+def by_half(losses: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Summed loss of each epoch on each half, (splits, epochs); infinite stays so."""
+    finite = np.isfinite(losses).all(axis=1)
+    sums = np.full((len(chosen), len(losses)), np.inf)
+    sums[:, finite] = chosen @ losses[finite].T
+    return sums

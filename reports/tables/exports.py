@@ -1,0 +1,101 @@
+"""The pages' tables in other forms: Markdown as GitHub reads it, LaTeX, and CSV.
+
+All from the same tables.Table objects as the pages, as they are written there: rounded. In Markdown
+and CSV a cell that spans rows is repeated in each; LaTeX has it once.
+"""
+
+import re
+from dataclasses import dataclass
+
+from reports.tables import latex
+from reports.tables.grid import Page, headings, key, numeric, plain, spaced, spread, width
+from reports.tables.spreadsheet import as_csv as _csv
+from reports.tables.table import Table, Td
+
+FOLDER = "tables"  # of a report's CSV files
+TITLE = "The tables of the report"
+SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#&])")  # of Markdown
+
+
+@dataclass(frozen=True)
+class Forms:
+    """One page's tables in every form."""
+
+    markdown: list[str]
+    latex: list[str]
+    csv: dict[str, str]  # file name -> text
+    index: list[list[str]]  # file, page, caption, notes
+
+
+def of_page(page: Page) -> Forms:
+    """The page's tables; its `lists` as CSV alone."""
+    texts, rows = {}, []
+    for table in [*page.tables, *page.lists]:
+        file = f"{key(page, table)}.csv"
+        texts[file] = as_csv(table)
+        rows.append([file, page.name, table.caption, " ".join([*page.banners, *table.notes])])
+    return Forms(markdown(page), latex.sections(page), texts, rows)
+
+
+def files(parts: list[Forms], name: str = FOLDER, title: str = TITLE) -> dict[str, str]:
+    """File name -> text of every form of the pages' tables: `name`.md, `name`.tex, `name`/*.csv."""
+    texts = [f"# {title}", *(text for part in parts for text in part.markdown)]
+    found = {
+        f"{name}.md": "\n\n".join(texts) + "\n",
+        f"{name}.tex": latex.document([text for part in parts for text in part.latex]),
+    }
+    for part in parts:
+        found |= {f"{name}/{file}": text for file, text in part.csv.items()}
+    rows = [["file", "page", "caption", "notes"], *(row for part in parts for row in part.index)]
+    return found | {f"{name}/index.csv": _csv(rows)}
+
+
+def as_csv(table: Table) -> str:
+    """One line of headings, then the rows; small print in brackets, a footnote's text in square
+    ones. Titles within the table become a first column, "Section"."""
+    sections = any(title for title, _ in table.bodies)
+    lines = [["Section"] * sections + headings(table)]
+    for title, rows in table.bodies:
+        for line in spread(rows, width(table)):
+            cells = [_csv_cell(p.td, table) if p.left else "" for p in line]
+            lines.append([title] * sections + cells)
+    return _csv(lines)
+
+
+def _csv_cell(td: Td, table: Table) -> str:
+    reason = f" [{table.reasons[td.ref - 1]}]" if td.ref else ""
+    return plain(td) + (f" ({td.note})" if td.note else "") + reason
+
+
+def markdown(page: Page) -> list[str]:
+    """The page's tables, below its name; nothing where it has none."""
+    if not page.tables:
+        return []
+    parts = [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
+    for table in page.tables:
+        parts += [f"**{key(page, table)}.** {_escaped(table.caption)}", markdown_table(table)]
+    return parts
+
+
+def markdown_table(table: Table) -> str:
+    """The table, its footnotes as a numbered list, its notes."""
+    lines = [[_escaped(text) for text in headings(table)]]
+    lines.append(["---:" if right else ":---" for right in numeric(table)])
+    for title, rows in table.bodies:
+        if title:
+            lines.append([f"*{_escaped(title)}*"] + [""] * (width(table) - 1))
+        for line in spread(rows, width(table)):
+            lines.append([_markdown_cell(p.td) if p.left else "" for p in line])
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    reasons = "\n".join(f"{i}. {_escaped(r)}" for i, r in enumerate(table.reasons, 1))
+    return "\n\n".join([text, *([reasons] if reasons else []), *map(_escaped, table.notes)])
+
+
+def _markdown_cell(td: Td) -> str:
+    ref = f"<sup>{td.ref}</sup>" if td.ref else ""
+    note = f"<br><small>{_escaped(td.note)}</small>" if td.note else ""
+    return _escaped(plain(td)) + ref + note
+
+
+def _escaped(text: str) -> str:
+    return SPECIAL.sub(r"\\\1", spaced(text))

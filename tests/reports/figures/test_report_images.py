@@ -1,0 +1,62 @@
+"""runner.py --report draws images where they are at hand, and says what needs them where not."""
+
+import json
+
+import pytest
+
+from tests.support.command import runner
+from tests.support.pictured import image_folder, some_runs
+
+LACKING = "X: Liang’s Figs. 3 and 4 need the images"
+UNDRAWN = "X: the images themselves aren’t drawn"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    return some_runs(tmp_path_factory.mktemp("sent"))
+
+
+@pytest.fixture(scope="module")
+def images(runs, tmp_path_factory):
+    return image_folder(runs, tmp_path_factory.mktemp("set"))
+
+
+def pictures(out):
+    return {
+        path.name: json.loads(path.read_text(encoding="utf-8"))
+        for path in out.glob("*-pictures.json")
+    }
+
+
+@pytest.mark.parametrize("how", ["WBC_DATA", "--data"])
+def test_a_report_of_runs_sent_draws_the_images_at_hand(how, runs, images, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    words = ["--report", "--from", runs.out, "--out", out, "--cache", cache]
+    if how == "WBC_DATA":
+        answer = runner(*words, WBC_DATA=str(images))
+    else:
+        answer = runner(*words, "--data", images)
+    assert answer.returncode == 0, answer.stderr
+    found, looks = pictures(out), (out / "activations.html").read_text(encoding="utf-8")
+    assert len(found["photograph-pictures.json"]) > 4
+    assert {"TEST", "BloodImage_"} == {
+        name[: 11 if name[0] == "B" else 4] for name in found["wrong-pictures.json"]
+    }
+    assert LACKING not in looks
+    for heading in ("One image of each class", "One photograph, turned"):
+        assert f"{heading}</h3>" in looks
+    text = (out / "errors.html").read_text(encoding="utf-8")
+    assert UNDRAWN not in text
+    drawn = [name for name in found["wrong-pictures.json"] if name.startswith("TEST")]
+    assert text.count("<symbol ") >= len(drawn) > 0
+
+
+def test_without_the_images_a_report_says_what_needs_them(runs, tmp_path):
+    words = ["--report", "--from", runs.out, "--out", tmp_path / "out", "--cache", tmp_path / "c"]
+    wrong = runner(*words, WBC_DATA=str(tmp_path))  # a report needs no images
+    assert wrong.returncode == 0 and "no pictures of images" in wrong.stdout
+    assert LACKING in (tmp_path / "out" / "activations.html").read_text(encoding="utf-8")
+    text = (tmp_path / "out" / "errors.html").read_text(encoding="utf-8")
+    assert UNDRAWN in text and "<symbol" not in text
+    named = runner(*words, "--data", tmp_path)
+    assert named.returncode == 2 and "does not hold the images" in named.stderr

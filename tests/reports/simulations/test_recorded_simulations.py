@@ -1,0 +1,98 @@
+"""What was simulated from the recorded networks: coverage at their correlations, margins that the
+test images can show; each measured again with fewer samples, and said on the page."""
+
+import numpy as np
+import pytest
+
+from benchmarks.store.store import Store
+from reports.cells.collect import collect
+from reports.pages.evidence.coverage_table import coverage_table, recorded
+from reports.pages.evidence.page import comparison_table
+from reports.simulations import coverage, equivalence
+from tests.support import synthetic
+
+
+@pytest.fixture(scope="module")
+def samples():
+    return coverage.recorded_samples()
+
+
+def test_the_recorded_correlations_are_those_of_the_recorded_networks(samples):
+    networks = recorded()["networks"]
+    assert len(networks) == sum(protocol == "fixed" for protocol, *_ in samples) == 4
+    for one in networks:
+        layout, spread = coverage.shape(samples["fixed", one["framework"], one["variant"]])
+        assert spread == pytest.approx(one["spread"]) and min(sorted(spread)[1:]) > 0.4
+        assert layout.rates == pytest.approx(one["rates"])
+        assert list(layout.clusters) == one["clusters"] and sum(layout.images) == 2487
+
+
+def test_coverage_at_those_correlations_is_measured_again(samples):
+    one = recorded()["networks"][0]
+    layout, spread = coverage.shape(samples["fixed", one["framework"], one["variant"]])
+    found = coverage.simulate(layout, spread, 250, np.random.default_rng(1))
+    for method, share in one["coverage"].items():
+        assert found[method] == pytest.approx(share, abs=4 * (share * (1 - share) / 250) ** 0.5)
+
+
+def test_the_table_reaches_the_correlations_of_the_networks():
+    assert max(one["spread"] for one in recorded()["spreads"]) == 0.9
+    table = coverage_table()
+    assert [len(rows) for _, rows in table.bodies] == [6, 4]
+    for one, row in zip(recorded()["networks"], table.bodies[1][1], strict=True):
+        assert row[1].text.startswith(f"{100 * one['coverage']['bootstrap_t']:.1f}")
+        assert "M 0." in row[0].note
+    best = [max(one["coverage"], key=one["coverage"].get) for one in recorded()["networks"]]
+    assert set(best) == {"bootstrap_t"}, "the caption says that it comes closest"
+
+
+@pytest.mark.parametrize("rho", [0.05, 0.6])
+def test_correlations_are_found_again(rho):
+    layout, rng = coverage.Layout((4000,), (80_000,), (0.8,)), np.random.default_rng(0)
+    rates = coverage.cluster_rates(layout, (rho,), rng)
+    clusters = np.repeat(np.arange(4000), 20)
+    correct = rng.random(80_000) < rates[clusters]
+    assert coverage.correlation(correct, clusters) == pytest.approx(rho, abs=0.02)
+
+
+def test_the_margin_that_can_be_shown_is_measured_again(samples):
+    found = equivalence.recorded()
+    for pair in found["pairs"]:
+        one, two = (samples[pair["protocol"], f, pair["variant"]] for f in ("keras", "torch"))
+        again = equivalence.power(one, two, 150, np.random.default_rng(0))
+        assert again["shown"] == pytest.approx(pair["shown"], abs=0.15)
+        assert pair["shown"][0] < 0.005  # within 1 point: hardly ever
+        margin = equivalence.margin(pair["protocol"], pair["images"])
+        assert pair["shown"][round(100 * margin) - 1] >= 0.8
+        assert pair["different"] < 0.055
+    assert equivalence.margin("fixed-grouped", 2487) == equivalence.margin("fixed", 2487)
+    assert equivalence.margin("fixed", 16) is equivalence.margin("cv10-grouped", 400) is None
+
+
+def test_swapped_twins_are_equal_and_keep_their_differences():
+    rng, strata = np.random.default_rng(0), np.repeat([0, 1], [3, 5])
+    totals = rng.integers(0, 9, (8, 34)).astype(float)
+    many = [equivalence.swapped(totals, strata, rng) for _ in range(4000)]
+    gap = np.array([(x[:, :17] - x[:, 17:]) for x in many])
+    assert np.abs(gap.mean(axis=0)).max() < 0.3
+    own = (totals[:, :17] - totals[:, 17:]) ** 2
+    for k in (0, 1):
+        wanted = own[strata == k].mean(axis=0)
+        assert (gap[:, strata == k] ** 2).mean(axis=(0, 1)) == pytest.approx(wanted, rel=0.1)
+
+
+def test_equality_is_asked_within_a_margin_that_can_be_shown(tmp_path):
+    plan = [
+        synthetic.spec(f, "xception", profile="paper", kind="real", weights="imagenet")
+        for f in ("keras", "torch")
+    ]
+    store = Store(tmp_path)
+    for run in plan:
+        synthetic.add(store, run, 0.86, epochs=1)
+    (group,) = collect(store, plan).groups
+    table = comparison_table(group)
+    texts = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.heads[0][-2:]]
+    assert texts == ["Equal within 1 point?", "Equal within 7 points?"]
+    ((_, (row,)),) = table.bodies
+    assert row[-1].text == "equivalent"
+    assert any("can hardly be shown" in note and "within 7" in note for note in table.notes)

@@ -1,0 +1,145 @@
+"""What is recorded under reports/published/ is whole, unaltered, and makes a report."""
+
+import json
+import os
+
+import pytest
+
+from benchmarks.store.merge import merge
+from benchmarks.store.store import Store
+from protocols.files import ROOT
+from protocols.spec import FRAMEWORKS
+from reports import readme
+from reports.build import build
+from reports.tables.table import STALE
+from tests.support.data_keys import Numbers, agrees
+from tests.support.published import FOLDERS, PUBLISHED
+from tests.support.synthetic import add, raise_version, spec
+
+TEXT = (".json", ".csv", ".txt")
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_published_runs_are_unaltered_and_make_a_report(folder, tmp_path):
+    published, out = Store(folder), Store(tmp_path)
+    runs = published.runs()
+    assert published.validate() == []
+    assert all(run.done and run.folder.name == run.spec.id for run in runs)
+    assert {run.spec.id for run in runs} <= {spec.id for spec in published.plan()}
+    assert merge([folder], out) == len(runs)
+    found = json.loads(
+        (build(out, out.plan(), tmp_path).parent / "results.json").read_text(encoding="utf-8")
+    )
+    accuracies = [cell["numbers"]["selected"]["accuracy"]["value"] for cell in found["cells"]]
+    assert accuracies and all(value is not None and 0 <= value <= 1 for value in accuracies)
+    if folder.name != "smoke":  # whose networks are trained for an epoch or two, from random ones
+        assert any(value > 0.25 for value in accuracies)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
+def test_published_runs_name_versions_and_device_but_no_path(folder):
+    for run in Store(folder).runs():
+        assert run.env["versions"] and run.env["device_detail"]
+        for path in (p for p in run.folder.iterdir() if p.suffix in TEXT):
+            text = path.read_text(encoding="utf-8")
+            assert not any(root in text for root in ("/root/", "/home/", "/work/", "/tmp/")), path
+
+
+def test_something_is_published():
+    assert FOLDERS
+
+
+def test_the_readme_s_picture_is_that_of_the_published_runs():
+    assert readme.PICTURE.read_text(encoding="utf-8") == readme.picture()
+    assert readme.PICTURE.relative_to(PUBLISHED.parent.parent).as_posix() in (
+        (PUBLISHED.parent.parent / "README.md").read_text(encoding="utf-8")
+    )
+
+
+def test_the_readme_says_what_is_recorded(whole):
+    """Its table's numbers are those of results.json, and nothing is left to write anew."""
+    path = whole["laptop"] / "results.json"
+    numbers, text = Numbers(path), readme.README.read_text(encoding="utf-8")
+    lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    table = {name: cells for name, *cells in lines if name in readme.ROWS}
+    assert table.keys() == readme.ROWS.keys()
+    for name, (what, protocol, *networks) in readme.ROWS.items():
+        for framework, cell in zip(FRAMEWORKS, table[name], strict=True):
+            place = f"{readme.SETTING}/{protocol}/{framework}"
+            if what == readme.DIFFERENCE:
+                key = f"{place}/{'-'.join(networks)}"
+                value, between = cell.rstrip(")").split(" (")
+                assert agrees(value, numbers.value(f"{key}:value"), 100), (name, framework)
+                assert agrees(between, numbers.value(f"{key}:linearised"), 100), (name, framework)
+                continue
+            for network, said in zip(networks, cell.split(" / "), strict=True):
+                mean = numbers.value(f"{place}/{network}:numbers.{what}.accuracy.value")
+                assert agrees(said, mean, 100), (name, framework)
+    found = json.loads(path.read_text(encoding="utf-8"))
+    known = {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
+    assert readme.readme(text, known) == text
+    words = readme.words()
+    assert readme.readme(text.replace(words, "1 wrong, and 1 of those show"), known) == text
+    row = next(line for line in text.splitlines() if line.startswith("| CNN-GRU, 10 folds |"))
+    assert readme.readme(text.replace(row, "| CNN-GRU, 10 folds | X | X |"), known) == text
+    with pytest.raises(ValueError, match="doesn't say"):
+        readme.readme(text.replace(readme.BELOW, ""), known)
+
+
+def test_runs_of_today_s_version_take_the_place_of_recorded_ones(tmp_path, monkeypatch):
+    old, new = Store(tmp_path / "published" / "laptop"), Store(tmp_path / "out")
+    add(old, spec("keras"), accuracy=0.5)
+    add(old, spec("torch"), accuracy=0.5)
+    old.remember([spec("keras"), spec("torch")])
+    raise_version(monkeypatch)
+    add(new, spec("keras"), accuracy=0.75)
+    monkeypatch.setattr(readme, "PUBLISHED", tmp_path / "published")
+    assert readme.take(new.out, "laptop") == 1
+    assert [run.status for run in old.runs()] == ["done", "stale"]
+    assert len(list(old.runs_folder.iterdir())) == 2, "nothing is kept aside"
+    assert old.plan() == [spec("keras"), spec("torch")]
+
+
+def section(markdown, title):
+    """The part of tables.md under a page's heading."""
+    return next(p for p in markdown.split("\n## ")[1:] if p.startswith(title + "\n"))
+
+
+GOLDEN = (
+    ("laptop", "On a laptop", "control"),
+    ("laptop", "Evidence", "evidence"),
+    ("laptop", "Errors", "errors"),
+    ("smoke", "Liang 2018", "liang"),
+    ("smoke", "Jane 2022", "jane"),
+    ("smoke", "Evidence", "evidence"),
+    ("smoke", "Arithmetic", "arithmetic"),
+)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, few_draws):
+    """A report of each published folder, with all draws."""
+    found = {}
+    for name in {folder for folder, _, _ in GOLDEN}:
+        out = tmp_path_factory.mktemp(name)
+        with pytest.MonkeyPatch.context() as patch:
+            for one in few_draws:
+                patch.setattr(*one)
+            store = Store(PUBLISHED / name)
+            build(store, store.plan(), out)
+        found[name] = out
+    return found
+
+
+@pytest.mark.parametrize(("folder", "title", "page"), GOLDEN)
+def test_tables_of_stored_results_are_the_golden_ones(folder, title, page, whole):
+    """To write them anew, then read the difference before you commit it:
+
+    UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/reports/test_published.py -k golden
+    """
+    found = section((whole[folder] / "tables.md").read_text(encoding="utf-8"), title)
+    golden = ROOT / "tests" / "golden" / f"{folder}-{page}.md"
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(found, encoding="utf-8")
+    assert found == golden.read_text(encoding="utf-8")
+    assert STALE not in found

@@ -1,0 +1,41 @@
+"""Debian's Chromium, for the pages."""
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+AXE = Path(os.environ.get("AXE_CORE", "/nowhere")) / "node_modules/axe-core/axe.min.js"
+THERE = CHROMIUM and find_spec("playwright")
+NEEDED = pytest.mark.skipif(
+    not THERE and not REQUIRED, reason="no Chromium, or no playwright, here"
+)
+SERIOUS = ("serious", "critical")
+WIDTHS = (1280, 390)
+
+
+class Tab:
+    """A page of the browser that keeps what it complains of and asks for."""
+
+    def __init__(self, browser, **words):
+        self.context = browser.new_context(**words)
+        self.page = self.context.new_page()
+        self.troubles, self.requests = [], []
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.troubles.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("dialog", lambda dialog: self.troubles.append(f"dialog {dialog.message}"))
+
+    def _said(self, message):
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def show(self, path, anchor=""):
+        self.page.goto(f"file://{path}{anchor}")
+        return self.page

@@ -1,0 +1,97 @@
+"""Reads what a report wrote, for the tests of reports."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.store.store import Store
+from protocols import metrics
+from reports.build import build
+from reports.pages.inline import inline
+
+PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
+
+
+class Tables(HTMLParser):
+    """The rows of every table, by the beginning of its caption: lists of texts."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.tables, self.rows, self.text, self.inside = {}, [], [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self.rows = []
+        elif tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th", "caption"):
+            self.text, self.inside = [], tag
+        elif tag == "small" and self.inside:
+            self.text.append(" | ")
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.rows[-1].append("".join(self.text).strip())
+            self.inside = None
+        elif tag == "caption":
+            self.caption, self.inside = "".join(self.text), None
+        elif tag == "table":
+            self.tables[self.caption] = self.rows
+
+    def handle_data(self, data):
+        if self.inside:
+            self.text.append(data)
+
+    def find(self, beginning: str) -> list[list[str]]:
+        return next(rows for text, rows in self.tables.items() if text.startswith(beginning))
+
+    def row(self, beginning: str, name: str) -> list[str]:
+        return next(row for row in self.find(beginning) if row[0] == name)
+
+
+def made(out: Path, plan) -> dict:
+    """Builds and reads results.json."""
+    build(Store(out), plan, out)
+    return json.loads((out / "results.json").read_text(encoding="utf-8"))
+
+
+def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -> tuple[str, str]:
+    """(word, reason) of a claim's verdict."""
+    slug = result["settings"][setting]["slug"]
+    verdicts = next(c for c in result["claims"] if c["id"] == claim)["verdicts"]
+    found = next(v for v in verdicts if (v["setting"], v["framework"]) == (slug, framework))
+    return found["word"], found["reason"]
+
+
+def pages(out: Path) -> dict[str, str]:
+    """The text of every page, but for the one script that stands in all of them."""
+    own = f"<script>{inline()['script']}</script>"
+    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(out.glob("*.html"))}
+    assert all(text.count(own) == 1 for text in texts.values())
+    return {name: text.replace(own, "") for name, text in texts.items()}
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.2f}\u202f%"
+
+
+def scored(out: Path, run_id: str, part: str = "selected") -> dict[str, float]:
+    arrays = np.load(out / "runs" / run_id / "predictions.npz")
+    return metrics.score(arrays["labels"], arrays[part])
+
+
+def hold_together(out: Path) -> None:
+    """Every id is its page's only one; every link leads somewhere."""
+    texts = pages(out)
+    for name, text in texts.items():
+        ids = re.findall(r'\sid="([^"]+)"', text)
+        assert len(ids) == len(set(ids)), name
+        for target in re.findall(r'href="([^":]+)"', text):
+            file, _, anchor = target.partition("#")
+            assert not file or (out / file).is_file(), (name, target)
+            page = texts.get(file or name, "")
+            assert not anchor or f'id="{anchor}"' in page, (name, target)

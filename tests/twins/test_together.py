@@ -1,0 +1,177 @@
+"""Folds and seeds trained together: each one's losses are those of the run alone.
+
+PyTorch here; Keras on JAX when KERAS_BACKEND says so (test_jax.py starts that).
+"""
+
+import os
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+
+from benchmarks.planning.plan import together
+from protocols.images.pool import Pool
+from protocols.runs.activations import chosen, grad_cam
+from protocols.runs.checkpoint import layout_of
+from protocols.runs.twin import begin_epoch, check_memory
+from protocols.weights.start import HeadsOnly
+from tests.support.synthetic import spec
+
+ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
+DEVICE = os.environ.get("WBC_TEST_DEVICE", "cpu")  # test_gpu.py names its own
+N, EPOCHS = 40, 3
+MEMBERS = [(0, 0), (1, 0), (0, 1)]  # (fold, seed)
+
+
+@pytest.fixture(scope="module")
+def make():
+    """make_twin of the framework under test, in double precision throughout."""
+    if not ON_JAX:
+        from impl_torch.worker import make_twin
+
+        yield partial(make_twin, start=HeadsOnly())
+        return
+    from keras.src.backend.common import dtypes
+
+    from impl_keras.worker import make_twin
+
+    # off TensorFlow, Keras's batch normalisation computes float64 inputs in float32
+    before = dtypes.BIT64_TO_BIT32_DTYPE["float64"]
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
+    yield partial(make_twin, start=HeadsOnly())
+    dtypes.BIT64_TO_BIT32_DTYPE["float64"] = before
+
+
+@pytest.fixture(scope="module")
+def features():
+    maps = np.random.default_rng(0).random((N, 3, 4, 2048), dtype=np.float32)
+    return maps if ON_JAX else maps.transpose(0, 3, 1, 2).copy()
+
+
+def run_of(variant, fold, seed, precision="float64", **recipe):
+    words = {"framework": "keras", "backend": "jax"} if ON_JAX else {"framework": "torch"}
+    return spec(
+        words.pop("framework"),
+        variant,
+        fold=fold,
+        seed=seed,
+        weights="fixture",
+        precision=precision,
+        device=DEVICE,
+        threads=1,
+        deterministic=False,
+        recipe={"epochs": EPOCHS, **recipe},
+        **words,
+    )
+
+
+def pool_of(runs):
+    labels, folds = np.repeat(np.arange(4), N // 4), np.arange(N) % 10
+    return Pool(
+        pixels=np.random.default_rng(1).integers(0, 256, (N, 84, 112, 3), dtype=np.uint8),
+        rows=np.arange(N),
+        ids=[str(i) for i in range(N)],
+        labels=labels,
+        train=[np.flatnonzero(folds != run.fold) for run in runs],
+        evaluated=[np.flatnonzero(folds == run.fold) for run in runs],
+    )
+
+
+def course(make, runs, features, restart_at=None, check=False):
+    """(epochs, figures, members): training loss by epoch, penalty, loss on the test part."""
+    pool, rows = pool_of(runs), []
+    twin = make(runs, pool)
+    if check:
+        check_memory(runs, pool, twin)
+    twin.begin_phase(runs[0].phases[0], [features])
+    for epoch in range(1, EPOCHS + 1):
+        if epoch == restart_at:
+            state = twin.state()
+            twin = make(runs, pool)
+            assert twin.layout(runs[0].phases[0], stepped=True) == layout_of(state)
+            twin.restore({k: v for k, v in state.items() if k.startswith("network/")})
+            twin.begin_phase(runs[0].phases[0], [features])
+            twin.restore({k: v for k, v in state.items() if k.startswith("optimizer/")})
+        n = begin_epoch(runs, pool, twin, 1, epoch)
+        figures = twin.read([twin.step(i, min(i + 32, n)) for i in range(0, n, 32)])
+        answers = zip(twin.log_probabilities(), pool.evaluated, strict=True)
+        tested = [-logp[np.arange(len(t)), pool.labels[t]].mean() for logp, t in answers]
+        rows.append([figures[:, :, 0].sum(0), twin.penalty(), tested])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize(
+    ("variant", "gates"),
+    [
+        ("cnn_lstm", "sigmoid"),
+        ("cnn_gru", "sigmoid"),
+        pytest.param("cnn_gru", "hard_sigmoid", marks=pytest.mark.slow),
+    ],
+)
+def test_each_member_trains_as_it_does_alone(make, features, variant, gates):
+    runs = [run_of(variant, *member, recurrent_activation=gates) for member in MEMBERS]
+    found = course(make, runs, features)
+    for i, run in enumerate(runs):
+        np.testing.assert_allclose(found[:, :, [i]], course(make, [run], features), rtol=1e-9)
+    assert len(np.unique(found[-1, 0])) == len(MEMBERS)  # they are not one run thrice
+
+
+def looked_at(make, runs, features):
+    """What each member looks at after an epoch."""
+    pool = pool_of(runs)
+    twin = make(runs, pool)
+    twin.begin_phase(runs[0].phases[0], [features])
+    n = begin_epoch(runs, pool, twin, 1, 1)
+    twin.read([twin.step(0, n)])
+    return twin.look([chosen(pool, part) for part in pool.evaluated])
+
+
+def test_each_member_looks_at_what_it_does_alone(make, features):
+    runs = [run_of("cnn_gru", fold, 0) for fold in range(3)]  # alone, another seed draws its CNN
+    together_, alone = looked_at(make, runs, features), []
+    for run, found in zip(runs, together_, strict=True):
+        (wanted,) = looked_at(make, [run], features)
+        np.testing.assert_allclose(found.logits, wanted.logits, rtol=1e-9)
+        cams = [grad_cam(s.maps["xception"], s.gradients["xception"]) for s in (found, wanted)]
+        np.testing.assert_allclose(*cams, rtol=1e-7, atol=1e-9 * cams[1].max())
+        alone.append(cams[1])
+    assert all(cam.max() > 0 and (cam != alone[0]).any() for cam in alone[1:])
+
+
+def test_members_go_on_from_their_state(make, features):
+    runs = [run_of("cnn_gru", *member, precision="float32") for member in MEMBERS]
+    never = course(make, runs, features)
+    assert (never == course(make, runs, features, restart_at=2)).all()
+
+
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 3])
+def test_a_trial_of_the_memory_changes_nothing(make, features, count):
+    runs = [run_of("cnn_gru", *member, precision="float32") for member in MEMBERS[:count]]
+    tried = course(make, runs, features, check=True)
+    assert (tried == course(make, runs, features)).all()
+
+
+def test_who_trains_together():
+    frozen = [
+        replace(run_of("cnn_lstm", fold, seed), device="NVIDIA X")
+        for fold in (0, 1)
+        for seed in (0, 1)
+    ]
+    other = [run_of("cnn_gru", 0, 0), replace(frozen[0], protocol="cv10-grouped")]
+    exact = [replace(run, deterministic=True) for run in frozen]
+    on_cpu = [replace(run, backend=b, device="cpu") for run in frozen for b in ("torch", "jax")]
+    thawed = [replace(run, weights={"source": "random", "digest": None}) for run in frozen]
+    tensorflow = [replace(run, backend="tensorflow") for run in frozen]
+    assert together(frozen + other) == [frozen, [other[0]], [other[1]]]
+    alone = thawed + tensorflow + exact + on_cpu
+    assert together(alone) == [[run] for run in alone]
+
+
+def test_only_heads_over_a_frozen_cnn_train_together(make):
+    runs = [
+        replace(run_of("cnn_lstm", *m), weights={"source": "random", "digest": None})
+        for m in MEMBERS
+    ]
+    with pytest.raises(ValueError, match="only heads over a frozen CNN"):
+        make(runs, pool_of(runs))
