@@ -11,7 +11,7 @@ from reports.cells.commands import command
 from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
-from reports.figures import curves
+from reports.figures import curves, kinds
 from reports.tables.cell_text import number_text
 from reports.tables.table import (
     MISSING,
@@ -121,7 +121,7 @@ def _caption(cell: Cell, there: list[Slot]) -> str:
     if len(there) > 1:
         text += " Thin: single folds; thick: their mean"
         text += "." if not cell.lack else ", drawn only where no fold is missing."
-    if len(there[0].run.history) > curves.figures.THIN_POINTS:
+    if len(there[0].run.history) > kinds.THIN_POINTS:
         text += " Long curves are thinned evenly."
     return text
 

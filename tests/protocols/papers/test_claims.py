@@ -27,15 +27,15 @@ SECOND = {
 @pytest.fixture
 def table(monkeypatch):
     """The claims' table with some claims more, made of others with some fields changed."""
-    rows = claims_module.tables.rows
+    rows = claims_module.toml_rows.rows
 
     def add(key, **fields):
-        def more(name, into, title):
-            found = rows(name, into, title)
-            extra = replace(found[key], **fields) if name == "claims.toml" else None
+        def more(path, into, title):
+            found = rows(path, into, title)
+            extra = replace(found[key], **fields) if path.name == "claims.toml" else None
             return {**found, extra.id: extra} if extra else found
 
-        monkeypatch.setattr(claims_module.tables, "rows", more)
+        monkeypatch.setattr(claims_module.toml_rows, "rows", more)
 
     return add
 
@@ -66,16 +66,16 @@ def test_a_wrong_claim_is_an_error_of_validate(table, fields, message, tmp_path)
 
 @pytest.mark.parametrize("words", [["--validate"], ["--plan", "--gpu", "none"], ["--list"]])
 def test_a_wrong_table_is_a_sentence_of_every_command(words, monkeypatch, capsys, tmp_path):
-    rows = claims_module.tables.rows
+    rows = claims_module.toml_rows.rows
 
-    def wrong(name, into, title):
-        found = rows(name, into, title)
-        if name == "variants.toml":
+    def wrong(path, into, title):
+        found = rows(path, into, title)
+        if path.name == "variants.toml":
             one = replace(found["xception"], name="x", sequence="rows")
             found = {**found, "x": one}
-        return {k: replace(v, unit="zz") for k, v in found.items()} if "claims" in name else found
+        return {k: replace(v, unit="zz") for k, v in found.items()} if "claims" in path.name else found
 
-    monkeypatch.setattr(claims_module.tables, "rows", wrong)
+    monkeypatch.setattr(claims_module.toml_rows, "rows", wrong)
     monkeypatch.setattr(sys, "argv", ["runner.py", *words, "--cache", str(tmp_path)])
     assert runner.main() == 2
     said = capsys.readouterr()

@@ -174,8 +174,8 @@ def test_copies_of_a_photograph_are_counted_over_the_folds(monkeypatch):
     assert n == 2000 and 0.9 < own < grouped < 1
     # By hand: of a class with far fewer photographs than images nearly all have a copy elsewhere.
     leakage_page.cv_shares.cache_clear()
-    rows = [leakage_page.arrays.Row(f"{i}#0", i % 4, "pool", f"{i}.jpg", "") for i in range(2000)]
-    monkeypatch.setattr(leakage_page.arrays, "filled", lambda *_: rows)
+    rows = [leakage_page.set_rows.Row(f"{i}#0", i % 4, "pool", f"{i}.jpg", "") for i in range(2000)]
+    monkeypatch.setattr(leakage_page.set_rows, "filled", lambda *_: rows)
     alone = {row.group: set() for row in rows}
     monkeypatch.setattr(leakage_page.provenance, "overlapping", lambda: alone)
     assert leakage_page.cv_shares() == (0, 0, 2000)
