@@ -119,10 +119,10 @@ def repeatable(deterministic: bool, device: str) -> str:
     return "not bit for bit: convolutions and sums on the GPU may take another order each time"
 
 
-def free_memory() -> int:
-    """Bytes of host memory that new processes could take (Linux); 0 if unknown."""
+def free_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
+    """Bytes of host memory that new processes could take (Linux's MemAvailable); 0 if unknown."""
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
+        lines = meminfo.read_text(encoding="utf-8").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvail"))
     except (OSError, StopIteration):
         return 0
