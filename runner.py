@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Runs the suite and writes the report: python runner.py --suite all --gpu 0
 
-No deep-learning framework is imported here: each twin computes in worker processes.
+From `main` on, top to bottom, this is the way of a request. No deep-learning framework is imported
+here: each twin computes in worker processes.
 """
 
 from __future__ import annotations
@@ -13,176 +14,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from benchmarks.launch.launcher import Launcher
-    from protocols.images.dataset import Source
-
-
-def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
-    """The Selection of the command line."""
-    from benchmarks.planning.plan import Selection
-    from protocols.spec import FRAMEWORKS
-
-    return Selection(
-        suite=args.suite,
-        frameworks=FRAMEWORKS if args.framework == "both" else (args.framework,),
-        variants=tuple(args.variant),
-        protocol=args.protocol,
-        profile=args.profile or ("paper" if gpu else "smoke"),
-        seeds=args.seeds,
-        folds=args.folds,
-        weights=args.weights,
-        init=args.init,
-        precision=args.precision,
-        deterministic=args.deterministic,
-        changes=tuple(args.changes),
-    )
-
-
-def run(args: argparse.Namespace) -> int:
-    """Plans, and unless --plan or --calibrate, runs and reports."""
-    from benchmarks.estimates.estimates import Estimates
-    from benchmarks.launch import launcher as launch
-    from benchmarks.launch.calibrate import calibrate
-    from benchmarks.launch.devices import chosen_gpu, expected_devices, real_devices
-    from benchmarks.launch.pending import check_images, todo_of, weights_of
-    from benchmarks.planning import plan
-    from benchmarks.processes import lock
     from benchmarks.store.store import Store
     from benchmarks.terminal.console import Console
-    from benchmarks.terminal.texts import done_line, heading, listing
-    from protocols import hardware
-    from protocols.files import default_cache
-    from protocols.images import dataset
+    from protocols.images.dataset import Source
+    from protocols.spec import RunSpec
 
-    gpu, index = chosen_gpu(args.gpu)
-    wish, store, cores = selection(args, gpu), Store(args.out), hardware.cores()
-    profile = plan.chosen_profile(wish.profile)
-    backend = os.environ.get("KERAS_BACKEND", "")
-    devices = expected_devices(wish.frameworks, gpu, index, backend)
-    cache = args.cache or default_cache()
-    source = dataset.locate(args.data, profile.phantom_allowed, cache, dry=True)
-    runs = plan.make_plan(wish, source.kind, devices, cores)  # a wrong request ends here
-    jobs = args.jobs or (1 if gpu else 2)
-    console = Console()
-    estimates = Estimates(cache, jobs, console.say)
-    todo = todo_of(runs, store, args.fresh)
-    check_images(runs if args.calibrate else todo, source)  # and one whose images lack
-    if args.plan:
-        print(*heading(profile, gpu, source, wish), sep="\n")
-        print(*listing(runs, todo, store, estimates), sep="\n")
-        return 0
-    weights = {}
-    if not args.calibrate:
-        store.check_writable()
-        lock.check_free(args.out)
-        weights = weights_of(todo, wish.weights, cache, console.progress)
-    devices = real_devices(devices, backend, max(1, cores // 2), cache)
-    source = dataset.locate(args.data, profile.phantom_allowed, cache, progress=console.progress)
-    if args.calibrate:
-        return calibrate(wish, source, devices, cores, console, estimates)
-    runs = plan.make_plan(wish, source.kind, devices, cores)
-    todo = todo_of(runs, store, args.fresh)
-    for line in heading(profile, gpu, source, wish):
-        console.say(line)
-    console.say(done_line(runs, todo, store))
-    launcher = launch.Launcher(store, source, devices, cache, console, jobs, args.fresh, estimates)
-    launcher.weights = weights
-    launcher.prepare(todo)  # wrong data ends here, before anything is written
-    with lock.locked(args.out):  # another launch may have made some of them until here
-        return compute(args, launcher, runs, todo_of(todo, store, args.fresh))
-
-
-def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
-    """Runs what is to do of the plan, and reports."""
-    from reports.build import where_it_is
-
-    launcher.store.remember(runs)
-    failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
-    if launcher.store.page_is_current(args.out / "index.html"):
-        launcher.console.say(where_it_is(args.out / "index.html"))
-    else:
-        report(args, launcher.source)
-    return 1 if failed else 0
-
-
-def report(args: argparse.Namespace, source: Source | None = None) -> int:
-    """Writes the report of the last request from what is stored, and from what --from brings;
-    with pictures of images if `source` (or --data, WBC_DATA, the cache) has them."""
-    from benchmarks.store.merge import merge
-    from benchmarks.store.store import Store
-    from protocols.files import default_cache
-    from protocols.hardware import cores
-    from reports.build import build, where_it_is
-    from reports.figures.photographs import at_hand
-
-    store, cache = Store(args.out), args.cache or default_cache()
-    store.check_writable()
-    if args.sources:
-        print(f"runs taken in: {merge(args.sources, store)}")
-    source = source or at_hand(args.data, cache)
-    page = build(store, store.plan(), args.out, cores(), source, cache)
-    print(where_it_is(page))
-    return 0
-
-
-def compare(args: argparse.Namespace) -> int:
-    """Sets two output folders beside each other."""
-    from benchmarks.store.merge import checked
-    from benchmarks.store.store import Store
-    from reports.comparison import page as comparison_page
-
-    Store(args.out).check_writable()
-    print(*comparison_page.compare(*map(checked, args.compare), args.out), sep="\n")
-    return 0
-
-
-def measure(args: argparse.Namespace) -> int:
-    """--parity or --provenance, and the report anew if there is one."""
-    from benchmarks.parity import climb
-    from benchmarks.photographs import search
-    from benchmarks.planning import plan
-    from benchmarks.store.store import Store
-
-    Store(args.out).check_writable()
-    source = None
-    if args.parity:
-        named = args.suite or args.variant
-        chosen = plan.chosen_variants(selection(args, None)) if named else []
-        names = [variant.name for variant in chosen]
-        wish = args.data, args.cache, args.jobs
-        code = climb.start(args.out, names, *wish, changes=args.changes)
-    else:
-        code, source = search.start(args.data, args.out, args.cache, args.jobs)
-    if (args.out / "plan.json").is_file():
-        report(args, source)
-    return code
-
-
-def instead_of_running(args: argparse.Namespace) -> int:
-    """--list, --status, --validate."""
-    from benchmarks.store.store import Store
-    from benchmarks.terminal import texts
-
-    if args.list:
-        lines, wrong = texts.known_names(), []
-    elif args.status:
-        lines, wrong = texts.status(Store(args.out)), []
-    else:
-        lines, wrong = texts.validate(args.data, args.cache, Store(args.out))
-    print("\n".join([*lines, *wrong]))
-    return 1 if wrong else 0
-
-
-def asked(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """What the command line asks for."""
-    if args.report:
-        return report
-    if args.compare:
-        return compare
-    if args.parity or args.provenance:
-        return measure
-    return instead_of_running if args.list or args.status or args.validate else run
+    Answer = Callable[[argparse.Namespace, Console], int]
 
 
 def main() -> int:
@@ -194,10 +33,166 @@ def main() -> int:
 
     refuse(sys.argv[1:])
     from benchmarks.terminal.endings import exit_code
-    from benchmarks.terminal.flags import parsed
+    from benchmarks.terminal.flags import goes_on, parsed
 
     args = parsed()
-    return exit_code(asked(args), args)
+    work = asked(args)
+    return exit_code(lambda console: work(args, console), args.out, args.cache, goes_on(args))
+
+
+def asked(args: argparse.Namespace) -> Answer:
+    """What the command line asks for."""
+    if args.list or args.status or args.validate:
+        return tell
+    if args.parity or args.provenance:
+        return measure
+    answers = {"plan": plan, "calibrate": calibrate, "report": report_again, "compare": compare}
+    return next((answers[flag] for flag in answers if getattr(args, flag)), run)
+
+
+def run(args: argparse.Namespace, console: Console) -> int:
+    """Makes the runs of the request that aren't done yet, and writes the report."""
+    from benchmarks.estimates.estimates import Estimates
+    from benchmarks.launch.command_line import requested
+    from benchmarks.launch.devices import devices_and_images
+    from benchmarks.launch.launcher import Launcher
+    from benchmarks.launch.pending import check_images, todo_of, weights_of
+    from benchmarks.store.store import Store
+    from benchmarks.terminal.texts import data_line, done_line, heading
+
+    request, store = requested(args), Store(args.out)
+    store.check_writable()
+    with store.locked():
+        console.say("\n".join(heading(request)))
+        devices, source = devices_and_images(request, console)
+        if source != request.source:  # it was downloaded or drawn
+            console.say(data_line(source))
+        runs = request.plan(devices, source)
+        todo = todo_of(runs, store, args.fresh)
+        check_images(todo, source)
+        console.say(done_line(runs, todo, store))
+        weights = weights_of(todo, request.wish.weights, request.cache, console.progress)
+        launcher = Launcher(
+            store, source, devices, request.cache, console, request.jobs, weights, args.fresh,
+            Estimates(request.cache, request.jobs, console.say),
+        )  # fmt: skip
+        launcher.prepare(todo)  # wrong data ends here, before anything is written
+        store.remember(runs)
+        failed = [run for run in launcher.run(todo) if run.status == "failed"] if todo else []
+        report(store, runs, request.cache, console, source, anew=False)
+    return 1 if failed else 0
+
+
+def report(
+    store: Store, runs: list[RunSpec], cache: Path, console: Console, source: Source | None,
+    anew: bool = True,
+) -> None:  # fmt: skip
+    """Writes the report of these runs (`anew`, or where it isn't there), with pictures of images if
+    there is a `source` of them."""
+    from protocols.hardware import cores
+    from reports.build import build, where_it_is
+
+    page = store.out / "index.html"
+    console.doing("writing the report")
+    if anew or not store.page_is_current(page):
+        build(store, runs, store.out, cores(), source, cache)
+    console.say(where_it_is(page))
+
+
+def plan(args: argparse.Namespace, console: Console) -> int:
+    """--plan: tells what a request would run; changes nothing."""
+    from benchmarks.estimates.estimates import Estimates
+    from benchmarks.launch.command_line import requested
+    from benchmarks.launch.pending import check_images, todo_of
+    from benchmarks.store.store import Store
+    from benchmarks.terminal.texts import heading, listing
+
+    request, store = requested(args), Store(args.out)
+    runs = request.plan(request.devices, request.source)
+    todo = todo_of(runs, store, args.fresh)
+    check_images(todo, request.source)
+    print(*heading(request, args.verbose), sep="\n")
+    estimates = Estimates(request.cache, request.jobs)
+    print(*listing(runs, todo, store, estimates, args.verbose), sep="\n")
+    return 0
+
+
+def calibrate(args: argparse.Namespace, console: Console) -> int:
+    """--calibrate: learns how long the runs of a request take here."""
+    from benchmarks.launch import calibrate
+    from benchmarks.launch.command_line import requested
+    from benchmarks.launch.devices import devices_and_images
+
+    request = requested(args)
+    return calibrate.calibrate(request, *devices_and_images(request, console), console)
+
+
+def report_again(args: argparse.Namespace, console: Console, source: Source | None = None) -> int:
+    """--report: of the last request, from what is stored and from what --from brings; with pictures
+    of images if `source` (or --data, WBC_DATA, the cache) has them."""
+    from benchmarks.store.merge import merge
+    from benchmarks.store.store import Store
+    from protocols.files import default_cache
+    from reports.figures.photographs import at_hand
+
+    store, cache = Store(args.out), args.cache or default_cache()
+    store.check_writable()
+    if args.sources:
+        console.doing("checking the runs to take in")
+        console.say(f"runs taken in: {merge(args.sources, store)}")
+    report(store, store.plan(), cache, console, source or at_hand(args.data, cache))
+    return 0
+
+
+def compare(args: argparse.Namespace, console: Console) -> int:
+    """--compare: sets two output folders beside each other."""
+    from benchmarks.store.merge import checked
+    from benchmarks.store.store import Store
+    from reports.comparison import page as comparison_page
+
+    Store(args.out).check_writable()
+    console.doing("setting the two folders side by side")
+    first, second = map(checked, args.compare)
+    console.say("\n".join(comparison_page.compare(first, second, args.out)))
+    return 0
+
+
+def measure(args: argparse.Namespace, console: Console) -> int:
+    """--parity or --provenance, and the report anew if there is one."""
+    from benchmarks.launch.command_line import selection
+    from benchmarks.parity import climb
+    from benchmarks.photographs import search
+    from benchmarks.planning.plan import chosen_variants
+    from benchmarks.store.store import Store
+
+    Store(args.out).check_writable()
+    source, named = None, args.suite or args.variant
+    if args.parity:
+        names = [v.name for v in chosen_variants(selection(args, None))] if named else []
+        where = args.data, args.cache, args.jobs
+        code = climb.start(args.out, names, *where, console=console, changes=args.changes)
+    else:
+        code, source = search.start(args.data, args.out, args.cache, args.jobs, console)
+    if (args.out / "plan.json").is_file():
+        report_again(args, console, source)
+    return code
+
+
+def tell(args: argparse.Namespace, console: Console) -> int:
+    """--list, --status, --validate."""
+    from benchmarks.store.store import Store
+    from benchmarks.terminal import texts
+
+    console.doing("looking at what is stored")
+    store, wrong = Store(args.out), list[str]()
+    if args.list:
+        lines = texts.known_names()
+    elif args.status:
+        lines = texts.status(store)
+    else:
+        lines, wrong = texts.validate(args.data, args.cache, store, console.progress)
+    print("\n".join([*lines, *wrong]))
+    return 1 if wrong else 0
 
 
 if __name__ == "__main__":

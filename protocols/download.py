@@ -18,12 +18,7 @@ from http.client import HTTPResponse, IncompleteRead, RemoteDisconnected
 from pathlib import Path
 
 from protocols.errors import RequestError, one_line
-from protocols.files import Progress, throttled
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: no lock, the SHA-256 of every file still guards
-    fcntl = None
+from protocols.files import Progress, locked, throttled
 
 INSTEAD = "give a folder that holds the images with --data DIR"
 BLOCK = 1 << 18  # bytes read at once
@@ -55,8 +50,8 @@ def fetch(
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
     report = throttled(progress)
-    with open(part, "ab") as out:
-        _lock(out, part, what)
+    busy = Busy(f"Another process is downloading the {what} to {part}: wait for it to end.")
+    with locked(part, busy), open(part, "ab") as out:
         for attempt in range(TRIES):
             before = out.seek(0, os.SEEK_END)
             reason = "the connection was cut"
@@ -131,20 +126,6 @@ def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
     if isinstance(answer, Exception):
         raise answer
     return answer
-
-
-def _lock(file, path: Path, what: str = "images") -> None:
-    """Raises Busy. Where the file system has no locks, nothing is kept out."""
-    if fcntl is None:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if not isinstance(error, BlockingIOError):
-            return
-        raise Busy(
-            f"Another process is downloading the {what} to {path}: wait for it to end."
-        ) from error
 
 
 def _reason(error: Exception) -> str:

@@ -10,11 +10,12 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import platformdirs
+from filelock import FileLock, Timeout
 
 from protocols.errors import RequestError
 
@@ -65,6 +66,24 @@ def cache_error(cache: Path, reason: str) -> RequestError:
         f"The cache {cache} can't be used ({reason}): make room there, let this user write into "
         "it, or choose another with --cache DIR."
     )
+
+
+@contextmanager
+def locked(path: Path, refusal: RequestError) -> Iterator[None]:
+    """Holds the lock on the file `path`, which is made, until the block or this process ends.
+
+    Raises `refusal` where another holder has it. A child holds nothing: a started one doesn't get
+    the open file, and filelock closes it in a forked one. Where the file system has no locks, or
+    the file is another user's, nothing is kept out.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(FileLock(path, blocking=False, fallback_to_soft=False))
+        except Timeout:
+            raise refusal from None
+        except OSError:
+            pass
+        yield
 
 
 def throttled(progress: Progress | None, every: float = 0.1) -> Progress:
@@ -133,8 +152,11 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file that is either the old one or all of `data`, never a part of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.tmp-{secrets.token_hex(4)}")
-    part.write_bytes(data)
-    os.replace(part, path)
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def make_folder(path: Path) -> None:
@@ -146,13 +168,9 @@ def make_folder(path: Path) -> None:
 
 
 def write(path: Path, text: str) -> None:
-    """Writes a page or a data file whole: to a temporary name first, then renamed. A lone surrogate
-    (of a name that isn't UTF-8) is written as it is escaped. Raises RequestError where a folder has
-    the file's name."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8", errors="backslashreplace")
+    """Writes a page or a data file whole. A lone surrogate (of a name that isn't UTF-8) is written
+    as it is escaped. Raises RequestError where a folder has the file's name."""
     try:
-        part.rename(path)
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
     except IsADirectoryError:
-        part.unlink()
         raise RequestError(f"{path} is a folder, where the report writes a file") from None

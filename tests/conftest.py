@@ -24,7 +24,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def phantom(cache):
-    return dataset.locate("phantom", True, cache)
+    return dataset.made(dataset.locate("phantom", True, cache), True, cache)
 
 
 @pytest.fixture(scope="session")

@@ -162,8 +162,8 @@ class Estimates:
         except KeyError:  # a part that no run has shown
             return None
 
-    def of(self, groups: list[list[RunSpec]]) -> dict[str, Estimate | None]:
-        """`estimate` of each run, by id; `groups`: what trains together."""
+    def by_run(self, groups: list[list[RunSpec]]) -> dict[str, Estimate | None]:
+        """What each run will take, by its id; `groups`: the runs that train together."""
         return {s.id: self.estimate(s, len(group)) for group in groups for s in group}
 
     def _path(self, key: dict[str, Any]) -> Path:

@@ -9,12 +9,13 @@ from typing import Any
 from benchmarks.estimates.cost_model import WITH_ROWS, WITHOUT_ROWS
 from benchmarks.estimates.estimates import Estimates
 from benchmarks.launch.launcher import Launcher
-from benchmarks.launch.pending import weights_of
+from benchmarks.launch.pending import check_images, weights_of
 from benchmarks.planning import plan
-from benchmarks.planning.plan import Device, Selection, together
+from benchmarks.planning.plan import Device, Selection, trained_together
+from benchmarks.planning.request import Request
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console, duration
-from protocols.images.dataset import Source
+from protocols.images.dataset import Kind, Source
 from protocols.papers.variants import Variant, load_variants
 from protocols.spec import RunSpec
 
@@ -38,7 +39,7 @@ def needed(variants: list[Variant]) -> list[str]:
 
 
 def short_specs(
-    selection: Selection, kind: str, devices: dict[str, Device], cores: int
+    selection: Selection, kind: Kind, devices: dict[str, Device], cores: int
 ) -> list[RunSpec]:
     """The short runs: planned as the request is, then cut, so that no id is one of a result.
 
@@ -48,16 +49,16 @@ def short_specs(
     names = tuple(needed(plan.chosen_variants(selection)))
     chosen = replace(selection, suite="", variants=names)
     planned = plan.make_plan(chosen, kind, devices, cores)
-    one = {}
+    one: dict[tuple[str, str, str, int], list[RunSpec]] = {}
     for size in range(len(FOLDS)):
-        for group in together([_short(spec, kind, size) for spec in planned]):
+        for group in trained_together([_short(spec, kind, size) for spec in planned]):
             first = group[0]
             number = size if first.stage == "train" else 0
             one.setdefault((first.framework, first.variant, first.stage, number), group)
     return [spec for group in one.values() for spec in group]
 
 
-def _short(spec: RunSpec, kind: str, size: int) -> RunSpec:
+def _short(spec: RunSpec, kind: Kind, size: int) -> RunSpec:
     def cut(values: dict[str, Any], shorter: dict[str, int]) -> dict[str, Any]:
         return values | {key: shorter[key] for key in shorter if key in values}
 
@@ -74,25 +75,23 @@ def _short(spec: RunSpec, kind: str, size: int) -> RunSpec:
 
 
 def calibrate(
-    selection: Selection,
-    source: Source,
-    devices: dict[str, Device],
-    cores: int,
-    console: Console,
-    estimates: Estimates,
+    request: Request, devices: dict[str, Device], source: Source, console: Console
 ) -> int:
-    """Runs them and keeps nothing but what they teach; 1 if one failed, as an exit code."""
-    todo = short_specs(selection, source.kind, devices, cores)
-    weights = weights_of(todo, selection.weights, estimates.cache, console.progress)
+    """Makes the short runs and keeps nothing but what they teach; 1 if one failed, as an exit
+    code."""
+    todo = short_specs(request.wish, source.kind, devices, request.cores)
+    check_images(todo, source)
+    estimates = Estimates(request.cache, request.jobs, console.say)
+    weights = weights_of(todo, request.wish.weights, request.cache, console.progress)
     names = ", ".join(dict.fromkeys(spec.variant for spec in todo))
     console.say(f"calibrating: {len(todo)} short runs of {names}; none of them is kept")
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wbc-calibrate-") as folder:
         store = Store(Path(folder))
         launcher = Launcher(
-            store, source, devices, estimates.cache, console, estimates.jobs, estimates=estimates
-        )
-        launcher.weights = weights
+            store, source, devices, estimates.cache, console, estimates.jobs, weights,
+            estimates=estimates,
+        )  # fmt: skip
         launcher.prepare(todo)
         results = launcher.run(todo)
     failed = [run.spec.variant for run in results if run.status == "failed"]

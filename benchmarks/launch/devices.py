@@ -6,8 +6,11 @@ from pathlib import Path
 
 from benchmarks.launch.worker import Worker, WorkerDied
 from benchmarks.planning.plan import Device
+from benchmarks.planning.request import Request
+from benchmarks.terminal.console import Console
 from protocols.errors import RequestError
 from protocols.hardware import gpus
+from protocols.images import dataset
 
 KERAS_BACKENDS = ("tensorflow", "jax")
 GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run with --gpu none"
@@ -86,3 +89,15 @@ def real_devices(
                 f"{'; '.join(reasons)}); {GPU_HELP}"
             )
     return found
+
+
+def devices_and_images(
+    request: Request, console: Console
+) -> tuple[dict[str, Device], dataset.Source]:
+    """Where the frameworks of a request really compute, and its images, which are downloaded or
+    drawn if need be. Raises RequestError."""
+    console.doing("asking the frameworks for the GPU")
+    threads, cache = max(1, request.cores // 2), request.cache
+    devices = real_devices(request.devices, request.keras_backend, threads, cache)
+    allowed = request.profile.phantom_allowed
+    return devices, dataset.made(request.source, allowed, cache, console.progress)

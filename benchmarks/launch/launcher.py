@@ -14,7 +14,7 @@ from benchmarks.estimates.estimates import Estimates
 from benchmarks.estimates.progress import Work, shares
 from benchmarks.launch.pending import say_regrouped
 from benchmarks.launch.worker import LatencyProcess, RunFailed, Worker, WorkerDied
-from benchmarks.planning.plan import Device, set_request, together
+from benchmarks.planning.plan import Device, set_request, trained_together
 from benchmarks.processes.checkout import commit
 from benchmarks.processes.job_control import stopping_together
 from benchmarks.store.run import Run
@@ -56,11 +56,11 @@ class Launcher:
     cache: Path
     console: Console
     jobs: int
+    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
     fresh: str = ""  # "all" runs begin anew, or those of "stale" results
     estimates: Estimates | None = None
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # of checkpoints
     sets: dict[str, ImageSet] = field(default_factory=dict)
-    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
     results: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class Launcher:
             return self._run(todo)
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
-        groups = together(todo)
+        groups = trained_together(todo)
         self._works = shares(todo, self._known(groups))
         self.console.begin(self._work(todo), len(todo))
         self.store.drop_checkpoints(todo if self.fresh == "all" else [])
@@ -94,7 +94,7 @@ class Launcher:
 
     def _known(self, groups: list[list[RunSpec]]) -> dict[str, Work]:
         """What the runs take here, of those that are known."""
-        found = self.estimates.of(groups) if self.estimates else {}
+        found = self.estimates.by_run(groups) if self.estimates else {}
         return {name: estimate.work for name, estimate in found.items() if estimate}
 
     def _work(self, specs: list[RunSpec], share: float | None = None) -> float:
@@ -168,6 +168,7 @@ class Launcher:
         if worker and worker.key == key:
             return worker
         self._retire(worker)
+        self.console.doing(f"a worker process for {spec.framework} starts")
         worker = Worker(*key, self.cache)
         self._keep(worker)
         return worker
@@ -181,54 +182,61 @@ class Launcher:
             process.close()
 
     def _one_job(self, specs: list[RunSpec], worker: Worker | None) -> Worker | None:
-        """A run, or several together, from empty folders to their stored end; the worker for
-        the next one."""
-        first = specs[0]
+        """Makes a run, or several that train together, from empty folders to their stored ends.
+
+        Gives back the worker for the next run; None where that needs a new one.
+        """
+        first, answered = specs[0], False
         results: list[Run | None] = []
-        answered = False
         try:
-            if first.stage == "latency":
-                jobs = self._jobs(specs)
-                self._latency(first, jobs[0])
-            else:
+            if first.stage == "train":
                 worker = self._worker_for(first, worker)
-                jobs = self._jobs(specs)
-                say_regrouped(self.store, specs, self.console.say)
-                progress = self.console.run_progress(first, partial(self._work, specs))
-                worker.run(specs, jobs, progress, self.console.say)
+            self._compute(specs, worker)
             answered = True
-            for job in jobs[1:]:
-                (job.folder / "log.txt").write_text(
-                    f"trained together with {first.id}\n", encoding="utf-8"
-                )
             for spec in specs:
                 results.append(self._finish(spec))
             remove(self.store.checkpoint(specs))
+            # the peak of memory that JAX tells is that of its process
+            spent = first.backend == "jax" and first.device != "cpu"
         except BrokenPipeError:  # nobody reads what is said
             raise
         except (RunFailed, WorkerDied, ValueError, OSError) as error:
-            rest = specs[len(results) :]
-            results += [self._rest(spec, error, answered) for spec in rest]
-            lost = not isinstance(error, RunFailed)  # or at an unknown place of its work
-            if lost or first.device != "cpu":  # a GPU fault may linger
-                self._retire(worker)
-                worker = None
+            results += [self._rest(spec, error, answered) for spec in specs[len(results) :]]
+            # a worker that failed may be anywhere in its work; a fault of a GPU may linger
+            spent = not isinstance(error, RunFailed) or first.device != "cpu"
         finally:
             for spec, result in zip_longest(specs, results):
                 if result is None:
-                    self.store.discard(self.store.place(spec))
-        if worker and first.backend == "jax" and first.device != "cpu":
-            self._retire(worker)  # JAX's peak memory is that of its process
-            worker = None
+                    self.store.discard(self.store.working_folder(spec))
+        if spent:
+            self._retire(worker)
         for spec, result in zip(specs, results, strict=True):
             if result:
-                with self._lock:
-                    self.results.append(result)
-                    if self.estimates and result.done:
-                        self.estimates.learn(result)
-                self.console.finished(result, self._work([spec]))
-                result.forget()
-        return worker
+                self._tell(spec, result)
+        return None if spent else worker
+
+    def _compute(self, specs: list[RunSpec], worker: Worker | None) -> None:
+        """Has a run, or several together, computed into their folders. Raises RunFailed, WorkerDied
+        or OSError."""
+        first, jobs = specs[0], self._jobs(specs)
+        if worker is None:
+            self._latency(first, jobs[0])
+            return
+        say_regrouped(self.store, specs, self.console.say)
+        progress = self.console.run_progress(first, partial(self._work, specs))
+        worker.run(specs, jobs, progress, self.console.say)
+        for job in jobs[1:]:
+            text = f"trained together with {first.id}\n"
+            (job.folder / "log.txt").write_text(text, encoding="utf-8")
+
+    def _tell(self, spec: RunSpec, result: Run) -> None:
+        """Keeps the result, learns from it how long such a run takes, and prints its line."""
+        with self._lock:
+            self.results.append(result)
+            if self.estimates and result.done:
+                self.estimates.learn(result)
+        self.console.finished(result, self._work([spec]))
+        result.forget()
 
     def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
         """A member of a job that failed: done if it is whole (another one diverged, or could not be
@@ -254,7 +262,7 @@ class Launcher:
         ]
 
     def _finish(self, spec: RunSpec) -> Run:
-        return self.store.finish(spec, self.store.place(spec), self.commit)
+        return self.store.finish(spec, self.store.working_folder(spec), self.commit)
 
     def _latency(self, spec: RunSpec, job: Job) -> None:
         """Cold starts in new processes; the last of them goes on to the warm figures."""
@@ -286,7 +294,11 @@ class Launcher:
 
     def _failed(self, spec: RunSpec, reason: str) -> Run | None:
         """A stored failure; None when we are the ones who ended the worker."""
-        return None if self._stopping else self.store.fail(spec, self.store.place(spec), reason)
+        return (
+            None
+            if self._stopping
+            else self.store.fail(spec, self.store.working_folder(spec), reason)
+        )
 
 
 def reason_of(error: Exception) -> str:

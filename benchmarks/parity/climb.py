@@ -1,6 +1,6 @@
 """Climbs the parity ladder: the same networks in both twins, compared rung by rung on the CPU.
 
-python -m benchmarks.parity.climb --json parity.json [--variant xception ...] [--data DIR|phantom]
+python -m benchmarks.parity --json parity.json [--variant xception ...] [--data DIR|phantom]
                             [--set KEY=VALUE ...]
 
 Two networks at a time if the memory allows it, each in a process of its own with both frameworks.
@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -30,9 +30,10 @@ from benchmarks.planning import ranges
 from benchmarks.planning.overrides import read
 from benchmarks.processes.children import common
 from benchmarks.processes.job_control import begins, ends, stopping_together
-from benchmarks.terminal.flags import BY_THE_SYSTEM, typed
+from benchmarks.terminal.console import Console
+from benchmarks.terminal.endings import exit_code
+from benchmarks.terminal.flags import Parser, folder, typed
 from protocols.classes import CLASSES
-from protocols.errors import RequestError, one_line
 from protocols.files import ROOT, default_cache, write_whole
 from protocols.hardware import cores, cpu_name, free_memory
 from protocols.images import dataset
@@ -47,10 +48,7 @@ from protocols.streams import print_anything
 
 JOBS = 2  # networks at a time
 MEMORY = 6 << 30  # bytes that one network takes at most (measured: 5.4 GB)
-DIED = (
-    f"each takes up to {MEMORY >> 30} GiB; fewer at a time: "
-    "python -m benchmarks.parity.climb --jobs 1"
-)
+DIED = f"each takes up to {MEMORY >> 30} GiB; fewer at a time: runner.py --parity --jobs 1"
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
@@ -60,7 +58,7 @@ def start(
     data: str = "auto",
     cache: Path | None = None,
     jobs: int = 0,
-    say: Callable[[str], None] = print,
+    console: Console | None = None,
     changes: Iterable[str] = (),
 ) -> int:
     """Climbs in a process of its own, hands on its lines, writes out/parity.json.
@@ -69,7 +67,9 @@ def start(
     `changes`: "key=value" of --set.
     Returns the exit code.
     """
-    command = [sys.executable, "-m", "benchmarks.parity.climb", "--json", str(out / "parity.json")]
+    console = console or Console()
+    console.doing("comparing the twins' networks")
+    command = [sys.executable, "-m", "benchmarks.parity", "--json", str(out / "parity.json")]
     command += ["--data", data]
     command += ["--cache", str(cache)] if cache else []
     command += ["--jobs", str(jobs)] if jobs else []
@@ -85,7 +85,7 @@ def start(
         begins(process)
         try:
             for line in process.stdout:
-                say(line.rstrip())
+                console.say(line.rstrip())
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)  # its own processes too
             raise
@@ -97,9 +97,9 @@ def start(
 def images(data: str, cache: Path) -> tuple[Pools, str]:
     """Two images of each class, one to train on and one to test on, by precision; "real" or
     "phantom": where "auto" would download all the images, these few are drawn."""
-    source = dataset.locate(data, True, cache, dry=data == "auto")
+    source = dataset.locate(data, True, cache)
     if source.root is None:
-        source = dataset.locate("phantom", True, cache)
+        source = dataset.made(dataset.locate("phantom", True, cache), True, cache)
     entries = {entry.path: entry for entry in source.entries("fixed")}
     first = {(row.part, row.label): row for row in reversed(fixed_rows(entries))}
     order = [first[part, label] for part in ("train", "test") for label in range(len(CLASSES))]
@@ -204,26 +204,17 @@ def jobs_for(memory: int, cores: int) -> int:
 def main() -> int:
     """See the module."""
     print_anything()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, required=True, metavar="FILE")
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=folder, required=True, metavar="FILE")
     parser.add_argument("--variant", nargs="+", choices=load_variants(), default=[])
     parser.add_argument("--data", default="auto", metavar="DIR|phantom|auto")
-    parser.add_argument("--cache", type=Path, metavar="DIR")
+    parser.add_argument("--cache", type=folder, metavar="DIR")
     jobs = typed(ranges.whole, *ranges.JOBS)
     parser.add_argument("--jobs", type=jobs, default=jobs_for(free_memory(), cores()), metavar="N")
     parser.add_argument("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
     watch(ticks=True)
-    try:
-        return climbed(asked)
-    except BrokenProcessPool:
-        print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
-        return 1
-    except (RequestError, OSError) as error:
-        if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
-            raise
-        print(one_line(str(error)), file=sys.stderr)
-        return 2
+    return exit_code(lambda _: climbed(asked), asked.json.parent, asked.cache)
 
 
 def climbed(asked: argparse.Namespace) -> int:
@@ -232,14 +223,14 @@ def climbed(asked: argparse.Namespace) -> int:
     variants = asked.variant or list(load_variants())
     read(asked.changes, [load_variants()[name] for name in variants])
     pools, kind = images(asked.data, cache)
-    results, versions = climb_all(variants, pools, asked.jobs, cache, tuple(asked.changes))
+    try:
+        results, versions = climb_all(variants, pools, asked.jobs, cache, tuple(asked.changes))
+    except BrokenProcessPool:
+        print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
+        return 1
     seconds = running_seconds() - begun
     found = parity.report(results, cpu_name(), versions, kind, seconds, asked.changes)
     write_whole(asked.json, json.dumps(found, indent=1).encode())
     broken = [result for result in results if not result.ok]
     print(f"{len(results)} rungs, {len(broken)} broken, {seconds:.0f} s: {asked.json}")
     return 1 if broken else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

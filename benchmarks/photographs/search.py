@@ -1,6 +1,6 @@
 """Recovers from pixels alone which photograph every image shows, and which photographs overlap.
 
-python -m benchmarks.photographs.search [--out DIR] [--data DIR] [--record]
+python -m benchmarks.photographs [--out DIR] [--data DIR] [--record]
 
 Resumes where it was stopped: parts that are done lie in the cache. Exit codes: 0 the tables hold
 and are the recorded ones, 1 they don't, 2 the request is wrong.
@@ -8,12 +8,10 @@ and are the recorded ones, 1 they don't, 2 the request is wrong.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import json
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -27,9 +25,10 @@ from benchmarks.photographs import matching, overlap
 from benchmarks.photographs.matching import Index
 from benchmarks.planning import ranges
 from benchmarks.terminal.console import Console, duration
-from benchmarks.terminal.flags import typed
+from benchmarks.terminal.endings import exit_code
+from benchmarks.terminal.flags import Parser, folder, images, typed
 from protocols.errors import RequestError
-from protocols.files import Progress, default_cache, in_order, sha256_of, write_whole
+from protocols.files import ROOT, Progress, default_cache, in_order, sha256_of, write_whole
 from protocols.hardware import cores
 from protocols.images import dataset, integrity
 from protocols.photographs import provenance
@@ -179,12 +178,14 @@ def summary(shown: list[Shown], table: list[Original], found: overlap.Search) ->
     }
 
 
-def run(source: dataset.Source, out: Path, cache: Path, jobs: int, record: bool) -> int:
+def run(
+    source: dataset.Source, out: Path, cache: Path, jobs: int, console: Console, record: bool
+) -> int:
     """Measures, writes the tables to `out` (or records them), checks them; the exit code."""
     if source.kind != "real":
         raise RequestError("A phantom's images are drawn one by one: there is nothing to find.")
     integrity.quick_check(source)
-    begun, console = time.monotonic(), Console()
+    begun = time.monotonic()
     found = recover(source, cache, jobs, console.progress)
     console.end()
     folder = provenance.FOLDER if record else out / "provenance"
@@ -205,32 +206,28 @@ def run(source: dataset.Source, out: Path, cache: Path, jobs: int, record: bool)
 
 
 def start(
-    data: str, out: Path, cache: Path | None, jobs: int, record: bool = False
+    data: str, out: Path, cache: Path | None, jobs: int, console: Console, record: bool = False
 ) -> tuple[int, dataset.Source]:
     """`run` with what the command line says; the exit code and the images. Raises RequestError."""
     cache = cache or default_cache()
-    source = dataset.locate(data, False, cache, dry=True)
+    source = dataset.locate(data, False, cache)
     if source.root in (None, cache / "data"):  # a download, made or still to be made
         raise RequestError(WHOLE)
-    return run(source, out, cache, jobs or cores(), record), source
+    return run(source, out, cache, jobs or cores(), console, record), source
 
 
 def main() -> int:
     """See the module."""
     print_anything()
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("reports/out"), metavar="DIR")
-    parser.add_argument("--data", default="auto", metavar="DIR|auto")
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR")
+    parser.add_argument("--data", type=typed(images), default="auto", metavar="DIR|auto")
     parser.add_argument("--jobs", type=typed(ranges.whole, *ranges.JOBS), default=0, metavar="N",
                         help="default: all cores")  # fmt: skip
     parser.add_argument("--record", action="store_true", help="into protocols/, for the repository")
     asked = parser.parse_args()
-    try:
-        return start(asked.data, asked.out, None, asked.jobs, asked.record)[0]
-    except RequestError as error:
-        print(error, file=sys.stderr)
-        return 2
 
+    def work(console: Console) -> int:
+        return start(asked.data, asked.out, None, asked.jobs, console, asked.record)[0]
 
-if __name__ == "__main__":
-    sys.exit(main())
+    return exit_code(work, asked.out, None, goes_on=True)

@@ -5,6 +5,7 @@ import json
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -40,20 +41,24 @@ def _all_images(kind: str) -> dict[str, int]:
 
 
 def counts(spec: RunSpec) -> tuple[int, int]:
-    """Images that the run trains on and evaluates; of a grouped fold, a tenth of the originals."""
-    data = spec.data
-    if spec.protocol == "fixed-grouped":
+    """Images that the run trains on and evaluates."""
+    return counts_of(spec.protocol, spec.data)
+
+
+def counts_of(protocol: str, data: dict[str, Any]) -> tuple[int, int]:
+    """`counts` of every run under a protocol; of a grouped fold, a tenth of the originals."""
+    if protocol == "fixed-grouped":
         if data["kind"] == "real" and not data["train_per_class"]:
             return public_grouped()
         return len(CLASSES) * data["train_per_class"], 2 * len(CLASSES) * data["test_per_class"]
-    if spec.protocol == "fixed":
+    if protocol == "fixed":
         train, test = (
             len(CLASSES) * data[f"{part}_per_class"] or _all_images(data["kind"])[part]
             for part in ("train", "test")
         )
         return train, test
     images = len(CLASSES) * data["per_class"]
-    if spec.protocol == "cv10":
+    if protocol == "cv10":
         return images - round(images / data["n_folds"]), round(images / data["n_folds"])
     return images, round(_all_images(data["kind"])["originals"] / data["n_folds"])
 

@@ -1,5 +1,6 @@
 """From a request to the complete list of runs."""
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -9,6 +10,7 @@ from benchmarks.planning import disk
 from benchmarks.planning import overrides as changes
 from protocols.errors import RequestError
 from protocols.images import decoded
+from protocols.images.dataset import Kind
 from protocols.images.sets import SetRequest
 from protocols.images.splits import FOLD_SEED, VALIDATION_SHARE
 from protocols.papers.recipes import Profile, load_profiles, load_recipe, values
@@ -98,15 +100,14 @@ def chosen_weights(selection: Selection, profile: Profile, variant: Variant) -> 
     return {"source": "imagenet", "digest": weight_files.digest_of(variant.backbones)}
 
 
-def chosen_precision(selection: Selection, devices: dict[str, Device]) -> str:
-    """The arithmetic of both twins. Raises RequestError on an unknown one, or tf32 on a CPU."""
+def _check_precision(selection: Selection, devices: dict[str, Device]) -> None:
+    """Raises RequestError on an unknown arithmetic, or tf32 on a CPU."""
     name = _one_of(selection.precision, PRECISIONS, "precision", "--precision")
     if name == "tf32" and any(devices[f].name == "cpu" for f in selection.frameworks):
         raise RequestError(
             "tf32 is a mode of NVIDIA GPUs, and this request runs on the CPU; give --gpu N, or "
             "--precision float32"
         )
-    return name
 
 
 def _check_folds(folds: tuple[int, ...], protocols: set[str]) -> None:
@@ -126,7 +127,7 @@ def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | 
     return list(selection.folds or range(profile.cv_folds_run))
 
 
-def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[str, Any]:
+def _data(profile: Profile, protocol: str, fold: int | None, kind: Kind) -> dict[str, Any]:
     """The data part of a spec; `digest` names the decoded set, all else draws from it."""
     data: dict[str, Any] = {"kind": kind, "height": profile.height, "width": profile.width}
     if protocol in FIXED:
@@ -168,15 +169,10 @@ def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
     return recipe
 
 
-def make_plan(
-    selection: Selection, kind: str, devices: dict[str, Device], cores: int
-) -> list[RunSpec]:
-    """Every run asked for: training first, then one latency run a variant and framework (none
-    where a value is changed).
+def check(selection: Selection, kind: Kind, devices: dict[str, Device]) -> None:
+    """Raises RequestError on a request that can't be planned; quick, and reads tables only.
 
-    `kind` is "real" or "phantom". On a CPU training takes half of the cores, so that two workers
-    fill the machine; latency, alone, takes all. A run on a GPU takes GPU_THREADS, whatever the
-    host has. Raises RequestError.
+    `kind` is "real" or "phantom"; `devices` are where each framework is expected to compute.
     """
     profile = chosen_profile(selection.profile)
     variants = chosen_variants(selection)
@@ -188,12 +184,42 @@ def make_plan(
     _check_folds(selection.folds, protocols)
     if kind == "phantom" and not profile.phantom_allowed:
         raise RequestError(f"profile {profile.name} takes the real images only; give --data DIR")
-    common = {
-        "profile": profile.name,
-        "init": selection.init,
-        "precision": chosen_precision(selection, devices),
-        "deterministic": selection.deterministic,
-    }
+    _check_precision(selection, devices)
+    named = ("", "random", weight_files.IMAGENET)
+    if selection.weights not in named and not os.path.isdir(selection.weights):
+        raise RequestError(
+            f"{selection.weights} (--weights) is no folder that can be read; give the folder that "
+            "holds the files, or imagenet or random"
+        )
+    if "cnn_trained" in changed and (selection.weights or profile.weights) == "random":
+        raise RequestError(
+            "cnn_trained changes nothing where the weights are random, for then the CNN is trained "
+            "in any case; give --weights imagenet, or leave --set cnn_trained out"
+        )
+    if "batch_size" in changed:
+        data = {name: _data(profile, name, 0, kind) for name in protocols}
+        least = min(disk.counts_of(name, data[name])[0] for name in protocols)
+        if changed["batch_size"] > least:
+            raise RequestError(
+                f"--set batch_size={changed['batch_size']} is more than the {least} images that a "
+                "run of this request trains on"
+            )
+
+
+def make_plan(
+    selection: Selection, kind: Kind, devices: dict[str, Device], cores: int
+) -> list[RunSpec]:
+    """Every run asked for: training first, then one latency run a variant and framework (none
+    where a value is changed).
+
+    `kind` is "real" or "phantom". On a CPU training takes half of the cores, so that two workers
+    fill the machine; latency, alone, takes all. A run on a GPU takes GPU_THREADS, whatever the
+    host has. Raises RequestError where `check` does.
+    """
+    check(selection, kind, devices)
+    profile = chosen_profile(selection.profile)
+    variants = chosen_variants(selection)
+    changed = changes.read(list(selection.changes), variants)
     training, latency = [], []
     for variant in variants:
         recipe = _recipe(variant, profile) | changes.of(variant, changed)
@@ -201,12 +227,16 @@ def make_plan(
         for framework in selection.frameworks:
             device = devices[framework]
             on_cpu = device.name == "cpu"
-            own = common | {
+            own = {
                 "framework": framework,
                 "backend": device.backend,
                 "device": device.name,
                 "variant": variant.name,
+                "profile": profile.name,
                 "weights": chosen_weights(selection, profile, variant),
+                "init": selection.init,
+                "precision": selection.precision,
+                "deterministic": selection.deterministic,
             }
             training += [
                 RunSpec(
@@ -240,22 +270,10 @@ def make_plan(
                     **own,
                 )
             )
-    if "batch_size" in changed:
-        _check_batch(changed["batch_size"], training)
     return training + ([] if changed else latency)
 
 
-def _check_batch(size: int, specs: list[RunSpec]) -> None:
-    """Raises RequestError if a run trains on fewer images than one batch."""
-    least = min(disk.counts(spec)[0] for spec in specs)
-    if size > least:
-        raise RequestError(
-            f"--set batch_size={size} is more than the {least} images that a run of this request "
-            "trains on"
-        )
-
-
-def together(specs: list[RunSpec]) -> list[list[RunSpec]]:
+def trained_together(specs: list[RunSpec]) -> list[list[RunSpec]]:
     """What is trained as one computation: runs that differ in fold and seed only, where every
     phase runs on stored features, on a GPU that they would leave idle one by one. All others
     alone: on a CPU a batch of ten heads costs 1.0 to 1.3 times ten single ones."""

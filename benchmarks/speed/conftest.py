@@ -66,7 +66,8 @@ def sample(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[int], Sample]:
     """sample(n): n training images, real ones where they are, else the phantom's."""
-    source = dataset.locate(pytestconfig.getoption("--bench-data"), True, default_cache())
+    wish, cache = pytestconfig.getoption("--bench-data"), default_cache()
+    source = dataset.made(dataset.locate(wish, True, cache), True, cache)
     taken: dict[int, Sample] = {}
 
     def take(count: int) -> Sample:

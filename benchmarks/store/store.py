@@ -16,12 +16,13 @@ from benchmarks.store import records
 from benchmarks.store.run import DAMAGED, UNREADABLE, Run
 from protocols.boundary import Damaged, clean
 from protocols.errors import RequestError
-from protocols.files import ROOT, sha256_of, unwritable, write_whole
+from protocols.files import ROOT, locked, sha256_of, unwritable, write_whole
 from protocols.runs.checkpoint import remove
 from protocols.runs.record import LATENCY_FILES, TRAIN_FILES
 from protocols.spec import RESULTS_VERSION, RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
+LOCK = ".lock"
 SOURCES = "protocols", "impl_keras", "impl_torch", "benchmarks", "reports"
 TEXTS = ".py", ".toml", ".csv", ".gz", ".json", ".j2", ".js", ".css"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
@@ -58,6 +59,23 @@ class Store:
                 raise RequestError(
                     f"the output folder {wanted} can't be written; give another with --out DIR"
                 )
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other launches out of the output folder, which is made for it. One that is refused
+        in here leaves no folder behind that it has made. Raises RequestError if another launch
+        writes there."""
+        lock, made = self.out / LOCK, not self.out.exists()
+        self.out.mkdir(parents=True, exist_ok=True)
+        instead = "wait for it, or give another with --out DIR"
+        busy = RequestError(f"another launch is writing into {self.out}; {instead}")
+        with locked(lock, busy):
+            try:
+                yield
+            finally:
+                if made and {*self.out.iterdir()} <= {lock}:
+                    lock.unlink(missing_ok=True)
+                    self.out.rmdir()
 
     def find(self, spec: RunSpec) -> Run | None:
         """The run of exactly this spec, done, stale or failed; None if there is none."""
@@ -119,12 +137,11 @@ class Store:
         """Keeps the request's plan, which --report and --status speak of; whether it was known."""
         content = {"runs": [spec.to_dict() for spec in plan]}
         path = self.out / "plan.json"
-        if path.is_file() and path.read_bytes() == _pretty(content).encode():
+        if path.is_file() and path.read_bytes() == _pretty(content):
             return True
         if path.is_dir():
             raise RequestError(f"{path} is a folder, where the plan of a request belongs; move it")
-        self.out.mkdir(parents=True, exist_ok=True)
-        _write(path, content)
+        write_whole(path, _pretty(content))
         return False
 
     def plan(self) -> list[RunSpec]:
@@ -176,13 +193,13 @@ class Store:
         pictures = _digest(sorted(page.parent.glob("*-pictures.json")), hashlib.sha256())
         return f"{made_from or self.made_from()} {pictures} {sha256_of(page)}\n"
 
-    def place(self, spec: RunSpec) -> Path:
+    def working_folder(self, spec: RunSpec) -> Path:
         """The hidden folder that this process writes the run into."""
         return self.runs_folder / f".{spec.id}.{os.getpid()}"
 
     def begin(self, spec: RunSpec) -> Path:
-        """Makes `place` anew; what a killed launch left is removed."""
-        folder = self.place(spec)
+        """Makes `working_folder` anew; what a killed launch left is removed."""
+        folder = self.working_folder(spec)
         for old in self.runs_folder.glob(f".{spec.id}.[0-9]*"):
             if old == folder or not _alive(int(old.name.rsplit(".", 1)[1])):
                 shutil.rmtree(old, ignore_errors=True)
@@ -194,8 +211,7 @@ class Store:
 
         `commit`: of the sources when the launch began.
         """
-        for name in ("run.json", "run.part"):  # of a first try
-            (folder / name).unlink(missing_ok=True)
+        (folder / "run.json").unlink(missing_ok=True)  # of a first try
         if RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8")) != spec:
             raise ValueError("the worker answered with another spec")
         needed = TRAIN_FILES if spec.stage == "train" else LATENCY_FILES
@@ -218,7 +234,7 @@ class Store:
             "results_version": version,
             "commit": commit,
         }
-        _write(folder / "run.json", record)
+        write_whole(folder / "run.json", _pretty(record))
         if damage := Run(spec, folder, "done").damage:
             raise ValueError(f"what the worker wrote is no result: {damage}")
         self.publish(spec, folder)
@@ -238,7 +254,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "run.json").unlink(missing_ok=True)  # it was whole, but couldn't be published
             (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
-            _write(folder / "failed.json", {"id": spec.id, "reason": reason})
+            write_whole(folder / "failed.json", _pretty({"id": spec.id, "reason": reason}))
             self.publish(spec, folder)
         except OSError as error:
             self.discard(folder)
@@ -362,11 +378,5 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _pretty(content: dict[str, Any]) -> str:
-    return json.dumps(content, indent=1, sort_keys=True)
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(_pretty(content), encoding="utf-8")
-    part.rename(path)
+def _pretty(content: dict[str, Any]) -> bytes:
+    return json.dumps(content, indent=1, sort_keys=True).encode()

@@ -1,5 +1,6 @@
-"""What a user sees while runs go on: a bar on a terminal, one line a run, time left."""
+"""What a user sees while work goes on: a bar, a line a run, the time left, and no silence."""
 
+import os
 import sys
 import threading
 import time
@@ -12,7 +13,18 @@ from protocols.files import Progress
 from protocols.spec import RunSpec
 from protocols.stops import running_seconds
 
-LINE_EVERY = 20.0  # seconds between progress lines where there is no terminal
+FIRST = 1.5  # seconds after which the first sign of life comes at the latest
+LINE_EVERY = 8.0  # seconds between lines, where no bar is drawn; a silence never lasts ten
+LOOK_EVERY = 0.5  # seconds
+
+# All that is printed here is printed under this lock, and no process is forked meanwhile: the child
+# would begin with a stream that somebody holds.
+_printing = threading.RLock()
+os.register_at_fork(
+    before=_printing.acquire,
+    after_in_parent=_printing.release,
+    after_in_child=_printing.release,
+)
 
 
 def duration(seconds: float) -> str:
@@ -23,42 +35,82 @@ def duration(seconds: float) -> str:
 
 
 class Console:
-    """Prints to stdout; the bar goes to stderr. Used from several threads."""
+    """Prints to stdout; the bar goes to stderr. Used from several threads.
+
+    Inside `with`, a thread sees to it that a user is never left without a sign of life, once it was
+    told what is being done.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._bar: tqdm | None = None
-        self._what = ""
-        self._last = 0.0
+        self._doing, self._at, self._since = "", "", time.monotonic()
+        self._last, self._due = self._since, FIRST  # when a line was printed, when the next must be
+        self._over = threading.Event()
         self._parts: dict[str, float] = {}
         self._found: dict[str, float] = {}  # of runs gone on with: what was done before
         self._complete = self._total = 0.0
         self._count = self._of = 0
+        self._start = running_seconds()
+
+    def __enter__(self) -> "Console":
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+        self.end()
+
+    def _watch(self) -> None:
+        """Moves the bar, or says what is being done, where nothing was printed for a while."""
+        try:
+            while not self._over.wait(LOOK_EVERY):
+                with _printing:
+                    if self._bar is not None:
+                        self._bar.refresh()
+                    elif self._doing and time.monotonic() - self._last > self._due:
+                        self._line(f"          {self._doing}{self._how_far()}")
+        except (BrokenPipeError, ValueError):  # the reader left, which the work itself finds out
+            return
+
+    def _how_far(self) -> str:
+        """Time left in a launch; else what is done, and for how long that has been going on."""
+        if self._of:
+            return f"; {self._left(self._complete + sum(self._parts.values()))}"
+        return f"{self._at}, {duration(time.monotonic() - self._since)} so far"
 
     def say(self, text: str) -> None:
         """One line."""
-        with self._lock:
+        with _printing:
             if self._bar is not None:
                 self._bar.clear()
-            _print(text)
+            self._line(text)
+
+    def doing(self, what: str) -> None:
+        """From now on this is being done; it is said if it takes a while."""
+        with _printing:
+            self._doing, self._at, self._since = what, "", time.monotonic()
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Progress of the work on the data, before the runs."""
-        with self._lock:
-            if self._what != what:
+        with _printing:
+            if self._doing != what:
                 self._close()
-                self._what = what
-                _print(what)
+                self.doing(what)
+                self._line(what)
                 if sys.stderr.isatty():
                     self._bar = tqdm(total=total, leave=False, unit="")
+            self._at = f": {done} of {total}"
             if self._bar is not None:
                 self._bar.update(done - self._bar.n)
 
     def begin(self, work: float, runs: int) -> None:
         """The runs begin: so much work in so many."""
-        with self._lock:
+        with _printing:
             self._close()
             self._total, self._of, self._start = work, runs, running_seconds()
+            self._last = 0.0  # the first news of a run is told at once
             if sys.stderr.isatty():
                 form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
                 self._bar = tqdm(total=work, leave=False, bar_format=form)
@@ -76,14 +128,14 @@ class Console:
         return progress
 
     def _show(self, text: str) -> None:
-        with self._lock:
+        with _printing:
             complete = self._complete + sum(self._parts.values())
+            self._doing = text
             if self._bar is not None:
                 self._bar.set_description_str(f"{self._count}/{self._of} {text}", refresh=False)
                 self._bar.update(complete - self._bar.n)
             elif time.monotonic() - self._last > LINE_EVERY:
-                self._last = time.monotonic()
-                _print(f"          {text}; {self._left(complete)}")
+                self._line(f"          {text}; {self._left(complete)}")
 
     def _left(self, complete: float) -> str:
         gone, here = running_seconds() - self._start, complete - sum(self._found.values())
@@ -93,7 +145,7 @@ class Console:
 
     def finished(self, run: Run, work: float) -> None:
         """One line for a run that ended."""
-        with self._lock:
+        with _printing:
             self._parts.pop(run.spec.id, None)
             self._complete += work
             self._count += 1
@@ -103,24 +155,25 @@ class Console:
         self.say(f"[{self._count}/{self._of}] {label}: {result}; {left}")
 
     def end(self) -> None:
-        """Takes the bar away."""
-        with self._lock:
+        """Takes the bar away; the runs are over."""
+        with _printing:
             self._close()
+            self._of = 0
 
     def _close(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-
-def _print(text: str) -> None:
-    """A log on a full disk loses the line; a reader who left ends the launch."""
-    try:
-        print(text, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError:
-        pass
+    def _line(self, text: str) -> None:
+        """A log on a full disk loses the line; a reader who left ends the launch."""
+        self._last, self._due = time.monotonic(), LINE_EVERY
+        try:
+            print(text, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass
 
 
 def _result(run: Run) -> str:

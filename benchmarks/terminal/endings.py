@@ -1,27 +1,40 @@
 """How a command ends: its exit code, and one sentence where it could not be done."""
 
-import argparse
+from __future__ import annotations
+
 import contextlib
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.terminal.flags import BY_THE_SYSTEM
 from protocols.errors import RequestError, TableError, one_line
 from protocols.files import default_cache
 
+if TYPE_CHECKING:
+    from benchmarks.terminal.console import Console
+
 OURS = "benchmarks", "impl_keras", "impl_torch", "protocols", "reports"
 
 
-def exit_code(work: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> int:
-    """That of `work`; 2 and a sentence where the request, a package or the system is at fault; 130
-    where it was interrupted."""
+def exit_code(
+    work: Callable[[Console], int], out: Path, cache: Path | None, goes_on: bool = False
+) -> int:
+    """The exit code of `work`; 2 and a sentence where the request, a package or the system is at
+    fault; 130 where it was interrupted.
+
+    `out` and `cache` are the folders that it writes into. `goes_on`: whether the same command goes
+    on where an interrupted one ended.
+    """
     try:
-        keep_below(args.cache)
-        if args.sources and not args.report:
-            raise RequestError("--from goes with --report")
-        code = work(args)
+        keep_below(cache)
+        from benchmarks.terminal.console import Console  # noqa: PLC0415 (may lack a package)
+
+        with Console() as console:
+            code = work(console)
         sys.stdout.flush()  # what its file can't hold is told here
         return code
     except BrokenPipeError:  # `| head` has seen enough
@@ -30,7 +43,7 @@ def exit_code(work: Callable[[argparse.Namespace], int], args: argparse.Namespac
     except (RequestError, OSError) as error:
         if isinstance(error, OSError) and error.errno not in BY_THE_SYSTEM:
             raise
-        print(f"runner.py: {one_line(sentence(error, args))}", file=sys.stderr)
+        print(f"runner.py: {one_line(sentence(error, out))}", file=sys.stderr)
         drop_output()
         return 2
     except TableError as error:
@@ -48,7 +61,9 @@ def exit_code(work: Callable[[argparse.Namespace], int], args: argparse.Namespac
         )
         return 2
     except KeyboardInterrupt:
-        print("runner.py: interrupted; what was done is kept, the rest left out", file=sys.stderr)
+        command = one_line(shlex.join(sys.orig_argv))
+        what = "what was done is kept; to go on" if goes_on else "to begin again"
+        print(f"runner.py: interrupted; {what}, type: {command}", file=sys.stderr)
         return 130
 
 
@@ -59,13 +74,13 @@ def keep_below(cache: Path | None) -> None:
         os.environ["MPLCONFIGDIR"] = str((cache or default_cache()) / "matplotlib")
 
 
-def sentence(error: RequestError | OSError, args: argparse.Namespace) -> str:
+def sentence(error: RequestError | OSError, out: Path) -> str:
     """What is told of it. The system names no file where writing into an open one failed."""
     if not isinstance(error, OSError):
         return str(error)
     if error.filename:
         return f"{error.filename} can't be used ({error.strerror})"
-    return f"{error.strerror}, while writing into {args.out}, the cache or the standard output"
+    return f"{error.strerror}, while writing into {out}, the cache or the standard output"
 
 
 def drop_output() -> None:

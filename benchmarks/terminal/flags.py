@@ -19,7 +19,7 @@ BY_THE_SYSTEM = (
     errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP,
 )  # fmt: skip
 INSTEAD = (
-    ("list", "suites, variants, protocols, profiles"),
+    ("list", "what can be asked for: suites, networks, protocols, profiles"),
     ("plan", "the runs this request means, their time and disk; changes nothing"),
     ("calibrate", "learn how long its runs take here, from short ones that are thrown away"),
     ("parity", "measure, rung by rung, whether the twins are the same networks; some minutes"),
@@ -105,27 +105,55 @@ def parsed() -> argparse.Namespace:
             if name == "WBC_DATA":
                 os.environ[name] = str(path)
     alone = next((name for name in ALONE if getattr(args, name)), "")
-    wish = _what(Parser())
+    wish = [*_what(Parser()), *_how(Parser())]
     named = [a.option_strings[0] for a in wish if getattr(args, a.dest) != a.default]
     named += ["--fresh"] if args.fresh else []
     why, takes = ALONE.get(alone, ("", named))
     if out := [flag for flag in named if flag not in takes]:
         p.error(f"--{alone} {why}: leave {', '.join(out)} out")
+    if args.sources and not args.report:
+        p.error("--from goes with --report")
+    if args.verbose and not args.plan:
+        p.error("--verbose goes with --plan")
     return args
+
+
+def goes_on(args: argparse.Namespace) -> bool:
+    """Whether the same command goes on where it was interrupted: not where it begins all anew."""
+    return not (args.parity or args.compare or args.fresh == "all")
+
+
+EXAMPLES = """\
+examples:
+  python runner.py --list                          what can be asked for
+  python runner.py --plan                          what this request would run, and how long
+  python runner.py                                 both papers, cut down to minutes, on the CPU
+  python runner.py --suite all --gpu 0             both papers as published, on a GPU
+  python runner.py --variant xception --seeds 0-2  one network, three seeds
+  python runner.py --status                        how far the last request is
+
+The same command goes on where it was interrupted. Exit codes: 0 all done, 1 a run failed, 2 a wrong
+request or one that the system refuses, 130 interrupted."""
 
 
 def parser() -> Parser:
     """The command line."""
     p = Parser(
         prog="runner.py",
+        usage="runner.py [what to run] [how] [where] [instead of running]",
         description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
         "PyTorch and reports claimed beside measured.",
-        epilog="Exit codes: 0 all done, 1 a run failed, 2 a wrong request or one that the system "
-        "refuses.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _what(p.add_argument_group("what to run"))
-    _where(p.add_argument_group("with what, and where to"))
-    instead = p.add_argument_group("instead of running").add_mutually_exclusive_group()
+    _how(p.add_argument_group("how it is trained"))
+    _where(p.add_argument_group("with what, and where"))
+    group = p.add_argument_group("instead of running")
+    group.add_argument(
+        "--verbose", action="store_true", help="with --plan: every run and every number"
+    )
+    instead = group.add_mutually_exclusive_group()
     for name, text in INSTEAD:
         instead.add_argument(f"--{name}", action="store_true", help=text)
     text = "set two output folders side by side: what changed, and whether it is more than noise"
@@ -138,8 +166,9 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
     return [
         add("--suite", default="", metavar="NAME",
             help="liang, jane, control (ours, in no paper); default: all of the papers'"),
-        add("--framework", default="both", choices=["keras", "torch", "both"]),
-        add("--variant", nargs="+", default=[], metavar="NAME", help="see --list"),
+        add("--framework", default="both", choices=["keras", "torch", "both"],
+            help="the twin that computes (default: both)"),
+        add("--variant", nargs="+", default=[], metavar="NAME", help="networks; see --list"),
         add("--protocol", default="", metavar="NAME",
             help="instead of the published one: fixed, fixed-grouped, cv10, cv10-grouped"),
         add("--profile", default="", metavar="NAME",
@@ -147,7 +176,13 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
         add("--seeds", type=typed(ranges.numbers, *ranges.SEEDS), default=(), metavar="0,1,2",
             help="or a range, 0-2"),
         add("--folds", type=typed(ranges.numbers, *ranges.FOLDS), default=(), metavar="0,1",
-            help="of 0 to 9"),
+            help="of 0 to 9, or a range, 0-4"),
+    ]  # fmt: skip
+
+
+def _how(group: argparse._ActionsContainer) -> list[argparse.Action]:
+    add = group.add_argument
+    return [
         add("--weights", type=typed(weights), default="", metavar="imagenet|random|DIR",
             help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else "
             "imagenet)"),
@@ -165,10 +200,12 @@ def _where(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--data", type=typed(images), default="auto", metavar="DIR|phantom|auto",
         help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
-    add("--gpu", type=typed(gpu), default="auto", metavar="N|auto|none")
+    add("--gpu", type=typed(gpu), default="auto", metavar="N|auto|none",
+        help="its number, as nvidia-smi has it; auto: the first, if there is one")  # fmt: skip
     add("--jobs", type=typed(ranges.whole, *ranges.JOBS), default=0, metavar="N",
         help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
-    add("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR")
+    add("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR",
+        help="for runs and the report (default: reports/out)")  # fmt: skip
     add("--cache", type=folder, metavar="DIR", help="default: the user's cache")
     add("--from", dest="sources", nargs="+", type=folder, default=[], metavar="DIR",
         help="with --report: take in the runs of these output folders first, checked")  # fmt: skip

@@ -5,60 +5,109 @@ from pathlib import Path
 
 from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.planning import disk
-from benchmarks.planning.plan import SUITES, Selection, chosen_variants, together
+from benchmarks.planning.plan import SUITES, Selection, chosen_variants, trained_together
+from benchmarks.planning.request import Request
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
-from benchmarks.terminal.console import Console, duration
+from benchmarks.terminal.console import duration
 from protocols.errors import RequestError, one_line
-from protocols.files import default_cache
+from protocols.files import Progress, default_cache
 from protocols.images import dataset, decoded, integrity
 from protocols.images.dataset import Source
 from protocols.papers.claims import load_claims
 from protocols.papers.recipes import Profile, load_profiles, load_recipe
 from protocols.papers.variants import load_variants
-from protocols.spec import PROTOCOLS, RESULTS_VERSION, RunSpec
+from protocols.spec import FIXED, PROTOCOLS, RESULTS_VERSION, RunSpec
 from protocols.weights.files import IMAGENET, load_pretrained
 
 NO_ESTIMATE = "no estimate for this device"
 
 
+# What each word of --list means, where no table says it
+SUITES_ARE = {
+    "liang": "the seven networks of Liang 2018",
+    "jane": "the two networks of Jane 2022",
+    "control": "networks of ours, in no paper; they have real ImageNet weights at hand",
+    "all": "the networks of both papers; the default",
+}
+PROTOCOLS_ARE = {
+    "fixed": "trains on the public TRAIN images and tests on the TEST images, as Liang did",
+    "fixed-grouped": "as fixed, without the training images of tested or overlapping photographs",
+    "cv10": "ten folds over one pool of augmented images, as Jane did",
+    "cv10-grouped": "ten folds of whole photographs, tested as they are; overlapping ones together",
+}
+
+
 def known_names() -> list[str]:
-    """--list."""
-    variants = [f"  {v.name:28}{v.title} ({v.suite})" for v in load_variants().values()]
-    profiles = [f"  {p.name:28}{p.about}" for p in load_profiles().values()]
+    """--list: what can be asked for, each with a sentence."""
+    variants, profiles = load_variants().values(), load_profiles().values()
+    parts = {
+        "suites (--suite)": {name: SUITES_ARE[name] for name in SUITES},
+        "networks (--variant)": {v.name: f"{v.title} ({v.suite})" for v in variants},
+        "protocols (--protocol)": {name: PROTOCOLS_ARE[name] for name in PROTOCOLS},
+        "profiles (--profile)": {p.name: p.about for p in profiles},
+    }
     return [
-        f"suites:    {', '.join(SUITES)}",
-        f"protocols: {', '.join(PROTOCOLS)}",
-        "variants:",
-        *variants,
-        "profiles:",
-        *profiles,
+        line
+        for title, words in parts.items()
+        for line in (f"{title}:", *(f"  {name:28}{what}" for name, what in words.items()))
     ]
 
 
-def heading(profile: Profile, gpu: str | None, source: Source, wish: Selection) -> list[str]:
-    """What a request means: profile and its numbers, device, data, arithmetic."""
-    why = f"on {gpu}" if gpu else "on the CPU; --gpu N takes a GPU"
-    numbers = dataclasses.asdict(profile)
-    shown = ", ".join(f"{k} {v}" for k, v in numbers.items() if k not in ("name", "about"))
-    data = one_line(str(source.root or "not here yet"))
+def heading(request: Request, verbose: bool = False) -> list[str]:
+    """What a request means: its profile, device, weights, data and arithmetic."""
+    profile, wish = request.profile, request.wish
+    why = f"on {request.gpu}" if request.gpu else "on the CPU; --gpu N takes a GPU"
+    numbers = dataclasses.asdict(profile).items()
+    every = ", ".join(f"{k} {v}" for k, v in numbers if k not in ("name", "about"))
     return [
         f"profile {profile.name}: {profile.about} ({why})",
-        f"  {shown}",
-        *_weights(profile, wish),
-        f"data: {source.kind}, from {source.how} ({data}) {source.note}".rstrip(),
+        f"  {_numbers(profile, wish)}",
+        *([f"  {every}"] if verbose else []),
+        *_weights(profile, wish, verbose),
+        data_line(request.source),
         f"arithmetic: {wish.precision}{', deterministic' if wish.deterministic else ''}",
+        "twins: " + ", ".join(f"{f} ({d.backend} on {d.name})" for f, d in request.devices.items()),
     ]
 
 
-def _weights(profile: Profile, wish: Selection) -> list[str]:
+def _numbers(profile: Profile, wish: Selection) -> str:
+    """The numbers of a profile that a reader of the papers asks for first."""
+    variants = chosen_variants(wish)
+    protocols = {wish.protocol or v.published_protocol for v in variants}
+    words = [f"images of {profile.height} x {profile.width} pixels"]
+    if protocols & set(FIXED):
+        few = f"{profile.train_per_class} training and {profile.test_per_class} test images a class"
+        words.append(few if profile.train_per_class else "the whole split")
+    if protocols - set(FIXED):
+        folds = f"{profile.cv_folds_run} of {load_recipe('jane')['folds'].value} folds"
+        words.append(f"{folds} of a pool of {profile.cv_per_class} images a class")
+    epochs = {
+        "liang": f"{profile.phase1_epochs} with a frozen CNN and {profile.phase2_epochs} with all "
+        "of it",
+        "jane": f"{profile.cv_epochs} in each fold",
+    }
+    papers = dict.fromkeys(v.paper for v in variants)
+    return "; ".join([*words, f"epochs: {', '.join(epochs[paper] for paper in papers)}"])
+
+
+def data_line(source: Source) -> str:
+    """Which images a request reads."""
+    where = one_line(str(source.root or "not here yet"))
+    return f"data: {source.kind}, from {source.how} ({where}) {source.note}".rstrip()
+
+
+def _weights(profile: Profile, wish: Selection, verbose: bool) -> list[str]:
     where = wish.weights or profile.weights
     if where == "random":
         words = "random, not the papers' ImageNet ones, so no claim is judged"
         return [f"weights: {words}"] if profile.name != "smoke" else []
     table = load_pretrained()
     names = dict.fromkeys(name for v in chosen_variants(wish) for name in v.backbones)
-    files = ", ".join(f"{table[name].name} ({size(table[name].size)})" for name in names)
+    every = size(sum(table[name].size for name in names))
+    files = f"{_plural(len(names), 'file')} of {every}"
+    if verbose:
+        files = ", ".join(f"{table[name].name} ({size(table[name].size)})" for name in names)
     whence = (
         "an installed package, the cache or a download" if where == IMAGENET else one_line(where)
     )
@@ -69,7 +118,7 @@ def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
     """How many of the runs need not be made; stale ones are named."""
     kept = [spec for spec in runs if spec not in todo]
     stale = sum(_state(store.find(spec))[0] == "stale" for spec in kept)
-    line = f"{len(runs)} runs, {len(kept)} of them done"
+    line = f"{_plural(len(runs), 'run')}, {len(kept)} of them done"
     if stale:
         line += f" ({stale} stale: of another results version; --fresh stale runs them)"
     return line
@@ -87,22 +136,78 @@ def size(count: int) -> str:
 
 
 def listing(
-    runs: list[RunSpec], todo: list[RunSpec], store: Store, estimates: Estimates
+    runs: list[RunSpec], todo: list[RunSpec], store: Store, estimates: Estimates, verbose: bool
 ) -> list[str]:
-    """One line a run of --plan, with what those of `todo` will take, and their sum."""
-    groups = together(todo)
-    expected = estimates.of(groups)
-    lines = []
+    """--plan: a line a network, `verbose` a line a run too, and the sum of what is to do."""
+    groups = trained_together(todo)
+    expected = estimates.by_run(groups)
+    states = {spec.id: _state(store.find(spec)) for spec in runs}
+    networks: dict[str, list[RunSpec]] = {}
     for spec in runs:
-        (state, reason), name = _state(store.find(spec)), spec.id
-        words = [f"{state:8}{name}", f"{spec.backend} on {spec.device}"]
-        if name in expected:
-            words.append(_cost(expected[name]))
-        lines.append("  ".join([*words, reason] if reason else words))
+        networks.setdefault(spec.variant, []).append(spec)
+    lines = []
+    for name, specs in networks.items():
+        lines.append(_network(name, specs, states, expected))
+        if verbose:
+            lines += [_run(spec, *states[spec.id], expected) for spec in specs]
     held = [sum(e.checkpoint_bytes for s in g if (e := expected[s.id])) for g in groups]
     pairs = [(spec, expected[spec.id]) for spec in todo]
     total = _sum(pairs, sorted(held, reverse=True), estimates)
-    return [*lines, f"{len(runs)} runs, {total}"]
+    return [*lines, f"{_plural(len(runs), 'run')}, {total}"]
+
+
+def _network(
+    name: str,
+    specs: list[RunSpec],
+    states: dict[str, tuple[str, str]],
+    expected: dict[str, Estimate | None],
+) -> str:
+    """One line of a network: how it is trained, how far that is, and what the rest takes."""
+    training = [spec for spec in specs if spec.stage == "train"]
+    folds = sorted({spec.fold for spec in training if spec.fold is not None})
+    seeds = sorted({spec.seed for spec in training})
+    how = [
+        training[0].protocol,
+        *([f"folds {_range(folds)}"] if folds else []),
+        f"seeds {_range(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}",
+    ]
+    latency = len(specs) - len(training)
+    made_of = f"{_plural(len(training), 'run')}{f' and {latency} of latency' if latency else ''}"
+    found = [states[spec.id][0] for spec in specs]
+    counts = {state: found.count(state) for state in ("done", "stale", "failed") if state in found}
+    left = [spec.id for spec in specs if spec.id in expected]
+    known = [cost for run in left if (cost := expected[run])]
+    words = [
+        f"{name:28}{', '.join(how)}: {made_of}",
+        *(f"{count} {state}" for state, count in counts.items()),
+        *([f"{len(left)} to make"] if left else []),
+    ]
+    if known:
+        seconds, room = sum(c.seconds for c in known), sum(c.disk_bytes for c in known)
+        words.append(f"about {duration(seconds)} of computing, {size(room)}")
+    if left and len(known) < len(left):
+        words.append(f"{len(left) - len(known)} with {NO_ESTIMATE}" if known else NO_ESTIMATE)
+    return ", ".join(words)
+
+
+def _run(spec: RunSpec, state: str, reason: str, expected: dict[str, Estimate | None]) -> str:
+    """One line of --plan --verbose."""
+    words = [f"  {state:8}{spec.id}", f"{spec.backend} on {spec.device}"]
+    if spec.id in expected:
+        words.append(_cost(expected[spec.id]))
+    return "  ".join([*words, reason] if reason else words)
+
+
+def _range(numbers: list[int]) -> str:
+    """Whole numbers in their order, as they are typed: "0-2", or "0,3"."""
+    low, high = numbers[0], numbers[-1]
+    if len(numbers) > 1 and high - low == len(numbers) - 1:
+        return f"{low}-{high}"
+    return ",".join(map(str, numbers))
+
+
+def _plural(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _cost(estimate: Estimate | None) -> str:
@@ -160,7 +265,7 @@ def status(store: Store) -> list[str]:
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
     spent = sum(run.timings["total_seconds"] for run in done)
     return [
-        f"{len(wanted)} runs: {first}; {duration(spent)} of computing stored",
+        f"{_plural(len(wanted), 'run')}: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
         *_processors(done),
@@ -185,11 +290,16 @@ def _processors(done: list[Run]) -> list[str]:
         return []
     return [
         "the runs on a CPU were made on several processors, which may compute other bits:",
-        *(f"{n:4} runs  {name}; instructions: {known}" for (name, known), n in found.items()),
+        *(
+            f"{_plural(n, 'run'):>9}  {name}; instructions: {known}"
+            for (name, known), n in found.items()
+        ),
     ]
 
 
-def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], list[str]]:
+def validate(
+    data: str, cache: Path | None, store: Store, progress: Progress
+) -> tuple[list[str], list[str]]:
     """--validate: protocols, every image, every decoded one, every stored run; lines, and what is
     wrong.
 
@@ -200,10 +310,10 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
     values = sum(len(load_recipe(paper)) for paper in papers)
     lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
     cache = cache or default_cache()
-    source = dataset.locate(data, True, cache, dry=True)
+    source = dataset.locate(data, True, cache)
     if source.root is None:
         raise RequestError("there are no images here to validate; give --data DIR")
-    progress, wrong = Console().progress, []
+    wrong = []
     for protocol, others in (("fixed", "fixed-grouped"), ("cv10", "cv10-grouped")):
         use = f"{protocol} and {others}"
         try:
@@ -214,7 +324,8 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
             lines.append(f"data: {use} can't run")
             wrong.append(str(error))
     count, altered = decoded.wrong_sets(source, cache, progress)
-    lines.append(f"decoded images: {count} sets in {cache / 'arrays'}, {len(altered)} wrong")
+    sets = f"{_plural(count, 'set')} in {cache / 'arrays'}"
+    lines.append(f"decoded images: {sets}, {len(altered)} wrong")
     found = store.validate()
-    lines.append(f"runs: {len(store.runs())} stored, {len(found)} files wrong")
+    lines.append(f"runs: {len(store.runs())} stored, {_plural(len(found), 'file')} wrong")
     return lines, [*wrong, *altered, *found]

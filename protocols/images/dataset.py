@@ -35,6 +35,8 @@ PHANTOM_TRAIN = 24
 PHANTOM_TEST = 12
 PHANTOM_ORIGINALS = 20
 PHANTOM_SEED = 0
+PHANTOM_SIZES = (PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
+PHANTOM = "-".join(map(str, ("phantom", f"v{PHANTOM_VERSION}", *PHANTOM_SIZES, f"s{PHANTOM_SEED}")))
 
 KAGGLE_IMAGES = ("dataset2-master/dataset2-master/", "dataset2-master/")
 KAGGLE_REST = ("dataset-master/dataset-master/", "dataset-master/")
@@ -161,20 +163,12 @@ def _kaggle_places(top: Path, images: str) -> tuple[tuple[str, str], ...]:
     )
 
 
-def locate(
-    choice: str,
-    phantom_allowed: bool,
-    cache: Path,
-    dry: bool = False,
-    progress: Progress | None = None,
-    base_url: str = archive.BASE_URL,
-) -> Source:
-    """The images to use, downloaded or drawn if need be.
+def locate(choice: str, phantom_allowed: bool, cache: Path) -> Source:
+    """The images to use, as they are found; nothing is downloaded, drawn or read.
 
-    `choice`: "auto" (the folder named by WBC_DATA, then `cache/data`, then a download, then the
-    phantom where it is allowed), "phantom", or a folder. `dry` only looks whether folders exist,
-    and returns a source without `root` for what would have to be made. Raises RequestError, also
-    where the phantom is allowed but another process is downloading the images.
+    `choice`: "auto" (the folder named by WBC_DATA, then `cache/data`, then a download), "phantom",
+    or a folder. What would have to be made is a source without a `root`, for `made`. Raises
+    RequestError.
     """
     if choice == "phantom":
         if not phantom_allowed:
@@ -182,24 +176,43 @@ def locate(
                 "Only the smoke profile takes the phantom: add --profile smoke, or give the real "
                 "images with --data DIR or --data auto."
             )
-        return _phantom(cache, dry, progress)
+        root = cache / PHANTOM
+        return Source("phantom", root if _is_dir(root, CACHE) else None, how="phantom")
     if choice != "auto":
         return _given(choice, "--data DIR")
     if os.environ.get("WBC_DATA"):
         return _given(os.environ["WBC_DATA"], "WBC_DATA")
     if _is_dir(cache / "data", CACHE):
         return Source("real", cache / "data", how=CACHE)
-    if dry:
-        note = "the phantom, should the download fail" if phantom_allowed else ""
-        return Source("real", None, how="download", note=note)
+    note = "the phantom, should the download fail" if phantom_allowed else ""
+    return Source("real", None, how="download", note=note)
+
+
+def made(
+    source: Source,
+    phantom_allowed: bool,
+    cache: Path,
+    progress: Progress | None = None,
+    base_url: str = archive.BASE_URL,
+) -> Source:
+    """The source that `locate` found, with its files: they are downloaded or drawn if need be, and
+    where a download fails the phantom is drawn, if it is allowed.
+
+    Raises RequestError, also where the phantom is allowed but another process is downloading the
+    images.
+    """
+    if source.root is not None:
+        return source
+    if source.kind == "phantom":
+        return _drawn(cache, progress)
     try:
-        archive.install(Source("real", None).entries(), cache / "data", progress, base_url)
+        archive.install(source.entries(), cache / "data", progress, base_url)
     except download.Busy:  # the images are on their way: the phantom would be another request
         raise
     except RequestError as error:
         if not phantom_allowed:
             raise
-        return _phantom(cache, dry, progress, note=str(error))
+        return _drawn(cache, progress, note=str(error))
     return Source("real", cache / "data", how="download")
 
 
@@ -219,18 +232,13 @@ def _given(folder: str, how: str) -> Source:
     return source
 
 
-def _phantom(cache: Path, dry: bool, progress: Progress | None, note: str = "") -> Source:
+def _drawn(cache: Path, progress: Progress | None, note: str = "") -> Source:
     """The phantom in the cache, drawn there with its manifest if it is missing."""
-    sizes = (PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
-    name = "-".join(map(str, ("phantom", f"v{PHANTOM_VERSION}", *sizes, f"s{PHANTOM_SEED}")))
-    root = cache / name
-    there = _is_dir(root, CACHE)
-    if dry and not there:
-        return Source("phantom", None, how="phantom", note=note)
-    if not there:
+    root = cache / PHANTOM
+    if not _is_dir(root, CACHE):
         try:
             with aside(root) as work:
-                write_phantom(work, *sizes, PHANTOM_SEED, throttled(progress))
+                write_phantom(work, *PHANTOM_SIZES, PHANTOM_SEED, throttled(progress))
                 (work / MANIFEST.name).write_bytes(make_manifest(work))
         except OSError as error:
             raise RequestError(
@@ -264,5 +272,5 @@ def data_digest(kind: Kind) -> str:
     """
     if kind == "real":
         return hashlib.sha256(gzip.decompress(MANIFEST.read_bytes())).hexdigest()
-    sizes = (PHANTOM_VERSION, PHANTOM_SEED, PHANTOM_TRAIN, PHANTOM_TEST, PHANTOM_ORIGINALS)
+    sizes = (PHANTOM_VERSION, PHANTOM_SEED, *PHANTOM_SIZES)
     return hashlib.sha256(f"phantom {sizes}".encode()).hexdigest()

@@ -6,14 +6,12 @@ measured on it says that the code runs, never how good a network is.
 
 import hashlib
 import json
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from protocols.classes import CLASSES
-from protocols.errors import RequestError
 from protocols.files import Progress
 from protocols.images.phantom_cells import draw_cell
 
@@ -48,10 +46,25 @@ def _labels(originals: int) -> str:
     return "\r\n".join(rows)
 
 
-def _draw_all(
-    folder: Path, train: int, test: int, originals: int, seed: int, progress: Progress | None
+def write_phantom(
+    folder: Path,
+    train: int,
+    test: int,
+    originals: int,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> None:
-    """Write every file of a phantom set into `folder`."""
+    """Write a phantom set into `folder`, in the layout of the public one; counts are a class.
+
+    `images/TRAIN/<CLASS>/_k_NNN.jpeg` and `images/TEST/...` are 320x240,
+    `Original_Images/BloodImage_NNNNN.jpg` 640x480. labels.csv has a row for each original (number
+    4 * index + class) and six more without a file: labels of two names, a basophil, an empty one,
+    and a monocyte. PHANTOM (JSON) holds the version, the seed and the counts. An image depends on
+    the seed, its split, class and index, and not on the counts.
+
+    `progress(what, done, total)` is called after each image; what names the part. A caller that
+    needs the whole set or nothing writes it aside (`files.aside`).
+    """
     plan = (("TRAIN", train), ("TEST", test), ("ORIGINAL", originals))
     for split, count in plan:
         done, total = 0, count * len(CLASSES)
@@ -82,43 +95,3 @@ def _draw_all(
         "originals": originals,
     }
     (folder / "PHANTOM").write_text(json.dumps(about) + "\n", encoding="utf-8")
-
-
-def write_phantom(
-    root: Path,
-    train: int,
-    test: int,
-    originals: int,
-    seed: int = 0,
-    progress: Progress | None = None,
-) -> None:
-    """Write a phantom set in the layout of the public one; the three counts are a class.
-
-    `images/TRAIN/<CLASS>/_k_NNN.jpeg` and `images/TEST/...` are 320x240,
-    `Original_Images/BloodImage_NNNNN.jpg` 640x480. labels.csv has a row for each original (number
-    4 * index + class) and six more without a file: labels of two names, a basophil, an empty one,
-    and a monocyte. PHANTOM (JSON) holds the version, the seed and the counts. An image depends on
-    the seed, its split, class and index, and not on the counts.
-
-    `progress(what, done, total)` is called after each image; what names the part. The
-    set is drawn in a hidden folder beside `root` and renamed at the end, so `root` is whole or
-    not there. A `root` that exists and is not an empty folder, or a negative count, is a
-    RequestError.
-    """
-    if min(train, test, originals) < 0:
-        raise RequestError("A phantom set can't have a negative number of images; give 0 or more.")
-    root = Path(root).resolve()
-    taken = f"The folder {root} is not empty; name a new one for the phantom set, or remove it."
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise RequestError(taken)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=root.parent, prefix=f".{root.name}.") as temporary:
-        folder = Path(temporary) / "set"
-        folder.mkdir()
-        _draw_all(folder, train, test, originals, seed, progress)
-        try:
-            folder.replace(root)
-        except OSError as error:
-            if root.exists():  # another run was first
-                raise RequestError(taken) from error
-            raise

@@ -1,7 +1,7 @@
 """Which photograph every image shows, which photographs show one field: the recorded tables.
 
 `provenance.csv.gz`, `originals.csv` and `overlaps.csv` were measured from pixels by
-`python -m benchmarks.photographs.search --record` (SIFT and affine fits,
+`python -m benchmarks.photographs --record` (SIFT and affine fits,
 `benchmarks.photographs.matching`; correlation of all pairs, `benchmarks.photographs.overlap`).
 Nothing here reads an image.
 """

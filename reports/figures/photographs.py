@@ -61,7 +61,7 @@ def at_hand(data: str, cache: Path) -> dataset.Source | None:
     """Where the images are, if they are there; looks, makes nothing. `data` as --data; raises
     RequestError if it names a folder without them."""
     try:
-        found = dataset.locate(data, True, cache, dry=True)
+        found = dataset.locate(data, True, cache)
     except RequestError as error:
         if data != "auto":
             raise

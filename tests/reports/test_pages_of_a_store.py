@@ -393,7 +393,7 @@ def test_pages_of_settings_no_longer_shown_go_away(tmp_path):
     made(tmp_path, [run])
     names = [p.name for p in tmp_path.glob("runs-*.html")]
     assert names == ["runs-smoke-phantom-random-cpu-float32-fixed.html"]
-    assert not list(tmp_path.glob(".*.part"))
+    assert not list(tmp_path.glob("*.tmp-*"))
 
 
 def test_scrub_keeps_words_and_drops_folders():

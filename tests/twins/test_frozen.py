@@ -11,7 +11,7 @@ from benchmarks.estimates.cost_model import calibration_images, kind_of, train_c
 from benchmarks.estimates.estimates import Estimates
 from benchmarks.launch import calibrate
 from benchmarks.planning import disk
-from benchmarks.planning.plan import Device, Selection, together
+from benchmarks.planning.plan import Device, Selection, trained_together
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from protocols.images.pool import Pool
@@ -56,7 +56,7 @@ def test_only_heads_on_stored_features_train_together():
     for recipe, one in (({}, True), (TRAINED, False)):
         runs = [replace(jane(recipe=recipe), fold=f, device="GPU", deterministic=False)
                 for f in (0, 1)]  # fmt: skip
-        assert (len(together(runs)) == 1) == one
+        assert (len(trained_together(runs)) == 1) == one
         assert all(run.heads_only == one for run in runs)
 
 

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from benchmarks.planning.plan import together
+from benchmarks.planning.plan import trained_together
 from protocols.images.pool import Pool
 from protocols.runs.activations import chosen, grad_cam
 from protocols.runs.checkpoint import layout_of
@@ -163,9 +163,9 @@ def test_who_trains_together():
     on_cpu = [replace(run, backend=b, device="cpu") for run in frozen for b in ("torch", "jax")]
     thawed = [replace(run, weights={"source": "random", "digest": None}) for run in frozen]
     tensorflow = [replace(run, backend="tensorflow") for run in frozen]
-    assert together(frozen + other) == [frozen, [other[0]], [other[1]]]
+    assert trained_together(frozen + other) == [frozen, [other[0]], [other[1]]]
     alone = thawed + tensorflow + exact + on_cpu
-    assert together(alone) == [[run] for run in alone]
+    assert trained_together(alone) == [[run] for run in alone]
 
 
 def test_only_heads_over_a_frozen_cnn_train_together(make):

@@ -118,15 +118,17 @@ def go(framework: str, variant: str, out: str, cache: str, data: str,
        pauses: list[float]) -> None:  # fmt: skip
     """The process of a trial: an ordinary launch of one run."""
     devices = expected_devices((framework,), None, None, os.environ.get("KERAS_BACKEND", ""))
-    source = dataset.locate(data, True, Path(cache))
+    source = dataset.made(dataset.locate(data, True, Path(cache)), True, Path(cache))
     weights = weight_files.IMAGENET if load_variants()[variant].suite == "control" else "random"
     selection = Selection(frameworks=(framework,), variants=(variant,), weights=weights)
     plan = make_plan(selection, source.kind, devices, hardware.cores())
     store = Store(Path(out))
     first = [s for s in plan if s.stage == "train" and not s.fold]
     todo = todo_of(first, store, fresh="")
-    launcher = Launcher(store, source, devices, Path(cache), Console(), 1, pauses=tuple(pauses))
-    launcher.weights = weights_of(todo, weights, Path(cache), lambda *_: None)
+    files = weights_of(todo, weights, Path(cache), lambda *_: None)
+    launcher = Launcher(
+        store, source, devices, Path(cache), Console(), 1, files, pauses=tuple(pauses)
+    )
     launcher.prepare(todo)
     launcher.run(todo)
 

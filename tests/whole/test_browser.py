@@ -57,7 +57,7 @@ def published(tmp_path_factory, cache):
     store = Store(out)
     merge(sorted(path.parent for path in PUBLISHED.glob("*/plan.json")), store)
     there = os.environ.get("WBC_DATA")
-    source = dataset.locate(there, True, cache, dry=True) if there else None
+    source = dataset.locate(there, True, cache) if there else None
     build(store, store.plan(), out, 1, source)
     return out
 

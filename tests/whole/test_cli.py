@@ -108,6 +108,8 @@ BAD = {
         "--jobs: takes a whole number from 1 to",
     ),
     "not a number": (["--jobs", "two"], "--jobs"),
+    "nothing at a time": (["--jobs", "0"], "--jobs: takes a whole number from 1 to"),
+    "every run of no plan": (["--verbose"], "--verbose goes with --plan"),
     "unknown precision": (["--precision", "float16"], "float32, tf32, bfloat16"),
     "tf32 on a CPU": (["--precision", "tf32"], "tf32 is a mode of NVIDIA GPUs"),
     "two instead of running": (["--plan", "--calibrate"], "--calibrate"),
@@ -189,20 +191,27 @@ def test_plan_changes_nothing_and_shows_the_matrix(tmp_path):
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0].startswith("profile smoke")
-    assert "phase2_epochs 2" in answer.stdout
-    assert sum(line.startswith("to run") for line in lines) == 2 * (7 + 2 * 2) + 2 * 9
+    assert "2 with a frozen CNN and 2 with all of it" in answer.stdout
+    assert sum(", 4 to make" in line for line in lines) == 7
+    assert sum(": 4 runs and 2 of latency, 6 to make" in line for line in lines) == 2
+    assert len(lines) == 15 and "()" not in answer.stdout
     assert lines[-1] == "40 runs, 40 to make; no estimate for this device, --calibrate makes one"
+    every = runner("--plan", "--verbose", *words).stdout
+    assert "phase2_epochs 2" in every
+    assert every.count("\n  to run ") == 2 * (7 + 2 * 2) + 2 * 9
     assert files(tmp_path) == []
 
 
 def test_the_plan_names_the_arithmetic_and_the_runs_differ_by_it(tmp_path):
     plain, other = (
-        runner("--plan", "--gpu", "none", "--cache", tmp_path, "--out", tmp_path, *words).stdout
+        runner(
+            "--plan", "--verbose", "--gpu", "none", "--cache", tmp_path, "--out", tmp_path, *words
+        ).stdout
         for words in ([], ["--precision", "bfloat16", "--deterministic"])
     )
     assert "arithmetic: float32\n" in plain
     assert "arithmetic: bfloat16, deterministic\n" in other
-    ids = [{line.split()[2] for line in text.splitlines() if line.startswith("to run")}
+    ids = [{line.split()[2] for line in text.splitlines() if line.startswith("  to run")}
            for text in (plain, other)]  # fmt: skip
     assert len(ids[0]) == len(ids[1]) == 40
     assert not ids[0] & ids[1]
@@ -212,7 +221,18 @@ def test_list_names_everything():
     answer = runner("--list")
     assert answer.returncode == 0
     for word in ("xception_resnet50_lstm", "cnn_gru", "cv10-grouped", "smoke", "paper", "liang"):
-        assert word in answer.stdout
+        (line,) = (n for n in answer.stdout.splitlines() if n.split()[0] == word)
+        assert len(line.split()) > 1, "what it is"
+
+
+def test_help_has_examples_that_are_commands():
+    """And every flag is in a group that says what it is about."""
+    text = runner("--help").stdout
+    examples = [line.split("  ")[1] for line in text.splitlines() if "  python runner.py" in line]
+    assert len(examples) == 6
+    for example in examples:
+        flags.parser().parse_args(example.split()[2:])
+    assert text.split("options:")[1].split("what to run:")[0].count("--") == 1
 
 
 @pytest.mark.alone

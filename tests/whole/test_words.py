@@ -4,6 +4,7 @@ import errno
 import os
 import pwd
 import resource
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -244,6 +245,7 @@ def test_what_the_system_refuses_gets_one_sentence(code, clean, monkeypatch, cap
 
 def test_a_path_with_a_line_end_stays_on_its_line(clean, monkeypatch, capsys, tmp_path):
     odd = tmp_path / TWO
+    odd.mkdir()
     words = ["--plan", "--gpu", "none", "--cache", odd, "--out", odd, "--weights", odd]
     source = dataset.Source("real", odd, how="--data DIR")
     monkeypatch.setattr(dataset, "locate", lambda *_, **__: source)
@@ -257,7 +259,7 @@ def test_a_path_with_a_line_end_stays_on_its_line(clean, monkeypatch, capsys, tm
 def test_a_limit_on_the_size_of_files(clean, monkeypatch, capsys, tmp_path):
     """`ulimit -f`: Python ignores the signal, and writing fails."""
 
-    def run(args):
+    def run(args, _):
         Store(args.out).remember(make_plan(Selection(), "phantom", CPU, 2))
 
     monkeypatch.setattr(door, "run", run)
@@ -273,10 +275,8 @@ def test_a_limit_on_the_size_of_files(clean, monkeypatch, capsys, tmp_path):
 WORK = """
 import os, sys
 import runner
-from benchmarks.terminal.console import Console
-def run(args):
+def run(args, console):
     with open(args.out, "w", encoding="utf-8") as file:
-        console = Console()
         console.progress("work", 1, 2)
         console.end()
         print("an error", file=sys.stderr)
@@ -333,3 +333,24 @@ def test_a_package_that_is_not_installed(clean, monkeypatch, capsys):
 def test_the_usual_cache_is_the_user_s(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert files.default_cache() == tmp_path / "wbc-reproduction-benchmark"
+
+
+@pytest.mark.parametrize(
+    ("words", "said_of_it"),
+    [
+        (["--seeds", "0-2"], "what was done is kept; to go on, type: "),
+        (["--fresh", "stale"], "what was done is kept; to go on, type: "),
+        (["--fresh"], "to begin again, type: "),
+    ],
+)
+def test_an_interruption_says_what_to_type(words, said_of_it, clean, monkeypatch, capsys, tmp_path):
+    def run(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(door, "run", run)
+    words = [*words, "--out", str(tmp_path / "two words")]
+    typed = ["python3", "runner.py", *words]
+    monkeypatch.setattr(sys, "orig_argv", typed)
+    code, _, err = said(words, capsys, monkeypatch)
+    assert code == 130 and err.startswith(f"runner.py: interrupted; {said_of_it}python3 runner.py")
+    assert shlex.split(err.split("type: ")[1]) == typed

@@ -333,15 +333,22 @@ def test_a_cache_that_cannot_be_written_costs_no_run(world):
     assert "nothing was learned from torch-resnet50" in world.said[-1]
 
 
+def told(runs, todo, world):
+    """Of --plan --verbose: the line of each of `runs`, then the last one, of them all."""
+    store = Store(world.estimates.cache / "none")
+    lines = texts.listing(runs, todo, store, world.estimates, verbose=True)
+    return [next(line for line in lines if f"{run.id}  " in line) for run in runs] + lines[-1:]
+
+
 def test_the_plan_in_words(world):
     specs = [synthetic.spec("torch", n) for n in ("xception", "resnet50", "inception_v3")]
-    runs, store = [*specs, latency()], Store(world.estimates.cache / "none")
-    lines = texts.listing(runs, runs, store, world.estimates)
+    runs = [*specs, latency()]
+    lines = told(runs, runs, world)
     assert all(line.endswith(texts.NO_ESTIMATE) for line in lines[:4])
     assert lines[4] == "4 runs, 4 to make; no estimate for this device, --calibrate makes one"
     world.finish(*specs[:2])
     world.finish(latency(), total_seconds=15.0)
-    lines = texts.listing(runs, runs, store, world.estimates)
+    lines = told(runs, runs, world)
     seconds = [true_timings(s)["total_seconds"] for s in specs[:2]]
     assert f"about {duration(seconds[0])}, 36 MB" in lines[0], "a checkpoint, 30 s after the start"
     assert f"about {duration(seconds[1])}, 1 MB" in lines[1], "its last epoch begins before"
@@ -352,18 +359,28 @@ def test_the_plan_in_words(world):
     held = 12 * 3_000_000 + 4 * 16 * 16 + sum(disk.shared(runs, world.estimates.cache).values())
     held += sum(disk.stored(run) for run in (*specs[:2], latency()))
     assert lines[4].endswith(f"{texts.size(held)} of disk")
-    assert "about" not in texts.listing(runs, runs[2:3], store, world.estimates)[0]
-    assert texts.listing(runs, [], store, world.estimates)[4] == "4 runs, all of them done"
+    assert "about" not in told(runs, runs[2:3], world)[0]
+    assert told(runs, [], world)[4] == "4 runs, all of them done"
+
+
+def test_the_plan_has_a_line_a_network(world):
+    folds = [jane(fold=fold, seed=seed) for fold in (0, 1, 2) for seed in (0, 2)]
+    runs = [*folds, synthetic.spec("torch", "xception")]
+    store = Store(world.estimates.cache / "none")
+    world.finish(folds[0])
+    gru, xception, total = texts.listing(runs, runs[1:], store, world.estimates, verbose=False)
+    assert "cnn_gru  " in gru and "cv10, folds 0-2, seeds 0,2: 6 runs, 5 to make, about" in gru
+    assert xception.endswith(f"fixed, seed 0: 1 run, 1 to make, {texts.NO_ESTIMATE}")
+    assert total.startswith("7 runs, 6 to make (1 of them")
 
 
 def test_the_plan_expects_runs_together_that_train_together(world):
     frozen = jane(weights="imagenet", deterministic=False, device="NVIDIA X")
     runs = [replace(frozen, fold=fold) for fold in (0, 1)]
-    store = Store(world.estimates.cache / "none")
     world.finish(runs[0])
-    assert texts.listing(runs, runs, store, world.estimates)[0].endswith(texts.NO_ESTIMATE)
+    assert told(runs, runs, world)[0].endswith(texts.NO_ESTIMATE)
     world.finish(*runs, together=2)
-    lines = texts.listing(runs, runs, store, world.estimates)
+    lines = told(runs, runs, world)
     expected = duration(true_timings(runs[0])["total_seconds"])
     assert all(f"about {expected}," in line for line in lines[:2])
 
@@ -385,7 +402,7 @@ def test_plan_tells_what_was_learned_and_changes_nothing(tmp_path):
     before = {f: (tmp_path / f).stat().st_mtime_ns for f in files(tmp_path)}
     request = ["--suite", "liang", "--variant", "resnet50", "--framework", "torch"]
     where = ["--gpu", "none", "--data", "phantom", "--cache", tmp_path / "cache"]
-    answer = runner("--plan", *request, *where, "--out", tmp_path / "out")
+    answer = runner("--plan", "--verbose", *request, *where, "--out", tmp_path / "out")
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     (line,) = [line for line in lines if spec.id in line]

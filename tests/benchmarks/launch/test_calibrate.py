@@ -8,7 +8,8 @@ from benchmarks.estimates.estimates import Estimates
 from benchmarks.launch import calibrate
 from benchmarks.launch.launcher import Launcher
 from benchmarks.planning import disk, plan
-from benchmarks.planning.plan import Selection, make_plan, set_request, together
+from benchmarks.planning.plan import Selection, make_plan, set_request, trained_together
+from benchmarks.planning.request import Request
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal import texts as words
@@ -75,7 +76,7 @@ def test_what_trains_together_is_calibrated_together(monkeypatch):
     chosen = Selection(suite="jane", variants=("cnn_gru",), profile="paper", seeds=(0, 1))
     gpu = {framework: replace(CPU[framework], name="NVIDIA X", index=0) for framework in CPU}
     short = calibrate.short_specs(chosen, "real", gpu, cores=2)
-    groups = [(s[0].framework, s[0].stage, len(s)) for s in together(short)]
+    groups = [(s[0].framework, s[0].stage, len(s)) for s in trained_together(short)]
     assert groups.count(("torch", "train", 2 * 10)) == groups.count(("keras", "train", 1)) == 2
     assert groups.count(("keras", "latency", 1)) == groups.count(("torch", "latency", 1)) == 1
     assert len(short) == 2 * 20 + 2 * 1 + 2
@@ -87,7 +88,7 @@ class FakeLauncher:
     made: list["FakeLauncher"] = []
     fails = False
 
-    def __init__(self, store, source, devices, cache, console, jobs, *, estimates):
+    def __init__(self, store, source, devices, cache, console, jobs, weights, *, estimates):
         self.store, self.cache, self.jobs, self.estimates = store, cache, jobs, estimates
         FakeLauncher.made.append(self)
 
@@ -107,18 +108,19 @@ def test_calibration_goes_through_the_launcher_and_keeps_no_run(
     monkeypatch.setattr(calibrate, "Launcher", FakeLauncher)
     monkeypatch.setattr(FakeLauncher, "fails", fails)
     chosen = Selection(variants=("resnet50_lstm",), frameworks=("torch",))
-    console, estimates = Console(), Estimates(tmp_path / "cache", 2)
-    code = calibrate.calibrate(chosen, phantom, CPU, 2, console, estimates)
+    cache = tmp_path / "cache"
+    request = Request(chosen, None, CPU, "", phantom, 2, cache, 2)
+    code = calibrate.calibrate(request, CPU, phantom, Console())
     assert code == int(fails)
     launcher = FakeLauncher.made[-1]
     assert not launcher.store.out.exists()
-    assert launcher.estimates is estimates
-    assert (launcher.jobs, launcher.cache) == (2, estimates.cache)
+    assert (launcher.estimates.jobs, launcher.estimates.cache) == (2, cache)
+    assert (launcher.jobs, launcher.cache) == (2, cache)
     assert [s.variant for s in launcher.todo] == ["resnet50", "xception", "xception_lstm"] * 3
     said = capsys.readouterr().out
     assert "9 short runs of resnet50, xception, xception_lstm" in said
     wrong = "1 of the 9 short runs failed after 0 s: --plan may not know resnet50\n"
-    assert (wrong in said, str(estimates.folder) in said) == (fails, not fails)
+    assert (wrong in said, str(launcher.estimates.folder) in said) == (fails, not fails)
 
 
 def test_every_flag_of_precision_reaches_the_specs():
@@ -144,7 +146,8 @@ def told_and_taken(folder, phantom):
     request = ["--suite", "liang", "--variant", "resnet50", "--framework", "torch"]
     where = ["--gpu", "none", "--data", "phantom", "--cache", folder, "--out", folder / "out"]
     where += ["--jobs", "1"]
-    assert runner("--plan", *request, *where).stdout.count(words.NO_ESTIMATE) == 3
+    every = runner("--plan", "--verbose", *request, *where).stdout
+    assert every.count(words.NO_ESTIMATE) == 4
     answer = runner("--calibrate", *request, *where, limit=1000)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert not (folder / "out").exists()

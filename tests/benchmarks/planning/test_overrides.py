@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-import runner
+from benchmarks.launch.command_line import selection
 from benchmarks.planning import plan
 from benchmarks.planning.plan import Device, Selection, make_plan
 from benchmarks.terminal.flags import parser
@@ -23,7 +23,7 @@ def again(spec, devices):
     args = parser().parse_args(text[text.index("runner.py") + 1 :])
     assert args.gpu == ("none" if spec.device == "cpu" else "0")
     kind = "phantom" if args.data == "phantom" else "real"
-    return make_plan(runner.selection(args, None), kind, devices, 2)
+    return make_plan(selection(args, None), kind, devices, 2)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One launch at a time writes into an output folder; readers and the dead keep nobody out."""
 
 import errno
+import fcntl
 import os
 import signal
 import subprocess
@@ -8,7 +9,6 @@ import sys
 
 import pytest
 
-from benchmarks.processes import lock
 from benchmarks.store.store import Store
 from protocols.errors import RequestError
 from protocols.files import ROOT
@@ -18,8 +18,8 @@ from tests.support.synthetic import add, spec
 HOLD = """
 import subprocess, sys, time
 from pathlib import Path
-from benchmarks.processes.lock import locked
-with locked(Path(sys.argv[1])):
+from benchmarks.store.store import Store
+with Store(Path(sys.argv[1])).locked():
     kind = sys.argv[2]
     if kind == "worker":
         child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL).pid
@@ -79,34 +79,34 @@ def test_a_second_launch_is_refused_and_readers_are_not(tmp_path, holder, cache)
 @pytest.mark.parametrize("kind", ["", "worker", "fork"])
 def test_a_killed_launch_keeps_nobody_out(tmp_path, holder, kind):
     process, child = holder(kind)
-    with pytest.raises(RequestError, match="another launch"), lock.locked(tmp_path / "out"):
+    store = Store(tmp_path / "out")
+    with pytest.raises(RequestError, match="another launch"), store.locked():
         pass
-    with pytest.raises(RequestError, match="another launch"):
-        lock.check_free(tmp_path / "out")
     process.kill()
     process.wait()
     try:
-        with lock.locked(tmp_path / "out"):
+        with store.locked():
             pass
     finally:
         if child:
             os.kill(child, signal.SIGKILL)
 
 
-def test_it_ends_with_the_launch(tmp_path):
-    lock.check_free(tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+def test_it_ends_with_the_launch_and_leaves_no_empty_folder(tmp_path):
+    store = Store(tmp_path / "out")
+    with pytest.raises(RequestError, match="wrong data"), store.locked():
+        raise RequestError("wrong data")
+    assert not store.out.exists()
     for _ in range(2):
-        with lock.locked(tmp_path / "out"):
-            pass
-    lock.check_free(tmp_path / "out")
-    assert not lock._held
+        with store.locked():
+            store.remember([spec()])
+    assert sorted(path.name for path in store.out.iterdir()) == [".lock", "plan.json"]
 
 
 def test_where_there_are_no_locks_it_goes_on(tmp_path, monkeypatch):
     def none(*_):
         raise OSError(errno.ENOTSUP, "Operation not supported")
 
-    monkeypatch.setattr(lock.fcntl, "flock", none)
-    with lock.locked(tmp_path / "out"), lock.locked(tmp_path / "out"):
-        lock.check_free(tmp_path / "out")
+    monkeypatch.setattr(fcntl, "flock", none)
+    with Store(tmp_path / "out").locked(), Store(tmp_path / "out").locked():
+        assert (tmp_path / "out").is_dir()

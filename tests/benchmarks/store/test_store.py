@@ -220,7 +220,7 @@ def test_a_failure_that_cannot_be_stored_is_still_told(store, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(store_module, "_write", full)
+    monkeypatch.setattr(store_module, "write_whole", full)
     failed = add_failed(store, spec(), "MemoryError: too big")
     assert failed.status == "failed"
     assert failed.reason.startswith("MemoryError: too big; this can't be stored (No space")

@@ -1,5 +1,8 @@
 """What a user is told of the time left."""
 
+import os
+import signal
+import time
 import types
 
 import pytest
@@ -54,3 +57,37 @@ def test_the_rough_shares_are_those_of_the_recorded_laptop_runs():
     parts = [rough(run.spec).total for run in recorded]
     for run, took, part in zip(recorded, seconds, parts, strict=True):
         assert part / sum(parts) == pytest.approx(took / sum(seconds), rel=0.5), run.spec.id
+
+
+def test_what_takes_long_is_said_again_and_again(monkeypatch, capsys):
+    """And what is told of by lines of its own is not."""
+    for name, seconds in (("FIRST", 0.1), ("LINE_EVERY", 0.1), ("LOOK_EVERY", 0.01)):
+        monkeypatch.setattr(module, name, seconds)
+    with Console() as console:
+        time.sleep(0.3)
+        assert capsys.readouterr().out == "", "nobody said what is being done"
+        console.doing("reading all of it")
+        time.sleep(0.5)
+        lines = capsys.readouterr().out.splitlines()
+        assert 2 <= len(lines) <= 5
+        assert all("reading all of it" in line and "so far" in line for line in lines)
+        for _ in range(30):
+            console.say("a line")
+            time.sleep(0.01)
+    assert set(capsys.readouterr().out.splitlines()) == {"a line"}
+
+
+def test_a_forked_process_can_print(monkeypatch):
+    """The stream isn't held by a thread that the child doesn't have."""
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.0001)
+    monkeypatch.setattr(module, "FIRST", 0.0)
+    monkeypatch.setattr(module, "LINE_EVERY", 0.0)
+    with Console() as console:
+        console.doing("much")
+        for _ in range(50):
+            child = os.fork()
+            if not child:
+                signal.alarm(5)
+                with module._printing:
+                    os._exit(0)
+            assert os.waitpid(child, 0)[1] == 0

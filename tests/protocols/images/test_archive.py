@@ -1,6 +1,7 @@
 """Whatever a server does, only a complete archive of the right files is ever used."""
 
 import errno
+import fcntl
 import time
 import zipfile
 
@@ -8,6 +9,7 @@ import pytest
 
 from protocols import download
 from protocols.errors import RequestError
+from protocols.files import locked
 from protocols.images import dataset, integrity
 from protocols.images.archive import COMMIT, install
 from protocols.images.phantom import write_phantom
@@ -23,6 +25,12 @@ def server():
 @pytest.fixture
 def target(tmp_path):
     return tmp_path / "cache" / "file.zip"
+
+
+def brought(phantom_allowed, cache, url):
+    """What --data auto ends with."""
+    found = dataset.locate("auto", phantom_allowed, cache)
+    return dataset.made(found, phantom_allowed, cache, base_url=url)
 
 
 def part_of(target):
@@ -107,28 +115,27 @@ def test_no_server_fails_at_once(target):
 
 def test_two_processes_do_not_write_one_file(target):
     target.parent.mkdir()
-    with open(part_of(target), "ab") as held:
-        download._lock(held, part_of(target))
-        with pytest.raises(RequestError, match="Another process is downloading"):
-            download.fetch("http://127.0.0.1:9", target)
+    said = pytest.raises(RequestError, match="Another process is downloading")
+    with locked(part_of(target), RequestError("held")), said:
+        download.fetch("http://127.0.0.1:9", target)
 
 
 def test_a_file_system_without_locks_keeps_nothing_out(tmp_path, monkeypatch):
     def none(*_):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr(download.fcntl, "flock", none)
-    with open(tmp_path / "x.part", "ab") as file:
-        download._lock(file, tmp_path / "x.part")
+    monkeypatch.setattr(fcntl, "flock", none)
+    busy = RequestError("held")
+    with locked(tmp_path / "x.part", busy), locked(tmp_path / "x.part", busy):
+        pass
 
 
 def test_images_on_their_way_are_not_replaced_by_the_phantom(tmp_path, monkeypatch):
     monkeypatch.delenv("WBC_DATA", raising=False)
     archive = tmp_path / f"data-{COMMIT[:12]}.zip"
-    with open(part_of(archive), "ab") as held:
-        download._lock(held, part_of(archive))
-        with pytest.raises(RequestError, match="Another process is downloading"):
-            dataset.locate("auto", True, tmp_path, base_url="http://127.0.0.1:9")
+    said = pytest.raises(RequestError, match="Another process is downloading")
+    with locked(part_of(archive), RequestError("held")), said:
+        brought(True, tmp_path, "http://127.0.0.1:9")
     assert not list(tmp_path.glob("phantom-*"))
 
 
@@ -182,11 +189,11 @@ def test_auto_downloads_into_the_cache(server, tmp_path, monkeypatch):
     server.body = packed({p.relative_to(root).as_posix(): p.read_bytes() for p in files})
     server.cuts = [5000]
     cache = tmp_path / "cache"
-    source = dataset.locate("auto", False, cache, base_url=server.url)
+    source = brought(False, cache, server.url)
     assert (source.kind, source.root, source.how) == ("real", cache / "data", "download")
     integrity.verify(source)
     asked = len(server.asked)
-    assert dataset.locate("auto", False, cache, base_url=server.url).how == "the cache"
+    assert brought(False, cache, server.url).how == "the cache"
     assert len(server.asked) == asked == 2
 
 

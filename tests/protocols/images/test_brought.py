@@ -170,14 +170,14 @@ def test_the_plan_ends_as_the_run_would(kaggle, tmp_path, monkeypatch, capsys, s
 def test_validate_tells_of_both_parts_and_of_the_decoded_images(kaggle, tmp_path, cache):
     top, name = kaggle
     made = image_set(located(top, tmp_path), FIXED, cache)
-    lines, wrong = words.validate(str(top), cache, Store(tmp_path / "out"))
+    lines, wrong = words.validate(str(top), cache, Store(tmp_path / "out"), lambda *_: None)
     assert any("the 12 files of fixed and fixed-grouped" in line for line in lines)
     assert "data: cv10 and cv10-grouped can't run" in lines
     assert len(wrong) == 1 and f"{name} is missing" in wrong[0]
-    assert f"decoded images: 1 sets in {cache / 'arrays'}, 0 wrong" in lines
+    assert f"decoded images: 1 set in {cache / 'arrays'}, 0 wrong" in lines
     flip(made.folder / "pixels.npy")
-    lines, wrong = words.validate(str(top), cache, Store(tmp_path / "out"))
-    assert f"decoded images: 1 sets in {cache / 'arrays'}, 1 wrong" in lines
+    lines, wrong = words.validate(str(top), cache, Store(tmp_path / "out"), lambda *_: None)
+    assert f"decoded images: 1 set in {cache / 'arrays'}, 1 wrong" in lines
     assert f"{made.folder}: the decoded images were altered" in wrong[1]
 
 

@@ -14,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from protocols.classes import CLASSES
-from protocols.errors import RequestError
 from protocols.images.augment import load_original, read_labels
 from protocols.images.phantom import PHANTOM_VERSION, write_phantom
 from protocols.images.phantom_cells import draw_cell
@@ -150,32 +149,3 @@ def test_images_do_not_depend_on_the_counts(phantom, tmp_path):
     write_phantom(tmp_path / "other", 1, 0, 0, seed=5)
     other = set(files(tmp_path / "other").values())
     assert not other & {fewer[name] for name in images}
-
-
-def test_a_stopped_run_leaves_nothing(tmp_path):
-    def stop(what, done, total):
-        if done == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        write_phantom(tmp_path / "set", 2, 1, 1, progress=stop)
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_in_use_is_refused(tmp_path):
-    (tmp_path / "set").mkdir()
-    write_phantom(tmp_path / "set", 0, 0, 0)  # an empty folder will do
-    before = files(tmp_path / "set")
-    with pytest.raises(RequestError, match="not empty"):
-        write_phantom(tmp_path / "set", 1, 1, 1)
-    assert files(tmp_path / "set") == before
-    with pytest.raises(RequestError, match="negative"):
-        write_phantom(tmp_path / "new", 1, -1, 1)
-
-    def other_run(what, done, total):
-        (tmp_path / "late").mkdir(exist_ok=True)
-        (tmp_path / "late" / "kept").write_text("x", encoding="utf-8")
-
-    with pytest.raises(RequestError, match="not empty"):
-        write_phantom(tmp_path / "late", 1, 0, 0, progress=other_run)
-    assert list(files(tmp_path / "late")) == ["kept"]

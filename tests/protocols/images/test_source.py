@@ -163,22 +163,20 @@ def test_a_folder_without_images_says_what_was_looked_for(tmp_path, monkeypatch)
     with pytest.raises(RequestError, match=r"\(--data DIR\).*images/TRAIN.*dataset2-master"):
         found(tmp_path / "nowhere", tmp_path)
     monkeypatch.setenv("WBC_DATA", str(tmp_path))
-    for dry in (False, True):
-        with pytest.raises(RequestError, match=r"\(WBC_DATA\).*images/TRAIN"):
-            dataset.locate("auto", True, tmp_path / "cache", dry=dry)
+    with pytest.raises(RequestError, match=r"\(WBC_DATA\).*images/TRAIN"):
+        dataset.locate("auto", True, tmp_path / "cache")
 
 
 def test_the_order_of_auto(drawn, tmp_path, monkeypatch):
     monkeypatch.delenv("WBC_DATA", raising=False)
-    monkeypatch.setattr(dataset, "PHANTOM_TRAIN", 1)
-    monkeypatch.setattr(dataset, "PHANTOM_TEST", 1)
-    monkeypatch.setattr(dataset, "PHANTOM_ORIGINALS", 1)
+    monkeypatch.setattr(dataset, "PHANTOM_SIZES", (1, 1, 1))
     cache, nobody = tmp_path / "cache", "http://127.0.0.1:9"
 
-    def auto(allowed=True, **more):
-        return dataset.locate("auto", allowed, cache, base_url=nobody, **more)
+    def auto(allowed=True):
+        source = dataset.locate("auto", allowed, cache)
+        return dataset.made(source, allowed, cache, base_url=nobody)
 
-    plan = auto(dry=True)
+    plan = dataset.locate("auto", True, cache)
     assert (plan.kind, plan.root, plan.how) == ("real", None, "download")
     assert not cache.exists()
     with pytest.raises(RequestError, match=r"can't be downloaded.*refused.*--data DIR"):
@@ -186,7 +184,7 @@ def test_the_order_of_auto(drawn, tmp_path, monkeypatch):
     phantom = auto()
     assert phantom.kind == "phantom" and "can't be downloaded" in phantom.note
     integrity.verify(phantom)
-    assert dataset.locate("phantom", True, cache, dry=True).root == phantom.root
+    assert dataset.locate("phantom", True, cache).root == phantom.root
     (cache / "data").mkdir()
     assert auto(allowed=False).root == cache / "data"
     monkeypatch.setenv("WBC_DATA", str(drawn[0]))
@@ -196,13 +194,25 @@ def test_the_order_of_auto(drawn, tmp_path, monkeypatch):
 def test_the_phantom_only_where_it_is_allowed(tmp_path, drawn):
     with pytest.raises(RequestError, match="Only the smoke profile"):
         dataset.locate("phantom", False, tmp_path)
-    plan = dataset.locate("phantom", True, tmp_path / "cache", dry=True)
+    plan = dataset.locate("phantom", True, tmp_path / "cache")
     assert (plan.kind, plan.root) == ("phantom", None) and not (tmp_path / "cache").exists()
     root = tmp_path / "set"
     shutil.copytree(drawn[0], root)
     (root / "PHANTOM").touch()
     with pytest.raises(RequestError, match="holds a drawn phantom"):
         dataset.locate(str(root), True, tmp_path / "cache")
+
+
+def test_a_phantom_whose_drawing_is_stopped_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "PHANTOM_SIZES", (1, 1, 1))
+
+    def stop(what, done, total):
+        if "ORIGINAL" in what:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        dataset.made(dataset.locate("phantom", True, tmp_path), True, tmp_path, stop)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_phantom_without_its_manifest_is_refused(tmp_path, drawn):

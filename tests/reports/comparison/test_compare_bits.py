@@ -102,7 +102,7 @@ def test_status_tells_two_processors_of_one_name_apart(tmp_path, on):
     lines = "\n".join(texts.status(store))
     assert "made on several processors, which may compute other bits" in lines
     for known in (OLD, NEW):
-        assert f"1 runs  A made-up processor; instructions: {known}" in lines
+        assert f"1 run  A made-up processor; instructions: {known}" in lines
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""From the words of a command line to the request that they mean."""
+
+import argparse
+import os
+
+from benchmarks.launch.devices import chosen_gpu, expected_devices
+from benchmarks.planning.plan import Selection, chosen_profile
+from benchmarks.planning.request import Request
+from protocols.files import default_cache
+from protocols.hardware import cores
+from protocols.images import dataset
+from protocols.spec import FRAMEWORKS
+
+
+def requested(args: argparse.Namespace) -> Request:
+    """The request, checked before anything slow is done. Raises RequestError on a wrong one."""
+    gpu, index = chosen_gpu(args.gpu)
+    wish, jobs = selection(args, gpu), args.jobs or (1 if gpu else 2)
+    profile, cache = chosen_profile(wish.profile), args.cache or default_cache()
+    backend = os.environ.get("KERAS_BACKEND", "")
+    devices = expected_devices(wish.frameworks, gpu, index, backend)
+    source = dataset.locate(args.data, profile.phantom_allowed, cache)
+    return Request(wish, gpu, devices, backend, source, cores(), cache, jobs)
+
+
+def selection(args: argparse.Namespace, gpu: str | None) -> Selection:
+    """Which runs are wanted, where the GPU of this name computes, or the CPU."""
+    return Selection(
+        suite=args.suite,
+        frameworks=FRAMEWORKS if args.framework == "both" else (args.framework,),
+        variants=tuple(args.variant),
+        protocol=args.protocol,
+        profile=args.profile or ("paper" if gpu else "smoke"),
+        seeds=args.seeds,
+        folds=args.folds,
+        weights=args.weights,
+        init=args.init,
+        precision=args.precision,
+        deterministic=args.deterministic,
+        changes=tuple(args.changes),
+    )

@@ -1,0 +1,33 @@
+"""When a command prints something, in a pipe or on a terminal."""
+
+import os
+import pty
+import subprocess
+import time
+
+
+def outputs(words, terminal, env):
+    """Exit code, and of each output its seconds since the start and its text; the last is the end.
+
+    Standard output and standard error go the same way: into a pipe, or to a pseudo-terminal.
+    """
+    begin = time.perf_counter()
+    mine, theirs = pty.openpty() if terminal else os.pipe()
+    with subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=env
+    ) as process:
+        os.close(theirs)
+        seen = []
+        try:
+            while data := os.read(mine, 65536):
+                seen.append((time.perf_counter() - begin, data.decode(errors="replace")))
+        except OSError:  # a terminal whose other end is closed
+            pass
+    os.close(mine)
+    return process.returncode, [*seen, (time.perf_counter() - begin, "")]
+
+
+def silences(seen):
+    """The seconds before each output, and the text behind which they lie."""
+    before = [(0.0, "the start"), *seen]
+    return [(b[0] - a[0], a[1]) for a, b in zip(before, seen, strict=False)]
