@@ -14,7 +14,7 @@ from benchmarks.planning import plan
 from benchmarks.planning.plan import Device, Selection, trained_together
 from benchmarks.planning.request import Request
 from benchmarks.store.store import Store
-from benchmarks.terminal.console import Console, duration
+from benchmarks.terminal.console import Console, counted, duration
 from protocols.images.dataset import Kind, Source
 from protocols.papers.variants import Variant, load_variants
 from protocols.spec import RunSpec
@@ -84,7 +84,7 @@ def calibrate(
     estimates = Estimates(request.cache, request.jobs, console.say)
     weights = weights_of(todo, request.wish.weights, request.cache, console.progress)
     names = ", ".join(dict.fromkeys(spec.variant for spec in todo))
-    console.say(f"calibrating: {len(todo)} short runs of {names}; none of them is kept")
+    console.say(f"calibrating: {counted(len(todo), 'short run')} of {names}; none of them is kept")
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wbc-calibrate-") as folder:
         store = Store(Path(folder))

@@ -99,5 +99,6 @@ def devices_and_images(
     console.doing("asking the frameworks for the GPU")
     threads, cache = max(1, request.cores // 2), request.cache
     devices = real_devices(request.devices, request.keras_backend, threads, cache)
+    console.doing("looking for the images and weights")
     allowed = request.profile.phantom_allowed
     return devices, dataset.made(request.source, allowed, cache, console.progress)

@@ -104,6 +104,7 @@ class Launcher:
 
     def prepare(self, todo: list[RunSpec]) -> None:
         """Checks the data and builds every decoded set before anything is trained."""
+        self.console.doing("checking the decoded images")
         for spec in todo:
             if spec.data["digest"] not in self.sets:
                 request = set_request(spec.protocol, spec.fold, spec.data)

@@ -30,7 +30,7 @@ from benchmarks.planning import ranges
 from benchmarks.planning.overrides import read
 from benchmarks.processes.children import common
 from benchmarks.processes.job_control import begins, ends, stopping_together
-from benchmarks.terminal.console import Console
+from benchmarks.terminal.console import Console, counted
 from benchmarks.terminal.endings import exit_code
 from benchmarks.terminal.flags import Parser, folder, typed
 from protocols.classes import CLASSES
@@ -232,5 +232,5 @@ def climbed(asked: argparse.Namespace) -> int:
     found = parity.report(results, cpu_name(), versions, kind, seconds, asked.changes)
     write_whole(asked.json, json.dumps(found, indent=1).encode())
     broken = [result for result in results if not result.ok]
-    print(f"{len(results)} rungs, {len(broken)} broken, {seconds:.0f} s: {asked.json}")
+    print(f"{counted(len(results), 'rung')}, {len(broken)} broken, {seconds:.0f} s: {asked.json}")
     return 1 if broken else 0

@@ -34,6 +34,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
+def counted(count: int, word: str) -> str:
+    """A number of things: "1 run", "2 runs"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 class Console:
     """Prints to stdout; the bar goes to stderr. Used from several threads.
 
@@ -110,7 +115,8 @@ class Console:
         with _printing:
             self._close()
             self._total, self._of, self._start = work, runs, running_seconds()
-            self._last = 0.0  # the first news of a run is told at once
+            self.doing(f"{counted(runs, 'run')} to make")
+            self._last = 0.0  # the first news is told at once
             if sys.stderr.isatty():
                 form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
                 self._bar = tqdm(total=work, leave=False, bar_format=form)

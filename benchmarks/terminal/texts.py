@@ -9,7 +9,7 @@ from benchmarks.planning.plan import SUITES, Selection, chosen_variants, trained
 from benchmarks.planning.request import Request
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
-from benchmarks.terminal.console import duration
+from benchmarks.terminal.console import counted, duration
 from protocols.errors import RequestError, one_line
 from protocols.files import Progress, default_cache
 from protocols.images import dataset, decoded, integrity
@@ -105,7 +105,7 @@ def _weights(profile: Profile, wish: Selection, verbose: bool) -> list[str]:
     table = load_pretrained()
     names = dict.fromkeys(name for v in chosen_variants(wish) for name in v.backbones)
     every = size(sum(table[name].size for name in names))
-    files = f"{_plural(len(names), 'file')} of {every}"
+    files = f"{counted(len(names), 'file')} of {every}"
     if verbose:
         files = ", ".join(f"{table[name].name} ({size(table[name].size)})" for name in names)
     whence = (
@@ -118,7 +118,7 @@ def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
     """How many of the runs need not be made; stale ones are named."""
     kept = [spec for spec in runs if spec not in todo]
     stale = sum(_state(store.find(spec))[0] == "stale" for spec in kept)
-    line = f"{_plural(len(runs), 'run')}, {len(kept)} of them done"
+    line = f"{counted(len(runs), 'run')}, {len(kept)} of them done"
     if stale:
         line += f" ({stale} stale: of another results version; --fresh stale runs them)"
     return line
@@ -153,7 +153,7 @@ def listing(
     held = [sum(e.checkpoint_bytes for s in g if (e := expected[s.id])) for g in groups]
     pairs = [(spec, expected[spec.id]) for spec in todo]
     total = _sum(pairs, sorted(held, reverse=True), estimates)
-    return [*lines, f"{_plural(len(runs), 'run')}, {total}"]
+    return [*lines, f"{counted(len(runs), 'run')}, {total}"]
 
 
 def _network(
@@ -172,7 +172,7 @@ def _network(
         f"seeds {_range(seeds)}" if len(seeds) > 1 else f"seed {seeds[0]}",
     ]
     latency = len(specs) - len(training)
-    made_of = f"{_plural(len(training), 'run')}{f' and {latency} of latency' if latency else ''}"
+    made_of = f"{counted(len(training), 'run')}{f' and {latency} of latency' if latency else ''}"
     found = [states[spec.id][0] for spec in specs]
     counts = {state: found.count(state) for state in ("done", "stale", "failed") if state in found}
     left = [spec.id for spec in specs if spec.id in expected]
@@ -204,10 +204,6 @@ def _range(numbers: list[int]) -> str:
     if len(numbers) > 1 and high - low == len(numbers) - 1:
         return f"{low}-{high}"
     return ",".join(map(str, numbers))
-
-
-def _plural(count: int, word: str) -> str:
-    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _cost(estimate: Estimate | None) -> str:
@@ -265,7 +261,7 @@ def status(store: Store) -> list[str]:
     first = ", ".join(f"{n} {word}" for word, n in counts.items())
     spent = sum(run.timings["total_seconds"] for run in done)
     return [
-        f"{_plural(len(wanted), 'run')}: {first}; {duration(spent)} of computing stored",
+        f"{counted(len(wanted), 'run')}: {first}; {duration(spent)} of computing stored",
         *(f"failed  {spec.id}: {reason}" for spec, state, reason in states if state == "failed"),
         *(f"stale   {spec.id}: {reason}" for spec, state, reason in states if state == "stale"),
         *_processors(done),
@@ -291,7 +287,7 @@ def _processors(done: list[Run]) -> list[str]:
     return [
         "the runs on a CPU were made on several processors, which may compute other bits:",
         *(
-            f"{_plural(n, 'run'):>9}  {name}; instructions: {known}"
+            f"{counted(n, 'run'):>9}  {name}; instructions: {known}"
             for (name, known), n in found.items()
         ),
     ]
@@ -324,8 +320,8 @@ def validate(
             lines.append(f"data: {use} can't run")
             wrong.append(str(error))
     count, altered = decoded.wrong_sets(source, cache, progress)
-    sets = f"{_plural(count, 'set')} in {cache / 'arrays'}"
+    sets = f"{counted(count, 'set')} in {cache / 'arrays'}"
     lines.append(f"decoded images: {sets}, {len(altered)} wrong")
     found = store.validate()
-    lines.append(f"runs: {len(store.runs())} stored, {_plural(len(found), 'file')} wrong")
+    lines.append(f"runs: {len(store.runs())} stored, {counted(len(found), 'file')} wrong")
     return lines, [*wrong, *altered, *found]

@@ -75,14 +75,12 @@ def locate(
     where: str | Path,
     cache: Path,
     progress: Progress | None = None,
-    dry: bool = False,
 ) -> dict[str, Path]:
     """The backbones' files, each verified just now by size and hash.
 
     `where`: "imagenet" (an installed package where one brings the file; else `cache/weights`, and
     what lacks there or is altered is downloaded) or a folder that holds the files, but for those
-    that an installed package brings. `dry` downloads nothing and leaves out what would have to be.
-    Raises RequestError.
+    that an installed package brings. Raises RequestError.
     """
     table = load_pretrained()
     files = [table[name] for name in dict.fromkeys(backbones)]
@@ -93,9 +91,8 @@ def locate(
         elif file.package:
             path = _installed(file, _instead(files))
         else:
-            path = _cached(file, cache / "weights", _instead(files), progress, dry)
-        if path is not None:
-            found[file.backbone] = path
+            path = _cached(file, cache / "weights", _instead(files), progress)
+        found[file.backbone] = path
     return found
 
 
@@ -175,16 +172,12 @@ def _installed(file: Pretrained, instead: str) -> Path:
     return path
 
 
-def _cached(
-    file: Pretrained, folder: Path, instead: str, progress: Progress | None, dry: bool
-) -> Path | None:
-    """The file in the cache, whole, downloaded if need be; None if it would have to be (`dry`)."""
+def _cached(file: Pretrained, folder: Path, instead: str, progress: Progress | None) -> Path:
+    """The file in the cache, whole, downloaded if need be."""
     path = folder / file.name
     problem = _problem(file, path)
     if not problem:
         return path
-    if dry:
-        return None
     expected = f", expected are {file.expected}"
     there = os.path.lexists(path)
     there = f"; {path} {problem}{expected}, and is not used" if there else ""

