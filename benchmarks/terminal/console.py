@@ -96,12 +96,13 @@ class Console:
         """From now on this is being done; it is said if it takes a while."""
         with _printing:
             self._doing, self._at, self._since = what, "", time.monotonic()
+            if not self._of:
+                self._close()  # a bar of what was done before
 
     def progress(self, what: str, done: int, total: int) -> None:
         """Progress of the work on the data, before the runs."""
         with _printing:
             if self._doing != what:
-                self._close()
                 self.doing(what)
                 self._line(what)
                 if sys.stderr.isatty():
@@ -113,9 +114,8 @@ class Console:
     def begin(self, work: float, runs: int) -> None:
         """The runs begin: so much work in so many."""
         with _printing:
-            self._close()
-            self._total, self._of, self._start = work, runs, running_seconds()
             self.doing(f"{counted(runs, 'run')} to make")
+            self._total, self._of, self._start = work, runs, running_seconds()
             self._last = 0.0  # the first news is told at once
             if sys.stderr.isatty():
                 form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
@@ -126,22 +126,22 @@ class Console:
         is."""
 
         def progress(what: str, done: int, total: int) -> None:
-            self._parts[spec.id] = part = work_at(done / max(total, 1))
-            self._found.setdefault(spec.id, part - work_at(0))
-            label = spec.id.rsplit("-", 1)[0]
-            self._show(f"{label}: {done} of {total} {what}")
+            with _printing:
+                self._parts[spec.id] = part = work_at(done / max(total, 1))
+                self._found.setdefault(spec.id, part - work_at(0))
+                label = spec.id.rsplit("-", 1)[0]
+                self._show(f"{label}: {done} of {total} {what}")
 
         return progress
 
     def _show(self, text: str) -> None:
-        with _printing:
-            complete = self._complete + sum(self._parts.values())
-            self._doing = text
-            if self._bar is not None:
-                self._bar.set_description_str(f"{self._count}/{self._of} {text}", refresh=False)
-                self._bar.update(complete - self._bar.n)
-            elif time.monotonic() - self._last > LINE_EVERY:
-                self._line(f"          {text}; {self._left(complete)}")
+        complete = self._complete + sum(self._parts.values())
+        self._doing = text
+        if self._bar is not None:
+            self._bar.set_description_str(f"{self._count}/{self._of} {text}", refresh=False)
+            self._bar.update(complete - self._bar.n)
+        elif time.monotonic() - self._last > LINE_EVERY:
+            self._line(f"          {text}; {self._left(complete)}")
 
     def _left(self, complete: float) -> str:
         gone, here = running_seconds() - self._start, complete - sum(self._found.values())
