@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     from benchmarks.launch.launcher import Launcher
     from benchmarks.launch.pending import check_images, todo_of, weights_of
     from benchmarks.store.store import Store
-    from benchmarks.terminal.texts import data_line, done_line, heading
+    from benchmarks.terminal.plan_text import data_line, done_line, heading
 
     request, store = requested(args), Store(args.out)
     store.check_writable()
@@ -105,7 +105,7 @@ def plan(args: argparse.Namespace, console: Console) -> int:
     from benchmarks.launch.command_line import requested
     from benchmarks.launch.pending import check_images, todo_of
     from benchmarks.store.store import Store
-    from benchmarks.terminal.texts import heading, listing
+    from benchmarks.terminal.plan_text import heading, listing
 
     request, store = requested(args), Store(args.out)
     runs = request.plan(request.devices, request.source)

@@ -39,6 +39,11 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
+def size(count: int) -> str:
+    """Bytes in words: "270 MB", "3.4 GB"."""
+    return f"{max(1, round(count / 1e6))} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
+
+
 class Console:
     """Prints to stdout; the bar goes to stderr. Used from several threads.
 

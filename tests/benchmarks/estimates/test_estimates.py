@@ -14,8 +14,8 @@ from benchmarks.planning import disk
 from benchmarks.planning.plan import Selection, make_plan
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
-from benchmarks.terminal import texts
-from benchmarks.terminal.console import duration
+from benchmarks.terminal import plan_text
+from benchmarks.terminal.console import duration, size
 from protocols import hardware
 from protocols.papers.variants import load_variants
 from protocols.runs.record import Recorder, write_common
@@ -336,7 +336,7 @@ def test_a_cache_that_cannot_be_written_costs_no_run(world):
 def told(runs, todo, world):
     """Of --plan --verbose: the line of each of `runs`, then the last one, of them all."""
     store = Store(world.estimates.cache / "none")
-    lines = texts.listing(runs, todo, store, world.estimates, verbose=True)
+    lines = plan_text.listing(runs, todo, store, world.estimates, verbose=True)
     return [next(line for line in lines if f"{run.id}  " in line) for run in runs] + lines[-1:]
 
 
@@ -344,7 +344,7 @@ def test_the_plan_in_words(world):
     specs = [synthetic.spec("torch", n) for n in ("xception", "resnet50", "inception_v3")]
     runs = [*specs, latency()]
     lines = told(runs, runs, world)
-    assert all(line.endswith(texts.NO_ESTIMATE) for line in lines[:4])
+    assert all(line.endswith(plan_text.NO_ESTIMATE) for line in lines[:4])
     assert lines[4] == "4 runs, 4 to make; no estimate for this device, --calibrate makes one"
     world.finish(*specs[:2])
     world.finish(latency(), total_seconds=15.0)
@@ -352,13 +352,13 @@ def test_the_plan_in_words(world):
     seconds = [true_timings(s)["total_seconds"] for s in specs[:2]]
     assert f"about {duration(seconds[0])}, 36 MB" in lines[0], "a checkpoint, 30 s after the start"
     assert f"about {duration(seconds[1])}, 1 MB" in lines[1], "its last epoch begins before"
-    assert lines[2].endswith(texts.NO_ESTIMATE)
+    assert lines[2].endswith(plan_text.NO_ESTIMATE)
     assert "4 to make (1 of them, with no estimate" in lines[4]
     assert f"about {duration(sum(seconds) + 15)} of computing" in lines[4]
     assert f"{duration(max(seconds) + 15)} with 2 at a time" in lines[4], "the longest one"
     held = 12 * 3_000_000 + 4 * 16 * 16 + sum(disk.shared(runs, world.estimates.cache).values())
     held += sum(disk.stored(run) for run in (*specs[:2], latency()))
-    assert lines[4].endswith(f"{texts.size(held)} of disk")
+    assert lines[4].endswith(f"{size(held)} of disk")
     assert "about" not in told(runs, runs[2:3], world)[0]
     assert told(runs, [], world)[4] == "4 runs, all of them done"
 
@@ -368,9 +368,9 @@ def test_the_plan_has_a_line_a_network(world):
     runs = [*folds, synthetic.spec("torch", "xception")]
     store = Store(world.estimates.cache / "none")
     world.finish(folds[0])
-    gru, xception, total = texts.listing(runs, runs[1:], store, world.estimates, verbose=False)
+    gru, xception, total = plan_text.listing(runs, runs[1:], store, world.estimates, verbose=False)
     assert "cnn_gru  " in gru and "cv10, folds 0-2, seeds 0,2: 6 runs, 5 to make, about" in gru
-    assert xception.endswith(f"fixed, seed 0: 1 run, 1 to make, {texts.NO_ESTIMATE}")
+    assert xception.endswith(f"fixed, seed 0: 1 run, 1 to make, {plan_text.NO_ESTIMATE}")
     assert total.startswith("7 runs, 6 to make (1 of them")
 
 
@@ -378,7 +378,7 @@ def test_the_plan_expects_runs_together_that_train_together(world):
     frozen = jane(weights="imagenet", deterministic=False, device="NVIDIA X")
     runs = [replace(frozen, fold=fold) for fold in (0, 1)]
     world.finish(runs[0])
-    assert told(runs, runs, world)[0].endswith(texts.NO_ESTIMATE)
+    assert told(runs, runs, world)[0].endswith(plan_text.NO_ESTIMATE)
     world.finish(*runs, together=2)
     lines = told(runs, runs, world)
     expected = duration(true_timings(runs[0])["total_seconds"])
@@ -386,7 +386,7 @@ def test_the_plan_expects_runs_together_that_train_together(world):
 
 
 def test_sizes_in_words():
-    assert [texts.size(n) for n in (5, 72_050_000, 3_440_000_000)] == ["1 MB", "72 MB", "3.4 GB"]
+    assert [size(n) for n in (5, 72_050_000, 3_440_000_000)] == ["1 MB", "72 MB", "3.4 GB"]
 
 
 def test_plan_tells_what_was_learned_and_changes_nothing(tmp_path):
@@ -408,6 +408,6 @@ def test_plan_tells_what_was_learned_and_changes_nothing(tmp_path):
     (line,) = [line for line in lines if spec.id in line]
     assert line.endswith(f"about {duration(true_timings(spec)['total_seconds'])}, 1 MB")
     (line,) = [line for line in lines if other.id in line]
-    assert line.endswith(texts.NO_ESTIMATE)
+    assert line.endswith(plan_text.NO_ESTIMATE)
     assert "2 runs, 2 to make (1 of them" in lines[-1]
     assert {f: (tmp_path / f).stat().st_mtime_ns for f in files(tmp_path)} == before

@@ -12,7 +12,7 @@ from benchmarks.planning.plan import Selection, make_plan, set_request, trained_
 from benchmarks.planning.request import Request
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
-from benchmarks.terminal import texts as words
+from benchmarks.terminal import plan_text as words
 from benchmarks.terminal.console import Console
 from protocols.errors import RequestError
 from protocols.hardware import cores
