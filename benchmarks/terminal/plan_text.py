@@ -142,8 +142,8 @@ def _network(
         *([f"{len(left)} to make"] if left else []),
     ]
     if known:
-        seconds, room = sum(c.seconds for c in known), sum(c.disk_bytes for c in known)
-        words.append(f"about {duration(seconds)} of computing, {size(room)}")
+        seconds, room = sum(c.seconds for c in known), sum(c.stored_bytes for c in known)
+        words.append(f"about {duration(seconds)} of computing, {size(room)} stored")
     if left and len(known) < len(left):
         words.append(f"{len(left) - len(known)} with {NO_ESTIMATE}" if known else NO_ESTIMATE)
     return ", ".join(words)
