@@ -1,1 +1,1 @@
-"""What all child processes share: their environment, their stops, one launch at a time."""
+"""What all child processes share: their environment, their stops, the commit they are of."""
