@@ -88,7 +88,8 @@ class Console:
         """Time left in a launch; else what is done, and for how long that has been going on."""
         if self._of:
             return f"; {self._left(self._complete + sum(self._parts.values()))}"
-        return f"{self._at}, {duration(time.monotonic() - self._since)} so far"
+        gone = time.monotonic() - self._since
+        return f"{self._at}, {duration(gone)} so far" if gone >= 1 else self._at
 
     def say(self, text: str) -> None:
         """One line."""
@@ -110,7 +111,7 @@ class Console:
             if self._doing != what:
                 self.doing(what)
                 self._line(what)
-                if sys.stderr.isatty():
+                if _has_room():
                     self._bar = tqdm(total=total, leave=False, unit="")
             self._at = f": {done} of {total}"
             if self._bar is not None:
@@ -122,7 +123,7 @@ class Console:
             self.doing(f"{counted(runs, 'run')} to make")
             self._total, self._of, self._start = work, runs, running_seconds()
             self._last = 0.0  # the first news is told at once
-            if sys.stderr.isatty():
+            if _has_room():
                 form = "{desc} {percentage:3.0f}%|{bar}| {elapsed} gone, {remaining} left"
                 self._bar = tqdm(total=work, leave=False, bar_format=form)
 
@@ -185,6 +186,14 @@ class Console:
             raise
         except OSError:
             pass
+
+
+def _has_room() -> bool:
+    """Whether stderr is a terminal that a bar can be drawn on; some have no columns."""
+    try:
+        return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
+    except (OSError, ValueError):  # not one of the system's
+        return False
 
 
 def _result(run: Run) -> str:

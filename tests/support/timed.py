@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import termios
 import time
 
 
@@ -13,6 +14,8 @@ def outputs(words, terminal, env):
     """
     begin = time.perf_counter()
     mine, theirs = pty.openpty() if terminal else os.pipe()
+    if terminal:
+        termios.tcsetwinsize(theirs, (24, 80))
     with subprocess.Popen(
         words, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=env
     ) as process:
