@@ -223,7 +223,7 @@ def test_a_phantom_without_its_manifest_is_refused(tmp_path, drawn):
 def test_the_digest_names_the_data(monkeypatch):
     real, phantom = dataset.data_digest("real"), dataset.data_digest("phantom")
     assert len(real) == len(phantom) == 64 and real != phantom
-    monkeypatch.setattr(dataset, "PHANTOM_TRAIN", 25)
+    monkeypatch.setattr(dataset, "PHANTOM_SIZES", (25, 12, 20))
     assert dataset.data_digest("phantom") != phantom
 
 
