@@ -1,4 +1,4 @@
-"""compare.json: everything compare.html shows, unrounded. README.md has the schema."""
+"""compare.json: everything compare.html shows, unrounded. docs/files.md has the schema."""
 
 import dataclasses
 from collections import Counter

@@ -1,4 +1,4 @@
-"""results.json and results.csv: what the runs measured, unrounded. README.md has the schema."""
+"""results.json and results.csv: what the runs measured, unrounded. docs/files.md has the schema."""
 
 import dataclasses
 import json

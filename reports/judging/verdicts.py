@@ -1,4 +1,4 @@
-"""The words that a claim gets, by the rules of design.md; no other module judges.
+"""The words that a claim gets, by the rules of docs/reading-a-report.md; no other module judges.
 
 Metric claims: the claim against the 95% prediction interval of one more training run. Orderings:
 the 95% interval of the mean difference, paired by seed. Both, and how often they err, stand in
