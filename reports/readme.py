@@ -106,7 +106,11 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
     asked = [known[f"{SETTING}/fixed/{f}/{LSTM}-{CNN}"] for f in FRAMEWORKS]
     heads = [known[f"{SETTING}/cv10/{f}/{'-'.join(HEADS)}"] for f in FRAMEWORKS]
     ends = [one["linearised"] for one in (*asked, *heads)]
-    every = "each holds 0" if all(e["low"] <= 0 <= e["high"] for e in ends) else "not all hold 0"
+    every = (
+        "each holds 0, so none is shown"
+        if all(e["low"] <= 0 <= e["high"] for e in ends)
+        else "not all hold 0"
+    )
     seeds = plural(len(asked[0]["means"][SELECTED]["accuracy"]["by_seed"]), "seed")
     adds, less = (" in Keras and ".join(map(difference, pair)) for pair in (asked, heads))
     return {
