@@ -133,7 +133,8 @@ def compare(args: argparse.Namespace) -> int:
     from reports.comparison import page as comparison_page
 
     Store(args.out).check_writable()
-    print(*comparison_page.compare(*map(checked, args.compare), args.out), sep="\n")
+    one, other = map(checked, args.compare)
+    print(*comparison_page.compare(one, other, args.out), sep="\n")
     return 0
 
 
@@ -164,10 +165,11 @@ def instead_of_running(args: argparse.Namespace) -> int:
     from benchmarks.store.store import Store
     from benchmarks.terminal import texts
 
+    wrong: list[str] = []
     if args.list:
-        lines, wrong = texts.known_names(), []
+        lines = texts.known_names()
     elif args.status:
-        lines, wrong = texts.status(Store(args.out)), []
+        lines = texts.status(Store(args.out))
     else:
         lines, wrong = texts.validate(args.data, args.cache, Store(args.out))
     print("\n".join([*lines, *wrong]))

@@ -50,8 +50,8 @@ class Job:
         """Reads `to_dict`."""
         paths = ("images", "folder", "jpeg", "cache", "checkpoint")
         weights = {name: Path(path) for name, path in found["weights"].items()}
-        found = {k: Path(v) if k in paths else v for k, v in found.items()}
-        return cls(**found | {"weights": weights})
+        read: dict[str, Any] = {k: Path(v) if k in paths else v for k, v in found.items()}
+        return cls(**read | {"pauses": tuple(found["pauses"]), "weights": weights})
 
 
 Train = Callable[[list[RunSpec], list[Job], Progress, Callable[[str], None]], None]
