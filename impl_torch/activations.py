@@ -40,11 +40,12 @@ def look(
 ) -> Seen:
     """images uint8 (n, h, w, 3); all modules in inference mode. `weights`: of the head, by name,
     where they aren't its own."""
-    names, inner = load_variants()[spec.variant].backbones, {}
+    names = load_variants()[spec.variant].backbones
+    inner: dict[str, np.ndarray] = {}
     with torch.no_grad(), autocast(spec):
         maps = []
         for name, backbone in zip(names, backbones, strict=True):
-            with _kept(name, backbone[1], inner):
+            with _kept(name, backbone.get_submodule("1"), inner):
                 maps.append(backbone(images))
     for module in head.modules():
         if isinstance(module, nn.RNNBase):
