@@ -143,7 +143,7 @@ def differences(both: Both) -> dict[str, Difference]:
     pairs = both.common
     if not pairs or any(pair.order is None for pair in pairs):
         return {}
-    a = _sample([(pair.a.measured, np.arange(pair.a.measured.n)) for pair in pairs])
+    a = _sample([(pair.a.measured, np.arange(pair.a.scored.n)) for pair in pairs])
     b = _sample([(pair.b.measured, pair.order) for pair in pairs])
     names = tuple(metric for metric, _, _ in MEASURES)
     return compare(b, a, generator(0, "interval"), DRAWS, names)
@@ -163,6 +163,6 @@ def apart_text(pairs: list[Pair]) -> str:
     known = [pair for pair in pairs if pair.apart is not None]
     if not known:
         return ""
-    count, n = sum(p.otherwise for p in known), sum(p.a.measured.n for p in known)
+    count, n = sum(p.otherwise for p in known), sum(p.a.scored.n for p in known)
     largest = max(pair.apart for pair in known)
     return f"selected epochs at most {largest:.2g} apart, {count:,} of {n:,} answers differ"

@@ -58,7 +58,7 @@ def _fields(pairs: list[Pair]) -> list[Field]:
 
 def values(slot: Slot) -> dict[tuple[str, str], str]:
     """(kind, property) -> value of a finished run."""
-    spec, env = slot.spec, slot.run.env
+    spec, env = slot.spec, slot.stored.env
     place = {
         "device": env.get("device", spec.device),
         "device, in detail": env.get("device_detail"),
@@ -76,6 +76,6 @@ def values(slot: Slot) -> dict[tuple[str, str], str]:
     }
     found = {("place", key): value for key, value in place.items()}
     found |= {("package", key): value for key, value in sorted(env.get("versions", {}).items())}
-    found["suite", "results version"] = slot.run.version
-    found["suite", "commit"] = slot.run.record["commit"][:SHORT]
+    found["suite", "results version"] = slot.stored.version
+    found["suite", "commit"] = slot.stored.record["commit"][:SHORT]
     return {key: NONE if v in (None, "") else scrub(str(v)) for key, v in found.items()}

@@ -67,7 +67,7 @@ def latency_table(joined: Joined, out: Path) -> Table | None:
     places = [side.beside(out) for side in (joined.a, joined.b)]
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
     for pair in joined.latency:
-        spec, times = pair.a.spec, [s.run.timings for s in (pair.a, pair.b)]
+        spec, times = pair.a.spec, [s.stored.timings for s in (pair.a, pair.b)]
         names, own = first_cells(spec), f"latency-{spec.id}"
         cells = [
             ratio(*(t[part]["median"] for t in times), f"{pair.key}:{part}", f"#{own}")

@@ -61,8 +61,8 @@ def run_record(slot: Slot) -> dict[str, Any]:
         "command": command([slot.spec]) if slot.spec.variant in load_variants() else "",
     }
     if slot.usable:
-        record |= {"env": slot.run.env, "timings": slot.run.timings}
-        record |= {k: slot.run.record[k] for k in ("finished", "results_version", "commit")}
+        record |= {"env": slot.stored.env, "timings": slot.stored.timings}
+        record |= {k: slot.stored.record[k] for k in ("finished", "results_version", "commit")}
     if slot.usable and slot.measured:
         m = slot.measured
         record |= {"n": m.n, "phase": m.phase, "scores": m.scores}

@@ -122,7 +122,7 @@ def gap(a: Cell, b: Cell, metric: str, at: str) -> Gap:
     if lacks:
         return Gap(None, lack="; ".join(lacks))
     scores = [
-        {(s.spec.seed, s.spec.fold): s.measured.scores[at][metric] for s in cell.slots}
+        {(s.spec.seed, s.spec.fold): s.scored.scores[at][metric] for s in cell.slots}
         for cell in (a, b)
     ]
     if scores[0].keys() != scores[1].keys():

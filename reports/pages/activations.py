@@ -67,7 +67,7 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
         slots = [s for s in cell.of_seed(cell.seeds[0]) if s.usable] if cell else []
         if not slots:
             continue
-        arrays = slots[0].run.activations
+        arrays = slots[0].stored.activations
         if arrays is not None:
             found[framework] = arrays
     return found

@@ -170,11 +170,11 @@ def counts_table() -> Table:
                 label(claim.column),
                 Td(claim.printed),
                 Td(f"{counted(claim):,}"),
-                Td(f"{counted(claim) - int(claim.value):+d}".replace("-", "−")),
+                Td(f"{counted(claim) - int(claim.number):+d}".replace("-", "−")),
             ]
             for claim in claims
         ]
-        printed = sum(int(c.value) for c in claims if c.column != "sum")
+        printed = sum(int(c.number) for c in claims if c.column != "sum")
         added = f" (printed classes add up to {printed:,})" if printed else ""
         table.bodies.append((f"{name}{added}", rows))
     return table
