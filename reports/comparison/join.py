@@ -61,9 +61,8 @@ class Pair:
     @property
     def agree(self) -> float | None:
         """Share of test images to which both selected epochs give one class."""
-        if self.order is None:
-            return None
-        return (self.a.scored.n - self.otherwise) / self.a.scored.n
+        other = self.otherwise
+        return None if other is None else (self.a.scored.n - other) / self.a.scored.n
 
     @property
     def otherwise(self) -> int | None:

@@ -50,9 +50,9 @@ def _fields(pairs: list[Pair]) -> list[Field]:
     kinds = ("place", "package", "suite")
     made = []
     for kind, what in sorted(names, key=lambda n: kinds.index(n[0])):
-        sides = [[one.get((kind, what), NONE) for one in side] for side in zip(*both, strict=True)]
-        differ = sum(a != b for a, b in zip(*sides, strict=True))
-        made.append(Field(what, kind, *(dict(Counter(side)) for side in sides), differ))
+        a, b = ([one.get((kind, what), NONE) for one in side] for side in zip(*both, strict=True))
+        differ = sum(x != y for x, y in zip(a, b, strict=True))
+        made.append(Field(what, kind, dict(Counter(a)), dict(Counter(b)), differ))
     return made
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
@@ -88,7 +89,8 @@ def _threads(count: str) -> str:
 def differs_table(framework: str, fields: list[Field]) -> Table:
     """Everything that isn't the same around a framework's pairs; what is, in a note."""
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
-    same, unknown = [], []
+    same: list[str] = []
+    unknown: list[str] = []
     for one in fields:
         if not one.differ:
             (same if one.known else unknown).append(one.what)
@@ -189,7 +191,7 @@ def scale(metric: str) -> int:
 def _change_cells(row: Row, metric: str) -> list[Td]:
     """A, B, B − A, linked to the pairs of runs."""
     change, key = row.changes[metric], f"{row.both.key}:changes.{metric}"
-    more = {"href": f"#{row.both.key}", "scale": scale(metric)}
+    more: dict[str, Any] = {"href": f"#{row.both.key}", "scale": scale(metric)}
     found = [
         Td(number_text(metric, n.value), n.lack if n.value is None else "", key=f"{key}.{side}",
            **more)
@@ -234,7 +236,7 @@ def _images(row: Row, pairs: list[Pair]) -> list[Td]:
     if not row.differences:
         why = "not the same test images" if pairs else "no seed is whole on both sides"
         return [Td(f"{n:,}"), Td(MISSING, why), *[Td(MISSING)] * len(MEASURES)]
-    agree = sum(p.agree * p.a.scored.n for p in pairs) / n
+    agree = sum(p.agree * p.a.scored.n for p in pairs if p.agree is not None) / n
     cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate

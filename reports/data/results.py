@@ -13,7 +13,7 @@ from reports.cells.cell import Cell, Group, Number
 from reports.cells.collect import Collected
 from reports.cells.commands import command
 from reports.cells.planned_run import Slot
-from reports.cells.settings import Setting, scrub
+from reports.cells.settings import scrub
 from reports.data import cell_records, contrast_records
 from reports.judging.uncertainty import preferred_interval
 from reports.judging.verdicts import MIN_SEEDS, WIDEST, judge
@@ -182,7 +182,7 @@ def _slugs(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {run: settings[c["setting"]] for c in content["cells"] for run in c["runs"]}
 
 
-def _common(setting: dict[str, Any] | Setting) -> dict[str, Any]:
+def _common(setting: dict[str, Any]) -> dict[str, Any]:
     names = ("profile", "data", "weights", "device", "precision", "planned", "extra")
     return {name: setting[name] for name in names}
 
