@@ -1,7 +1,9 @@
 """The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
 
 from protocols.classes import CLASSES
@@ -144,7 +146,7 @@ def _trouble(slot: Slot) -> str:
 
 def _confusion(cell: Cell, seed: int) -> Table:
     there = cell.of_seed(seed)
-    matrix = sum(s.scored.confusion for s in there)
+    matrix = np.sum([s.scored.confusion for s in there], axis=0)
     pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
     names = [name.capitalize() for name in CLASSES]
     old = any(s.state == "stale" for s in there)
@@ -177,11 +179,11 @@ def _evidence(anchor: str, slots: list[Slot]) -> Table:
     """Each run with its files, as they lie beside the page."""
     rows = []
     for slot in slots:
-        folder = slot.run.folder if slot.run else None
+        folder = slot.run.folder if slot.run else Path()
         row = [label(slot.spec.id), words(slot.state)]
         row.append(words(slot.stored.record["finished"] if slot.usable else "–"))
         for name, _ in FILES:
-            there = folder is not None and (folder / name).is_file()
+            there = slot.run is not None and (folder / name).is_file()
             text = name.partition(".")[0] if there else "–"
             row.append(words(text, href=f"runs/{folder.name}/{name}" if there else ""))
         rows.append(row)

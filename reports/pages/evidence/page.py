@@ -116,8 +116,8 @@ def _accuracy(table: Table, cell: Cell) -> list[Td]:
     ]  # fmt: skip
     if not more:
         return row
-    found = over_folds(cell)
-    return [*row, Td("–" if found.reason else interval_words(found), ref=table.reason(found.reason),
+    folds = over_folds(cell)
+    return [*row, Td("–" if folds.reason else interval_words(folds), ref=table.reason(folds.reason),
                      key=f"{cell.key}:over_folds", scale=100)]  # fmt: skip
 
 
@@ -267,9 +267,10 @@ def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
         if reason := why_not_judged(group.setting, cell, number):
             return words("not tested", reason)
     both = [compared(a, b) for a, b in zip(cells[::2], cells[1::2], strict=True)]
-    if None in both:
+    found = [pair[0] for pair in both if pair]
+    if len(found) < len(both):
         return words("not tested", "the two sides tested other images, or in other seeds")
-    return words(ordering([difference for difference, _ in both]))
+    return words(ordering(found))
 
 
 def selection_table(group: Group) -> Table | None:

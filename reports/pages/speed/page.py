@@ -189,7 +189,7 @@ def _speed(mean: dict[str, float | None], key: str) -> Td:
     if mean["images_per_second"] is None:
         return Td("–")
     train = mean["train_seconds"]
-    waiting = mean["waiting_seconds"] / train if train else 0.0
+    waiting = (mean["waiting_seconds"] or 0.0) / train if train else 0.0
     text = f"{mean['images_per_second']:,.1f}"
     return Td(text, f"{waiting:.1%} waiting for images", key=f"{key}.images_per_second")
 
