@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.launch.launcher import Launcher
+    from benchmarks.planning.plan import Selection
     from protocols.images.dataset import Source
 
 
-def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
+def selection(args: argparse.Namespace, gpu: str | None) -> Selection:
     """The Selection of the command line."""
     from benchmarks.planning.plan import Selection
     from protocols.spec import FRAMEWORKS

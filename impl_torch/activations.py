@@ -11,7 +11,7 @@ from torch.func import functional_call
 from impl_torch.device import autocast
 from impl_torch.models import JaneHead, LiangHead
 from protocols.papers.variants import load_variants
-from protocols.runs.activations import LAYERS, Seen
+from protocols.runs.activations import LAYERS, Layer, Seen
 from protocols.spec import RunSpec
 
 PATHS = {  # where timm's networks have the layers of protocols.runs.activations, by Keras's names
@@ -72,7 +72,9 @@ def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iter
     hooks = []
     for layer in LAYERS[backbone]:
 
-        def keep(module: nn.Module, given: tuple, output: torch.Tensor, layer=layer) -> None:
+        def keep(
+            module: nn.Module, given: tuple, output: torch.Tensor, layer: Layer = layer
+        ) -> None:
             found[f"{backbone}/{layer.name}"] = _channels_last(output[:1, : layer.maps])[0]
 
         path = PATHS[backbone][layer.name]

@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,7 @@ def serve(hello: dict[str, Any], train: Train) -> None:
 
 
 @contextlib.contextmanager
-def _log_to(path: Path):  # noqa: ANN202
+def _log_to(path: Path) -> Iterator[None]:
     """Sends stdout and stderr, those of C libraries too, to `path`."""
     sys.stdout.flush()
     sys.stderr.flush()
