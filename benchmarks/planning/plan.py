@@ -227,7 +227,7 @@ def make_plan(
         for framework in selection.frameworks:
             device = devices[framework]
             on_cpu = device.name == "cpu"
-            own = {
+            own: dict[str, Any] = {
                 "framework": framework,
                 "backend": device.backend,
                 "device": device.name,
