@@ -8,6 +8,7 @@ from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import changed
 from reports.judging.effects import Effect, effects, tried
+from reports.pages.content import PageRecord
 from reports.pages.overview.tables import PAPERS
 from reports.tables.cell_text import framework_heads, measured, stale_notes
 from reports.tables.table import (
@@ -105,3 +106,9 @@ def _effect(one: Effect) -> list[Td]:
         last = Td(points(one.gap.value) + old, href=one.base.href)
     last = replace(last, key=f"{one.key}:difference", scale=100)
     return [measured(one.cell, "accuracy"), last]
+
+
+PAGE = PageRecord(
+    "assumed.html", "What is guessed", "Guessed", lambda results: page(results.collected), place=10,
+    settings=lambda results: [group.setting for group in tried(results.collected)],
+)  # fmt: skip

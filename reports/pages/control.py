@@ -10,8 +10,9 @@ from reports.figures import curves
 from reports.judging.contrasts import BETWEEN, Gap, gap, gap_key
 from reports.judging.questions import QUESTIONS, ROWS, Question
 from reports.judging.verdicts import MIN_SEEDS, grain
+from reports.pages.content import Drawn, PageRecord, Section
+from reports.pages.overview.tables import profile_table
 from reports.pages.papers.measures import more_table
-from reports.pages.parts import Drawn, Section
 from reports.statistics.between_seeds import mean_difference
 from reports.tables.cell_text import framework_heads, stale_notes
 from reports.tables.table import (
@@ -39,24 +40,30 @@ class Asked:
     sections: list[Section]
 
 
-def is_asked(collected: Collected) -> bool:
-    """Whether such runs are asked for or found."""
-    return any(group.of(CONTROL, q.paper).cells for q in QUESTIONS for group in collected.groups)
+def _groups(collected: Collected, question: Question) -> list[Group]:
+    """The groups that have runs of the question's networks, planned ones first."""
+    found = (group.of(CONTROL, question.paper) for group in collected.groups)
+    return [group for group in found if group.cells]
 
 
-def control_page(collected: Collected) -> tuple[list[Asked], list[Setting]]:
-    """Each question with its groups of runs, planned ones first; and all settings shown."""
-    asked, used = [], []
-    for question in QUESTIONS:
-        sections = []
-        for group in (g.of(CONTROL, question.paper) for g in collected.groups):
-            if group.cells:
-                main = group.setting.planned
-                parts = _parts(group, question)
-                sections.append(Section("Earlier runs", group.caption, main, "", parts))
-                used.append(group.setting)
-        asked.append(Asked(question, sections))
-    return asked, list(dict.fromkeys(used))
+def settings(collected: Collected) -> list[Setting]:
+    """The settings that have runs of the control's networks."""
+    found = (group.setting for q in QUESTIONS for group in _groups(collected, q))
+    return list(dict.fromkeys(found))
+
+
+def page(collected: Collected) -> dict[str, object]:
+    """What the page shows: the profiles, and each question with its groups of runs."""
+    asked = [
+        Asked(question, [_section(group, question) for group in _groups(collected, question)])
+        for question in QUESTIONS
+    ]
+    return {"profiles": profile_table(settings(collected), whole=True), "questions": asked}
+
+
+def _section(group: Group, question: Question) -> Section:
+    main, parts = group.setting.planned, _parts(group, question)
+    return Section("Earlier runs", group.caption, main, "", parts)
 
 
 def _parts(group: Group, question: Question) -> list[Table | Drawn]:
@@ -161,3 +168,11 @@ def _weight(group: Group) -> str:
         f"to the same question already lie apart. From {MIN_SEEDS} seeds on, an interval stands "
         "here."
     )
+
+
+PAGE = PageRecord(
+    "control.html", "The same question on a laptop", "On a laptop",
+    lambda results: page(results.collected), place=11,
+    settings=lambda results: settings(results.collected),
+    is_there=lambda results: bool(settings(results.collected)),
+)  # fmt: skip

@@ -24,6 +24,7 @@ from reports.judging.uncertainty import (
     shown,
 )
 from reports.judging.verdicts import contests, obstacle
+from reports.pages.content import PageRecord
 from reports.pages.evidence.coverage_table import METHODS, coverage_table
 from reports.simulations.equivalence import margin, rarely
 from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
@@ -319,4 +320,10 @@ def page(collected: Collected) -> dict[str, Any]:
         if whole:
             kept = [table for table in tables if table is not None]
             sections.append(Section(group.caption, group.setting.planned, kept))
-    return {"sections": sections, "coverage": coverage_table()}
+    return {"coverage": coverage_table(), "sections": sections}
+
+
+PAGE = PageRecord(
+    "evidence.html", "How much can the numbers bear?", "Evidence",
+    lambda results: page(results.collected), place=4,
+)  # fmt: skip

@@ -5,7 +5,7 @@ from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures import curves
 from reports.judging.leak_free import Both, Sides, sides
-from reports.pages.parts import Drawn
+from reports.pages.content import Drawn
 from reports.tables.cell_text import measured, number_text, stale_notes, twin
 from reports.tables.table import MISSING, STALE, Table, Td, head, label, points, title
 
