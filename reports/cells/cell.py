@@ -31,7 +31,7 @@ class Number:
     diverged: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """All runs of one variant in one framework within a group."""
 
@@ -41,7 +41,8 @@ class Cell:
     page: str = ""  # the file that shows its runs
     place: str = ""  # setting and protocol
     taken: frozenset[int] = frozenset()  # seeds whose anchor is that of runs of the request
-    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # by `estimate`
+    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # made by `estimate`
+    # what `pooled` has computed
     _pooled: dict[tuple[int, str], dict[str, float]] = field(default_factory=dict)
 
     def anchor(self, seed: int) -> str:
@@ -171,7 +172,7 @@ class Cell:
         return self._pooled[seed, at]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Group:
     """The cells of one setting and protocol: nothing outside it may join them in a table."""
 
