@@ -81,8 +81,7 @@ def _selection(
 
 def _score_each(labels: np.ndarray, wanted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     different = {probabilities.tobytes(): probabilities for probabilities in wanted.values()}
-    found = metrics.scores(labels, list(different.values()))
-    known = dict(zip(different, found, strict=True))
+    known = {key: metrics.score(labels, answers) for key, answers in different.items()}
     return {at: known[probabilities.tobytes()] for at, probabilities in wanted.items()}
 
 

@@ -14,7 +14,6 @@ from reports.comparison.tables import (
     changes_table,
     devices,
     differs_table,
-    gap_text,
     half_text,
     images_table,
     lone_table,
@@ -28,7 +27,7 @@ from reports.data import results
 from reports.judging.verdicts import MIN_SEEDS
 from reports.pages import menu
 from reports.tables import exports
-from reports.tables.cell_text import number_text
+from reports.tables.cell_text import gap_text, number_text
 from reports.tables.grid import Page, tables_in
 from reports.tables.table import NAMES, plural
 

@@ -10,6 +10,7 @@ from functools import cache
 
 from protocols.classes import LETTERS
 from protocols.images import dataset
+from protocols.metrics import metric_of
 from protocols.papers.claims import Claim
 from protocols.papers.variants import load_variants
 from reports.cells.cell import Cell, Group, Number
@@ -58,9 +59,8 @@ def rounding(claim: Claim) -> float:
 def grain(cell: Cell, metric: str) -> float:
     """The step of a seed's number: one test image as a fraction (of precision, recall and F1 about
     that), an epoch over the folds; 0 for losses, which nothing rounds."""
-    if metric == "selected_epoch":
-        return 1 / cell.folds
-    return 0.0 if metric.endswith("loss") else 1 / cell.n
+    unit = metric_of(metric).unit
+    return 1 / cell.folds if unit == "epoch" else 0.0 if unit == "nat" else 1 / cell.n
 
 
 def obstacle(setting: Setting, cell: Cell | None, number: Number | None) -> str:

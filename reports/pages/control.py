@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from protocols.metrics import metric_of
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
@@ -14,7 +15,7 @@ from reports.pages.content import Drawn, PageRecord, Section
 from reports.pages.overview.tables import profile_table
 from reports.pages.papers.measures import more_table
 from reports.statistics.between_seeds import mean_difference
-from reports.tables.cell_text import framework_heads, stale_notes
+from reports.tables.cell_text import framework_heads, gap_text, plain_text, stale_notes
 from reports.tables.table import (
     MISSING,
     NAMES,
@@ -23,9 +24,7 @@ from reports.tables.table import (
     Td,
     head,
     label,
-    minus,
     plural,
-    points,
     title,
 )
 
@@ -112,9 +111,9 @@ def _cell(both: list[Cell | None], found: Gap | None, metric: str, at: str) -> T
         notes.append(f"higher in {found.won} of {plural(len(both[0].slots), 'fold')}")
     old = f" {STALE}" if any(cell.stale for cell in both) else ""
     return Td(
-        _text(found.value, metric) + (old if found.value is not None else ""),
+        gap_text(metric, found.value) + (old if found.value is not None else ""),
         found.lack or ", ".join(notes), href=both[0].href,
-        key=f"{gap_key(*both)}:means.{at}.{metric}.value", scale=_scale(metric),
+        key=f"{gap_key(*both)}:means.{at}.{metric}.value", scale=metric_of(metric).scale,
     )  # fmt: skip
 
 
@@ -129,21 +128,10 @@ def _between(
     old = any(cell.stale for both in cells for cell in both) and value is not None
     names = "-".join(cell.variant for cell in cells[0])
     return Td(
-        _text(value, metric) + (f" {STALE}" if old else ""), href=cells[1][0].href,
-        key=f"{group.place}/{BETWEEN}/{names}:means.{at}.{metric}.value", scale=_scale(metric),
+        gap_text(metric, value) + (f" {STALE}" if old else ""), href=cells[1][0].href,
+        key=f"{group.place}/{BETWEEN}/{names}:means.{at}.{metric}.value",
+        scale=metric_of(metric).scale,
     )  # fmt: skip
-
-
-def _scale(metric: str) -> int:
-    return 1 if metric == "log_loss" else 100
-
-
-def _text(value: float | None, metric: str) -> str:
-    if value is None:
-        return MISSING
-    if value != value:
-        return "diverged"
-    return minus(f"{value:+.4f}") if metric == "log_loss" else points(value)
 
 
 def _beside(both: list[Cell], gaps: list[float], metric: str) -> list[str]:
@@ -151,7 +139,7 @@ def _beside(both: list[Cell], gaps: list[float], metric: str) -> list[str]:
     if len(gaps) < MIN_SEEDS:
         return []
     half = mean_difference(gaps, max(grain(cell, metric) for cell in both))[1]
-    return [f"± {half:.4f}" if metric == "log_loss" else f"± {100 * half:.2f}"]
+    return [f"± {plain_text(metric, half)}"]
 
 
 def _weight(group: Group) -> str:

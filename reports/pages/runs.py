@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from protocols.classes import CLASSES
+from protocols.metrics import metric_of
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
@@ -36,6 +37,7 @@ FILES = (
     ("predictions.npz", "Probabilities"), ("activations.npz", "Activations"),
     ("timings.json", "Times"), ("run.json", "Digests"), ("log.txt", "Log"),
 )  # fmt: skip
+FOLD = tuple(map(metric_of, ("selected_epoch", "accuracy", "f1_macro", "log_loss")))  # of each
 OPEN = 16  # at most so many blocks of a page start open
 
 
@@ -204,15 +206,14 @@ def _folds(anchor: str, slots: list[Slot]) -> Table:
         if slot.usable:
             scores, key = slot.measured.scores["selected"], f"{slot.spec.id}:scores.selected"
             row.append(Td(f"{slot.measured.n:,}", key=f"{slot.spec.id}:n"))
-            for name in ("selected_epoch", "accuracy", "f1_macro", "log_loss"):
-                scale = 100 if name in ("accuracy", "f1_macro") else 1
-                text = number_text(name, scores[name])
-                row.append(Td(text, key=f"{key}.{name}", scale=scale))
+            for one in FOLD:
+                text = number_text(one.name, scores[one.name])
+                row.append(Td(text, key=f"{key}.{one.name}", scale=one.scale))
             row.append(words(slot.state))
         else:
             row += [Td("X")] * 5 + [words(slot.state)]
         rows.append(row)
-    heads = ("n", "Selected epoch", "Accuracy", "F1, macro", "Log loss, nat")
+    heads = ("n", *(one.heading for one in FOLD))
     return Table(
         f"folds-{anchor}",
         "Each fold at its selected epoch.",
