@@ -11,7 +11,7 @@ from reports.cells.answers import Answers, answers
 from reports.cells.answers import photographs as photographs_of
 from reports.cells.cell import Cell
 from reports.cells.times import phase_means, total_seconds
-from reports.judging.uncertainty import as_good_as, chosen, naive, over_folds
+from reports.judging.uncertainty import as_good_as, naive, over_folds, selection_means
 from reports.statistics.intervals import Interval
 from reports.statistics.reliability import reliability
 
@@ -27,7 +27,7 @@ def of_cell(cell: Cell) -> dict[str, Any]:
     sample, said = cell.sample(), answers(cell)
     if sample is not None:
         found |= {"naive": interval(naive(cell)), "clusters": len(sample.strata)}
-        found |= {"as_good_as": as_good_as(cell), "selection": chosen(cell) or None}
+        found |= {"as_good_as": as_good_as(cell), "selection": selection_means(cell) or None}
         found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
         found |= {"over_folds": interval(over_folds(cell)) if cell.folds > 1 else None}
     if said is not None:

@@ -15,7 +15,7 @@ from reports.cells.commands import command
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, scrub
 from reports.data import cell_records, contrast_records
-from reports.judging.uncertainty import shown
+from reports.judging.uncertainty import preferred_interval
 from reports.judging.verdicts import MIN_SEEDS, WIDEST, judge
 from reports.statistics.between_seeds import LEVEL
 from reports.statistics.intervals import Estimate
@@ -106,7 +106,7 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
 
 
 def _interval(estimate: Estimate) -> dict[str, Any]:
-    interval, method = shown(estimate)
+    interval, method = preferred_interval(estimate)
     return dataclasses.asdict(interval) | {"method": method, "value": estimate.value,
                                            "se": estimate.se, "df": estimate.df}  # fmt: skip
 

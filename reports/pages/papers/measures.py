@@ -7,12 +7,12 @@ from protocols.metrics import metric_of
 from reports.cells.cell import Cell, Group
 from reports.tables.cell_text import (
     MACRO,
-    behind,
     marked_twin,
     measured,
     number_text,
     other_metrics,
     pair,
+    runs_behind,
     stale_notes,
     twin,
 )
@@ -55,7 +55,7 @@ def more_table(group: Group) -> Table:
                 replace(measured(cell, metric, at), note=gap_text(cell) if at == "last" else "")
                 for metric, at, _ in columns
             ]
-            rows.append([*row, words(behind(cell))])
+            rows.append([*row, words(runs_behind(cell))])
     table.bodies.append(("", rows))
     table.notes += stale_notes(group)
     return table
