@@ -70,13 +70,17 @@ class Counts:
         return quotient(2 * self.hits, self.support + self.predicted)
 
 
+def _not_of_answers(_: Counts) -> np.ndarray:
+    raise TypeError("a number of the course is no function of answers")
+
+
 @dataclass(frozen=True)
 class Metric:
     """One number that is reported of a network."""
 
     name: str  # in claims.toml and in results.json
     title: str  # as a table's heading says it
-    of: Callable[[Counts], np.ndarray] | None = None  # None: it is not of answers, see COURSE
+    of: Callable[[Counts], np.ndarray] = _not_of_answers
     unit: str = "%"  # "%" (a fraction, written in %), "nat" or "epoch"
     digits: int = 2  # after the point, as it is written
     limits: tuple[float, float] = (0.0, 1.0)
@@ -127,8 +131,8 @@ _METRICS = (
 METRICS = {metric.name: metric for metric in _METRICS}
 # Numbers of a run's course, which stand beside the metrics of its answers.
 COURSE = {
-    "validation_loss": Metric("validation_loss", "Validation loss", None, "nat", 4, (0.0, np.inf)),
-    "selected_epoch": Metric("selected_epoch", "Selected epoch", None, "epoch", 1, (0.0, np.inf)),
+    "validation_loss": Metric("validation_loss", "Validation loss", unit="nat", digits=4),
+    "selected_epoch": Metric("selected_epoch", "Selected epoch", unit="epoch", digits=1),
 }
 
 

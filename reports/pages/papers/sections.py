@@ -12,7 +12,9 @@ from reports.tables.table import Table
 def sections(collected: Collected, paper: str) -> list[Section]:
     """The paper's own protocol first; other protocols and sensitivity runs below, folded."""
     protocol = "fixed" if paper == "liang" else "cv10"
-    own, beside, others = [], [], []
+    own: list[Section] = []
+    beside: list[Section] = []
+    others: list[Section] = []
     for group in groups_of(collected, paper):
         if group.protocol == protocol and group.setting.as_published:
             main = group.setting.planned or not group.setting.objections
