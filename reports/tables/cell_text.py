@@ -6,6 +6,7 @@ from protocols.metrics import METRICS, Metric, metric_of
 from protocols.papers.claims import Claim
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
+from reports.judging.contrasts import Contrast
 from reports.judging.verdicts import Verdict
 from reports.tables.table import (
     FIRM,
@@ -93,6 +94,18 @@ def difference_text(claim: Claim, value: float | None) -> str:
     else:
         text = f"{gap:+.4f}" if claim.unit == "nat" else f"{gap:+.1f}"
     return minus(text)
+
+
+def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
+    """The difference of two cells, linked to the first one's runs; X with what is missing; a dash
+    if one of them is not asked for."""
+    if one is None:
+        return Td("–", "not asked for")
+    old = f" {STALE}" if one.stale and one.value is not None else ""
+    return Td(
+        gap_text(one.metric, one.value) + old, note, href=href or one.a.href,
+        key=one.address, scale=metric_of(one.metric).scale,
+    )  # fmt: skip
 
 
 def runs_behind(cell: Cell) -> str:
