@@ -97,7 +97,7 @@ class Slot:
 
     def read(self) -> tuple[Measured | None, str]:
         """Its scores, and why there are none though it finished: its files are damaged."""
-        if not self.usable:
+        if self.run is None or not self.usable:
             return None, ""
         if self.run.damage:
             return None, self.run.damage
@@ -106,6 +106,20 @@ class Slot:
     def with_numbers(self, read: tuple[Measured | None, str]) -> "Slot":
         """The same run with what `read` found; a damaged one stays without numbers."""
         return replace(self, measured=read[0], damage=read[1])
+
+    @property
+    def stored(self) -> Run:
+        """The run of a slot that has one. Raises LookupError where nothing is stored."""
+        if self.run is None:
+            raise LookupError(f"{self.spec.id} isn't stored")
+        return self.run
+
+    @property
+    def scored(self) -> Measured:
+        """The scores of a finished training run. Raises LookupError where there are none."""
+        if self.measured is None:
+            raise LookupError(f"{self.spec.id} has no scores")
+        return self.measured
 
     @property
     def reason(self) -> str:
