@@ -140,7 +140,7 @@ def test_the_ladder_gets_the_cache_and_the_jobs_that_were_asked_for(monkeypatch,
     monkeypatch.setattr(climber, "ROOT", tmp_path)
     there = tmp_path / "benchmarks" / "parity"
     there.mkdir(parents=True)
-    (there / "climb.py").write_text("import sys\nprint(sys.argv[1:])\n", encoding="utf-8")
+    (there / "__main__.py").write_text("import sys\nprint(sys.argv[1:])\n", encoding="utf-8")
     for folder in (there.parent, there):
         (folder / "__init__.py").touch()
     assert start(tmp_path, ["xception"], "phantom", tmp_path / "cache", 3) == 0

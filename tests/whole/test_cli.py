@@ -48,7 +48,7 @@ def test_the_ladder_s_process_gets_whole_paths(tmp_path, monkeypatch, capsys):
     there = tmp_path / "benchmarks" / "parity"
     there.mkdir(parents=True)
     code = "import os, sys\nprint(sys.argv[1:], os.environ['WBC_DATA'])\n"
-    (there / "climb.py").write_text(code, encoding="utf-8")
+    (there / "__main__.py").write_text(code, encoding="utf-8")
     for folder in (there.parent, there):
         (folder / "__init__.py").touch()
     monkeypatch.setattr(climb, "ROOT", tmp_path)
