@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import benchmarks.store.store
-import benchmarks.terminal.texts
+import benchmarks.terminal.plan_text
 import protocols.runs.record
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
@@ -214,7 +214,7 @@ def look(run: RunSpec, folder: Path) -> None:
 
 def raise_version(patch: pytest.MonkeyPatch) -> None:
     """From now on this suite has the next results version."""
-    for module in (benchmarks.store.store, benchmarks.terminal.texts, protocols.runs.record):
+    for module in (benchmarks.store.store, benchmarks.terminal.plan_text, protocols.runs.record):
         patch.setattr(module, "RESULTS_VERSION", RESULTS_VERSION + 1)
 
 

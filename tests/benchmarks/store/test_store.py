@@ -150,7 +150,7 @@ def test_status_speaks_of_a_run_whose_times_are_damaged(store, text):
     store.remember([spec()])
     (run.folder / "timings.json").write_text(text, encoding="utf-8")
     first, reason = status(store)
-    assert first == "1 runs: 0 done, 0 stale, 1 failed, 0 to run; 0 s of computing stored"
+    assert first == "1 run: 0 done, 0 stale, 1 failed, 0 to run; 0 s of computing stored"
     assert "its files can't be read: timings.json" in reason
 
 
