@@ -53,7 +53,7 @@ class KerasSide:
     def features(self, positions: np.ndarray) -> Arrays:
         """See Side."""
         images = self.twin.batches.images(positions)
-        parts = zip(self.names, self.twin._backbone, strict=True)
+        parts = zip(self.names, self.twin.backbone_functions, strict=True)
         return {name: ops.convert_to_numpy(backbone(images)) for name, backbone in parts}
 
     def probabilities(self) -> np.ndarray:

@@ -13,14 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from protocols.papers.backbones import load_backbones
 from protocols.spec import IMPLIED
-
-TIMM_NAMES = {
-    "xception": "legacy_xception",
-    "inception_v3": "inception_v3",
-    "resnet50": "resnet50",
-    "efficientnet_lite0": "tf_efficientnet_lite0",
-}
 
 
 class SamePadMaxPool(nn.Module):
@@ -47,12 +41,12 @@ class WithoutPadding(nn.Module):
 class Preprocess(nn.Module):
     """keras.applications' input: uint8 RGB (n, h, w, 3) -> float (n, 3, h, w), channels last.
 
-    ResNet50: BGR minus ImageNet's mean, in 0..255 ("caffe"); the others: x / 127.5 - 1 ("tf").
+    "caffe" is BGR minus ImageNet's mean, in 0..255; "tf" is x / 127.5 - 1.
     """
 
     def __init__(self, backbone: str) -> None:
         super().__init__()
-        self.caffe = backbone == "resnet50"
+        self.caffe = load_backbones()[backbone].preprocessing == "caffe"
         mean = torch.tensor([103.939, 116.779, 123.68], dtype=torch.float64)  # B, G, R
         self.register_buffer("mean", mean, persistent=False)
 
@@ -68,7 +62,8 @@ def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Module:
 
     `recipe`: a run's, for ResNet50's epsilon and pooling.
     """
-    model = timm.create_model(TIMM_NAMES[name], pretrained=False, num_classes=0, global_pool="")
+    theirs = load_backbones()[name].timm
+    model = timm.create_model(theirs, pretrained=False, num_classes=0, global_pool="")
     change = {
         "xception": _as_keras_xception,
         "inception_v3": _as_keras_inception,

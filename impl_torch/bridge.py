@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from impl_torch.models import JaneHead, LiangHead, Network
+from impl_torch.models import MapHead, Network, PooledHead
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 from protocols.weights.start import HEAD, Arrays, Start, check_same, shapes_of
@@ -94,8 +94,8 @@ def _recurrent(rnn: nn.LSTM | nn.GRU, direction: str = "") -> Slots:
     }
 
 
-def _head(head: LiangHead | JaneHead, backbones: tuple[str, ...]) -> Iterator[tuple[str, Slots]]:
-    if isinstance(head, LiangHead):
+def _head(head: PooledHead | MapHead, backbones: tuple[str, ...]) -> Iterator[tuple[str, Slots]]:
+    if isinstance(head, PooledHead):
         for name, project in zip(backbones, head.project, strict=True):
             yield f"project_{name}", _layer(project)
         both = {"rows": head.rows} if head.rows is not None else {}
@@ -167,7 +167,7 @@ BACKBONES = {
 }
 
 
-def head_slots(head: LiangHead | JaneHead, variant: str) -> Slots:
+def head_slots(head: PooledHead | MapHead, variant: str) -> Slots:
     """Of a variant's head, by "head/layer/weight"."""
     layers = _head(head, load_variants()[variant].backbones)
     return {f"{HEAD}/{layer}/{k}": slot for layer, found in layers for k, slot in found.items()}
@@ -231,7 +231,7 @@ def begin(network: Network, spec: RunSpec, start: Start) -> None:
     begin_head(network.head, spec, start)
 
 
-def begin_head(head: LiangHead | JaneHead, spec: RunSpec, start: Start) -> None:
+def begin_head(head: PooledHead | MapHead, spec: RunSpec, start: Start) -> None:
     """The head's part of `begin`."""
     found = head_slots(head, spec.variant)
     if arrays := start.head(spec, shapes_of(read(found))):

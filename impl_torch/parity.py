@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from impl_torch import bridge
-from impl_torch.models import LiangHead
+from impl_torch.models import PooledHead
 from impl_torch.train import TorchTwin
 from protocols.images.pool import Pool
 from protocols.papers.variants import load_variants
@@ -55,7 +55,7 @@ class TorchSide:
             for name, backbone in zip(self.names, self.network.backbones, strict=True)
         }
         head = self.network.head
-        if isinstance(head, LiangHead) and head.rows is not None:
+        if isinstance(head, PooledHead) and head.rows is not None:
             seen = []
             hook = head.rows.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
             self.network.eval()(images)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,13 +18,19 @@ RESULTS_VERSION = 1
 PROTOCOLS = ("fixed", "fixed-grouped", "cv10", "cv10-grouped")
 FIXED = ("fixed", "fixed-grouped")  # those that divide the public set's own images
 FRAMEWORKS = ("keras", "torch")
-# What every run did before recipes.toml named it. A run with these values keeps the id that it had
-# then: they stand in its recipe, and not in its JSON. Never change one, whatever recipes.toml says.
+# What every run did before a recipe named it. A run with these values keeps the id that it had
+# then: they stand in its recipe, and not in its JSON. Never change one, whatever a recipe says.
 IMPLIED = {
     "recurrent_activation": "sigmoid",
     "resnet50_epsilon": 1.001e-5,
     "resnet50_stem_pooling": "padded",
 }
+
+
+def schedule(recipe: Mapping[str, Any]) -> list[tuple[int, str, float]]:
+    """Epochs, optimiser and learning rate of each training phase that a recipe has, in order."""
+    prefixes = [prefix for prefix in ("phase1_", "phase2_") if f"{prefix}epochs" in recipe] or [""]
+    return [(recipe[f"{p}epochs"], recipe[f"{p}optimizer"], recipe[f"{p}rate"]) for p in prefixes]
 
 
 @dataclass(frozen=True)
@@ -86,18 +93,15 @@ class RunSpec:
         they are `frozen`; whether they normalise by the batch's own statistics in training
         (`batch_statistics`); and whether they give constants, which are `stored` and trained on.
 
-        Liang (III.D): frozen, then thawed. Jane: one phase; frozen only with ImageNet weights,
-        unless the recipe says that the CNN trains.
+        By a recipe of two phases they are frozen, then thawed; by one of a single phase they are
+        frozen only with ImageNet weights, unless the recipe says that the CNN trains.
         """
-        r = self.recipe
-        if "phase1_epochs" not in r:
-            loaded = self.weights["source"] != "random"
-            words = r["epochs"], r["optimizer"], r["rate"]
-            return [self._phase(1, *words, loaded and r.get("cnn_trained") != "trained")]
-        return [
-            self._phase(n, *(r[f"phase{n}_{k}"] for k in ("epochs", "optimizer", "rate")), n == 1)
-            for n in (1, 2)
-        ]
+        first, *later = schedule(self.recipe)
+        frozen = later or (
+            self.weights["source"] != "random" and self.recipe.get("cnn_trained") != "trained"
+        )
+        rest = [self._phase(number, *words, False) for number, words in enumerate(later, 2)]
+        return [self._phase(1, *first, bool(frozen)), *rest]
 
     def _phase(
         self, number: int, epochs: int, optimizer: str, rate: float, frozen: bool

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from benchmarks.store.store import Store
-from protocols.papers.variants import load_variants
+from protocols.papers.variants import CONTROL, load_variants
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from reports.cells.cell import Cell, Group
 from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
-from reports.cells.settings import CONTROL, Setting, setting_of, signature
+from reports.cells.settings import Setting, setting_of, signature
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Collected:
         return [s for s in self.settings if self.suites(s) - {CONTROL}]
 
     def suites(self, setting: Setting) -> set[str]:
-        """Whose networks the runs of a setting are: "liang", "jane", "control"."""
+        """Whose networks the runs of a setting are: the keys of papers, CONTROL for ours."""
         names = {v for g in self.groups if g.setting == setting for _, v in g.cells}
         names |= {v for _, v in self.latency.get(setting, {})}
         return {load_variants()[v].suite for v in names}

@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from protocols.classes import CLASSES
+from protocols.papers.backbones import load_backbones
 from protocols.runs import activations
 from protocols.spec import FRAMEWORKS
 from reports.cells.answers import short, short_id
@@ -164,7 +165,7 @@ def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> li
     figures = []
     arrays = next(iter(twins.values()))
     image = f"{CLASSES[arrays['labels'][0]].lower()}, {short_id(str(arrays['ids'][0]))}"
-    for layer in activations.LAYERS[OF]:
+    for layer in load_backbones()[OF].layers:
         key = f"{OF}/{layer.name}"
         pictures = []
         for framework, of in twins.items():

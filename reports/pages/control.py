@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from protocols.papers.variants import CONTROL
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
-from reports.cells.settings import CONTROL, Setting
+from reports.cells.settings import Setting
 from reports.figures import curves
 from reports.judging.contrasts import BETWEEN, Gap, gap, gap_key
 from reports.judging.questions import QUESTIONS, ROWS, Question

@@ -5,9 +5,10 @@ import pytest
 
 from benchmarks.parity import ladder
 from protocols.images.pool import Pool
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs import activations
-from protocols.runs.activations import LAYERS, chosen, grad_cam, quantised
+from protocols.runs.activations import chosen, grad_cam, quantised
 from tests.support.synthetic import look, spec
 from tests.support.twin_checks import pool_of
 
@@ -31,7 +32,9 @@ def test_both_twins_see_the_same_in_float64(variant):
     pair.begin("adam")
     (ours,), (theirs,) = (side.twin.look([POSITIONS]) for side in (pair.torch, pair.keras))
     names = load_variants()[variant].backbones
-    assert set(theirs.layers) == {f"{n}/{layer.name}" for n in names for layer in LAYERS[n]}
+    assert set(theirs.layers) == {
+        f"{n}/{layer.name}" for n in names for layer in load_backbones()[n].layers
+    }
     for part in ("layers", "maps", "gradients"):
         found, wanted = getattr(ours, part), getattr(theirs, part)
         assert found.keys() == wanted.keys()

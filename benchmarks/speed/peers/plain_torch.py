@@ -18,14 +18,11 @@ from torchvision.datasets import ImageFolder
 
 from benchmarks.speed.peers.process import normal_images
 from protocols.hardware import cores
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.latency import BATCH
 from protocols.spec import RunSpec
 
-MODELS = {
-    "xception": "legacy_xception", "inception_v3": "inception_v3", "resnet50": "resnet50",
-    "efficientnet_lite0": "tf_efficientnet_lite0",
-}  # fmt: skip
 RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
 CLASSES = 4
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -39,7 +36,7 @@ class Network(nn.Module):
         variant, recipe = load_variants()[spec.variant], spec.recipe
         units = recipe["projection_units"]
         self.cnns = nn.ModuleList(
-            timm.create_model(MODELS[name], num_classes=0, global_pool="")
+            timm.create_model(load_backbones()[name].timm, num_classes=0, global_pool="")
             for name in variant.backbones
         )
         width = self.cnns[0].num_features

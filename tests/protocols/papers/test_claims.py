@@ -9,7 +9,7 @@ import runner
 from benchmarks.store.store import Store
 from benchmarks.terminal.texts import validate
 from protocols.errors import TableError
-from protocols.papers import claims as claims_module
+from protocols.papers import papers
 from protocols.papers.claims import load_claims
 from reports.cells.collect import collect
 from reports.figures import curves
@@ -27,15 +27,15 @@ SECOND = {
 @pytest.fixture
 def table(monkeypatch):
     """The claims' table with some claims more, made of others with some fields changed."""
-    rows = claims_module.toml_rows.rows
+    rows = papers.rows
 
     def add(key, **fields):
-        def more(path, into, title):
-            found = rows(path, into, title)
-            extra = replace(found[key], **fields) if path.name == "claims.toml" else None
+        def more(file, into, title):
+            found = rows(file, into, title)
+            extra = replace(found[key], **fields) if file == "claims.toml" else None
             return {**found, extra.id: extra} if extra else found
 
-        monkeypatch.setattr(claims_module.toml_rows, "rows", more)
+        monkeypatch.setattr(papers, "rows", more)
 
     return add
 
@@ -66,17 +66,17 @@ def test_a_wrong_claim_is_an_error_of_validate(table, fields, message, tmp_path)
 
 @pytest.mark.parametrize("words", [["--validate"], ["--plan", "--gpu", "none"], ["--list"]])
 def test_a_wrong_table_is_a_sentence_of_every_command(words, monkeypatch, capsys, tmp_path):
-    rows = claims_module.toml_rows.rows
+    rows = papers.rows
 
-    def wrong(path, into, title):
-        found = rows(path, into, title)
-        if path.name == "variants.toml":
+    def wrong(file, into, title):
+        found = rows(file, into, title)
+        if file == "variants.toml":
             one = replace(found["xception"], name="x", sequence="rows")
             found = {**found, "x": one}
-        spoiled = path.name == "claims.toml"
+        spoiled = file == "claims.toml"
         return {k: replace(v, unit="zz") for k, v in found.items()} if spoiled else found
 
-    monkeypatch.setattr(claims_module.toml_rows, "rows", wrong)
+    monkeypatch.setattr(papers, "rows", wrong)
     monkeypatch.setattr(sys, "argv", ["runner.py", *words, "--cache", str(tmp_path)])
     assert runner.main() == 2
     said = capsys.readouterr()
