@@ -11,8 +11,6 @@ from protocols.photographs import provenance
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell
 
-pass
-
 
 @dataclass(frozen=True)
 class Answers:

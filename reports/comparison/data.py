@@ -10,7 +10,7 @@ from reports.comparison.judge import MEASURES, WORDS, Row
 from reports.comparison.surroundings import Field
 from reports.comparison.times import PARTS, seconds
 from reports.data.results import clean, suite_of
-from reports.judging.uncertainty import shown
+from reports.judging.uncertainty import preferred_interval
 from reports.judging.verdicts import MIN_SEEDS
 from reports.statistics.between_seeds import LEVEL
 from reports.statistics.comparisons import ALPHA
@@ -88,7 +88,7 @@ def _cell(row: Row) -> dict[str, Any]:
     images = {}
     for metric, difference in row.differences.items():
         one = difference.estimate
-        interval, method = shown(one)
+        interval, method = preferred_interval(one)
         images[metric] = dataclasses.asdict(interval) | {
             "method": method, "value": one.value, "se": one.se, "df": one.df,
         }  # fmt: skip

@@ -12,7 +12,7 @@ from reports.cells.settings import WEIGHTS, extra_of, scrub
 from reports.comparison.join import Joined, Lone, Pair
 from reports.comparison.judge import MEASURES, MORE, Change, Row, apart_text
 from reports.comparison.surroundings import NONE, Field, values
-from reports.judging.uncertainty import between, shown
+from reports.judging.uncertainty import interval_words, preferred_interval
 from reports.tables.cell_text import number_text
 from reports.tables.table import (
     FIRM,
@@ -238,9 +238,9 @@ def _images(row: Row, pairs: list[Pair]) -> list[Td]:
     cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate
-        interval, _ = shown(one)
+        interval, _ = preferred_interval(one)
         digits = 4 if metric == "log_loss" else 2
-        text = "–" if interval.reason else minus(between(interval, scale(metric), digits))
+        text = "–" if interval.reason else minus(interval_words(interval, scale(metric), digits))
         key = f"{row.both.key}:images.{metric}"
         cells.append(Td(gap_text(metric, one.value), text, key=f"{key}.value", near=key,
                         scale=scale(metric)))  # fmt: skip

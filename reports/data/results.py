@@ -14,8 +14,8 @@ from reports.cells.collect import Collected
 from reports.cells.commands import command
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, scrub
-from reports.data import derived
-from reports.judging.uncertainty import shown
+from reports.data import cell_records, contrast_records
+from reports.judging.uncertainty import preferred_interval
 from reports.judging.verdicts import MIN_SEEDS, WIDEST, judge
 from reports.statistics.between_seeds import LEVEL
 from reports.statistics.intervals import Estimate
@@ -79,7 +79,7 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
         at: {k: v for k, v in found.items() if v["lack"] != "not recorded"}
         for at, found in numbers.items()
     }
-    return derived.of_cell(cell) | {
+    return cell_records.of_cell(cell) | {
         "id": cell.key,
         "setting": group.setting.slug,
         "protocol": group.protocol,
@@ -106,7 +106,7 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
 
 
 def _interval(estimate: Estimate) -> dict[str, Any]:
-    interval, method = shown(estimate)
+    interval, method = preferred_interval(estimate)
     return dataclasses.asdict(interval) | {"method": method, "value": estimate.value,
                                            "se": estimate.se, "df": estimate.df}  # fmt: skip
 
@@ -150,11 +150,11 @@ def document(collected: Collected) -> dict[str, Any]:
             ],
             "claims": [claim_record(collected, key) for key in load_claims()],
             "cells": [cell_record(g, c) for g in collected.groups for c in g.cells.values()],
-            "comparisons": [one for g in collected.groups for one in derived.comparisons(g)],
-            "both_wrong": [one for g in collected.groups for one in derived.both_wrong(g)],
-            "leak_free": derived.leak_free_records(collected),
-            "sensitivity": derived.sensitivity(collected),
-            "shared_starts": derived.shared_starts(collected),
+            "comparisons": [r for g in collected.groups for r in contrast_records.comparisons(g)],
+            "both_wrong": [r for g in collected.groups for r in contrast_records.both_wrong(g)],
+            "leak_free": contrast_records.leak_free_records(collected),
+            "sensitivity": contrast_records.sensitivity(collected),
+            "shared_starts": contrast_records.shared_starts(collected),
             "runs": [run_record(slot) for slot in collected.slots],
         }
     )

@@ -11,8 +11,6 @@ from protocols.papers.variants import load_variants
 from reports.cells.histories import column
 from reports.cells.planned_run import Slot
 
-pass
-
 
 @dataclass(frozen=True)
 class Pair:

@@ -4,14 +4,14 @@ from reports.cells.cell import Cell
 from reports.statistics.intervals import Estimate, Interval, corrected_t, design_effect, wilson
 
 
-def shown(estimate: Estimate) -> tuple[Interval, str]:
+def preferred_interval(estimate: Estimate) -> tuple[Interval, str]:
     """The interval to show first, and its method: bootstrap-t, else linearised."""
     if not estimate.bootstrap_t.reason:
         return estimate.bootstrap_t, "bootstrap_t"
     return estimate.linearised, "linearised"
 
 
-def between(interval: Interval, scale: float = 100, digits: int = 2) -> str:
+def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> str:
     """ "80.12 to 87.95", or why there is none."""
     if interval.reason:
         return interval.reason
@@ -21,13 +21,13 @@ def between(interval: Interval, scale: float = 100, digits: int = 2) -> str:
 
 def interval_text(metric: str, estimate: Estimate) -> str:
     """The interval as it is written beside a number; empty where there is none."""
-    interval, _ = shown(estimate)
+    interval, _ = preferred_interval(estimate)
     if interval.reason:
         return ""
-    return between(interval, 1, 3) if metric == "log_loss" else between(interval)
+    return interval_words(interval, 1, 3) if metric == "log_loss" else interval_words(interval)
 
 
-def beside(cell: Cell | None, metric: str, at: str) -> str:
+def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:
     """Small print under a measured number: its interval on new photographs."""
     found = cell.estimates.get(at, {}).get(metric) if cell else None
     text = interval_text(metric, found) if found else ""
@@ -53,7 +53,7 @@ def over_folds(cell: Cell) -> Interval:
     return corrected_t(values, 1 / slots[0].spec.data["n_folds"], (0.0, 1.0))
 
 
-def chosen(cell: Cell) -> dict[str, float]:
+def selection_means(cell: Cell) -> dict[str, float]:
     """What choosing the epoch on the test part adds, mean over seeds and folds; empty where the
     cell isn't whole, or another part chose."""
     if cell.lack or not all(s.measured.selection for s in cell.slots):

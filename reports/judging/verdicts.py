@@ -63,7 +63,7 @@ def grain(cell: Cell, metric: str) -> float:
     return 0.0 if metric.endswith("loss") else 1 / cell.n
 
 
-def obstacle(setting: Setting, cell: Cell | None, number: Number | None) -> str:
+def why_not_judged(setting: Setting, cell: Cell | None, number: Number | None) -> str:
     """Why these runs can't judge a claim; empty if they can."""
     if setting.objections:
         return "; ".join(setting.objections)
@@ -85,7 +85,7 @@ def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
     number = cell.number(claim.metric, claim.at) if cell else None
     value = number.value if number else None
     seeds = len(number.by_seed) if number else 0
-    if reason := obstacle(setting, cell, number):
+    if reason := why_not_judged(setting, cell, number):
         return Verdict("not tested", reason, value, None, seeds)
     word, reason, mean, half = against(
         list(number.by_seed.values()), claim.value, rounding(claim), grain(cell, claim.metric),
@@ -123,7 +123,7 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
         cells = [group.cells.get((framework, v)) if group else None for v in pair]
         numbers = [cell.number(claim.metric, claim.at) if cell else None for cell in cells]
         for variant, cell, number in zip(pair, cells, numbers, strict=True):
-            if reason := obstacle(setting, cell, number):
+            if reason := why_not_judged(setting, cell, number):
                 place = "" if setting.objections else f"{load_variants()[variant].title}: "
                 return Verdict("not tested", place + reason, least)
         seeds = [set(n.by_seed) for n in numbers]

@@ -14,7 +14,7 @@ from reports.cells.answers import short, short_id
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures.pictures import SEEN, address, grey, png, read
-from reports.tables.table import NAMES, STALE, STALE_NOTE, THIN, an, minus, title
+from reports.tables.table import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
 FIGURES, OF = "xception_lstm", "xception"  # the network of Liang's Figs. 7 and 8, and its CNN
 LACKING = {
@@ -114,7 +114,11 @@ def _shown(
     ids = [str(i) for i in arrays["ids"]]
     classes = [CLASSES[c].lower() for c in arrays["labels"]]
     some = [
-        Picture(images[i], f"{an(c).capitalize()}, stained: {short_id(i)}", f"{c}, {short_id(i)}")
+        Picture(
+            images[i],
+            f"{with_article(c).capitalize()}, stained: {short_id(i)}",
+            f"{c}, {short_id(i)}",
+        )
         for i, c in zip(ids, classes, strict=True)
         if i in images
     ]
@@ -176,7 +180,7 @@ def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> li
             said = f"{NAMES[framework]}{mark}: {ends}"
             alt = (
                 f"{NAMES[framework]} {title(FIGURES)}: the first {len(values)} maps of "
-                f"{layer.name} for {an(image)}, values from {ends}"
+                f"{layer.name} for {with_article(image)}, values from {ends}"
             )
             pictures.append(Picture(png(*_grid(values)), alt, said, framework))
         what = "pooling layer" if layer.pools else "first convolution"
@@ -227,7 +231,7 @@ def _cams(
                     Picture(
                         _heat(cam, images.get(str(image), "")),
                         f"{NAMES[framework]} {title(variant)}{of_network}: where it looks for "
-                        f"{said}; {short_id(str(image))} is {an(true)}",
+                        f"{said}; {short_id(str(image))} is {with_article(true)}",
                         f"{true}: taken for {said}{of_network}{nothing}",
                         framework,
                     )

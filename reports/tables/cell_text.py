@@ -72,7 +72,7 @@ def difference_text(claim: Claim, value: float | None) -> str:
     return minus(text)
 
 
-def behind(cell: Cell) -> str:
+def runs_behind(cell: Cell) -> str:
     """What a cell's numbers rest on: seeds, folds, images; or what is missing."""
     if cell.lack:
         return cell.lack

@@ -95,6 +95,6 @@ def plural(count: int, noun: str) -> str:
     return f"{count}{FIRM}{noun}" + ("" if count == 1 else "s")
 
 
-def an(noun: str) -> str:
+def with_article(noun: str) -> str:
     """ "a neutrophil", "an eosinophil"."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

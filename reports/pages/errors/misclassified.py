@@ -18,7 +18,7 @@ from reports.cells.cell import Cell
 from reports.pages.errors import tables as errors_tables
 from reports.pages.errors.tables import MOST, share
 from reports.tables.exports import FOLDER
-from reports.tables.table import Table, an, plural, title
+from reports.tables.table import Table, plural, title, with_article
 
 FEW = 4  # images: photographs with fewer are drawn together
 PAGE = "errors"
@@ -151,11 +151,14 @@ def _drawn(one: Wrong, named: bool = False) -> Drawn:
     )
     words = f"{name_of(one.photograph)}, {true}: " if named else ""
     return Drawn(
-        one.id, f"{an(true).capitalize()}: {short_id(one.id)}", words + short_id(one.id), said
+        one.id,
+        f"{with_article(true).capitalize()}: {short_id(one.id)}",
+        words + short_id(one.id),
+        said,
     )
 
 
 def _overview(photograph: str, count: int, true: int) -> Drawn:
     name = CLASSES[true].lower()
     caption = f"{name_of(photograph)}, {name}: {count:,}"
-    return Drawn(photograph, f"Photograph {name_of(photograph)}, {an(name)}", caption, ())
+    return Drawn(photograph, f"Photograph {name_of(photograph)}, {with_article(name)}", caption, ())

@@ -16,14 +16,14 @@ from reports.judging import contrasts
 from reports.judging.contrasts import NETWORKS, TWINS, Comparison, compared, comparisons
 from reports.judging.uncertainty import (
     as_good_as,
-    between,
-    chosen,
     interval_text,
+    interval_words,
     naive,
     over_folds,
-    shown,
+    preferred_interval,
+    selection_means,
 )
-from reports.judging.verdicts import contests, obstacle
+from reports.judging.verdicts import contests, why_not_judged
 from reports.pages.evidence.coverage_table import METHODS, coverage_table
 from reports.simulations.equivalence import margin, rarely
 from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
@@ -99,7 +99,7 @@ def _accuracy(table: Table, cell: Cell) -> list[Td]:
     if sample is None:
         return [Td(MISSING, cell.lack), *[Td("–")] * 5, *more]
     found = cell.estimates["selected"]["accuracy"]
-    interval, method = shown(found)
+    interval, method = preferred_interval(found)
     seeds, plain, worth = len(cell.seeds), naive(cell), as_good_as(cell)
     reason = interval.reason or ("" if method == "bootstrap_t" else f"method: {METHODS[method]}")
     old = f" {STALE}" if cell.stale else ""
@@ -107,9 +107,9 @@ def _accuracy(table: Table, cell: Cell) -> list[Td]:
     key = f"{cell.key}:intervals.selected.accuracy"
     row = [
         Td(value + old, key=f"{key}.value", scale=100),
-        Td("–" if interval.reason else between(interval), ref=table.reason(reason), key=key,
+        Td("–" if interval.reason else interval_words(interval), ref=table.reason(reason), key=key,
            scale=100),
-        Td("–" if plain.reason else between(plain), key=f"{cell.key}:naive", scale=100),
+        Td("–" if plain.reason else interval_words(plain), key=f"{cell.key}:naive", scale=100),
         Td(f"{cell.n:,}", plural(seeds, "seed") if seeds > 1 else "", key=f"{cell.key}:n"),
         Td(str(len(sample.strata)), key=f"{cell.key}:clusters"),
         Td(f"{worth:,.0f}" if worth else "–", key=f"{cell.key}:as_good_as"),
@@ -117,7 +117,7 @@ def _accuracy(table: Table, cell: Cell) -> list[Td]:
     if not more:
         return row
     found = over_folds(cell)
-    return [*row, Td("–" if found.reason else between(found), ref=table.reason(found.reason),
+    return [*row, Td("–" if found.reason else interval_words(found), ref=table.reason(found.reason),
                      key=f"{cell.key}:over_folds", scale=100)]  # fmt: skip
 
 
@@ -209,7 +209,7 @@ def _difference(one: Comparison, wide: float | None) -> list[Td]:
     old = f" {STALE}" if stale else ""
     cells = [
         Td(points(found.value) + old, key=f"{one.key}:value", scale=100),
-        *(Td("–" if i.reason else between(i), key=f"{one.key}:{name}", scale=100)
+        *(Td("–" if i.reason else interval_words(i), key=f"{one.key}:{name}", scale=100)
           for name, i in (("linearised", found.linearised), ("bootstrap_t", found.bootstrap_t))),
         *(Td(_p(p), key=f"{one.key}:{name}")
           for name, p in (("p", one.difference.p), ("p_holm", one.adjusted),
@@ -264,7 +264,7 @@ def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
     """Judged from the runs that may judge the claim itself; `cells`: two by two, the contests."""
     for cell in cells:
         number = cell.number(claim.metric, claim.at) if cell else None
-        if reason := obstacle(group.setting, cell, number):
+        if reason := why_not_judged(group.setting, cell, number):
             return words("not tested", reason)
     both = [compared(a, b) for a, b in zip(cells[::2], cells[1::2], strict=True)]
     if None in both:
@@ -291,11 +291,11 @@ def selection_table(group: Group) -> Table | None:
     )  # fmt: skip
     rows = []
     for variant in group.variants:
-        cells = [c for _, c in pair(group, variant) if c and chosen(c)]
+        cells = [c for _, c in pair(group, variant) if c and selection_means(c)]
         for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
             row = [*first, marked_twin(cell)]
-            found = chosen(cell)
+            found = selection_means(cell)
             stored = found["honest"] + found["optimism"]  # of the epochs that these numbers choose
             other = abs(stored - found["selected"]) > 5e-5
             for part, mean in found.items():

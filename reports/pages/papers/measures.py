@@ -5,11 +5,11 @@ from dataclasses import replace
 from protocols.classes import LETTERS
 from reports.cells.cell import Cell, Group
 from reports.tables.cell_text import (
-    behind,
     marked_twin,
     measured,
     number_text,
     pair,
+    runs_behind,
     stale_notes,
     twin,
 )
@@ -51,7 +51,7 @@ def more_table(group: Group) -> Table:
                 replace(measured(cell, metric, at), note=gap_text(cell) if at == "last" else "")
                 for metric, at, _ in MORE
             ]
-            rows.append([*row, words(behind(cell))])
+            rows.append([*row, words(runs_behind(cell))])
     table.bodies.append(("", rows))
     table.notes += stale_notes(group)
     return table

@@ -9,17 +9,17 @@ from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.judging.contrasts import gap_key
-from reports.judging.uncertainty import beside
+from reports.judging.uncertainty import new_cells_note
 from reports.judging.verdicts import counted, judge, judge_ordering, margins
 from reports.pages.overview.tables import PAPERS, claim_name
 from reports.statistics.intervals import FEWEST
 from reports.tables.cell_text import (
-    behind,
     claim_text,
     difference_text,
     framework_heads,
     measured,
     pair,
+    runs_behind,
     stale_notes,
     verdict_cell,
 )
@@ -40,7 +40,7 @@ def claim_row(
     row = [name, Td(claim_text(claim))]
     for framework, cell in pair(group, claim.variant):
         value = cell.number(claim.metric, claim.at).value if cell else None
-        near = beside(cell, claim.metric, claim.at)
+        near = new_cells_note(cell, claim.metric, claim.at)
         found = measured(cell, claim.metric, claim.at, near)
         place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if near else ""
         row.append(replace(found, near=place))
@@ -69,7 +69,7 @@ def rests_on(group: Group) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for (framework, variant), cell in sorted(group.cells.items()):
         if not cell.lack:
-            kinds.setdefault(behind(cell), []).append(f"{NAMES[framework]} {title(variant)}")
+            kinds.setdefault(runs_behind(cell), []).append(f"{NAMES[framework]} {title(variant)}")
     if len(kinds) == 1:
         return [f"Each measured number: {next(iter(kinds))}."]
     return [f"{text}: {'; '.join(names)}." for text, names in sorted(kinds.items())]

@@ -9,7 +9,7 @@ from protocols.papers.claims import load_claims
 from protocols.papers.variants import load_variants
 from reports.cells.cell import Group
 from reports.cells.collect import Collected, collect
-from reports.data import derived
+from reports.data import contrast_records
 from reports.figures import curves
 from reports.judging import contrasts, effects, leak_free
 from reports.judging.verdicts import margins
@@ -113,7 +113,7 @@ def test_no_difference_of_means_over_different_seeds(tmp_path):
 def test_images_that_both_twins_get_wrong_are_of_the_same_seeds(tmp_path):
     plan = [synthetic.spec("keras", "xception"), synthetic.spec("torch", "xception", seed=1)]
     store = synthetic.fill(Store(tmp_path), plan)
-    assert derived.both_wrong(group_of(store, plan, "fixed")[1]) == []
+    assert contrast_records.both_wrong(group_of(store, plan, "fixed")[1]) == []
 
 
 def test_mcnemar_counts_an_image_once(tmp_path):

@@ -18,7 +18,7 @@ from reports.build import build
 from reports.cells import answers, collect
 from reports.cells import cell as cells
 from reports.figures import photographs
-from reports.judging.uncertainty import between, shown
+from reports.judging.uncertainty import interval_words, preferred_interval
 from reports.pages import images
 from reports.pages.leakage import page as leakage_page
 from reports.statistics.intervals import Estimate, Interval, Sample, intervals, wilson
@@ -58,13 +58,16 @@ def test_the_interval_is_that_of_the_stored_predictions(paper):
     found = intervals(sample, generator(0, "interval"), cells.DRAWS)["accuracy"]
     row = Tables(pages(out)["evidence.html"]).row("Accuracy at the selected epoch", "Xception")
     n = len(sample.labels)
-    assert row[3:5] == [between(shown(found)[0]), between(wilson(sample.hits, n))]
+    assert row[3:5] == [
+        interval_words(preferred_interval(found)[0]),
+        interval_words(wilson(sample.hits, n)),
+    ]
     assert row[5:7] == ["2,487", str(len(sample.strata))]
     cell = json.loads((out / "results.json").read_text(encoding="utf-8"))["cells"][0]
     stored = cell["intervals"]["selected"]["accuracy"]
     assert (stored["low"], stored["high"]) == (found.bootstrap_t.low, found.bootstrap_t.high)
     liang = Tables(pages(out)["liang.html"]).row("Liang 2018, Table 1", "Xception")
-    assert f"new cells: {between(found.bootstrap_t)}" in liang[2]
+    assert f"new cells: {interval_words(found.bootstrap_t)}" in liang[2]
 
 
 def test_the_naive_interval_is_the_narrow_one(paper):
@@ -75,7 +78,9 @@ def test_the_naive_interval_is_the_narrow_one(paper):
     wrong = np.isin(groups, np.unique(groups)[::5])
     p = np.eye(4)[np.where(wrong, (labels + 1) % 4, labels)] * 0.9 + 0.025
     sample = Sample.of(labels, p, groups)
-    one, _ = shown(intervals(sample, generator(0, "interval"), 1000, ("accuracy",))["accuracy"])
+    one, _ = preferred_interval(
+        intervals(sample, generator(0, "interval"), 1000, ("accuracy",))["accuracy"]
+    )
     naive = wilson(sample.hits, len(labels))
     assert one.high - one.low > 4 * (naive.high - naive.low)
 
@@ -94,9 +99,9 @@ def test_what_has_no_interval_says_why(tmp_path):
 def test_bootstrap_t_stands_first_and_linearised_where_it_has_none():
     none = Interval(reason="too few clusters")
     whole = Estimate(0.8, 0.01, 9.0, Interval(0.7, 0.9), none, Interval(0.6, 0.85))
-    assert shown(whole) == (Interval(0.6, 0.85), "bootstrap_t")
+    assert preferred_interval(whole) == (Interval(0.6, 0.85), "bootstrap_t")
     other = Estimate(0.8, 0.01, 9.0, Interval(0.7, 0.9), none, none)
-    assert shown(other) == (Interval(0.7, 0.9), "linearised")
+    assert preferred_interval(other) == (Interval(0.7, 0.9), "linearised")
 
 
 def test_comparisons_pair_the_twins_and_the_claimed_contests(paper):

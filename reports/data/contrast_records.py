@@ -1,63 +1,22 @@
-"""What the pages make of whole cells, for results.json: each record has an `id`, by which the
-pages' numbers name it. Differences, comparisons, calibration, photographs, pairs."""
+"""The records of results.json in which two cells, or two runs, are held against each other.
+
+Each has an `id`, by which the pages' numbers name it.
+"""
 
 import dataclasses
 from typing import Any
 
 import numpy as np
 
-from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
-from reports.cells.answers import Answers, answers, comparable
+from reports.cells.answers import answers, comparable
 from reports.cells.answers import photographs as photographs_of
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
 from reports.cells.settings import changed
-from reports.cells.times import phase_means, total_seconds
 from reports.judging import contrasts, effects, leak_free
 from reports.judging.questions import ROWS
 from reports.judging.shared_starts import pairs
-from reports.judging.uncertainty import as_good_as, chosen, naive, over_folds
-from reports.statistics.intervals import Interval
-from reports.statistics.reliability import reliability
-
-
-def of_cell(cell: Cell) -> dict[str, Any]:
-    """What stands beside a whole cell's means; empty for one that isn't whole."""
-    confusion = {
-        str(seed): sum(s.measured.confusion for s in cell.of_seed(seed)).tolist()
-        for seed in cell.seeds
-        if cell.whole(seed)
-    }
-    found: dict[str, Any] = {"confusion": confusion}
-    sample, said = cell.sample(), answers(cell)
-    if sample is not None:
-        found |= {"naive": interval(naive(cell)), "clusters": len(sample.strata)}
-        found |= {"as_good_as": as_good_as(cell), "selection": chosen(cell) or None}
-        found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
-        found |= {"over_folds": interval(over_folds(cell)) if cell.folds > 1 else None}
-    if said is not None:
-        believed = reliability(said.labels, said.probabilities)
-        found["calibration"] = {"error": believed.error, "excess": believed.excess}
-        found["photographs"] = photographs(said)
-    return found
-
-
-def interval(found: Interval) -> dict[str, Any]:
-    """An interval's ends, or the reason why there are none."""
-    return dataclasses.asdict(found)
-
-
-def photographs(said: Answers) -> dict[str, dict[str, Any]]:
-    """By photograph: its class, how many tests show it, how many of them are right."""
-    names, place = np.unique(photographs_of(said.ids), return_inverse=True)
-    tests, right = np.bincount(place), np.bincount(place, said.right)
-    first = [int(np.flatnonzero(place == i)[0]) for i in range(len(names))]
-    return {
-        str(name): {"class": CLASSES[said.labels[first[i]]].lower(), "tests": int(tests[i]),
-                    "right": int(right[i])}
-        for i, name in enumerate(names)
-    }  # fmt: skip
 
 
 def comparisons(group: Group) -> list[dict[str, Any]]:
@@ -67,8 +26,8 @@ def comparisons(group: Group) -> list[dict[str, Any]]:
         estimate = one.difference.estimate
         found[one.key] = _sides(group, one.key, one.a, one.b) | {
             "value": estimate.value, "se": estimate.se, "df": estimate.df,
-            "linearised": interval(estimate.linearised),
-            "bootstrap_t": interval(estimate.bootstrap_t),
+            "linearised": dataclasses.asdict(estimate.linearised),
+            "bootstrap_t": dataclasses.asdict(estimate.bootstrap_t),
             "p": one.difference.p, "p_holm": one.adjusted, "mcnemar": one.mcnemar,
             "detectable": one.detectable,
         }  # fmt: skip

@@ -1,0 +1,54 @@
+"""What stands beside a whole cell's means in results.json: its confusion matrices, times,
+calibration and photographs."""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from protocols.classes import CLASSES
+from reports.cells.answers import Answers, answers
+from reports.cells.answers import photographs as photographs_of
+from reports.cells.cell import Cell
+from reports.cells.times import phase_means, total_seconds
+from reports.judging.uncertainty import as_good_as, naive, over_folds, selection_means
+from reports.statistics.intervals import Interval
+from reports.statistics.reliability import reliability
+
+
+def of_cell(cell: Cell) -> dict[str, Any]:
+    """What stands beside a whole cell's means; empty for one that isn't whole."""
+    confusion = {
+        str(seed): sum(s.measured.confusion for s in cell.of_seed(seed)).tolist()
+        for seed in cell.seeds
+        if cell.whole(seed)
+    }
+    found: dict[str, Any] = {"confusion": confusion}
+    sample, said = cell.sample(), answers(cell)
+    if sample is not None:
+        found |= {"naive": interval(naive(cell)), "clusters": len(sample.strata)}
+        found |= {"as_good_as": as_good_as(cell), "selection": selection_means(cell) or None}
+        found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
+        found |= {"over_folds": interval(over_folds(cell)) if cell.folds > 1 else None}
+    if said is not None:
+        believed = reliability(said.labels, said.probabilities)
+        found["calibration"] = {"error": believed.error, "excess": believed.excess}
+        found["photographs"] = photographs(said)
+    return found
+
+
+def interval(found: Interval) -> dict[str, Any]:
+    """An interval's ends, or the reason why there are none."""
+    return dataclasses.asdict(found)
+
+
+def photographs(said: Answers) -> dict[str, dict[str, Any]]:
+    """By photograph: its class, how many tests show it, how many of them are right."""
+    names, place = np.unique(photographs_of(said.ids), return_inverse=True)
+    tests, right = np.bincount(place), np.bincount(place, said.right)
+    first = [int(np.flatnonzero(place == i)[0]) for i in range(len(names))]
+    return {
+        str(name): {"class": CLASSES[said.labels[first[i]]].lower(), "tests": int(tests[i]),
+                    "right": int(right[i])}
+        for i, name in enumerate(names)
+    }  # fmt: skip
