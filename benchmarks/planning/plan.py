@@ -12,7 +12,7 @@ from protocols.images import decoded
 from protocols.images.sets import SetRequest
 from protocols.images.splits import FOLD_SEED, VALIDATION_SHARE
 from protocols.papers.papers import folders, load_papers
-from protocols.papers.recipes import OF_PROFILE, Profile, folds, load_profiles, values
+from protocols.papers.recipes import OF_PROFILE, Profile, fold_count, load_profiles, values
 from protocols.papers.variants import Variant, load_variants
 from protocols.photographs import provenance
 from protocols.spec import FIXED, FRAMEWORKS, PROTOCOLS, RunSpec
@@ -115,7 +115,7 @@ def chosen_precision(selection: Selection, devices: dict[str, Device]) -> str:
 
 def _check_folds(folds: tuple[int, ...], protocols: set[str]) -> None:
     """Raises RequestError on a fold that there is none of, or where no protocol has folds."""
-    n_folds = folds()
+    n_folds = fold_count()
     wrong = [f for f in folds if not 0 <= f < n_folds]
     if wrong:
         raise RequestError(f"there is no fold {wrong[0]}; --folds takes 0 to {n_folds - 1}")
@@ -143,7 +143,7 @@ def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[
         grouped = protocol == "cv10-grouped"
         wanted = profile.cv_grouped_train_per_class if grouped else profile.cv_per_class
         data["per_class"] = wanted
-        data["n_folds"] = folds()
+        data["n_folds"] = fold_count()
     data["digest"] = set_digest(kind, set_request(protocol, fold, data))
     return data
 

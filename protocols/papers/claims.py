@@ -10,6 +10,7 @@ words     a sentence of the text: `printed` are words of it, `column` says what 
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.errors import TableError
@@ -116,6 +117,6 @@ def of_table(claims: dict[str, Claim], paper: str, where: str, metric: str) -> l
     ]  # fmt: skip
 
 
-def of_network(found: list[Claim], variant: str) -> list[Claim]:
+def of_network(found: Iterable[Claim], variant: str) -> list[Claim]:
     """Those about one network."""
     return [claim for claim in found if claim.variant == variant]

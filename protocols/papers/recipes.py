@@ -111,7 +111,7 @@ def load_profiles() -> dict[str, Profile]:
     return toml_rows.rows(PROFILES, Profile, "name")
 
 
-def folds() -> int:
+def fold_count() -> int:
     """Into how many parts cross-validation divides the images, whosever network it is: as the
     recipe of the first paper that has it states."""
     recipes = map(load_recipe, papers.load_papers())

@@ -1,5 +1,6 @@
 """The sections of the two papers' pages: tables and figures in their order."""
 
+from protocols.papers.claims import load_claims, of_table
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
@@ -48,13 +49,15 @@ def _liang(collected: Collected, group: Group) -> list[Table | Drawn]:
     )
     if group.setting.profile == "paper":
         curve += " Diamonds: the point that the paper prints."
+    table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
+    fig6 = papers_tables.claims_where("liang", "IV.A, Fig. 6")
     return [
         papers_tables.liang_table1(collected, group),
-        Drawn(curves.liang_dots(group, f"dots-{slug}"), f"{spread} {group.caption}"),
+        Drawn(curves.dots_figure(group, table1, f"dots-{slug}"), f"{spread} {group.caption}"),
         more_table(group),
         per_class_table(group),
         papers_tables.liang_fig6(collected, group),
-        Drawn(curves.liang_fig6(group, f"curve-{slug}"), f"{curve} {group.caption}"),
+        Drawn(curves.fine_tuning_figure(group, fig6, f"curve-{slug}"), f"{curve} {group.caption}"),
         papers_tables.ordering_table(collected, group, "liang"),
     ]
 
@@ -71,12 +74,14 @@ def _jane(collected: Collected, group: Group) -> list[Table | Drawn]:
         "After Jane's Fig. 3: Table II as bars, printed and measured, macro averages at the "
         f"selected epochs; X: no number. {group.caption}"
     )
+    table2 = papers_tables.claims_where("jane", "Table II")
+    networks = list(dict.fromkeys(claim.variant for claim in table2))
     return [
         papers_tables.jane_table2(collected, group),
-        Drawn(curves.jane_bars(group, f"bars-{slug}"), three),
+        Drawn(curves.bars_figure(group, table2, f"bars-{slug}"), three),
         papers_tables.jane_table3(collected, group),
-        Drawn(curves.network_figure(group, curves.JANE, "accuracy", f"one-{slug}"), one),
-        Drawn(curves.network_figure(group, curves.JANE, "loss", f"two-{slug}"), two),
+        Drawn(curves.network_figure(group, networks, "accuracy", f"one-{slug}"), one),
+        Drawn(curves.network_figure(group, networks, "loss", f"two-{slug}"), two),
         more_table(group),
         per_class_table(group),
         papers_tables.ordering_table(collected, group, "jane"),

@@ -10,14 +10,16 @@ from benchmarks.store.store import Store
 from benchmarks.terminal.texts import validate
 from protocols.errors import TableError
 from protocols.papers import papers
-from protocols.papers.claims import load_claims
+from protocols.papers.claims import load_claims, of_table
 from reports.cells.collect import collect
 from reports.figures import curves
 from reports.pages.audit import page as audit_page
 from reports.pages.overview import summary
 from reports.pages.papers import tables as papers_tables
+from reports.pages.papers.tables import claims_where
 from tests.support import synthetic
 
+JANE = ("cnn_lstm", "cnn_gru")
 ACCURACY = "liang.t1.xception_lstm"
 SECOND = {
     "id": f"{ACCURACY}.f1", "column": "F-measure", "metric": "f1_macro", "printed": "50.00",
@@ -92,10 +94,11 @@ def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):
     (group,) = collected.groups
 
     def look():
+        table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
         found = [f for of_paper in audit_page.findings().values() for f in of_paper]
         ((_, rows),) = papers_tables.liang_table1(collected, group).bodies
         answer, said = summary.summary(collected, [group.setting]).sentences
-        return found, str(curves.liang_dots(group, "dots")), rows, answer, said
+        return found, str(curves.dots_figure(group, table1, "dots")), rows, answer, said
 
     number = len(load_claims())
     found, dots, rows, answer, said = look()
@@ -112,9 +115,13 @@ def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):
 
 
 def test_a_second_metric_of_a_figure_s_table_is_left_out_of_its_bars(table, tmp_path):
-    plan = [synthetic.spec("keras", v, fold=0) for v in curves.JANE]
+    plan = [synthetic.spec("keras", v, fold=0) for v in JANE]
     store = synthetic.fill(Store(tmp_path), plan)
     (group,) = collect(store, plan).groups
-    before = str(curves.jane_bars(group, "bars"))
+
+    def bars():
+        return str(curves.bars_figure(group, claims_where("jane", "Table II"), "bars"))
+
+    before = bars()
     table("jane.t2.cnn_lstm.f1", id="jane.t2.cnn_lstm.f1_micro", metric="f1_micro", column="micro")
-    assert str(curves.jane_bars(group, "bars")) == before
+    assert bars() == before
