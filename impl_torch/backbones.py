@@ -4,7 +4,7 @@ and its EfficientNet-Lite0, which the Keras twin builds layer by layer.
 Each change is named where it is made; parameter counts then equal Keras's without top.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,14 @@ from torch import nn
 
 from protocols.papers.backbones import load_backbones
 from protocols.spec import IMPLIED
+
+Change = Callable[[nn.Module, Mapping[str, Any]], None]
+CHANGES: dict[str, Change] = {}  # what is done to timm's network; by backbone
+
+
+def changes(backbone: str) -> Callable[[Change], Change]:
+    """Registers the function that changes timm's network, by a run's recipe, into Keras's."""
+    return partial(CHANGES.setdefault, backbone)
 
 
 class SamePadMaxPool(nn.Module):
@@ -64,16 +72,13 @@ def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Module:
     """
     theirs = load_backbones()[name].timm
     model = timm.create_model(theirs, pretrained=False, num_classes=0, global_pool="")
-    change = {
-        "xception": _as_keras_xception,
-        "inception_v3": _as_keras_inception,
-        "resnet50": partial(_as_keras_resnet, recipe),
-    }
-    change.get(name, lambda _: None)(model)
+    if name in CHANGES:
+        CHANGES[name](model, recipe)
     return nn.Sequential(Preprocess(name), model)
 
 
-def _as_keras_xception(model: nn.Module) -> None:
+@changes("xception")
+def _xception(model: nn.Module, recipe: Mapping[str, Any]) -> None:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-3
@@ -81,7 +86,8 @@ def _as_keras_xception(model: nn.Module) -> None:
             module[-1] = SamePadMaxPool()
 
 
-def _as_keras_inception(model: nn.Module) -> None:
+@changes("inception_v3")
+def _inception_v3(model: nn.Module, recipe: Mapping[str, Any]) -> None:
     for module in list(model.modules()):
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-3
@@ -90,7 +96,8 @@ def _as_keras_inception(model: nn.Module) -> None:
             module.branch_pool = nn.Sequential(WithoutPadding(), module.branch_pool)
 
 
-def _as_keras_resnet(recipe: Mapping[str, Any], model: nn.Module) -> None:
+@changes("resnet50")
+def _resnet50(model: nn.Module, recipe: Mapping[str, Any]) -> None:
     if recipe["resnet50_stem_pooling"] == "unpadded":  # as Keras-Applications 1.0.2, of June 2018
         model.maxpool.padding = 0
     for name in ("layer2", "layer3", "layer4"):  # v1: the stride is in the first 1x1

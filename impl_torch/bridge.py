@@ -6,6 +6,7 @@ counters, the second bias of an LSTM (always zero), InceptionV3's gammas (always
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -19,6 +20,13 @@ from protocols.weights.start import HEAD, Arrays, Start, check_same, shapes_of
 NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
         "moving_variance": "running_var"}  # fmt: skip
 Value = Callable[[torch.Tensor], torch.Tensor | None]
+Layers = Callable[[nn.Module], Iterator[tuple[str, nn.Module]]]
+BACKBONES: dict[str, Layers] = {}  # Keras's names of the layers of timm's network; by backbone
+
+
+def layers_of(backbone: str) -> Callable[[Layers], Layers]:
+    """Registers the function that gives the layers of timm's network by their names in Keras."""
+    return partial(BACKBONES.setdefault, backbone)
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,7 @@ def _head(head: PooledHead | MapHead, backbones: tuple[str, ...]) -> Iterator[tu
     yield "classify", _layer(head.classify)
 
 
+@layers_of("xception")
 def _xception(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for i in (1, 2):
         yield f"block1_conv{i}", getattr(model, f"conv{i}")
@@ -132,6 +141,7 @@ def _xception(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield f"block14_sepconv{j}_bn", getattr(model, f"bn{j + 2}")
 
 
+@layers_of("inception_v3")
 def _inception_v3(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Both make their layers in the same order, and Keras only counts them."""
     for kind, name in ((nn.Conv2d, "conv2d"), (nn.BatchNorm2d, "batch_normalization")):
@@ -139,6 +149,7 @@ def _inception_v3(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield f"{name}_{i}" if i else name, module
 
 
+@layers_of("resnet50")
 def _resnet50(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     yield from (("conv1_conv", model.conv1), ("conv1_bn", model.bn1))
     for stage in range(1, 5):
@@ -152,19 +163,12 @@ def _resnet50(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
                 yield f"{name}_{j}_bn", getattr(block, f"bn{j}")
 
 
+@layers_of("efficientnet_lite0")
 def _efficientnet_lite0(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The Keras twin's layers are ours and have timm's names."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
             yield name, module
-
-
-BACKBONES = {
-    "xception": _xception,
-    "inception_v3": _inception_v3,
-    "resnet50": _resnet50,
-    "efficientnet_lite0": _efficientnet_lite0,
-}
 
 
 def head_slots(head: PooledHead | MapHead, variant: str) -> Slots:

@@ -11,7 +11,7 @@ from protocols.papers import papers
 from protocols.papers.backbones import load_backbones
 
 FILE = "variants.toml"
-CONTROL = "control"  # the suite of our own networks: no claim is judged from them
+CONTROL = "control"  # the suite whose networks ask the papers' questions on a small machine
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Variant:
     """What a network is made of; how it is trained stands in its paper's recipe."""
 
     name: str
-    suite: str  # the paper whose network it is; CONTROL: ours, in no paper
+    suite: str  # the paper whose network it is, or a folder of ours: no claim is judged from those
     paper: str  # whose recipe and protocol it follows
     backbones: tuple[str, ...]
     sequence: str  # one of papers.SEQUENCES

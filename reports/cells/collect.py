@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from benchmarks.store.store import Store
-from protocols.papers.variants import CONTROL, load_variants
+from protocols.papers.papers import load_papers
+from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from reports.cells.cell import Cell, Group
 from reports.cells.parallel import spread
@@ -43,10 +44,10 @@ class Collected:
     @property
     def papers(self) -> list[Setting]:
         """The settings with runs of the papers' networks; others say nothing of a claim."""
-        return [s for s in self.settings if self.suites(s) - {CONTROL}]
+        return [s for s in self.settings if self.suites(s) & load_papers().keys()]
 
     def suites(self, setting: Setting) -> set[str]:
-        """Whose networks the runs of a setting are: the keys of papers, CONTROL for ours."""
+        """Whose networks the runs of a setting are: the keys of papers, and of folders of ours."""
         names = {v for g in self.groups if g.setting == setting for _, v in g.cells}
         names |= {v for _, v in self.latency.get(setting, {})}
         return {load_variants()[v].suite for v in names}
