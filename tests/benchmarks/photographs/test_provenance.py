@@ -244,7 +244,7 @@ def test_a_phantom_has_no_provenance(phantom, cache, tmp_path):
 @pytest.mark.parametrize("there", [False, True])
 def test_what_the_download_keeps_is_refused_before_it_begins(there, tmp_path, monkeypatch):
     monkeypatch.delenv("WBC_DATA", raising=False)
-    monkeypatch.setattr(dataset.download, "install", lambda *_: pytest.fail("a download"))
+    monkeypatch.setattr(dataset.archive, "install", lambda *_: pytest.fail("a download"))
     if there:
         (tmp_path / "data").mkdir()
     with pytest.raises(RequestError, match="whole copy"):

@@ -93,13 +93,14 @@ def test_another_locale_writes_and_reads_the_same_page(tmp_path, language, chars
     made = run("localedef", "-i", language, "-f", charset, str(tmp_path / name))
     assert (tmp_path / name).is_dir(), made.stderr
     code = (
-        "import sys; from pathlib import Path; from reports import build, inline, pages;"
+        "import sys; from pathlib import Path; from protocols.files import write;"
+        "from reports.pages import inline, menu;"
         "import locale; print(locale.getpreferredencoding());"
         "from protocols.streams import print_anything; print_anything();"
-        "out = Path(sys.argv[1]); loader = pages.engine(print).loader;"
+        "out = Path(sys.argv[1]); loader = menu.engine(print).loader;"
         "read = [loader.get_source(None, name)[0] for name in loader.list_templates()];"
         "text = ''.join([*inline.inline().values(), *read]);"
-        "build.write(out, text); print(out)"
+        "write(out, text); print(out)"
     )
     for place, env in (("other", {"LC_ALL": name, "LOCPATH": str(tmp_path)}), ("utf", {})):
         answer = run(sys.executable, "-c", code, str(tmp_path / place), **env, **PLAIN)
