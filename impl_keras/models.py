@@ -79,7 +79,6 @@ class Grey(layers.Layer):
         self.rgb, self.pooling = tuple(weights), pooling
 
     def call(self, images: Any) -> Any:
-        """See the class."""
         x = ops.cast(images, self.compute_dtype)
         grey = ops.sum(x * ops.convert_to_tensor(self.rgb, x.dtype), axis=-1) / 255
         if self.pooling == 1:

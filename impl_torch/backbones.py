@@ -59,7 +59,6 @@ class Preprocess(nn.Module):
         self.register_buffer("mean", mean, persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         x = images.to(self.mean.dtype)
         x = x.flip(-1) - self.mean if self.caffe else x / 127.5 - 1
         return x.permute(0, 3, 1, 2)

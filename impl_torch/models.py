@@ -31,7 +31,6 @@ class LastStates(nn.Module):
         self.rnn = rnn(inputs, units, batch_first=True, bidirectional=True)
 
     def forward(self, sequence: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         state = recur(self.rnn, sequence)[1]
         state = state[0] if isinstance(state, tuple) else state
         return torch.cat([state[0], state[1]], dim=1)
@@ -162,7 +161,6 @@ class Network(nn.Module):
         return tuple(self.head.reduce(backbone(images)) for backbone in self.backbones)
 
     def forward(self, images: torch.Tensor, keep: torch.Tensor | None = None) -> torch.Tensor:
-        """See the class."""
         return self.head(self.features(images), images, keep)
 
 

@@ -71,7 +71,6 @@ class Network(nn.Module):
         return self.classify(self.dropout(product))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         return self.head([cnn(images) for cnn in self.cnns], images)
 
 
