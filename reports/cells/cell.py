@@ -55,6 +55,11 @@ class Cell:
         return f"{self.place}/{self.framework}/{self.variant}"
 
     @property
+    def protocol(self) -> str:
+        """The protocol that all of its runs have."""
+        return self.slots[0].spec.protocol
+
+    @property
     def href(self) -> str:
         """Where its runs are shown."""
         return f"{self.page}#{self.anchor(self.seeds[0])}"
@@ -110,10 +115,17 @@ class Cell:
         slots = self.slots[:0] if seed is None else self.of_seed(seed)
         return sum(s.measured.n for s in slots if s.measured)
 
-    def number(self, metric: str, at: str = "selected") -> Number:
-        """Mean over folds, or over all their images where the protocol says so, then over seeds; no
-        value where one fold or seed is short."""
-        by_seed, together = {}, self.slots[0].spec.protocol in POOLED
+    def grain(self, metric: str) -> float:
+        """The step of a seed's number: one test image as a fraction (of precision, recall and F1
+        about that), an epoch over the folds; 0 for losses, which nothing rounds."""
+        if metric == "selected_epoch":
+            return 1 / self.folds
+        return 0.0 if metric.endswith("loss") else 1 / self.n
+
+    def number(self, metric: str, at: str = "selected", pooled: bool = False) -> Number:
+        """The mean over folds, or over the images of all folds together (`pooled`, or where the
+        protocol says so), then over seeds; there is no value where one fold or seed is short."""
+        by_seed, together = {}, pooled or self.protocol in POOLED
         for seed in filter(self.whole, self.seeds):
             if together and metric in (found := self.pooled(seed, at) or {}):
                 by_seed[seed] = found[metric]

@@ -11,65 +11,65 @@ import numpy as np
 from protocols.spec import FRAMEWORKS
 from reports.cells.answers import answers, comparable
 from reports.cells.answers import photographs as photographs_of
-from reports.cells.cell import Cell, Group
+from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import changed
-from reports.judging import contrasts, effects, leak_free
+from reports.judging import pairings
+from reports.judging.contrasts import Contrast, effect_key, twins_apart
 from reports.judging.questions import ROWS
 from reports.judging.shared_starts import pairs
+from reports.statistics.comparisons import Difference
 
 
 def comparisons(group: Group) -> list[dict[str, Any]]:
     """Accuracies on the same images, and the means of the networks whose order is asked for."""
     found: dict[str, dict[str, Any]] = {}
-    for one in contrasts.comparisons(group):
-        estimate = one.difference.estimate
-        found[one.key] = _sides(group, one.key, one.a, one.b) | {
-            "value": estimate.value, "se": estimate.se, "df": estimate.df,
-            "linearised": dataclasses.asdict(estimate.linearised),
-            "bootstrap_t": dataclasses.asdict(estimate.bootstrap_t),
-            "p": one.difference.p, "p_holm": one.adjusted, "mcnemar": one.mcnemar,
-            "detectable": one.detectable,
-        }  # fmt: skip
-    for names in contrasts.asked(group):
-        cells = {f: [group.cells.get((f, name)) for name in names] for f in FRAMEWORKS}
-        for a, b in (both for both in cells.values() if None not in both):
-            key = contrasts.gap_key(a, b)
-            found.setdefault(key, _sides(group, key, a, b))["means"] = _gaps(a, b)
-        if all(None not in both for both in cells.values()):
-            key = f"{group.place}/{contrasts.BETWEEN}/{'-'.join(names)}"
-            found[key] = {"id": key, "setting": group.setting.slug, "protocol": group.protocol}
-            found[key]["means"] = _between(*(_gaps(*both) for both in cells.values()))
+    for one in pairings.on_the_same_images(group):
+        found[one.key] = _of_group(group, one.key) | _sides(one)
+        found[one.key] |= _on_images(one, one.on_images) if one.on_images else {}
+    for names in pairings.ordered_pairs(group):
+        cells = [[group.cells.get((f, name)) for name in names] for f in FRAMEWORKS]
+        both = [[Contrast(a, b, *row[:2]) for row in ROWS] for a, b in cells if a and b]
+        for own in both:
+            record = found.setdefault(own[0].key, _of_group(group, own[0].key) | _sides(own[0]))
+            record["means"] = _by_place({one: _means(one) for one in own})
+        if len(both) == len(FRAMEWORKS):
+            apart = {keras: twins_apart(keras, torch) for keras, torch in zip(*both, strict=True)}
+            (key,) = {key for key, _ in apart.values()}
+            values = _by_place({one: {"value": value} for one, (_, value) in apart.items()})
+            found[key] = _of_group(group, key) | {"means": values}
     return list(found.values())
 
 
-def _sides(group: Group, key: str, a: Cell, b: Cell) -> dict[str, Any]:
-    return {"id": key, "setting": group.setting.slug, "protocol": group.protocol,
-            "a": a.key, "b": b.key}  # fmt: skip
+def _of_group(group: Group, key: str) -> dict[str, Any]:
+    return {"id": key, "setting": group.setting.slug, "protocol": group.protocol}
 
 
-def _gaps(a: Cell, b: Cell) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for metric, at, _ in ROWS:
-        gap = contrasts.gap(a, b, metric, at)
-        record = {"value": gap.value, "lack": gap.lack, "by_seed": list(gap.by_seed)}
-        found.setdefault(at, {})[metric] = record
-    return found
+def _sides(one: Contrast) -> dict[str, Any]:
+    return {"a": one.a.key, "b": one.b.key}
 
 
-def _between(keras: dict[str, Any], torch: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """PyTorch's difference less Keras's."""
+def _on_images(one: Contrast, found: Difference) -> dict[str, Any]:
+    """A difference over all images, with its intervals and its p-values."""
+    estimate = found.estimate
     return {
-        at: {
-            metric: {"value": _less(torch[at][metric]["value"], one["value"])}
-            for metric, one in numbers.items()
-        }
-        for at, numbers in keras.items()
-    }
+        "value": estimate.value, "se": estimate.se, "df": estimate.df,
+        "linearised": dataclasses.asdict(estimate.linearised),
+        "bootstrap_t": dataclasses.asdict(estimate.bootstrap_t),
+        "p": found.p, "p_holm": one.p_holm, "mcnemar": one.mcnemar, "detectable": one.detectable,
+    }  # fmt: skip
 
 
-def _less(a: float | None, b: float | None) -> float | None:
-    return None if None in (a, b) else a - b
+def _means(one: Contrast) -> dict[str, Any]:
+    return {"value": one.value, "lack": one.lack, "by_seed": list(one.by_seed)}
+
+
+def _by_place(records: dict[Contrast, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Point of the schedule -> metric -> the record of that contrast."""
+    found: dict[str, dict[str, Any]] = {}
+    for one, record in records.items():
+        found.setdefault(one.at, {})[one.metric] = record
+    return found
 
 
 def both_wrong(group: Group) -> list[dict[str, Any]]:
@@ -94,19 +94,20 @@ def both_wrong(group: Group) -> list[dict[str, Any]]:
 def leak_free_records(collected: Collected) -> list[dict[str, Any]]:
     """As published and leak-free, side by side."""
     return [
-        {"id": one.key, "metric": one.metric, "published": one.a.key, "leak_free": one.b.key,
-         "values": one.values, "difference": one.difference}
-        for sides in leak_free.sides(collected) for one in sides.pairs
+        {"id": one.key, "metric": one.metric, "published": one.b.key, "leak_free": one.a.key,
+         "values": [number.value for number in reversed(one.numbers)], "difference": one.value}
+        for found in pairings.leak_free(collected) for one in found.contrasts
     ]  # fmt: skip
 
 
 def sensitivity(collected: Collected) -> list[dict[str, Any]]:
     """What a changed value does to the accuracy."""
     return [
-        {"id": one.key, "cell": one.cell.key, "without": one.base.key if one.base else "",
-         "changes": changed(one.cell.slots[0].spec), "value": one.value, "before": one.before,
-         "difference": one.gap.value}
-        for group in effects.tried(collected) for one in effects.effects(collected, group)
+        {"id": effect_key(cell), "cell": cell.key, "without": one.b.key if one else "",
+         "changes": changed(cell.slots[0].spec), "value": cell.number("accuracy").value,
+         "before": one.numbers[1].value if one else None, "difference": one.value if one else None}
+        for group in pairings.sensitivity_groups(collected)
+        for cell, one in pairings.effects(collected, group).items()
     ]  # fmt: skip
 
 

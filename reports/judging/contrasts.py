@@ -1,137 +1,180 @@
-"""Which networks and twins are held against each other image by image, and what comes of it."""
+"""One number held against another: of two networks, twins, protocols or recipes."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from protocols.papers.claims import load_claims
 from protocols.papers.variants import load_variants
 from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS
-from reports.cells.cell import Cell, Group
-from reports.judging.verdicts import contests
+from reports.cells.cell import Cell, Number
+from reports.statistics.between_seeds import mean_difference
 from reports.statistics.comparisons import (
     Difference,
     check_paired,
     compare_by,
-    holm,
     minimum_detectable_difference,
     naive_mcnemar,
 )
 from reports.statistics.intervals import DRAWS, resample, unless_few
 
-BETWEEN = "-".join(reversed(FRAMEWORKS))  # in ids: PyTorch less Keras
-NETWORKS, TWINS = "Networks", "Twins"
+TORCH_LESS_KERAS = "-".join(reversed(FRAMEWORKS))  # in ids
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Accuracy of `a` less that of `b` on the same images."""
+class Contrast:
+    """A number of `a` less the same number of `b`, over the seeds and folds that both have.
 
-    kind: str  # NETWORKS within a twin, or TWINS within a network
+    The two cells differ in their network, their twin, their protocol (`a` is the leak-free one) or
+    one changed value (`a` has it). `pooled`: the number is over the images of all folds together.
+    """
+
     a: Cell
     b: Cell
-    difference: Difference
-    mcnemar: float | None  # p, as if images were independent
-    adjusted: float | None = None  # p, by Holm over all comparisons of the group
+    metric: str = "accuracy"
+    at: str = "selected"
+    pooled: bool = False
+    p_holm: float | None = None  # p of `on_images`, adjusted over all contrasts of a group
 
     @property
     def key(self) -> str:
-        """Its id in results.json."""
-        if self.kind == TWINS:
-            return f"{self.a.place}/{self.a.framework}-{self.b.framework}/{self.a.variant}"
-        return f"{self.a.place}/{self.a.framework}/{self.a.variant}-{self.b.variant}"
+        """The id of its record in results.json; it says what the two cells differ in."""
+        a, b = self.a, self.b
+        if a.protocol != b.protocol:
+            return f"{b.key}/leak-free"
+        if a.place != b.place:
+            return effect_key(a)
+        if a.framework != b.framework:
+            return f"{a.place}/{a.framework}-{b.framework}/{a.variant}"
+        return f"{a.place}/{a.framework}/{a.variant}-{b.variant}"
+
+    @property
+    def address(self) -> str:
+        """The place of its value in results.json, as "id:path"."""
+        if self.a.place != self.b.place:
+            return f"{self.key}:difference"
+        return f"{self.key}:means.{self.at}.{self.metric}.value"
+
+    @cached_property
+    def numbers(self) -> tuple[Number, Number]:
+        """Each side's own number."""
+        one, other = (cell.number(self.metric, self.at, self.pooled) for cell in (self.a, self.b))
+        return one, other
+
+    @cached_property
+    def lack(self) -> str:
+        """Why there is no difference, in words; empty if there is one."""
+        lacks = [
+            f"{load_variants()[cell.variant].title}: {number.lack}"
+            for cell, number in zip((self.a, self.b), self.numbers, strict=True)
+            if number.lack
+        ]
+        if not lacks and self._scores(self.a).keys() != self._scores(self.b).keys():
+            return "the two sides have different seeds or folds"
+        return "; ".join(lacks)
+
+    @cached_property
+    def by_seed(self) -> tuple[float, ...]:
+        """The difference in each seed; empty where there is none."""
+        if self.lack:
+            return ()
+        one, other = self.numbers
+        return tuple(value - other.by_seed[seed] for seed, value in one.by_seed.items())
+
+    @property
+    def value(self) -> float | None:
+        """The mean difference over seeds; None where a run is missing, NaN where one diverged."""
+        return math.fsum(self.by_seed) / len(self.by_seed) if self.by_seed else None
+
+    @property
+    def half_width(self) -> float | None:
+        """Half the width of the 95% interval of the mean difference, paired by seed; None for
+        fewer than two seeds."""
+        if len(self.by_seed) < 2:
+            return None
+        return mean_difference(list(self.by_seed), self.grain)[1]
+
+    @property
+    def grain(self) -> float:
+        """The larger step of both sides' numbers (see Cell.grain)."""
+        return max(self.a.grain(self.metric), self.b.grain(self.metric))
+
+    @property
+    def won(self) -> int:
+        """In how many folds, of all seeds, the first number is the higher one; 0 if it lacks."""
+        if self.lack:
+            return 0
+        one, other = self._scores(self.a), self._scores(self.b)
+        return sum(one[place] > other[place] for place in one)
+
+    @property
+    def stale(self) -> bool:
+        """Whether either side is of another results version."""
+        return self.a.stale or self.b.stale
+
+    @property
+    def on_images(self) -> Difference | None:
+        """The difference over all test images, photographs resampled for both sides alike; None
+        where one side isn't whole, or they tested other images or in other seeds."""
+        found = _compared(self.a, self.b, self.metric, self.at)
+        return found[0] if found else None
+
+    @property
+    def mcnemar(self) -> float | None:
+        """The p-value of equal accuracies in the first seed, as if images were independent."""
+        found = _compared(self.a, self.b, self.metric, self.at)
+        return found[1] if found else None
 
     @property
     def detectable(self) -> float | None:
-        """The smallest true difference found with 80% power; None without a variance."""
-        one = self.difference.estimate
-        return minimum_detectable_difference(one.se, one.df) if one.se else None
+        """The smallest true difference that is found with 80% power; None without a variance."""
+        one = self.on_images.estimate if self.on_images else None
+        if one is None or not one.se or one.df is None:
+            return None
+        return minimum_detectable_difference(one.se, one.df)
+
+    def _scores(self, cell: Cell) -> dict[tuple[int, int | None], float]:
+        """Seed and fold -> the number of that run; of a side that lacks nothing."""
+        return {
+            (s.spec.seed, s.spec.fold): s.measured.scores[self.at][self.metric]
+            for s in cell.slots
+            if s.measured
+        }
 
 
-def asked(group: Group) -> Iterator[tuple[str, str]]:
-    """Pairs of networks whose order a claim, or the control's question, is about."""
-    from reports.judging.questions import QUESTIONS  # noqa: PLC0415 (the page, which imports this one)
+def twins_apart(keras: Contrast, torch: Contrast) -> tuple[str, float | None]:
+    """How far the twins differ in one contrast of networks: PyTorch's difference less Keras's (None
+    where one lacks), and the id of its record in results.json."""
+    key = f"{keras.a.place}/{TORCH_LESS_KERAS}/{keras.a.variant}-{keras.b.variant}"
+    ours, theirs = keras.value, torch.value
+    return key, None if ours is None or theirs is None else theirs - ours
 
-    claims = [c for c in load_claims().values() if c.kind == "ordering"]
-    found = [pair for claim in claims for pair in contests(claim)]
-    found += [(q.first, q.second) for q in QUESTIONS]
-    yield from dict.fromkeys(p for p in found if set(p) <= set(group.variants))
+
+def effect_key(cell: Cell) -> str:
+    """The id, in results.json, of what a changed value does to a cell."""
+    return f"{cell.key}/effect"
 
 
 @lru_cache(maxsize=512)
-def compared(a: Cell | None, b: Cell | None) -> tuple[Difference, float | None] | None:
-    """Accuracy of a less that of b, and McNemar's p of the first seed; None where one isn't whole,
-    or they tested other images or in other seeds."""
-    one, other = (c.sample() if c else None for c in (a, b))
+def _compared(a: Cell, b: Cell, metric: str, at: str) -> tuple[Difference, float | None] | None:
+    """The difference on the same images, and McNemar's p of the first seed."""
+    one, other = a.sample(at), b.sample(at)
     if one is None or other is None or a.seeds != b.seeds:
         return None
     try:
         check_paired(one, other)
     except ValueError:
         return None
-    found = compare_by(one, other, _weights(tuple(one.strata), DRAWS), ("accuracy",))["accuracy"]
-    first = (c.sample(seeds=c.seeds[:1]) for c in (a, b))  # another seed has no other images
-    return found, naive_mcnemar(*first)
+    found = compare_by(one, other, _weights(tuple(one.strata), DRAWS), (metric,))[metric]
+    # the other seeds have no other images
+    one, other = (cell.sample(at, seeds=cell.seeds[:1]) for cell in (a, b))
+    return found, naive_mcnemar(one, other) if one and other else None
 
 
 @lru_cache(maxsize=2)
 def _weights(strata: tuple[int, ...], draws: int) -> np.ndarray | None:
-    """The same draws for all comparisons on the same photographs: drawing costs the most."""
+    """The same draws for all contrasts on the same photographs: drawing costs the most."""
     array = np.array(strata)
     return resample(array, unless_few(array, draws), generator(0, "comparison"))
-
-
-def comparisons(group: Group) -> list[Comparison]:
-    """Networks within a twin, then the twins within a network; those that can be made."""
-    pairs = [
-        (NETWORKS, *(group.cells.get((f, name)) for name in pair))
-        for pair in asked(group)
-        for f in FRAMEWORKS
-    ]
-    pairs += [(TWINS, *(group.cells.get((f, v)) for f in FRAMEWORKS)) for v in group.variants]
-    made = [(kind, a, b, both) for kind, a, b in pairs if (both := compared(a, b))]
-    adjusted = holm([both[0].p for *_, both in made])
-    return [
-        Comparison(kind, a, b, *both, p)
-        for (kind, a, b, both), p in zip(made, adjusted, strict=True)
-    ]
-
-
-@dataclass(frozen=True)
-class Gap:
-    """Mean of one network less that of another in one twin; no value where a run is missing."""
-
-    value: float | None
-    by_seed: tuple[float, ...] = ()
-    lack: str = ""
-    won: int = 0  # folds in which the first is higher
-
-
-def gap(a: Cell, b: Cell, metric: str, at: str) -> Gap:
-    """Difference of two cells' means over folds and seeds, both sides with the same of them."""
-    numbers = [cell.number(metric, at) for cell in (a, b)]
-    lacks = [
-        f"{load_variants()[cell.variant].title}: {number.lack}"
-        for cell, number in zip((a, b), numbers, strict=True)
-        if number.lack
-    ]
-    if lacks:
-        return Gap(None, lack="; ".join(lacks))
-    scores = [
-        {(s.spec.seed, s.spec.fold): s.measured.scores[at][metric] for s in cell.slots}
-        for cell in (a, b)
-    ]
-    if scores[0].keys() != scores[1].keys():
-        return Gap(None, lack="the two sides have different seeds or folds")
-    gaps = [value - numbers[1].by_seed[seed] for seed, value in numbers[0].by_seed.items()]
-    won = sum(scores[0][key] > scores[1][key] for key in scores[0])
-    return Gap(math.fsum(gaps) / len(gaps), tuple(gaps), won=won)
-
-
-def gap_key(a: Cell, b: Cell) -> str:
-    """The difference's id in results.json: the same as that of their comparison."""
-    return f"{a.place}/{a.framework}/{a.variant}-{b.variant}"

@@ -15,6 +15,7 @@ from protocols.papers.variants import load_variants
 from reports.cells.cell import Cell, Group, Number
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
+from reports.judging.contrasts import Contrast
 from reports.statistics.between_seeds import against, order
 
 MIN_SEEDS = 3
@@ -49,14 +50,6 @@ def rounding(claim: Claim) -> float:
     return 0.5 * 10**-digits / (100 if claim.unit == "%" else 1)
 
 
-def grain(cell: Cell, metric: str) -> float:
-    """The step of a seed's number: one test image as a fraction (of precision, recall and F1 about
-    that), an epoch over the folds; 0 for losses, which nothing rounds."""
-    if metric == "selected_epoch":
-        return 1 / cell.folds
-    return 0.0 if metric.endswith("loss") else 1 / cell.n
-
-
 def why_not_judged(setting: Setting, cell: Cell | None, number: Number | None) -> str:
     """Why these runs can't judge a claim; empty if they can."""
     if setting.objections:
@@ -82,7 +75,7 @@ def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
     if reason := why_not_judged(setting, cell, number):
         return Verdict("not tested", reason, value, None, seeds)
     word, reason, mean, half = against(
-        list(number.by_seed.values()), claim.value, rounding(claim), grain(cell, claim.metric),
+        list(number.by_seed.values()), claim.value, rounding(claim), cell.grain(claim.metric),
         WIDEST[claim.unit],
     )  # fmt: skip
     return Verdict(word, reason, mean, half, seeds)
@@ -110,39 +103,38 @@ def contests(claim: Claim) -> list[tuple[str, str]]:
     return [(claim.variant, other) for other in others if other != claim.variant]
 
 
-def margins(claim: Claim, group: Group | None, framework: str) -> dict[tuple[str, str], float]:
-    """The mean difference of each contest whose two sides are whole, with the same seeds; as a
-    fraction."""
+def claimed_contrasts(
+    claim: Claim, group: Group | None, framework: str
+) -> dict[tuple[str, str], Contrast | None]:
+    """Each contest of an ordering claim, and the difference of its two networks; None where one of
+    them is not asked for."""
     found = {}
-    for better, other in contests(claim):
-        cells = [group.cells.get((framework, v)) if group else None for v in (better, other)]
-        values = [cell.number(claim.metric, claim.at).value if cell else None for cell in cells]
-        if None not in values and cells[0].seeds == cells[1].seeds:
-            found[better, other] = values[0] - values[1]
+    for pair in contests(claim):
+        a, b = (group.cells.get((framework, v)) if group else None for v in pair)
+        found[pair] = Contrast(a, b, claim.metric, claim.at) if a and b else None
     return found
 
 
 def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framework: str) -> Verdict:
     """supported (every contest won), refuted (one lost), undecided or not tested."""
-    means = margins(claim, group, framework)
-    least = min(means.values()) if len(means) == len(contests(claim)) else None
-    differences, steps, k = [], [], 0
-    for pair in contests(claim):
-        cells = [group.cells.get((framework, v)) if group else None for v in pair]
-        numbers = [cell.number(claim.metric, claim.at) if cell else None for cell in cells]
-        for variant, cell, number in zip(pair, cells, numbers, strict=True):
+    found = claimed_contrasts(claim, group, framework)
+    values = [one.value if one else None for one in found.values()]
+    known = [value for value in values if value is not None]
+    least = min(known) if len(known) == len(values) else None
+    contrasts = []
+    for pair, one in found.items():
+        for variant in pair:
+            cell = group.cells.get((framework, variant)) if group else None
+            number = cell.number(claim.metric, claim.at) if cell else None
             if reason := why_not_judged(setting, cell, number):
                 place = "" if setting.objections else f"{load_variants()[variant].title}: "
                 return Verdict("not tested", place + reason, least)
-        seeds = [set(n.by_seed) for n in numbers]
-        if seeds[0] != seeds[1]:
-            return Verdict("not tested", "the two sides have different seeds", least)
-        k = len(seeds[0])
-        differences.append([numbers[0].by_seed[s] - numbers[1].by_seed[s] for s in seeds[0]])
-        steps += [grain(cell, claim.metric) for cell in cells]
-    word, won, lost = order(differences, max(steps))
-    reason = f"{won} of {len(differences)} contests won beyond the interval, {lost} lost"
-    return Verdict(word, reason, least, None, k)
+        if one is None or one.lack:
+            return Verdict("not tested", one.lack if one else NOT_ASKED, least)
+        contrasts.append(one)
+    word, won, lost = order([list(c.by_seed) for c in contrasts], max(c.grain for c in contrasts))
+    reason = f"{won} of {len(contrasts)} contests won beyond the interval, {lost} lost"
+    return Verdict(word, reason, least, None, len(contrasts[-1].by_seed))
 
 
 def counted(claim: Claim) -> int:

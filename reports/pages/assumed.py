@@ -1,24 +1,21 @@
 """The page "What is guessed": every value the papers don't state, and what it changes."""
 
-from dataclasses import replace
-
 from protocols.papers.recipes import Value, load_recipe, others
 from protocols.spec import FRAMEWORKS
-from reports.cells.cell import Group
+from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
 from reports.cells.settings import changed
-from reports.judging.effects import Effect, effects, tried
+from reports.judging.contrasts import Contrast, effect_key
+from reports.judging.pairings import effects, sensitivity_groups
 from reports.pages.overview.tables import PAPERS
-from reports.tables.cell_text import framework_heads, measured, stale_notes
+from reports.tables.cell_text import contrast_cell, framework_heads, measured, stale_notes
 from reports.tables.table import (
     MISSING,
-    STALE,
     STALE_NOTE,
     Table,
     Td,
     head,
     label,
-    points,
     title,
     words,
 )
@@ -29,7 +26,7 @@ COMMAND = "python runner.py --suite liang --set label_smoothing=0"
 
 def page(collected: Collected) -> dict[str, object]:
     """Tables of the assumed values, and of the sensitivity runs there are."""
-    groups = tried(collected)
+    groups = sensitivity_groups(collected)
     keys = {key for g in groups for key in changed(g.slots[0].spec)}
     return {
         "tables": [assumed_table(paper, keys) for paper in PAPERS],
@@ -82,26 +79,25 @@ def effect_table(collected: Collected, group: Group) -> Table:
         [],
         stale_notes(group),
     )
-    found = {(e.cell.framework, e.cell.variant): e for e in effects(collected, group)}
+    found = {(c.framework, c.variant): (c, one) for c, one in effects(collected, group).items()}
     rows = []
-    if any(one.base and one.base.stale for one in found.values()):
+    if any(one and one.stale for _, one in found.values()):
         table.notes = [STALE_NOTE]
     for variant in group.variants:
         row = [label(title(variant))]
         for framework in FRAMEWORKS:
             one = found.get((framework, variant))
-            row += _effect(one) if one else [Td("–", "not asked for"), Td("–")]
+            row += _effect(*one) if one else [Td("–", "not asked for"), Td("–")]
         rows.append(row)
     table.bodies.append(("", rows))
     return table
 
 
-def _effect(one: Effect) -> list[Td]:
+def _effect(cell: Cell, one: Contrast | None) -> list[Td]:
     """Accuracy with the change, linked to its runs; the difference, linked to those without."""
-    if one.gap.value is None:
-        last = Td(MISSING, "" if one.value is None else one.gap.lack, href=one.cell.href)
-    else:
-        old = f" {STALE}" if one.cell.stale or one.base.stale else ""
-        last = Td(points(one.gap.value) + old, href=one.base.href)
-    last = replace(last, key=f"{one.key}:difference", scale=100)
-    return [measured(one.cell, "accuracy"), last]
+    first, known = measured(cell, "accuracy"), cell.number("accuracy").value is not None
+    if one is None:
+        note = "no run without it" if known else ""
+        return [first, Td(MISSING, note, href=cell.href, key=f"{effect_key(cell)}:difference")]
+    href = cell.href if one.value is None else one.b.href
+    return [first, contrast_cell(one, one.lack if known else "", href)]

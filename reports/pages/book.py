@@ -11,7 +11,7 @@ from reports.cells.collect import Collected
 from reports.cells.parallel import spread
 from reports.cells.settings import Setting
 from reports.data import results
-from reports.judging import effects, shared_starts
+from reports.judging import pairings, shared_starts
 from reports.judging.verdicts import MIN_SEEDS, WIDEST
 from reports.pages import (
     activations,
@@ -205,7 +205,7 @@ class Book:
         return self._page(menu.IMAGES_PAGE, [], **images.page(self._out))
 
     def _assumed(self) -> list[Made]:
-        tried = [group.setting for group in effects.tried(self._collected)]
+        tried = [group.setting for group in pairings.sensitivity_groups(self._collected)]
         return self._page(menu.ASSUMED_PAGE, tried, **assumed.page(self._collected))
 
     def _control(self) -> list[Made]:

@@ -4,17 +4,22 @@ from dataclasses import dataclass
 
 from protocols.papers.variants import CONTROL
 from protocols.spec import FRAMEWORKS
-from reports.cells.cell import Cell, Group
+from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.figures import curves
-from reports.judging.contrasts import BETWEEN, Gap, gap, gap_key
+from reports.judging.contrasts import Contrast, twins_apart
 from reports.judging.questions import QUESTIONS, ROWS, Question
-from reports.judging.verdicts import MIN_SEEDS, grain
+from reports.judging.verdicts import MIN_SEEDS
 from reports.pages.papers.measures import more_table
 from reports.pages.parts import Drawn, Section
-from reports.statistics.between_seeds import mean_difference
-from reports.tables.cell_text import framework_heads, stale_notes
+from reports.tables.cell_text import (
+    contrast_cell,
+    framework_heads,
+    gap_text,
+    scale_of,
+    stale_notes,
+)
 from reports.tables.table import (
     MISSING,
     NAMES,
@@ -23,13 +28,9 @@ from reports.tables.table import (
     Td,
     head,
     label,
-    minus,
     plural,
-    points,
     title,
 )
-
-NOT_ASKED = "not asked for"
 
 
 @dataclass(frozen=True)
@@ -89,63 +90,36 @@ def difference_table(group: Group, question: Question) -> Table:
     cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
     rows = []
     for metric, at, text in ROWS:
-        found = [None if None in both else gap(*both, metric, at) for both in cells]
-        row = [_cell(both, one, metric, at) for both, one in zip(cells, found, strict=True)]
-        rows.append([label(text), *row, _between(group, cells, found, metric, at)])
+        twins = [Contrast(a, b, metric, at) if a and b else None for a, b in cells]
+        found = [contrast_cell(one, _note(one) if one else "") for one in twins]
+        rows.append([label(text), *found, _between(*twins)])
     table.bodies.append(("", rows))
     table.notes += [_weight(group), *stale_notes(group)]
     return table
 
 
-def _cell(both: list[Cell | None], found: Gap | None, metric: str, at: str) -> Td:
-    """The difference in one twin, linked to the first network's runs: the other's are beside."""
-    if found is None:
-        return Td("–", NOT_ASKED)
-    notes = _beside(both, list(found.by_seed), metric)
-    if both[0].folds > 1 and found.value is not None:
-        notes.append(f"higher in {found.won} of {plural(len(both[0].slots), 'fold')}")
-    old = f" {STALE}" if any(cell.stale for cell in both) else ""
-    return Td(
-        _text(found.value, metric) + (old if found.value is not None else ""),
-        found.lack or ", ".join(notes), href=both[0].href,
-        key=f"{gap_key(*both)}:means.{at}.{metric}.value", scale=_scale(metric),
-    )  # fmt: skip
+def _note(one: Contrast) -> str:
+    """What the difference lacks; or the half-width of its interval, where there are seeds enough,
+    and the folds that the first network wins."""
+    notes = [one.lack] if one.lack else []
+    if one.half_width is not None and len(one.by_seed) >= MIN_SEEDS:
+        loss = one.metric == "log_loss"
+        notes.append(f"± {one.half_width:.4f}" if loss else f"± {100 * one.half_width:.2f}")
+    if one.a.folds > 1 and not one.lack:
+        notes.append(f"higher in {one.won} of {plural(len(one.a.slots), 'fold')}")
+    return ", ".join(notes)
 
 
-def _between(
-    group: Group, cells: list[list[Cell | None]], found: list[Gap | None], metric: str, at: str
-) -> Td:
+def _between(keras: Contrast | None, torch: Contrast | None) -> Td:
     """How far the twins differ in the difference."""
-    if None in found:
+    if keras is None or torch is None:
         return Td(MISSING)
-    values = [one.value for one in found]
-    value = None if None in values else values[1] - values[0]
-    old = any(cell.stale for both in cells for cell in both) and value is not None
-    names = "-".join(cell.variant for cell in cells[0])
+    key, value = twins_apart(keras, torch)
+    old = f" {STALE}" if (keras.stale or torch.stale) and value is not None else ""
     return Td(
-        _text(value, metric) + (f" {STALE}" if old else ""), href=cells[1][0].href,
-        key=f"{group.place}/{BETWEEN}/{names}:means.{at}.{metric}.value", scale=_scale(metric),
+        gap_text(keras.metric, value) + old, href=torch.a.href,
+        key=f"{key}:means.{keras.at}.{keras.metric}.value", scale=scale_of(keras.metric),
     )  # fmt: skip
-
-
-def _scale(metric: str) -> int:
-    return 1 if metric == "log_loss" else 100
-
-
-def _text(value: float | None, metric: str) -> str:
-    if value is None:
-        return MISSING
-    if value != value:
-        return "diverged"
-    return minus(f"{value:+.4f}") if metric == "log_loss" else points(value)
-
-
-def _beside(both: list[Cell], gaps: list[float], metric: str) -> list[str]:
-    """The half-width of the interval of the mean difference, where there are seeds enough."""
-    if len(gaps) < MIN_SEEDS:
-        return []
-    half = mean_difference(gaps, max(grain(cell, metric) for cell in both))[1]
-    return [f"± {half:.4f}" if metric == "log_loss" else f"± {100 * half:.2f}"]
 
 
 def _weight(group: Group) -> str:

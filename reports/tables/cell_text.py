@@ -5,6 +5,7 @@ from dataclasses import replace
 from protocols.papers.claims import Claim
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
+from reports.judging.contrasts import Contrast
 from reports.judging.verdicts import Verdict
 from reports.tables.table import (
     FIRM,
@@ -18,6 +19,7 @@ from reports.tables.table import (
     head,
     minus,
     plural,
+    points,
     words,
 )
 
@@ -72,6 +74,33 @@ def difference_text(claim: Claim, value: float | None) -> str:
     return minus(text)
 
 
+def gap_text(metric: str, gap: float | None) -> str:
+    """A difference of two measured numbers: points, or nats; X, or diverged."""
+    if gap is None:
+        return MISSING
+    if gap != gap or metric not in LOSSES:
+        return points(gap)
+    text = f"{gap:+.4f}"
+    return minus(text) if float(text) else "0.0000"
+
+
+def scale_of(metric: str) -> int:
+    """By what a metric is multiplied to be written: 100 for points and percentages."""
+    return 1 if metric in (*LOSSES, "selected_epoch") else 100
+
+
+def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
+    """The difference of two cells, linked to the first one's runs; X with what is missing; a dash
+    if one of them is not asked for."""
+    if one is None:
+        return Td("–", "not asked for")
+    old = f" {STALE}" if one.stale and one.value is not None else ""
+    return Td(
+        gap_text(one.metric, one.value) + old, note, href=href or one.a.href,
+        key=one.address, scale=scale_of(one.metric),
+    )  # fmt: skip
+
+
 def runs_behind(cell: Cell) -> str:
     """What a cell's numbers rest on: seeds, folds, images; or what is missing."""
     if cell.lack:
@@ -91,8 +120,7 @@ def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "
     small = note or (number.lack if number.value is None else "")
     return Td(
         _marked(number, metric), small, href=cell.href if cell.page else "",
-        key=f"{cell.key}:numbers.{at}.{metric}.value",
-        scale=1 if metric in (*LOSSES, "selected_epoch") else 100,
+        key=f"{cell.key}:numbers.{at}.{metric}.value", scale=scale_of(metric),
     )  # fmt: skip
 
 

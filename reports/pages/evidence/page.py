@@ -12,8 +12,8 @@ from protocols.papers.claims import Claim, load_claims
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
-from reports.judging import contrasts
-from reports.judging.contrasts import NETWORKS, TWINS, Comparison, compared, comparisons
+from reports.judging.contrasts import Contrast
+from reports.judging.pairings import on_the_same_images
 from reports.judging.uncertainty import (
     as_good_as,
     interval_text,
@@ -27,7 +27,7 @@ from reports.judging.verdicts import contests, why_not_judged
 from reports.pages.evidence.coverage_table import METHODS, coverage_table
 from reports.simulations.equivalence import margin, rarely
 from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
-from reports.statistics.intervals import Estimate
+from reports.statistics.intervals import DRAWS, Estimate
 from reports.tables.cell_text import marked_twin, pair, stale_notes, twin
 from reports.tables.table import (
     MISSING,
@@ -156,7 +156,7 @@ def _p(value: float | None) -> str:
 
 def comparison_table(group: Group) -> Table | None:
     """Networks within a twin, and the twins within a network, image by image."""
-    found = comparisons(group)
+    found = on_the_same_images(group)
     if not found:
         return None
     wide = margin(group.protocol, max(cell.n for cell in group.cells.values()))
@@ -171,7 +171,7 @@ def comparison_table(group: Group) -> Table | None:
         [],
         [
             "Interval and p: by the linearised variance, so they agree; bootstrap-t: of the same "
-            f"resampled photographs for both sides, {contrasts.DRAWS:,} draws; Holm: "
+            f"resampled photographs for both sides, {DRAWS:,} draws; Holm: "
             f"adjusted for the {len(found)} of this table; McNemar: of the first seed, as if "
             "images were independent; smallest: the true difference found with 80% power; equal: "
             "two one-sided tests at 5%.",
@@ -179,9 +179,10 @@ def comparison_table(group: Group) -> Table | None:
             *stale_notes(group),
         ],
     )  # fmt: skip
-    bodies: dict[str, list[list[Td]]] = {NETWORKS: [], TWINS: []}
+    bodies: dict[str, list[list[Td]]] = {"Networks": [], "Twins": []}
     for one in found:
-        bodies[one.kind].append(_difference(one, wide))
+        same = one.a.variant == one.b.variant
+        bodies["Twins" if same else "Networks"].append(_difference(one, wide))
     table.bodies += [(name, rows) for name, rows in bodies.items() if rows]
     return table
 
@@ -201,22 +202,21 @@ def _can_show(group: Group, wide: float) -> str:
     )
 
 
-def _difference(one: Comparison, wide: float | None) -> list[Td]:
-    found = one.difference.estimate
+def _difference(one: Contrast, wide: float | None) -> list[Td]:
+    found = one.on_images.estimate
     least = one.detectable
     same = found.value == 0 and found.se is None
-    stale = one.a.stale or one.b.stale
-    old = f" {STALE}" if stale else ""
+    old = f" {STALE}" if one.stale else ""
     cells = [
         Td(points(found.value) + old, key=f"{one.key}:value", scale=100),
         *(Td("–" if i.reason else interval_words(i), key=f"{one.key}:{name}", scale=100)
           for name, i in (("linearised", found.linearised), ("bootstrap_t", found.bootstrap_t))),
         *(Td(_p(p), key=f"{one.key}:{name}")
-          for name, p in (("p", one.difference.p), ("p_holm", one.adjusted),
+          for name, p in (("p", one.on_images.p), ("p_holm", one.p_holm),
                           ("mcnemar", one.mcnemar))),
         Td("–" if least is None else f"{100 * least:.2f}", key=f"{one.key}:detectable", scale=100),
     ]  # fmt: skip
-    answers = [_equal(found, m, same, stale) for m in (MARGIN, wide) if m]
+    answers = [_equal(found, m, same, one.stale) for m in (MARGIN, wide) if m]
     return [_sides(one), *(replace(td, href=one.a.href) for td in cells), *answers]
 
 
@@ -229,9 +229,9 @@ def _equal(found: Estimate, margin: float, same: bool, stale: bool) -> Td:
     return words(word, "" if verdict.p is None else f"p {_p(verdict.p)}")
 
 
-def _sides(one: Comparison) -> Td:
+def _sides(one: Contrast) -> Td:
     """The row's heading."""
-    if one.kind == TWINS:
+    if one.a.variant == one.b.variant:
         return label(f"{title(one.a.variant)}: Keras less PyTorch")
     text = f"{title(one.a.variant)} less {title(one.b.variant)}, {NAMES[one.a.framework]}"
     return label(text)
@@ -266,10 +266,10 @@ def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
         number = cell.number(claim.metric, claim.at) if cell else None
         if reason := why_not_judged(group.setting, cell, number):
             return words("not tested", reason)
-    both = [compared(a, b) for a, b in zip(cells[::2], cells[1::2], strict=True)]
-    if None in both:
+    found = [Contrast(a, b).on_images for a, b in zip(cells[::2], cells[1::2], strict=True)]
+    if None in found:
         return words("not tested", "the two sides tested other images, or in other seeds")
-    return words(ordering([difference for difference, _ in both]))
+    return words(ordering(found))
 
 
 def selection_table(group: Group) -> Table | None:

@@ -4,40 +4,37 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures import curves
-from reports.judging.leak_free import Both, Sides, sides
+from reports.judging.contrasts import Contrast
+from reports.judging.pairings import LeakFree, leak_free
 from reports.pages.parts import Drawn
-from reports.tables.cell_text import measured, number_text, stale_notes, twin
-from reports.tables.table import MISSING, STALE, Table, Td, head, label, points, title
+from reports.tables.cell_text import contrast_cell, measured, number_text, stale_notes, twin
+from reports.tables.table import STALE, Table, Td, head, label, title
 
 
 def beside(collected: Collected) -> list[Table | Drawn]:
     """As-published and leak-free protocols of one setting, side by side, with learning curves."""
     found: list[Table | Drawn] = []
-    for one in sides(collected):
-        found += [_table(one), *_curves(one.group, one.other)]
+    for one in leak_free(collected):
+        found += [_table(one), *_curves(one.published, one.free)]
     return found
 
 
-def _table(of: Sides) -> Table:
-    group, free = of.group, of.other.protocol
+def _table(of: LeakFree) -> Table:
+    group, free, metric = of.published, of.free.protocol, of.contrasts[0].metric
     rows = []
-    for one in of.pairs:
-        row = [label(title(one.a.variant)), twin(one.a)]
-        row += [_shown(one, 0), _shown(one, 1)]
-        old = f" {STALE}" if one.a.stale or one.b.stale else ""
-        text = MISSING if one.difference is None else points(one.difference) + old
-        lack = "" if one.a.seeds == one.b.seeds else "the two have different seeds"
-        rows.append([*row, Td(text, lack, href=one.b.href, key=f"{one.key}:difference",
-                              scale=100)])  # fmt: skip
+    for one in of.contrasts:
+        known = all(number.value is not None for number in one.numbers)  # else it is said beside
+        row = [label(title(one.b.variant)), twin(one.b), _shown(one, 0), _shown(one, 1)]
+        rows.append([*row, contrast_cell(one, one.lack if known else "")])
     return Table(
         f"leakfree-{group.setting.slug}-{group.protocol}",
         f"The same networks under {group.protocol} and {free}: "
-        f"{'accuracy' if of.metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
+        f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
         f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
           head(group.protocol), head(free), head("Difference")]],
         [("", rows)],
-        list(dict.fromkeys(stale_notes(group) + stale_notes(of.other))),
+        list(dict.fromkeys(stale_notes(group) + stale_notes(of.free))),
     )  # fmt: skip
 
 
@@ -59,10 +56,11 @@ def _curves(group: Group, other: Group) -> list[Drawn]:
     return [one for one in drawn if one.svg]
 
 
-def _shown(both: Both, index: int) -> Td:
-    cell, value = (both.a, both.b)[index], both.values[index]
-    if both.metric == "accuracy":
+def _shown(one: Contrast, index: int) -> Td:
+    """The number as published (index 0) or without leakage (1)."""
+    cell, value = (one.b, one.a)[index], one.numbers[1 - index].value
+    if one.metric == "accuracy":
         return measured(cell, "accuracy")
     old = f" {STALE}" if cell.stale and value is not None else ""
-    return Td(number_text(both.metric, value) + old, cell.lack, href=cell.href,
-              key=f"{both.key}:values.{index}", scale=100)  # fmt: skip
+    return Td(number_text(one.metric, value) + old, cell.lack, href=cell.href,
+              key=f"{one.key}:values.{index}", scale=100)  # fmt: skip

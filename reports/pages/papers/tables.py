@@ -8,13 +8,13 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
-from reports.judging.contrasts import gap_key
 from reports.judging.uncertainty import new_cells_note
-from reports.judging.verdicts import counted, judge, judge_ordering, margins
+from reports.judging.verdicts import claimed_contrasts, counted, judge, judge_ordering
 from reports.pages.overview.tables import PAPERS, claim_name
 from reports.statistics.intervals import FEWEST
 from reports.tables.cell_text import (
     claim_text,
+    contrast_cell,
     difference_text,
     framework_heads,
     measured,
@@ -23,7 +23,7 @@ from reports.tables.cell_text import (
     stale_notes,
     verdict_cell,
 )
-from reports.tables.table import NAMES, STALE, Table, Td, head, label, plural, points, title, words
+from reports.tables.table import NAMES, Table, Td, head, label, plural, title, words
 
 
 def claims_where(paper: str, where: str, kind: str = "metric") -> list[Claim]:
@@ -128,30 +128,17 @@ def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
         [],
     )
     for claim in (c for c in load_claims().values() if c.kind == "ordering" and c.paper == paper):
-        pairs = dict.fromkeys(p for f in FRAMEWORKS for p in margins(claim, group, f))
+        twins = [claimed_contrasts(claim, group, f) for f in FRAMEWORKS]
         rows = [
-            [label(f"{title(a)} over {title(b)}")]
-            + [_margin(group, f, claim, (a, b)) for f in FRAMEWORKS]
-            for a, b in pairs
+            [label(f"{title(a)} over {title(b)}"), *(contrast_cell(own[a, b]) for own in twins)]
+            for a, b in twins[0]
+            if any(one and one.value is not None for one in (own[a, b] for own in twins))
         ]
         verdicts = [judge_ordering(claim, group.setting, group, f) for f in FRAMEWORKS]
         rows.append([label("Verdict"), *(verdict_cell(table, claim, v) for v in verdicts)])
         table.bodies.append((f"{claim.column} ({claim.where})", rows))
     table.notes += stale_notes(group)
     return table
-
-
-def _margin(group: Group, framework: str, claim: Claim, names: tuple[str, str]) -> Td:
-    """One network's number less the other's, linked to the first one's runs."""
-    value = margins(claim, group, framework).get(names)
-    cells = [group.cells.get((framework, name)) for name in names]
-    if None in cells:
-        return Td("–", "not asked for")
-    old = f" {STALE}" if any(cell.stale for cell in cells) and value is not None else ""
-    return Td(
-        "X" if value is None else points(value) + old, href=cells[0].href, scale=100,
-        key=f"{gap_key(*cells)}:means.{claim.at}.{claim.metric}.value",
-    )  # fmt: skip
 
 
 def counts_table() -> Table:

@@ -11,8 +11,9 @@ from reports.cells.cell import Group
 from reports.cells.collect import Collected, collect
 from reports.data import contrast_records
 from reports.figures import curves
-from reports.judging import contrasts, effects, leak_free
-from reports.judging.verdicts import margins
+from reports.judging import pairings
+from reports.judging.contrasts import Contrast
+from reports.judging.verdicts import claimed_contrasts
 from reports.pages.evidence.page import comparison_table, ranking_table, selection_table
 from reports.pages.overview import tables as overview_tables
 from reports.tables.table import STALE
@@ -84,8 +85,8 @@ def test_three_seeds_may_judge_an_order_and_stale_ones_may_not(tmp_path, monkeyp
 def test_leak_free_runs_stand_beside_the_others_whatever_was_asked_for_last(seven, asked):
     store, plan = seven
     collected, _ = group_of(store, [run for run in plan if run.protocol in asked], "fixed")
-    (sides,) = leak_free.sides(collected)
-    assert [one.difference is not None for one in sides.pairs] == [True] * len(SEVEN)
+    (found,) = pairings.leak_free(collected)
+    assert [one.value is not None for one in found.contrasts] == [True] * len(SEVEN)
 
 
 def test_no_difference_of_means_over_different_seeds(tmp_path):
@@ -97,17 +98,15 @@ def test_no_difference_of_means_over_different_seeds(tmp_path):
     plan += [synthetic.spec("keras", "xception", recipe=changed, seed=seed) for seed in few]
     store = synthetic.fill(Store(tmp_path), plan)
     collected, group = group_of(store, plan, "fixed")
-    (tried,) = effects.tried(collected)
-    (effect,) = effects.effects(collected, tried)
-    assert effect.gap.value is None and "different seeds" in effect.gap.lack
-    ((one,),) = (sides.pairs for sides in leak_free.sides(collected))
-    assert one.difference is None and None not in one.values
+    (tried,) = pairings.sensitivity_groups(collected)
+    (effect,) = pairings.effects(collected, tried).values()
+    ((free,),) = (found.contrasts for found in pairings.leak_free(collected))
     claim = load_claims()["liang.rank.rnn"]
-    assert margins(claim, group, "keras") == {}
-    assert (
-        contrasts.compared(*(group.cells["keras", n] for n in ("xception_lstm", "xception")))
-        is None
-    )
+    claimed = claimed_contrasts(claim, group, "keras")["xception_lstm", "xception"]
+    for one in (effect, free, claimed):
+        assert one.value is None and one.by_seed == () and "different seeds" in one.lack
+        assert None not in (number.value for number in one.numbers)
+        assert one.on_images is None
 
 
 def test_images_that_both_twins_get_wrong_are_of_the_same_seeds(tmp_path):
@@ -123,7 +122,7 @@ def test_mcnemar_counts_an_image_once(tmp_path):
     for seeds in ((0,), (0, 1, 2)):
         _, group = group_of(store, [s for s in plan if s.seed in seeds], "fixed")
         cells = [group.cells[f, "xception"] for f in ("keras", "torch")]
-        p.append(contrasts.compared(*cells)[1])
+        p.append(Contrast(*cells).mcnemar)
     assert p[0] == p[1]
 
 

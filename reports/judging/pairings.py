@@ -1,0 +1,92 @@
+"""Which cells are held against each other."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from protocols.papers.claims import load_claims
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell, Group
+from reports.cells.collect import Collected
+from reports.cells.settings import changed
+from reports.judging.contrasts import Contrast
+from reports.judging.questions import QUESTIONS
+from reports.judging.verdicts import contests
+from reports.statistics.comparisons import holm
+
+# protocol as published -> the leak-free one, and the number that both have
+LEAK_FREE = {"fixed": ("fixed-grouped", "accuracy"), "cv10": ("cv10-grouped", "recall_macro")}
+
+
+def ordered_pairs(group: Group) -> Iterator[tuple[str, str]]:
+    """Pairs of networks whose order a claim, or the control's question, is about."""
+    claims = [c for c in load_claims().values() if c.kind == "ordering"]
+    found = [pair for claim in claims for pair in contests(claim)]
+    found += [(q.first, q.second) for q in QUESTIONS]
+    yield from dict.fromkeys(p for p in found if set(p) <= set(group.variants))
+
+
+def on_the_same_images(group: Group) -> list[Contrast]:
+    """Networks within a twin, then the twins within a network: those that can be compared image by
+    image, with p adjusted over all of them."""
+    pairs = [
+        [group.cells.get((framework, name)) for name in names]
+        for names in ordered_pairs(group)
+        for framework in FRAMEWORKS
+    ]
+    pairs += [[group.cells.get((f, variant)) for f in FRAMEWORKS] for variant in group.variants]
+    found = [Contrast(a, b) for a, b in pairs if a and b]
+    made = {one: difference for one in found if (difference := one.on_images)}
+    adjusted = holm([difference.p for difference in made.values()])
+    return [replace(one, p_holm=p) for one, p in zip(made, adjusted, strict=True)]
+
+
+@dataclass(frozen=True)
+class LeakFree:
+    """A group under a published protocol, the same networks under the leak-free one, and what that
+    takes away from each in each twin, in the papers' order."""
+
+    published: Group
+    free: Group
+    contrasts: list[Contrast]
+
+
+def leak_free(collected: Collected) -> list[LeakFree]:
+    """Every group that has a leak-free one of the same setting, with networks that both have."""
+    found = []
+    for group in collected.groups:
+        protocol, metric = LEAK_FREE.get(group.protocol, ("", ""))
+        free = collected.like(group.setting, protocol) if protocol else None
+        if free is None:
+            continue
+        keys = [(f, v) for v in group.variants for f in FRAMEWORKS]
+        both = [(free.cells.get(key), group.cells.get(key)) for key in keys]
+        pooled = metric != "accuracy"
+        made = [Contrast(a, b, metric, pooled=pooled) for a, b in both if a and b]
+        found.append(LeakFree(group, free, made))
+    return [one for one in found if one.contrasts]
+
+
+def sensitivity_groups(collected: Collected) -> list[Group]:
+    """The groups of runs with a changed value."""
+    return [g for g in collected.groups if changed(g.slots[0].spec)]
+
+
+def effects(collected: Collected, group: Group) -> dict[Cell, Contrast | None]:
+    """Every cell of a group of sensitivity runs against the same without the change; None where
+    there are no such runs."""
+    plain = _without_change(collected, group)
+    bases = {key: plain.cells.get(key) if plain else None for key in group.cells}
+    return {c: Contrast(c, base) if (base := bases[k]) else None for k, c in group.cells.items()}
+
+
+def _without_change(collected: Collected, group: Group) -> Group | None:
+    """The runs that differ by the change alone, planned or not."""
+    own = group.setting
+    for other in collected.groups:
+        s = other.setting
+        same = (s.profile, s.data, s.weights, s.device, s.precision) == (
+            own.profile, own.data, own.weights, own.device, own.precision,
+        )  # fmt: skip
+        if same and not s.extra and other.protocol == group.protocol:
+            return other
+    return None
