@@ -10,7 +10,7 @@ from torch.func import functional_call
 
 from impl_torch.device import autocast
 from impl_torch.models import MapHead, PooledHead
-from protocols.papers.backbones import load_backbones
+from protocols.papers.backbones import Layer, load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.activations import Seen
 from protocols.spec import RunSpec
@@ -25,11 +25,12 @@ def look(
 ) -> Seen:
     """images uint8 (n, h, w, 3); all modules in inference mode. `weights`: of the head, by name,
     where they aren't its own."""
-    names, inner = load_variants()[spec.variant].backbones, {}
+    names = load_variants()[spec.variant].backbones
+    inner: dict[str, np.ndarray] = {}
     with torch.no_grad(), autocast(spec):
         maps = []
         for name, backbone in zip(names, backbones, strict=True):
-            with _kept(name, backbone[1], inner):
+            with _kept(name, backbone.get_submodule("1"), inner):
                 maps.append(backbone(images))
     for module in head.modules():
         if isinstance(module, nn.RNNBase):
@@ -56,7 +57,9 @@ def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iter
     hooks = []
     for layer in load_backbones()[backbone].layers:
 
-        def keep(module: nn.Module, given: tuple, output: torch.Tensor, layer=layer) -> None:
+        def keep(
+            module: nn.Module, given: tuple, output: torch.Tensor, layer: Layer = layer
+        ) -> None:
             found[f"{backbone}/{layer.name}"] = _channels_last(output[:1, : layer.maps])[0]
 
         hooks.append(model.get_submodule(layer.timm).register_forward_hook(keep))

@@ -52,6 +52,8 @@ class Preprocess(nn.Module):
     "caffe" is BGR minus ImageNet's mean, in 0..255; "tf" is x / 127.5 - 1.
     """
 
+    mean: torch.Tensor
+
     def __init__(self, backbone: str) -> None:
         super().__init__()
         self.caffe = load_backbones()[backbone].preprocessing == "caffe"
@@ -64,7 +66,7 @@ class Preprocess(nn.Module):
         return x.permute(0, 3, 1, 2)
 
 
-def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Module:
+def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Sequential:
     """uint8 RGB (n, h, w, 3) -> last feature map (n, channels, h', w'), as Keras has it.
 
     `recipe`: a run's, for ResNet50's epsilon and pooling.
@@ -91,19 +93,20 @@ def _inception_v3(model: nn.Module, recipe: Mapping[str, Any]) -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-3
             module.weight.requires_grad_(False)  # Keras: scale=False, gamma stays 1
-        if hasattr(module, "branch_pool"):  # gets the padded mean; Keras leaves padding out
-            module.branch_pool = nn.Sequential(WithoutPadding(), module.branch_pool)
+        pool = getattr(module, "branch_pool", None)
+        if pool is not None:  # gets the padded mean; Keras leaves padding out
+            module.branch_pool = nn.Sequential(WithoutPadding(), pool)
 
 
 @changes("resnet50")
 def _resnet50(model: nn.Module, recipe: Mapping[str, Any]) -> None:
-    if recipe["resnet50_stem_pooling"] == "unpadded":  # as Keras-Applications 1.0.2, of June 2018
-        model.maxpool.padding = 0
     for name in ("layer2", "layer3", "layer4"):  # v1: the stride is in the first 1x1
         first = getattr(model, name)[0]
         first.conv1.stride, first.conv2.stride = (2, 2), (1, 1)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = recipe["resnet50_epsilon"]
+        if isinstance(module, nn.MaxPool2d) and recipe["resnet50_stem_pooling"] == "unpadded":
+            module.padding = 0  # as Keras-Applications 1.0.2, of June 2018
         if isinstance(module, nn.Conv2d):  # Keras keeps a bias before batch normalisation
             module.bias = nn.Parameter(torch.zeros(module.out_channels))

@@ -27,10 +27,10 @@ IMPLIED = {
 }
 
 
-def schedule(recipe: Mapping[str, Any]) -> list[tuple[int, str, float]]:
-    """Epochs, optimiser and learning rate of each training phase that a recipe has, in order."""
+def schedule(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The `epochs`, `optimizer` and `rate` of each training phase that a recipe has, in order."""
     prefixes = [prefix for prefix in ("phase1_", "phase2_") if f"{prefix}epochs" in recipe] or [""]
-    return [(recipe[f"{p}epochs"], recipe[f"{p}optimizer"], recipe[f"{p}rate"]) for p in prefixes]
+    return [{key: recipe[p + key] for key in ("epochs", "optimizer", "rate")} for p in prefixes]
 
 
 @dataclass(frozen=True)
@@ -97,21 +97,16 @@ class RunSpec:
         frozen only with ImageNet weights, unless the recipe says that the CNN trains.
         """
         first, *later = schedule(self.recipe)
-        frozen = later or (
-            self.weights["source"] != "random" and self.recipe.get("cnn_trained") != "trained"
-        )
-        rest = [self._phase(number, *words, False) for number, words in enumerate(later, 2)]
-        return [self._phase(1, *first, bool(frozen)), *rest]
+        loaded = self.weights["source"] != "random"
+        frozen = bool(later) or (loaded and self.recipe.get("cnn_trained") != "trained")
+        rest = [self._phase(number, words, False) for number, words in enumerate(later, 2)]
+        return [self._phase(1, first, frozen), *rest]
 
-    def _phase(
-        self, number: int, epochs: int, optimizer: str, rate: float, frozen: bool
-    ) -> dict[str, Any]:
+    def _phase(self, number: int, words: dict[str, Any], frozen: bool) -> dict[str, Any]:
         by_batch = not frozen or self.recipe.get("frozen_batch_norm") == "batch"
         return {
             "phase": number,
-            "epochs": epochs,
-            "optimizer": optimizer,
-            "rate": rate,
+            **words,
             "frozen": frozen,
             "batch_statistics": by_batch,
             "stored": frozen and not by_batch,

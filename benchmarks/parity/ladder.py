@@ -2,9 +2,10 @@
 
 import gc
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,8 +47,11 @@ def spec_of(
     return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
 
 
-def side(framework: str, spec: RunSpec, pool: Pool) -> Side:
-    """One twin. The framework is imported here; PyTorch must come before TensorFlow."""
+def side(framework: str, spec: RunSpec, pool: Pool) -> Any:
+    """One twin: a Side, and Keras's a GivenSide.
+
+    The framework is imported here; PyTorch must come before TensorFlow.
+    """
     return getattr(importlib.import_module(f"impl_{framework}.parity"), SIDES[framework])(
         spec, pool
     )
@@ -97,7 +101,8 @@ def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...]
         framework: spec_of(framework, variant, precision, backend, changes)
         for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
     }
-    torch, keras = (side(framework, run, pool) for framework, run in runs.items())
+    torch: Side = side("torch", runs["torch"], pool)
+    keras: GivenSide = side("keras", runs["keras"], pool)
     keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
     keras.calibrate(np.concatenate([TRAIN, TEST]))
     pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
@@ -216,7 +221,9 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
     """
     frozen = optimizer == "rmsprop" or not parity.trains_whole(pair.variant)
     pair.begin(optimizer, frozen)
-    before, moved, without = pair.start, set(), set()
+    before = pair.start
+    moved: Set[str] = set()
+    without: set[str] = set()
     length, single, noise, given = (Highest() for _ in range(4))
     for number in range(1, STEPS + 1):
         batch = (number - 1) * BATCH, number * BATCH
@@ -293,9 +300,13 @@ def climb(
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")
     if folder:
-        found = answers(single.keras, single.recipe)
-        np.savez(folder / f"{variant}-weights.npz", **single.start)
-        np.savez(folder / f"{variant}-answers.npz", **found)
+        keep(folder / f"{variant}-weights.npz", single.start)
+        keep(folder / f"{variant}-answers.npz", answers(single.keras, single.recipe))
+
+
+def keep(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Writes arrays by name."""
+    np.savez(path, **arrays)
 
 
 def backend_rung(

@@ -67,6 +67,13 @@ class Claim:
         return number / 100 if self.unit == "%" else number
 
     @property
+    def number(self) -> float:
+        """The value of a claim that is a number. Raises ValueError where it is words."""
+        if self.value is None:
+            raise ValueError(f"{self.id}: {self.printed!r} is not a number")
+        return self.value
+
+    @property
     def address(self) -> tuple[str, str, str, str]:
         """Paper, table or section, row and column: no two claims have the same."""
         return self.paper, self.where, self.row, self.column

@@ -282,7 +282,7 @@ def recipe(values: dict[str, Any]) -> dict[str, Any]:
 
 def phase(optimizer: str, recipe: dict[str, Any], frozen: bool = False) -> dict[str, Any]:
     """A phase at the recipe's rate, of the head alone or of the whole network."""
-    rates = {name: rate for _, name, rate in schedule(recipe)}
+    rates = {words["optimizer"]: words["rate"] for words in schedule(recipe)}
     return {"phase": 1, "epochs": 1, "optimizer": optimizer, "rate": held(rates[optimizer]),
             "frozen": frozen, "batch_statistics": not frozen, "stored": False}  # fmt: skip
 
@@ -294,7 +294,7 @@ def given(optimizer: str) -> str:
 
 def optimizers(recipe: dict[str, Any]) -> list[str]:
     """The optimisers of the recipe's phases, in their order."""
-    return list(dict.fromkeys(name for _, name, _ in schedule(recipe)))
+    return list(dict.fromkeys(words["optimizer"] for words in schedule(recipe)))
 
 
 def trains_whole(variant: str) -> bool:

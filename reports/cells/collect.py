@@ -152,7 +152,7 @@ def _editions(slots: list[Slot]) -> dict[str, int]:
             protocol = "" if s.stage == "latency" else s.protocol
             key = (setting_of(s, False), protocol, s.stage, s.framework, s.variant)
             cells[key].append(s)
-    numbers = {}
+    numbers: dict[str, int] = {}
     for specs in cells.values():
         order = sorted({signature(s) for s in specs})
         numbers |= {s.id: order.index(signature(s)) for s in specs}

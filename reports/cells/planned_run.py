@@ -99,7 +99,7 @@ class Slot:
 
     def read(self) -> tuple[Measured | None, str]:
         """Its scores, and why there are none though it finished: its files are damaged."""
-        if not self.usable:
+        if self.run is None or not self.usable:
             return None, ""
         if self.run.damage:
             return None, self.run.damage
@@ -108,6 +108,20 @@ class Slot:
     def take(self, read: tuple[Measured | None, str]) -> None:
         """What `read` found; a damaged run is kept, without numbers."""
         self.measured, self.damage = read
+
+    @property
+    def stored(self) -> Run:
+        """The run of a slot that has one. Raises LookupError where nothing is stored."""
+        if self.run is None:
+            raise LookupError(f"{self.spec.id} isn't stored")
+        return self.run
+
+    @property
+    def scored(self) -> Measured:
+        """The scores of a finished training run. Raises LookupError where there are none."""
+        if self.measured is None:
+            raise LookupError(f"{self.spec.id} has no scores")
+        return self.measured
 
     @property
     def reason(self) -> str:

@@ -61,16 +61,15 @@ class Pair:
     @property
     def agree(self) -> float | None:
         """Share of test images to which both selected epochs give one class."""
-        if self.order is None:
-            return None
-        return (self.a.measured.n - self.otherwise) / self.a.measured.n
+        other = self.otherwise
+        return None if other is None else (self.a.scored.n - other) / self.a.scored.n
 
     @property
     def otherwise(self) -> int | None:
         """How many test images get another class on the other side."""
         if self.order is None:
             return None
-        one, two = (s.measured.selected.argmax(axis=1) for s in (self.a, self.b))
+        one, two = (s.scored.selected.argmax(axis=1) for s in (self.a, self.b))
         return int((one != two[self.order]).sum())
 
 
@@ -241,12 +240,12 @@ def pair_of(a: Slot, b: Slot) -> Pair:
     """Both runs' predictions, read and held against each other."""
     if a.spec.stage != "train":
         return Pair(a, b)
-    files = [s.run.record["files"]["predictions.npz"]["sha256"] for s in (a, b)]
+    files = [s.stored.record["files"]["predictions.npz"]["sha256"] for s in (a, b)]
     if files[0] == files[1]:
-        return Pair(a, b, True, np.arange(a.measured.n), 0.0)
-    one, two = a.run.predictions, b.run.predictions
+        return Pair(a, b, True, np.arange(a.scored.n), 0.0)
+    one, two = a.stored.predictions, b.stored.predictions
     for slot in (a, b):
-        slot.run.forget()
+        slot.stored.forget()
     both = one.keys() & two.keys()
     same = one.keys() ^ two.keys() <= EVERY_EPOCH and all(
         one[k].dtype == two[k].dtype and one[k].tobytes() == two[k].tobytes() for k in both

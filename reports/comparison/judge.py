@@ -46,8 +46,8 @@ class Change:
     @property
     def gap(self) -> float | None:
         """B less A; None unless both are whole and finite."""
-        known = [n.value for n in (self.a, self.b)]
-        return None if None in known or any(v != v for v in known) else known[1] - known[0]
+        a, b = self.a.value, self.b.value
+        return None if a is None or b is None or a != a or b != b else b - a
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def rows(joined: Joined) -> list[Row]:
 
 def _change(both: Both, metric: str) -> Change:
     """The measure with the interval of no change, or why it can't be judged."""
-    numbers = [cell.number(metric) for cell in (both.a, both.b)]
+    numbers = both.a.number(metric), both.b.number(metric)
     found = Change(*numbers, UNDECIDED)
     if both.identical:
         return dataclasses.replace(found, word=IDENTICAL)
@@ -111,15 +111,16 @@ def _change(both: Both, metric: str) -> Change:
 
 
 def _judged(change: Change, adjusted: float | None, widest: float) -> Change:
-    if change.half is None:
+    half, p = change.half, change.p
+    if half is None or p is None or adjusted is None:
         return change
     change = dataclasses.replace(change, adjusted=adjusted)
     if adjusted < ALPHA:
         return dataclasses.replace(change, word=MORE, reason="beyond the interval")
-    if change.p < ALPHA:
+    if p < ALPHA:
         reason = "beyond the interval, but not when adjusted for the number of comparisons"
         return dataclasses.replace(change, reason=reason)
-    if change.half > widest:
+    if half > widest:
         return dataclasses.replace(change, reason="the interval is too wide")
     return dataclasses.replace(change, word=WITHIN, reason="inside the interval")
 
@@ -140,11 +141,11 @@ def _word(both: Both, changes: dict[str, Change]) -> tuple[str, str]:
 
 def differences(both: Both) -> dict[str, Difference]:
     """B less A on the images of the common seeds, photographs resampled for both sides alike."""
-    pairs = both.common
-    if not pairs or any(pair.order is None for pair in pairs):
+    pairs = [(pair, pair.order) for pair in both.common if pair.order is not None]
+    if not pairs or len(pairs) < len(both.common):
         return {}
-    a = _sample([(pair.a.measured, np.arange(pair.a.measured.n)) for pair in pairs])
-    b = _sample([(pair.b.measured, pair.order) for pair in pairs])
+    a = _sample([(pair.a.scored, np.arange(pair.a.scored.n)) for pair, _ in pairs])
+    b = _sample([(pair.b.scored, order) for pair, order in pairs])
     names = tuple(metric for metric, _, _ in MEASURES)
     return compare(b, a, generator(0, "interval"), DRAWS, names)
 
@@ -160,9 +161,13 @@ def _sample(parts: list[tuple[Measured, np.ndarray]]) -> Sample:
 def apart_text(pairs: list[Pair]) -> str:
     """How far the probabilities of both sides are apart, of pairs of which some are; "" of none
     that is known."""
-    known = [pair for pair in pairs if pair.apart is not None]
+    known = [
+        (pair.apart, pair.otherwise, pair.a.scored.n)
+        for pair in pairs
+        if pair.apart is not None and pair.otherwise is not None
+    ]
     if not known:
         return ""
-    count, n = sum(p.otherwise for p in known), sum(p.a.measured.n for p in known)
-    largest = max(pair.apart for pair in known)
+    aparts, others, sizes = zip(*known, strict=True)
+    largest, count, n = max(aparts), sum(others), sum(sizes)
     return f"selected epochs at most {largest:.2g} apart, {count:,} of {n:,} answers differ"

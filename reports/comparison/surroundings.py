@@ -50,15 +50,15 @@ def _fields(pairs: list[Pair]) -> list[Field]:
     kinds = ("place", "package", "suite")
     made = []
     for kind, what in sorted(names, key=lambda n: kinds.index(n[0])):
-        sides = [[one.get((kind, what), NONE) for one in side] for side in zip(*both, strict=True)]
-        differ = sum(a != b for a, b in zip(*sides, strict=True))
-        made.append(Field(what, kind, *(dict(Counter(side)) for side in sides), differ))
+        a, b = ([one.get((kind, what), NONE) for one in side] for side in zip(*both, strict=True))
+        differ = sum(x != y for x, y in zip(a, b, strict=True))
+        made.append(Field(what, kind, dict(Counter(a)), dict(Counter(b)), differ))
     return made
 
 
 def values(slot: Slot) -> dict[tuple[str, str], str]:
     """(kind, property) -> value of a finished run."""
-    spec, env = slot.spec, slot.run.env
+    spec, env = slot.spec, slot.stored.env
     place = {
         "device": env.get("device", spec.device),
         "device, in detail": env.get("device_detail"),
@@ -76,6 +76,6 @@ def values(slot: Slot) -> dict[tuple[str, str], str]:
     }
     found = {("place", key): value for key, value in place.items()}
     found |= {("package", key): value for key, value in sorted(env.get("versions", {}).items())}
-    found["suite", "results version"] = slot.run.version
-    found["suite", "commit"] = slot.run.record["commit"][:SHORT]
+    found["suite", "results version"] = slot.stored.version
+    found["suite", "commit"] = slot.stored.record["commit"][:SHORT]
     return {key: NONE if v in (None, "") else scrub(str(v)) for key, v in found.items()}

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
@@ -52,7 +53,7 @@ def sides_table(joined: Joined) -> Table:
     rows = []
     for side in (joined.a, joined.b):
         done = [s for s in side.slots if s.usable]
-        times = sorted(s.run.record["finished"] for s in done)
+        times = sorted(s.stored.record["finished"] for s in done)
         states = [s.state for s in side.slots]
         others = [
             f"{states.count(w)} {w}" for w in ("failed", "diverged", "missing") if w in states
@@ -88,7 +89,8 @@ def _threads(count: str) -> str:
 def differs_table(framework: str, fields: list[Field]) -> Table:
     """Everything that isn't the same around a framework's pairs; what is, in a note."""
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
-    same, unknown = [], []
+    same: list[str] = []
+    unknown: list[str] = []
     for one in fields:
         if not one.differ:
             (same if one.known else unknown).append(one.what)
@@ -189,7 +191,7 @@ def scale(metric: str) -> int:
 def _change_cells(row: Row, metric: str) -> list[Td]:
     """A, B, B − A, linked to the pairs of runs."""
     change, key = row.changes[metric], f"{row.both.key}:changes.{metric}"
-    more = {"href": f"#{row.both.key}", "scale": scale(metric)}
+    more: dict[str, Any] = {"href": f"#{row.both.key}", "scale": scale(metric)}
     found = [
         Td(number_text(metric, n.value), n.lack if n.value is None else "", key=f"{key}.{side}",
            **more)
@@ -230,11 +232,11 @@ def images_table(rows: list[Row]) -> Table:
 
 
 def _images(row: Row, pairs: list[Pair]) -> list[Td]:
-    n = sum(p.a.measured.n for p in pairs)
+    n = sum(p.a.scored.n for p in pairs)
     if not row.differences:
         why = "not the same test images" if pairs else "no seed is whole on both sides"
         return [Td(f"{n:,}"), Td(MISSING, why), *[Td(MISSING)] * len(MEASURES)]
-    agree = sum(p.agree * p.a.measured.n for p in pairs) / n
+    agree = sum(p.agree * p.a.scored.n for p in pairs if p.agree is not None) / n
     cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate
@@ -270,7 +272,7 @@ def runs_table(joined: Joined, out: Path) -> Table | None:
 def _run_row(pair: Pair, places: list[str]) -> list[Td]:
     spec, key = pair.a.spec, pair.key
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
-    scores = [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
+    scores = [s.scored.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
     why = "" if pair.order is not None else "not the same test images"
     return [
         label(text),
@@ -289,7 +291,7 @@ def run_cells(pair: Pair, places: list[str]) -> list[Td]:
     cells = []
     for slot, place in zip((pair.a, pair.b), places, strict=True):
         known = slot.spec.variant in load_variants()
-        href = f"{place}/{slot.run.folder.name}/run.json" if place else ""
+        href = f"{place}/{slot.stored.folder.name}/run.json" if place else ""
         cells.append(words(slot.spec.id, command([slot.spec]) if known else "", href=href))
     return cells
 

@@ -67,10 +67,10 @@ def latency_table(joined: Joined, out: Path) -> Table | None:
     places = [side.beside(out) for side in (joined.a, joined.b)]
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
     for pair in joined.latency:
-        spec, times = pair.a.spec, [s.run.timings for s in (pair.a, pair.b)]
+        spec, a, b = pair.a.spec, pair.a.stored.timings, pair.b.stored.timings
         names, own = first_cells(spec), f"latency-{spec.id}"
         cells = [
-            ratio(*(t[part]["median"] for t in times), f"{pair.key}:{part}", f"#{own}")
+            ratio(a[part]["median"], b[part]["median"], f"{pair.key}:{part}", f"#{own}")
             for part, _ in PARTS
         ]
         cells += [_devices([pair]), *run_cells(pair, places)]

@@ -85,12 +85,13 @@ def write_overlaps(source: dataset.Source, out: Path) -> None:
     if source.kind != "real" or (out / OVERLAPS).is_file():
         return
     place = {name: source.path(dataset.ORIGINALS + name) for name in _names()}
-    images = dict(zip(place, in_order(_read, place.values()), strict=True))
-    pictures = {}
-    for pair in provenance.overlaps():
-        if images.get(pair.first) is None or images.get(pair.second) is None:
-            continue
-        pictures[f"{pair.first} {pair.second}"] = address(_cut(pair, images))
+    read = zip(place, in_order(_read, place.values()), strict=True)
+    images = {name: image for name, image in read if image is not None}
+    pictures = {
+        f"{pair.first} {pair.second}": address(_cut(pair, images))
+        for pair in provenance.overlaps()
+        if pair.first in images and pair.second in images
+    }
     write_whole(out / OVERLAPS, json.dumps(pictures).encode())
 
 

@@ -9,7 +9,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta
@@ -33,7 +33,7 @@ Address = Annotated[str, Meta(max_length=1 << 20, pattern=r"^data:image/[a-z]+;b
 WIDEST = (160, 120)
 
 
-def read(path: Path) -> dict[str, dict[str, str]]:
+def read(path: Path) -> dict[str, Any]:
     """A file of pictures; empty where there is none, or none that can be read: it's made anew."""
     schema = dict[Key, dict[Key, Address]] if path.name == SEEN else dict[Key, Address]
     try:

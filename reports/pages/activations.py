@@ -68,7 +68,7 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
         slots = [s for s in cell.of_seed(cell.seeds[0]) if s.usable] if cell else []
         if not slots:
             continue
-        arrays = slots[0].run.activations
+        arrays = slots[0].stored.activations
         if arrays is not None:
             found[framework] = arrays
     return found
@@ -150,7 +150,7 @@ def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     there is a map, not the paper between two."""
     n, h, w = values.shape
     low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
-    scaled = np.uint8(255 * (values - low) / np.where(high > low, high - low, 1))
+    scaled = (255 * (values - low) / np.where(high > low, high - low, 1)).astype(np.uint8)
     if w > WIDEST:
         size = (WIDEST, round(h * WIDEST / w))
         scaled = np.stack([np.asarray(Image.fromarray(one).resize(size)) for one in scaled])
@@ -202,7 +202,9 @@ def _heat(cam: np.ndarray, picture: str) -> str:
 
     under = grey(picture) if picture else None
     size = under.size if under else CAM
-    scaled = Image.fromarray(np.float32(cam / (cam.max() or 1))).resize(size, Image.BILINEAR)
+    scaled = Image.fromarray(np.float32(cam / (cam.max() or 1))).resize(
+        size, Image.Resampling.BILINEAR
+    )
     heat = matplotlib.colormaps["viridis"](np.clip(np.asarray(scaled), 0, 1))[..., :3]
     over = Image.fromarray(np.uint8(255 * heat))
     return address(Image.blend(under, over, MIXED) if under else over)

@@ -30,7 +30,7 @@ def environments(collected: Collected) -> list[Table]:
         found: dict[str, list[Slot]] = defaultdict(list)
         for slot in collected.slots:
             if slot.usable and slot.spec.framework == framework:
-                found[json.dumps(slot.run.env, sort_keys=True)].append(slot)
+                found[json.dumps(slot.stored.env, sort_keys=True)].append(slot)
         if not found:
             continue
         envs = [json.loads(text) for text in sorted(found)]
@@ -73,11 +73,11 @@ def sources(collected: Collected) -> Table:
     found: dict[tuple[int, str], list[Slot]] = defaultdict(list)
     for slot in collected.slots:
         if slot.usable:
-            found[slot.run.version, slot.run.record["commit"]].append(slot)
+            found[slot.stored.version, slot.stored.record["commit"]].append(slot)
     rows = []
     for (version, commit), slots in sorted(found.items()):
         stale = any(slot.state == "stale" for slot in slots)
-        carried = {slot.run.record.get("carried", "") for slot in slots} - {""}
+        carried = {slot.stored.record.get("carried", "") for slot in slots} - {""}
         state = f"stale {STALE}" if stale else "as today's"
         rows.append(
             [
@@ -127,7 +127,7 @@ def run_list(collected: Collected) -> Table:
     latency run, the command that makes it again; its specification, times and log."""
     bodies: dict[str, list[list[Td]]] = {"The current request": [], "Beside it": []}
     for slot in collected.slots:
-        finished = slot.run.record["finished"] if slot.usable else "–"
+        finished = slot.stored.record["finished"] if slot.usable else "–"
         row = [
             label(slot.spec.id, _again(slot), anchor=slot.spec.id),
             words(slot.state, scrub(slot.reason)),
@@ -159,4 +159,4 @@ def _again(slot: Slot) -> str:
 def _file(slot: Slot, name: str) -> Td:
     there = slot.run is not None and (slot.run.folder / name).is_file()
     text = name.partition(".")[0] if there else "–"
-    return words(text, href=f"runs/{slot.run.folder.name}/{name}" if there else "")
+    return words(text, href=f"runs/{slot.stored.folder.name}/{name}" if there else "")

@@ -1,7 +1,9 @@
 """The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
 
 from protocols.classes import CLASSES
@@ -95,7 +97,7 @@ def summary(cell: Cell, seed: int) -> str:
     elif not there:
         return slots[0].state
     if cell.whole(seed):
-        values = [s.measured.scores["selected"]["accuracy"] for s in there]
+        values = [s.scored.scores["selected"]["accuracy"] for s in there]
         parts.append(f"accuracy {number_text('accuracy', sum(values) / len(values))}")
         if not folded:
             parts.append(_selected(there[0]))
@@ -107,8 +109,8 @@ def summary(cell: Cell, seed: int) -> str:
 
 
 def _selected(slot: Slot) -> str:
-    row = slot.run.history[slot.measured.row]
-    several = len({r["phase"] for r in slot.run.history}) > 1
+    row = slot.stored.history[slot.scored.row]
+    several = len({r["phase"] for r in slot.stored.history}) > 1
     phase = f" of phase {row['phase']:.0f}" if several else ""
     return f"selected epoch {row['epoch']:.0f}{phase}"
 
@@ -116,12 +118,12 @@ def _selected(slot: Slot) -> str:
 def _caption(cell: Cell, there: list[Slot]) -> str:
     if not there:
         return ""
-    part = there[0].measured.part
+    part = there[0].scored.part
     text = f"Solid or dashed: {part} part. Dotted: training. Large open mark: the selected epoch."
     if len(there) > 1:
         text += " Thin: single folds; thick: their mean"
         text += "." if not cell.lack else ", drawn only where no fold is missing."
-    if len(there[0].run.history) > kinds.THIN_POINTS:
+    if len(there[0].stored.history) > kinds.THIN_POINTS:
         text += " Long curves are thinned evenly."
     return text
 
@@ -144,7 +146,7 @@ def _trouble(slot: Slot) -> str:
 
 def _confusion(cell: Cell, seed: int) -> Table:
     there = cell.of_seed(seed)
-    matrix = sum(s.measured.confusion for s in there)
+    matrix = np.sum([s.scored.confusion for s in there], axis=0)
     pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
     names = [name.capitalize() for name in CLASSES]
     old = any(s.state == "stale" for s in there)
@@ -177,11 +179,11 @@ def _evidence(anchor: str, slots: list[Slot]) -> Table:
     """Each run with its files, as they lie beside the page."""
     rows = []
     for slot in slots:
-        folder = slot.run.folder if slot.run else None
+        folder = slot.run.folder if slot.run else Path()
         row = [label(slot.spec.id), words(slot.state)]
-        row.append(words(slot.run.record["finished"] if slot.usable else "–"))
+        row.append(words(slot.stored.record["finished"] if slot.usable else "–"))
         for name, _ in FILES:
-            there = folder is not None and (folder / name).is_file()
+            there = slot.run is not None and (folder / name).is_file()
             text = name.partition(".")[0] if there else "–"
             row.append(words(text, href=f"runs/{folder.name}/{name}" if there else ""))
         rows.append(row)
@@ -200,8 +202,8 @@ def _folds(anchor: str, slots: list[Slot]) -> Table:
     for slot in slots:
         row = [label(f"Fold {slot.spec.fold}")]
         if slot.usable:
-            scores, key = slot.measured.scores["selected"], f"{slot.spec.id}:scores.selected"
-            row.append(Td(f"{slot.measured.n:,}", key=f"{slot.spec.id}:n"))
+            scores, key = slot.scored.scores["selected"], f"{slot.spec.id}:scores.selected"
+            row.append(Td(f"{slot.scored.n:,}", key=f"{slot.spec.id}:n"))
             for name in ("selected_epoch", "accuracy", "f1_macro", "log_loss"):
                 scale = 100 if name in ("accuracy", "f1_macro") else 1
                 text = number_text(name, scores[name])

@@ -126,7 +126,8 @@ def equivalence(difference: Estimate, margin: float = MARGIN) -> Equivalence:
     p = float(t.sf(gap, difference.df))  # of the nearer margin, the larger of the two
     if p < ALPHA:
         return Equivalence("equivalent", p)
-    return Equivalence("different" if two_sided(difference) < ALPHA else "not shown", p)
+    both = two_sided(difference)
+    return Equivalence("different" if both is not None and both < ALPHA else "not shown", p)
 
 
 def minimum_detectable_difference(

@@ -122,9 +122,10 @@ def stratum_variances(
     """
     parts, degrees = [], []
     for stratum in np.unique(strata):
-        inside = np.flatnonzero(strata == stratum)
-        if (np.diff(inside) == 1).all():  # a view costs no copy
-            inside = slice(inside[0], inside[-1] + 1)
+        rows = np.flatnonzero(strata == stratum)
+        inside: np.ndarray | slice = rows
+        if (np.diff(rows) == 1).all():  # a view costs no copy
+            inside = slice(rows[0], rows[-1] + 1)
         u, w = influence[..., inside, :], weights[..., None, inside]
         n = u.shape[-2]
         gap = u - w @ u / n
@@ -222,11 +223,12 @@ def estimates(
     found = []
     for i, limit in enumerate(limits):
         ends = (value[i] - width[i], value[i] + width[i]), drawn[:, i], by_t[:, i]
-        three = [interval(*pair, limit) for pair in ends]
-        spread = float(se[i]), float(df[i])
+        three = [interval(low, high, limit) for low, high in ends]
         if se[i] < TINY:
-            spread, three = (None, None), [Interval(reason=NO_SPREAD)] * 3
-        found.append(Estimate(float(value[i]), *spread, *three))
+            none = Interval(reason=NO_SPREAD)
+            found.append(Estimate(float(value[i]), None, None, none, none, none))
+        else:
+            found.append(Estimate(float(value[i]), float(se[i]), float(df[i]), *three))
     return found
 
 
@@ -234,7 +236,7 @@ def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) ->
     """The interval within its limits; none where an end isn't finite."""
     if not np.isfinite([low, high]).all():
         return Interval(reason=UNSTABLE)
-    return Interval(*(float(end) for end in np.clip([low, high], *limit)))
+    return Interval(*np.clip([low, high], *limit).tolist())
 
 
 def intervals(
@@ -263,7 +265,8 @@ def wilson(hits: float, n: int) -> Interval:
 
     if not np.isfinite(hits):
         return Interval(reason=NOT_FINITE)
-    return interval(*proportion_confint(hits, n, alpha=1 - LEVEL, method="wilson"), PROPORTION)
+    low, high = proportion_confint(hits, n, alpha=1 - LEVEL, method="wilson")
+    return interval(low, high, PROPORTION)
 
 
 def design_effect(accuracy: Estimate, n: int) -> tuple[float, float] | None:

@@ -26,7 +26,7 @@ class Td:
     id: str = ""
     colour: str = ""  # a framework's name: its mark stands before the text
     ok: bool | None = None  # whether a bound was kept: a sign and a colour
-    key: str = ""  # the number's place in results.json, "id:path" (README.md)
+    key: str = ""  # the number's place in results.json, "id:path" (docs/files.md)
     near: str = ""  # that of the interval in the small print
     scale: int = 1  # by what the number is multiplied to be written; 100 for points
 

@@ -117,7 +117,7 @@ def page() -> dict[str, object]:
 def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
     """Accuracies of n images are multiples of 1/n."""
     parts = [claims[f"liang.data.test.{letter}"] for letter in "elmn"]
-    n_sum = sum(int(part.value) for part in parts)
+    n_sum = sum(int(part.number) for part in parts)
     for claim in claims.values():
         if not claim.n or claim.metric != "accuracy" or claim.paper != paper:
             continue
@@ -144,7 +144,7 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
 def _of_others(claim: Claim) -> Finding:
     """A cited rate against the number of images that is printed beside it."""
     found = printed.attainable_counts(printed.printed(claim), claim.n)
-    below = math.floor(claim.value * claim.n)
+    below = math.floor(claim.number * claim.n)
     near = (f"{k} of {claim.n} = {percent(Fraction(k, claim.n))}" for k in (below, below + 1))
     return Finding(
         "Is there a number of right answers that gives it?", (claim.id,),

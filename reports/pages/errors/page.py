@@ -111,7 +111,7 @@ def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
         row = [label(title(variant))]
         for framework, cell in pair(group, variant):
             one = found.get((framework, variant))
-            if one is None:
+            if one is None or cell is None:
                 lack = "not asked for" if cell is None else cell.lack or "diverged"
                 text, href = (MISSING, cell.href) if cell else ("–", "")
                 row += [Td(text, lack, href=href), Td(text, href=href)]

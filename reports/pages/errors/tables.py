@@ -47,8 +47,8 @@ def by_row(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> di
         here = np.flatnonzero(place == number)
         true = int(twins[0].labels[here[0]])
         said = [one.predicted[here][w[here]] for one, w in zip(twins, wrong, strict=True)]
-        said = np.bincount(np.concatenate(said), minlength=len(CLASSES))
-        taken = CLASSES[int(said.argmax())].lower() if said.any() else "–"
+        count = np.bincount(np.concatenate(said), minlength=len(CLASSES))
+        taken = CLASSES[int(count.argmax())].lower() if count.any() else "–"
         link = links.get(str(photograph), "")
         rows[str(photograph)] = [
             label(name_of(str(photograph))), words(CLASSES[true].lower()), Td(f"{len(here):,}"),

@@ -61,7 +61,7 @@ def _liang_selection() -> tuple[str, str]:
     low, high = printed.printed(best)
     if printed.printed(fig6) != (low, high):
         return OPEN, said + f"isn’t Table 1’s test accuracy ({claim_text(best)})."
-    chance = printed.chance_of_equal(best.value, best.n, high - low)
+    chance = printed.chance_of_equal(best.number, best.n, high - low)
     return FOUND, (
         f"{said}is Table 1’s test accuracy ({claim_text(best)}), digit for digit; two separate "
         f"sets of {best.n:,} images would print the same digits in {100 * chance:.2f}{THIN}% of "

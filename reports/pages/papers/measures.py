@@ -60,8 +60,9 @@ def more_table(group: Group) -> Table:
 def gap_text(cell: Cell) -> str:
     """Accuracy of the last epoch less that of the selected one; empty where one is missing."""
     last, selected = (cell.number("accuracy", at).value for at in ("last", "selected"))
-    known = None not in (last, selected) and last == last and selected == selected
-    return f"{points(last - selected)} points" if known else ""
+    if last is None or selected is None or last != last or selected != selected:
+        return ""
+    return f"{points(last - selected)} points"
 
 
 def per_class_table(group: Group) -> Table:

@@ -22,7 +22,9 @@ LEADS = {
 def paper_page(collected: Collected, paper: str) -> tuple[list[Section], list[Setting]]:
     """The paper's own protocol first; other protocols and sensitivity runs below, folded."""
     protocol = "fixed" if paper == "liang" else "cv10"
-    own, beside, others, used = [], [], [], []
+    own: list[Section] = []
+    beside: list[Section] = []
+    others, used = [], []
     for group in (g.of(paper) for g in collected.groups):
         if not group.cells:
             continue

@@ -1,6 +1,6 @@
 """The ladder of the page "Are these the same network?", from what `runner.py --parity` wrote.
 
-`<out>/parity.json`, else `reports/published/parity.json`; README.md has the schema.
+`<out>/parity.json`, else `reports/published/parity.json`; docs/files.md has the schema.
 """
 
 import math

@@ -170,8 +170,8 @@ def _benchmark(b: dict[str, Any]) -> Benchmark:
 def _peer(p: dict[str, Any]) -> Peer:
     ratio = p["ratio"]
     aim = None if p["aim"] is None else float(p["aim"])
-    numbers = [float(ratio[k]) for k in ("median", "low", "high")]
-    return Peer(_text(p["name"]), float(p["seconds"]), *numbers, aim)
+    median, low, high = (float(ratio[k]) for k in ("median", "low", "high"))
+    return Peer(_text(p["name"]), float(p["seconds"]), median, low, high, aim)
 
 
 def _text(value: object) -> str:
@@ -243,7 +243,10 @@ def _peer_cells(p: Peer) -> list[Td]:
 
 
 def verdict(p: Peer) -> str:
-    """Whether the ratio wanted was reached in every round, in none, or now and then."""
+    """Whether the ratio wanted was reached in every round, in none, or now and then; empty where
+    none is wanted."""
+    if p.aim is None:
+        return ""
     if p.high <= p.aim:
         return "reached"
     return "undecided" if p.low <= p.aim else "missed"
