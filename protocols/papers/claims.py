@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.errors import TableError
-from protocols.metrics import METRICS
+from protocols.metrics import COURSE, METRICS
 from protocols.papers import papers
 from protocols.papers.variants import load_variants
 from protocols.spec import PROTOCOLS
@@ -23,7 +23,7 @@ FILE = "claims.toml"
 
 # kind -> the metrics that a claim of it may name; none where it measures nothing
 KINDS = {
-    "metric": (*METRICS, "validation_loss", "selected_epoch"),
+    "metric": (*METRICS, *COURSE),
     "timing": ("phase2_seconds", "cold_seconds"),
     "ordering": METRICS,
     "count": ("",),

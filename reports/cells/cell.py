@@ -31,7 +31,7 @@ class Number:
     diverged: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """All runs of one variant in one framework within a group."""
 
@@ -41,7 +41,8 @@ class Cell:
     page: str = ""  # the file that shows its runs
     place: str = ""  # setting and protocol
     taken: frozenset[int] = frozenset()  # seeds whose anchor is that of runs of the request
-    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # by `estimate`
+    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # made by `estimate`
+    # what `pooled` has computed
     _pooled: dict[tuple[int, str], dict[str, float]] = field(default_factory=dict)
 
     def anchor(self, seed: int) -> str:
@@ -118,9 +119,8 @@ class Cell:
     def grain(self, metric: str) -> float:
         """The step of a seed's number: one test image as a fraction (of precision, recall and F1
         about that), an epoch over the folds; 0 for losses, which nothing rounds."""
-        if metric == "selected_epoch":
-            return 1 / self.folds
-        return 0.0 if metric.endswith("loss") else 1 / self.n
+        unit = metrics.metric_of(metric).unit
+        return 1 / self.folds if unit == "epoch" else 0.0 if unit == "nat" else 1 / self.n
 
     def number(self, metric: str, at: str = "selected", pooled: bool = False) -> Number:
         """The mean over folds, or over the images of all folds together (`pooled`, or where the
@@ -188,7 +188,7 @@ class Cell:
         return self._pooled[seed, at]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Group:
     """The cells of one setting and protocol: nothing outside it may join them in a table."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from protocols.metrics import metric_of
 from protocols.seeds import generator
 from reports.cells.cell import Number
 from reports.cells.planned_run import Measured
@@ -21,10 +22,9 @@ from reports.statistics.comparisons import ALPHA, Difference, compare, holm
 from reports.statistics.intervals import DRAWS, TINY, Sample
 
 # metric, heading, widest half-width of agreement (as a fraction, or nats)
-MEASURES = (
-    ("accuracy", "Accuracy", WIDEST["%"]),
-    ("log_loss", "Log loss, nat", WIDEST["nat"]),
-    ("f1_macro", "F1, macro", WIDEST["fraction"]),
+MEASURES = tuple(
+    (one.name, one.heading, WIDEST[one.unit])
+    for one in map(metric_of, ("accuracy", "log_loss", "f1_macro"))
 )
 IDENTICAL, WITHIN, MORE, UNDECIDED = WORDS = (
     "identical", "within noise", "more than noise", "undecided",

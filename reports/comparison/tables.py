@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from protocols.metrics import metric_of
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 from reports.cells.commands import command
@@ -14,7 +15,7 @@ from reports.comparison.join import Joined, Lone, Pair
 from reports.comparison.judge import MEASURES, MORE, Change, Row, apart_text
 from reports.comparison.surroundings import NONE, Field, values
 from reports.judging.uncertainty import interval_words, preferred_interval
-from reports.tables.cell_text import number_text
+from reports.tables.cell_text import gap_text, number_text, plain_text
 from reports.tables.table import (
     FIRM,
     MISSING,
@@ -135,21 +136,11 @@ def first_cells(spec: RunSpec) -> list[Td]:
     return [label(named(spec.variant)), twin]
 
 
-def gap_text(metric: str, gap: float | None) -> str:
-    """B less A: points, or nats."""
-    if gap is None:
-        return MISSING
-    if metric != "log_loss":
-        return points(gap)
-    text = f"{gap:+.4f}"
-    return minus(text) if float(text) else "0.0000"
-
-
 def half_text(metric: str, change: Change) -> str:
     """The half-width of the interval of no change; empty if there is none."""
     if change.half is None:
         return ""
-    text = f"{change.half:.4f}" if metric == "log_loss" else f"{100 * change.half:.2f}"
+    text = plain_text(metric, change.half)
     return f"{'beyond ' if change.word == MORE else ''}±{FIRM}{text}"
 
 
@@ -183,15 +174,10 @@ def changes_table(rows: list[Row]) -> Table:
     )  # fmt: skip
 
 
-def scale(metric: str) -> int:
-    """By what a measure is multiplied to be written."""
-    return 1 if metric == "log_loss" else 100
-
-
 def _change_cells(row: Row, metric: str) -> list[Td]:
     """A, B, B − A, linked to the pairs of runs."""
     change, key = row.changes[metric], f"{row.both.key}:changes.{metric}"
-    more: dict[str, Any] = {"href": f"#{row.both.key}", "scale": scale(metric)}
+    more: dict[str, Any] = {"href": f"#{row.both.key}", "scale": metric_of(metric).scale}
     found = [
         Td(number_text(metric, n.value), n.lack if n.value is None else "", key=f"{key}.{side}",
            **more)
@@ -241,11 +227,13 @@ def _images(row: Row, pairs: list[Pair]) -> list[Td]:
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate
         interval, _ = preferred_interval(one)
-        digits = 4 if metric == "log_loss" else 2
-        text = "–" if interval.reason else minus(interval_words(interval, scale(metric), digits))
+        known = metric_of(metric)
+        text = (
+            "–" if interval.reason else minus(interval_words(interval, known.scale, known.digits))
+        )
         key = f"{row.both.key}:images.{metric}"
         cells.append(Td(gap_text(metric, one.value), text, key=f"{key}.value", near=key,
-                        scale=scale(metric)))  # fmt: skip
+                        scale=known.scale))  # fmt: skip
     return cells
 
 

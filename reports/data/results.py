@@ -4,7 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
-from protocols.metrics import METRICS
+from protocols.metrics import COURSE, METRICS
 from protocols.papers.claims import load_claims
 from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
@@ -22,7 +22,6 @@ from reports.statistics.intervals import Estimate
 from reports.tables import spreadsheet
 
 SCHEMA_VERSION = 1
-EXTRA = ("validation_loss", "selected_epoch")
 AT = ("selected", "last", *(f"epoch {e}" for p in load_papers().values() for e in p.milestones))
 COLUMNS = (
     "suite",
@@ -73,7 +72,8 @@ def run_record(slot: Slot) -> dict[str, Any]:
 def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
     """One cell: means over folds and seeds, each seed's number, and folds pooled."""
     numbers = {
-        at: {metric: _number(cell.number(metric, at)) for metric in (*METRICS, *EXTRA)} for at in AT
+        at: {metric: _number(cell.number(metric, at)) for metric in (*METRICS, *COURSE)}
+        for at in AT
     }
     numbers = {
         at: {k: v for k, v in found.items() if v["lack"] != "not recorded"}

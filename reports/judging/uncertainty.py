@@ -1,5 +1,6 @@
 """How much a cell's numbers can bear: their intervals, and how those are written."""
 
+from protocols.metrics import METRICS
 from reports.cells.cell import Cell
 from reports.statistics.intervals import Estimate, Interval, corrected_t, design_effect, wilson
 
@@ -24,7 +25,8 @@ def interval_text(metric: str, estimate: Estimate) -> str:
     interval, _ = preferred_interval(estimate)
     if interval.reason:
         return ""
-    return interval_words(interval, 1, 3) if metric == "log_loss" else interval_words(interval)
+    one = METRICS[metric]
+    return interval_words(interval, one.scale, 3 if one.unit == "nat" else 2)
 
 
 def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:

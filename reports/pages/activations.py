@@ -14,6 +14,7 @@ from reports.cells.answers import short, short_id
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures.pictures import SEEN, address, grey, png, read
+from reports.pages.content import PageRecord
 from reports.tables.table import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
 FIGURES, OF = "xception_lstm", "xception"  # the network of Liang's Figs. 7 and 8, and its CNN
@@ -244,3 +245,10 @@ def _cams(
         "as its training ended."
     )
     return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", text, pictures)
+
+
+PAGE = PageRecord(
+    "activations.html", "What the networks look at", "Activations",
+    lambda results: {"sections": sections(results.collected, results.out)}, place=6,
+    is_there=lambda results: are_there(results.collected),
+)  # fmt: skip

@@ -10,6 +10,7 @@ from reports.cells.commands import command
 from reports.cells.environment import SHORT, instructions_of, short, variables_of
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, scrub
+from reports.pages.content import PageRecord
 from reports.tables.table import (
     NAMES,
     STALE,
@@ -160,3 +161,18 @@ def _file(slot: Slot, name: str) -> Td:
     there = slot.run is not None and (slot.run.folder / name).is_file()
     text = name.partition(".")[0] if there else "–"
     return words(text, href=f"runs/{slot.stored.folder.name}/{name}" if there else "")
+
+
+def page(collected: Collected) -> dict[str, object]:
+    """What the page shows."""
+    tables = [*environments(collected), sources(collected), data_sets(collected)]
+    return {
+        "lead": "What the runs ran on, by which version of this suite, and every run's id.",
+        "tables": [*tables, run_list(collected)],
+    }
+
+
+PAGE = PageRecord(
+    "environment.html", "Environment", "Environment", lambda results: page(results.collected),
+    place=15, template="tables.html.j2",
+)  # fmt: skip

@@ -7,13 +7,16 @@ import numpy as np
 from markupsafe import Markup
 
 from protocols.classes import CLASSES
+from protocols.metrics import metric_of
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
+from reports.cells.collect import Collected
 from reports.cells.commands import command
 from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
 from reports.figures import curves, kinds
+from reports.pages.content import PageRecord, Results
 from reports.tables.cell_text import number_text
 from reports.tables.table import (
     MISSING,
@@ -36,6 +39,7 @@ FILES = (
     ("predictions.npz", "Probabilities"), ("activations.npz", "Activations"),
     ("timings.json", "Times"), ("run.json", "Digests"), ("log.txt", "Log"),
 )  # fmt: skip
+FOLD = tuple(map(metric_of, ("selected_epoch", "accuracy", "f1_macro", "log_loss")))  # of each
 OPEN = 16  # at most so many blocks of a page start open
 
 
@@ -49,8 +53,8 @@ class Block:
     summary: str
     figure: Markup | None
     caption: str
-    confusion: Table | None
     folds: Table | None
+    confusion: Table | None
     troubles: list[str]  # failed or missing runs, with the reason
     command: str  # makes them again
     evidence: Table  # their files
@@ -78,8 +82,8 @@ def _block(wanted: tuple[Cell, int]) -> Block:
         summary(cell, seed),
         curves.run_figure(cell, seed, f"f-{anchor}"),
         _caption(cell, there),
-        _confusion(cell, seed) if cell.whole(seed) else None,
         _folds(anchor, slots) if cell.slots[0].spec.fold is not None else None,
+        _confusion(cell, seed) if cell.whole(seed) else None,
         _troubles(cell, seed),
         command([s.spec for s in slots]),
         _evidence(anchor, slots),
@@ -204,15 +208,14 @@ def _folds(anchor: str, slots: list[Slot]) -> Table:
         if slot.usable:
             scores, key = slot.scored.scores["selected"], f"{slot.spec.id}:scores.selected"
             row.append(Td(f"{slot.scored.n:,}", key=f"{slot.spec.id}:n"))
-            for name in ("selected_epoch", "accuracy", "f1_macro", "log_loss"):
-                scale = 100 if name in ("accuracy", "f1_macro") else 1
-                text = number_text(name, scores[name])
-                row.append(Td(text, key=f"{key}.{name}", scale=scale))
+            for one in FOLD:
+                text = number_text(one.name, scores[one.name])
+                row.append(Td(text, key=f"{key}.{one.name}", scale=one.scale))
             row.append(words(slot.state))
         else:
             row += [Td("X")] * 5 + [words(slot.state)]
         rows.append(row)
-    heads = ("n", "Selected epoch", "Accuracy", "F1, macro", "Log loss, nat")
+    heads = ("n", *(one.heading for one in FOLD))
     return Table(
         f"folds-{anchor}",
         "Each fold at its selected epoch.",
@@ -250,3 +253,48 @@ def _links(cell: Cell) -> Td:
     number = cell.number("accuracy")
     text = f"{plural(len(cell.seeds), 'seed')}, accuracy {number_text('accuracy', number.value)}"
     return words(text, note=number.lack, href=href)
+
+
+def _overviews(collected: Collected) -> dict[str, object]:
+    """What the page of all runs shows: the groups of the request, and those beside it."""
+    sections = []
+    for planned in (True, False):
+        groups = [group for group in collected.groups if group.setting.planned == planned]
+        if groups:
+            sections.append((planned, [(group.page, overview(group)) for group in groups]))
+    return {"sections": sections}
+
+
+def _run_sets(results: Results) -> list[PageRecord]:
+    """A page for the runs of each setting and protocol: those of the request, and those beside."""
+    of_page: dict[str, list[Group]] = {}
+    for group in results.collected.groups:
+        of_page.setdefault(group.page, []).append(group)
+    ordered = [group for groups in of_page.values() for group in groups]
+    made = dict(zip(map(id, ordered), blocks(ordered, results.collected.jobs), strict=True))
+    return [
+        _run_set(file, groups, [made[id(group)] for group in groups])
+        for file, groups in of_page.items()
+    ]
+
+
+def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRecord:
+    first = groups[0]
+    content = {
+        "sections": [
+            (group.setting.planned, group.caption, own)
+            for group, own in zip(groups, found, strict=True)
+        ],
+        "open": sum(map(len, found)) <= OPEN,
+    }
+    return PageRecord(
+        file, f"Runs: {first.setting.profile}, {first.protocol}", f"Runs: {first.caption}",
+        lambda _: content, template="runset.html.j2",
+        settings=lambda _: [group.setting for group in groups],
+    )  # fmt: skip
+
+
+PAGE = PageRecord(
+    "runs.html", "Runs", "Runs", lambda results: _overviews(results.collected), place=13,
+    further=_run_sets,
+)  # fmt: skip

@@ -12,24 +12,22 @@ bootstrap_t  the same draws, each studentised by its own linearised variance (Ef
              Tibshirani, An Introduction to the Bootstrap, 1993, 12.5)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from protocols import metrics
-from protocols.metrics import METRICS
-from reports.statistics.scores import K, Scores
+from protocols.metrics import METRICS, K
+from reports.statistics.scores import Scores, complex_steps
 
 LEVEL = 0.95
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 DRAWS = 10_000  # of every interval on a page
 CHUNK = 500  # draws studentised at a time; bounds the memory
 TINY = 1e-12  # a standard error below this is rounding, not spread
-STEP = 1e-20  # of complex-step differentiation: no difference is taken, so none is lost
-PROPORTION, LOSS, UNBOUNDED = (0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
-LIMITS = {name: LOSS if name == "log_loss" else PROPORTION for name in METRICS}
+PROPORTION, UNBOUNDED = (0.0, 1.0), (-np.inf, np.inf)
 LONE_CLUSTER = "a class with one cluster: its variance can't be estimated"
 NO_SPREAD = "no cluster differs from the others: the variance can't be estimated"
 NOT_FINITE = "a probability isn't finite"
@@ -104,13 +102,11 @@ class Estimate:
 def gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
     """Derivatives (..., columns, metrics) of the statistic at totals (..., columns).
 
-    Its own `slopes` where it has them, else by complex steps (Squire and Trapp, SIAM Review 40,
-    1998): exact to rounding.
+    They are its own `slopes` where it has them, else complex steps.
     """
     if hasattr(statistic, "slopes"):
         return statistic.slopes(totals)
-    steps = totals[..., None, :] + 1j * STEP * np.eye(totals.shape[-1])
-    return statistic(steps).imag / STEP
+    return complex_steps(statistic, totals)
 
 
 def stratum_variances(
@@ -243,7 +239,7 @@ def intervals(
     sample: Sample,
     rng: np.random.Generator,
     draws: int | None = DRAWS,
-    names: tuple[str, ...] = METRICS,
+    names: Collection[str] = METRICS,
 ) -> dict[str, Estimate]:
     """The estimate of each metric; the same bytes for the same seed of rng. Without draws (None)
     its value alone."""
@@ -251,10 +247,10 @@ def intervals(
 
 
 def weighted(
-    sample: Sample, weights: np.ndarray | None, names: tuple[str, ...] = METRICS
+    sample: Sample, weights: np.ndarray | None, names: Collection[str] = METRICS
 ) -> dict[str, Estimate]:
     """The same from the weights of resample: other predictions for the same images share them."""
-    limits = [LIMITS[name] for name in names]
+    limits = [METRICS[name].limits for name in names]
     found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
     return dict(zip(names, found, strict=True))
 

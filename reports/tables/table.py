@@ -42,6 +42,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # footnotes, numbered from 1
     tight: bool = False  # many narrow columns
+    listed: bool = False  # too long for its page, so in CSV alone
 
     @property
     def columns(self) -> int:

@@ -24,6 +24,7 @@ from reports.pages.audit.finding import (
 )
 from reports.pages.audit.jane import AUDITS as JANE
 from reports.pages.audit.liang import AUDITS as LIANG
+from reports.pages.content import PageRecord
 from reports.statistics import printed
 from reports.tables.table import Table, Td, head, label, words
 
@@ -172,3 +173,9 @@ def _counted(found: list[int], n: int) -> str:
     return f"{few} of {n:,} = {percent(Fraction(found[0], n), 4)}" + (
         "." if len(found) == 1 else f" to {percent(Fraction(found[-1], n), 4)}."
     )
+
+
+PAGE = PageRecord(
+    "audit.html", "Do the printed numbers fit together?", "Arithmetic", lambda _: page(), place=8,
+    settings=lambda _: [],
+)  # fmt: skip

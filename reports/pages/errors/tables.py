@@ -99,7 +99,7 @@ def every_photograph(
     """The same of all photographs, as a list."""
     caption = f"{marked[0]}: every photograph, and how many tests of its images are wrong."
     return Table(f"photographs-{name}", caption, _heads(cells), [("", list(rows.values()))],
-                 list(marked[1]))  # fmt: skip
+                 list(marked[1]), listed=True)  # fmt: skip
 
 
 def surest(
@@ -141,4 +141,4 @@ def every_test(
              [head("taken for"), head("its probability"), head("probability of the true class")]
              * 2]  # fmt: skip
     caption = f"{marked[0]}: every test that both twins get wrong, at the selected epoch."
-    return Table(f"both-{name}", caption, heads, [("", rows)], marked[1])
+    return Table(f"both-{name}", caption, heads, [("", rows)], marked[1], listed=True)

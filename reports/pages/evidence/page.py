@@ -24,11 +24,20 @@ from reports.judging.uncertainty import (
     selection_means,
 )
 from reports.judging.verdicts import contests, why_not_judged
+from reports.pages.content import PageRecord
 from reports.pages.evidence.coverage_table import METHODS, coverage_table
 from reports.simulations.equivalence import margin, rarely
 from reports.statistics.comparisons import MARGIN, POWER, Difference, equivalence, ordering
 from reports.statistics.intervals import DRAWS, Estimate
-from reports.tables.cell_text import marked_twin, pair, stale_notes, twin
+from reports.tables.cell_text import (
+    MACRO,
+    marked_twin,
+    other_metrics,
+    pair,
+    plain_text,
+    stale_notes,
+    twin,
+)
 from reports.tables.table import (
     MISSING,
     NAMES,
@@ -42,13 +51,6 @@ from reports.tables.table import (
     points,
     title,
     words,
-)
-
-MEASURES = (
-    ("log_loss", "Log loss, nat"),
-    ("precision_macro", "Precision"),
-    ("recall_macro", "Recall"),
-    ("f1_macro", "F1"),
 )
 
 
@@ -123,12 +125,13 @@ def _accuracy(table: Table, cell: Cell) -> list[Td]:
 
 def measures_table(group: Group) -> Table:
     """The other metrics, each with its interval."""
+    more = other_metrics()
     table = Table(
         f"interval-measures-{group.setting.slug}-{group.protocol}",
         "Other measures at the selected epoch over all test images together (macro averages, "
         f"points), with their 95% intervals on new photographs. {group.caption}",
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-          *(head(text) for _, text in MEASURES)]],
+          *(head(one.heading.removesuffix(MACRO)) for one in more)]],
         [],
     )  # fmt: skip
     rows = []
@@ -137,13 +140,12 @@ def measures_table(group: Group) -> Table:
         for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
             row = [*first, marked_twin(cell)]
-            for metric, _ in MEASURES:
-                found = cell.estimates["selected"][metric]
-                loss = metric == "log_loss"
-                value = f"{found.value:.4f}" if loss else f"{100 * found.value:.2f}"
-                key = f"{cell.key}:intervals.selected.{metric}"
-                row.append(Td(value, interval_text(metric, found), key=f"{key}.value", near=key,
-                              scale=1 if loss else 100))  # fmt: skip
+            for one in more:
+                found = cell.estimates["selected"][one.name]
+                value = plain_text(one.name, found.value)
+                key = f"{cell.key}:intervals.selected.{one.name}"
+                row.append(Td(value, interval_text(one.name, found), key=f"{key}.value", near=key,
+                              scale=one.scale))  # fmt: skip
             rows.append(row)
     table.bodies.append(("", rows))
     table.notes += stale_notes(group)
@@ -321,4 +323,10 @@ def page(collected: Collected) -> dict[str, Any]:
         if whole:
             kept = [table for table in tables if table is not None]
             sections.append(Section(group.caption, group.setting.planned, kept))
-    return {"sections": sections, "coverage": coverage_table()}
+    return {"coverage": coverage_table(), "sections": sections}
+
+
+PAGE = PageRecord(
+    "evidence.html", "How much can the numbers bear?", "Evidence",
+    lambda results: page(results.collected), place=4,
+)  # fmt: skip

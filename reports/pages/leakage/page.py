@@ -22,6 +22,7 @@ from protocols.papers.recipes import load_profiles, load_recipe
 from protocols.photographs import provenance
 from protocols.seeds import generator
 from reports.cells.collect import Collected
+from reports.pages.content import PageRecord
 from reports.pages.leakage import leak_free
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
@@ -268,3 +269,8 @@ def sheet() -> Table:
 def page(collected: Collected) -> dict[str, Any]:
     """What the page shows."""
     return {"sheet": sheet(), "beside": leak_free.beside(collected)}
+
+
+PAGE = PageRecord(
+    "leakage.html", "What leaks?", "Leakage", lambda results: page(results.collected), place=7
+)

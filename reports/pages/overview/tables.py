@@ -49,8 +49,8 @@ PROFILE_WORDS = {
 }
 
 
-def ran_table(collected: Collected) -> Table:
-    """How many runs of each setting are done, failed, missing or stale."""
+def ran_table(collected: Collected) -> Table | None:
+    """How many runs of each setting are done, failed, missing or stale; None without any run."""
     table = Table(
         "ran",
         "What was asked for and what is there, in runs. Settings outside the current request "
@@ -73,7 +73,7 @@ def ran_table(collected: Collected) -> Table:
                 rows.append([*first, words(protocol), *_counts(slots)])
         if rows:
             table.bodies.append((text, rows))
-    return table
+    return table if table.bodies else None
 
 
 def _counts(slots: list[Slot]) -> list[Td]:

@@ -12,7 +12,7 @@ from reports.cells.settings import Setting, setting_of
 from reports.figures import kinds
 from reports.figures.kinds import Curve, Panel
 from reports.judging.shared_starts import Pair, pairs
-from reports.pages.parts import Drawn
+from reports.pages.content import Drawn
 from reports.tables.cell_text import framework_heads, number_text
 from reports.tables.table import FIRM, NAMES, STALE, STALE_NOTE, Table, Td, head, label, title
 

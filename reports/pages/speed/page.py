@@ -15,6 +15,8 @@ from reports.cells.settings import Setting
 from reports.cells.times import phase_means, total_seconds
 from reports.figures import kinds
 from reports.judging.verdicts import phase_seconds
+from reports.pages.content import PageRecord
+from reports.pages.speed import benchmarks
 from reports.tables.cell_text import marked_twin, seconds_text, stale_notes
 from reports.tables.table import (
     MISSING,
@@ -287,3 +289,12 @@ def sections(collected: Collected) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+PAGE = PageRecord(
+    "speed.html", "Speed", "Speed",
+    lambda results: {
+        "sections": sections(results.collected), "measured": benchmarks.read(results.out),
+    },
+    place=14,
+)  # fmt: skip
