@@ -23,7 +23,7 @@ class Paper:
     """What a paper is, and what is common to all of its networks."""
 
     key: str  # in ids and in data
-    name: str  # in sentences
+    name: str  # in sentences: author and year
     title: str
     year: int
     doi: str
@@ -31,6 +31,12 @@ class Paper:
     protocol: str  # under which it reports its networks
     sequences: tuple[str, ...]  # what recurrent branches by its recipe read
     milestones: tuple[int, ...]  # epochs of its schedule for which it prints numbers
+    pictured: dict[str, str] | None = None  # the `network` whose maps it shows; figures of images
+
+    @property
+    def author(self) -> str:
+        """The name without the year."""
+        return self.name.removesuffix(f" {self.year}")
 
 
 @cache

@@ -8,6 +8,7 @@ from protocols.papers.claims import Claim, of_table
 from protocols.papers.recipes import load_recipe
 from protocols.photographs import provenance
 from reports.judging.verdicts import counted, own_cnns
+from reports.pages.audit import prose
 from reports.pages.audit.finding import (
     ATTAINABLE,
     NOT_ATTAINABLE,
@@ -221,4 +222,7 @@ def augmentation(claims: Claims) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-AUDITS = (table_1_as_a_whole, sums_of_counts, one_number, loss_floor, speed, order, augmentation)
+AUDITS = (
+    table_1_as_a_whole, sums_of_counts, one_number, loss_floor, speed, order, augmentation,
+    *prose.LIANG,
+)  # fmt: skip
