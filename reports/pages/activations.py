@@ -25,9 +25,9 @@ DRAWN = PAPER.pictured or {}
 FIGURES = DRAWN["network"]  # whose maps the paper shows
 OF = load_variants()[FIGURES].backbones[0]
 LACKING = {
-    "real": "X: the figures of images need the images, and so do the heat maps to stand on them; "
-    "here they stand alone. Name the images’ folder (WBC_DATA or --data) and write the report "
-    "again.",
+    "real": f"X: {PAPER.author}’s {DRAWN['classes']} and {DRAWN['turned']} need the images, and so "
+    "do the heat maps to stand on them; here they stand alone. Name the images’ folder (WBC_DATA "
+    "or --data) and write the report again.",
     "phantom": "X: the drawn images are no longer in the cache; the heat maps stand alone.",
 }
 AFTER = f"After {PAPER.author}’s"

@@ -76,7 +76,7 @@ def test_real_runs_without_the_images_say_what_is_missing(tmp_path):
     run = synthetic.spec("torch", "xception", kind="real")
     synthetic.add(store, run)
     build(store, [run], tmp_path)
-    assert "X: Liang’s Figs. 3 and 4 need the images" in pages(tmp_path)["activations.html"]
+    assert "X: Liang’s Fig. 3 and Fig. 4 need the images" in pages(tmp_path)["activations.html"]
 
 
 def test_a_sheet_holds_each_map_from_black_to_white():

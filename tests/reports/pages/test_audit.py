@@ -17,6 +17,7 @@ from protocols.photographs import provenance
 from reports.judging.verdicts import counted
 from reports.pages.audit import page as audit_page
 from reports.pages.audit.finding import ATTAINABLE, CONTRADICTORY, NOT_ATTAINABLE, OPEN, WORDS
+from reports.pages.leakage import evidence, liang
 from reports.statistics import printed as arithmetic
 from tests.support.reading import Tables, made, pages
 
