@@ -92,7 +92,7 @@ def _published(paper: str, profile: str) -> dict[str, tuple[str, ...]]:
         if key in SHORTENED and numbers:
             values.append(getattr(numbers, SHORTENED[key]))
             # runs of a setting all have the same schedule, and rows of the same length
-            if "epochs" in key or key == "grey_pooling":
+            if key.endswith("epochs") or key == "grey_pooling":
                 values = values[1:]
         allowed[key] = tuple(json.dumps(v) for v in values)
     return allowed
