@@ -7,15 +7,15 @@ import dataclasses
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from protocols.errors import TableError
 from protocols.papers import toml_rows
+from protocols.papers.toml_rows import T
 from protocols.spec import PROTOCOLS
 
 FOLDER = Path(__file__).parent
 SEQUENCES = ("none", "rows", "feature_map")  # what a recurrent branch reads
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def rows(file: str, into: type[T], key: str) -> dict[str, T]:
     names itself the paper whose recipe it follows. Raises TableError on an unknown or a missing
     key, and where two tables have one name.
     """
-    fields, found = {f.name for f in dataclasses.fields(into)}, {}
+    fields = {f.name for f in dataclasses.fields(into)}
+    found: dict[str, T] = {}
     for suite, folder in folders().items():
         given: dict[str, Any] = {"suite": suite} if "suite" in fields else {}
         if "paper" in fields and suite in load_papers():

@@ -55,7 +55,7 @@ def test_each_folder_is_whole():
 
 
 def test_no_key_of_a_recipe_stands_for_a_paper():
-    """A recipe's phases are asked of its schedule, and not guessed from a key that one paper has."""
+    """A recipe's phases are asked of its schedule, not guessed from a key that one paper has."""
     key = re.compile(r"""["'](phase\d_\w+|epochs|optimizer|rate|rmsprop_rho)["'] (not )?in """)
     found = [f"{file.relative_to(ROOT)}" for file in files() if key.search(file.read_text("utf-8"))]
     assert not found
