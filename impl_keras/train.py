@@ -26,6 +26,10 @@ class KerasTraining:
     """The part of protocols.runs.twin.Twin that is the same for one member and, on JAX, for
     several: the network and its functions, the loss."""
 
+    phase: dict[str, Any]  # these three as the phase that began has them
+    reads_images: bool
+    dropout: bool
+
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start) -> None:
         spec = specs[0]
         prepare(spec)

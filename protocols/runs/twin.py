@@ -29,8 +29,11 @@ class Fetching(Protocol):
 class Twin(Protocol):
     """Networks on their device, one a member; positions count in the pool."""
 
-    batches: Fetching
     parameters: int  # of one network, moving statistics counted
+
+    @property
+    def batches(self) -> Fetching:
+        """What fetches the batches, and counts how long that takes."""
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """Sets the moving statistics of random backbones from batches of positions."""

@@ -157,7 +157,8 @@ def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
 def _takes(collected: Collected) -> list[tuple[str, str]]:
     """Command, runs, GPU hours, disk and weights of a full verdict."""
     profile, known = load_profiles()["paper"], load_variants().values()
-    runs, parts = 0, []
+    runs = 0
+    parts: list[str] = []
     for paper in load_papers().values():
         networks = sum(v.suite == paper.key for v in known)
         parts.append(f"{networks} {'' if parts else 'networks '}of {paper.author}")
