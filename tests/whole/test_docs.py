@@ -83,13 +83,6 @@ def wrong_commands(text, capsys):
     return wrong
 
 
-EXAMPLE = re.compile(
-    r"^## (?P<head>.+)$|^(?P<how>Append to|Write) `(?P<file>[^`]+)`:$\n\n|"
-    r"^```(?P<kind>\w+)\n(?P<body>.*?)^```$",
-    re.DOTALL | re.MULTILINE,
-)
-
-
 @EVERY
 def test_every_link_leads_somewhere(path):
     assert dead_links(path, path.read_text(encoding="utf-8")) == []
