@@ -127,8 +127,8 @@ EXAMPLES = """\
 examples:
   python runner.py --list                          what can be asked for
   python runner.py --plan                          what this request would run, and how long
-  python runner.py                                 both papers, cut down to minutes, on the CPU
-  python runner.py --suite all --gpu 0             both papers as published, on a GPU
+  python runner.py                                 the papers, cut down to minutes, on the CPU
+  python runner.py --suite all --gpu 0             the papers as published, on a GPU
   python runner.py --variant xception --seeds 0-2  one network, three seeds
   python runner.py --status                        how far the last request is
 
@@ -141,8 +141,8 @@ def parser() -> Parser:
     p = Parser(
         prog="runner.py",
         usage="runner.py [what to run] [how] [where] [instead of running]",
-        description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
-        "PyTorch and reports claimed beside measured.",
+        description="Trains the networks of published papers again, in Keras and in PyTorch, and "
+        "reports claimed\nbeside measured.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -165,7 +165,8 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
     add = group.add_argument
     return [
         add("--suite", default="", metavar="NAME",
-            help="liang, jane, control (ours, in no paper); default: all of the papers'"),
+            help="whose networks, see --list: a paper's, or control (ours, in no paper); default: "
+            "all of the papers'"),
         add("--framework", default="both", choices=["keras", "torch", "both"],
             help="the twin that computes (default: both)"),
         add("--variant", nargs="+", default=[], metavar="NAME", help="networks; see --list"),

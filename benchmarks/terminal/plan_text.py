@@ -11,7 +11,7 @@ from benchmarks.store.store import Store
 from benchmarks.terminal.console import counted, duration, size
 from protocols.errors import one_line
 from protocols.images.dataset import Source
-from protocols.papers.recipes import Profile, load_recipe
+from protocols.papers.recipes import Profile, fold_count, load_recipe
 from protocols.spec import FIXED, RESULTS_VERSION, RunSpec
 from protocols.weights.files import IMAGENET, load_pretrained
 
@@ -44,7 +44,7 @@ def _numbers(profile: Profile, wish: Selection) -> str:
         few = f"{profile.train_per_class} training and {profile.test_per_class} test images a class"
         words.append(few if profile.train_per_class else "the whole split")
     if protocols - set(FIXED):
-        folds = f"{profile.cv_folds_run} of {load_recipe('jane')['folds'].value} folds"
+        folds = f"{profile.cv_folds_run} of {fold_count()} folds"
         words.append(f"{folds} of a pool of {profile.cv_per_class} images a class")
     phases = f"{profile.phase1_epochs} with a frozen CNN and {profile.phase2_epochs} with all of it"
     epochs = {

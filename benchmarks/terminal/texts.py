@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from benchmarks.planning.plan import SUITES
+from benchmarks.planning.plan import suites
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import counted, duration
@@ -11,21 +11,16 @@ from protocols.errors import RequestError, one_line
 from protocols.files import Progress, default_cache
 from protocols.images import dataset, decoded, integrity
 from protocols.papers.claims import load_claims
+from protocols.papers.papers import load_papers
 from protocols.papers.recipes import load_profiles, load_recipe
 from protocols.papers.variants import load_variants
 from protocols.spec import PROTOCOLS
 
-# What each word of --list means, where no table says it
-SUITES_ARE = {
-    "liang": "the seven networks of Liang 2018",
-    "jane": "the two networks of Jane 2022",
-    "control": "networks of ours, in no paper; they have real ImageNet weights at hand",
-    "all": "the networks of both papers; the default",
-}
+# What each protocol is, for --list
 PROTOCOLS_ARE = {
-    "fixed": "trains on the public TRAIN images and tests on the TEST images, as Liang did",
+    "fixed": "trains on the public TRAIN images and tests on the TEST images",
     "fixed-grouped": "as fixed, without the training images of tested or overlapping photographs",
-    "cv10": "ten folds over one pool of augmented images, as Jane did",
+    "cv10": "ten folds over one pool of augmented images",
     "cv10-grouped": "ten folds of whole photographs, tested as they are; overlapping ones together",
 }
 
@@ -33,8 +28,12 @@ PROTOCOLS_ARE = {
 def known_names() -> list[str]:
     """--list: what can be asked for, each with a sentence."""
     variants, profiles = load_variants().values(), load_profiles().values()
+    whose = {key: f"the networks of {paper.name}" for key, paper in load_papers().items()}
+    whose["all"] = "the networks of all papers; the default"
     parts = {
-        "suites (--suite)": {name: SUITES_ARE[name] for name in SUITES},
+        "suites (--suite)": {
+            s: of_papers.get(s, "networks of ours, in no paper") for s in suites()
+        },
         "networks (--variant)": {v.name: f"{v.title} ({v.suite})" for v in variants},
         "protocols (--protocol)": {name: PROTOCOLS_ARE[name] for name in PROTOCOLS},
         "profiles (--profile)": {p.name: p.about for p in profiles},
@@ -106,8 +105,7 @@ def validate(
     Raises RequestError where there are no images, TableError where a table of the protocols is
     wrong.
     """
-    papers = sorted({v.paper for v in load_variants().values()})
-    values = sum(len(load_recipe(paper)) for paper in papers)
+    values = sum(len(load_recipe(paper)) for paper in load_papers())
     lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
     cache = cache or default_cache()
     source = dataset.locate(data, True, cache)
