@@ -31,9 +31,7 @@ def known_names() -> list[str]:
     whose = {key: f"the networks of {paper.name}" for key, paper in load_papers().items()}
     whose["all"] = "the networks of all papers; the default"
     parts = {
-        "suites (--suite)": {
-            s: of_papers.get(s, "networks of ours, in no paper") for s in suites()
-        },
+        "suites (--suite)": {s: whose.get(s, "networks of ours, in no paper") for s in suites()},
         "networks (--variant)": {v.name: f"{v.title} ({v.suite})" for v in variants},
         "protocols (--protocol)": {name: PROTOCOLS_ARE[name] for name in PROTOCOLS},
         "profiles (--profile)": {p.name: p.about for p in profiles},
