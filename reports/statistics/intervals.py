@@ -20,13 +20,12 @@ import numpy as np
 
 from protocols import metrics
 from protocols.metrics import METRICS
+from reports.statistics.between_seeds import LEVEL, TINY
 from reports.statistics.scores import K, Scores
 
-LEVEL = 0.95
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 DRAWS = 10_000  # of every interval on a page
 CHUNK = 500  # draws studentised at a time; bounds the memory
-TINY = 1e-12  # a standard error below this is rounding, not spread
 STEP = 1e-20  # of complex-step differentiation: no difference is taken, so none is lost
 PROPORTION, LOSS, UNBOUNDED = (0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
 LIMITS = {name: LOSS if name == "log_loss" else PROPORTION for name in METRICS}
