@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.parity import ladder
+from benchmarks.parity import twin_pair
 from protocols.images.pool import Pool
 from protocols.papers.variants import load_variants
 from protocols.runs import activations
@@ -27,7 +27,7 @@ def apart(ours, theirs):
     [v if v in QUICK else pytest.param(v, marks=pytest.mark.slow) for v in load_variants()],
 )
 def test_both_twins_see_the_same_in_float64(variant):
-    pair = ladder.make_pair(variant, "float64", pool_of("float64"))
+    pair = twin_pair.make_pair(variant, "float64", pool_of("float64"))
     pair.begin("adam")
     (ours,), (theirs,) = (side.twin.look([POSITIONS]) for side in (pair.torch, pair.keras))
     names = load_variants()[variant].backbones
