@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.launch.launcher import Launcher
+    from benchmarks.planning.plan import Selection
     from protocols.images.dataset import Source
 
 
-def selection(args: argparse.Namespace, gpu: str | None):  # noqa: ANN201
+def selection(args: argparse.Namespace, gpu: str | None) -> Selection:
     """The Selection of the command line."""
     from benchmarks.planning.plan import Selection
     from protocols.spec import FRAMEWORKS
@@ -134,7 +135,8 @@ def compare(args: argparse.Namespace) -> int:
     from reports.comparison import page as comparison_page
 
     Store(args.out).check_writable()
-    print(*comparison_page.compare(*map(checked, args.compare), args.out), sep="\n")
+    one, other = map(checked, args.compare)
+    print(*comparison_page.compare(one, other, args.out), sep="\n")
     return 0
 
 
@@ -165,10 +167,11 @@ def instead_of_running(args: argparse.Namespace) -> int:
     from benchmarks.store.store import Store
     from benchmarks.terminal import texts
 
+    wrong: list[str] = []
     if args.list:
-        lines, wrong = texts.known_names(), []
+        lines = texts.known_names()
     elif args.status:
-        lines, wrong = texts.status(Store(args.out)), []
+        lines = texts.status(Store(args.out))
     else:
         lines, wrong = texts.validate(args.data, args.cache, Store(args.out))
     print("\n".join([*lines, *wrong]))

@@ -3,6 +3,7 @@
 python -m impl_keras.latency all|cold FOLDER IMAGES JPEG (protocols.runs.latency.latency_main)
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ def engines(network: Network, spec: RunSpec, compile_too: bool) -> dict[str, Pre
     def answer(images: Any) -> Any:
         return ops.softmax(ops.cast(network.logits(images), "float32"))
 
-    def on_host(way: backend.Function, images: np.ndarray) -> np.ndarray:
+    def on_host(way: Callable[..., Any], images: np.ndarray) -> np.ndarray:
         return ops.convert_to_numpy(way(images))
 
     shape = (None, spec.data["height"], spec.data["width"], 3)

@@ -20,7 +20,6 @@ BACKBONES = {
     "efficientnet_lite0": efficientnet_lite0,
 }
 RNN = {"lstm": layers.LSTM, "gru": layers.GRU}
-Rnn = layers.LSTM | layers.GRU
 BLUE_GREEN_RED_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, in 0..255
 
 
@@ -41,7 +40,7 @@ def hard_sigmoid(x: Any) -> Any:
 GATES = {"sigmoid": {}, "hard_sigmoid": {"recurrent_activation": hard_sigmoid}}
 
 
-def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> Rnn:
+def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> keras.Layer:
     """A recurrent layer of the variant's cell; with other gates than sigmoid's Keras leaves cuDNN
     by itself."""
     words |= GATES[spec.recipe["recurrent_activation"]]

@@ -121,7 +121,7 @@ class TrainStep:
         others = [v for v in _variables(layers) if id(v) not in own]
         optimizer.build(weights)
         self._variables = [weights, others, optimizer.variables]
-        self._state: list[list[Any]] | None = None
+        self._state: list[list[Any]] = []  # that of the variables, where it is empty
 
         def step(state: list[list[Any]], *arrays: Any) -> Any:
             def objective(values: list[Any]) -> Any:
@@ -141,18 +141,18 @@ class TrainStep:
         return step
 
     def __call__(self, *arrays: np.ndarray) -> Any:
-        if self._state is None:
+        if not self._state:
             self._state = [[v.value + 0 for v in group] for group in self._variables]
         figures, self._state = self._step(self._state, *arrays)
         return figures
 
     def sync(self) -> None:
         """Writes weights, statistics and optimiser state back to their variables."""
-        if self._state is not None:
+        if self._state:
             for group, values in zip(self._variables, self._state, strict=True):
                 for variable, value in zip(group, values, strict=True):
                     variable.assign(value)
-            self._state = None
+            self._state = []
 
 
 class TogetherStep(TrainStep):

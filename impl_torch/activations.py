@@ -11,7 +11,7 @@ from torch.func import functional_call
 from impl_torch.device import autocast
 from impl_torch.models import JaneHead, LiangHead
 from protocols.papers.variants import load_variants
-from protocols.runs.activations import LAYERS, Seen
+from protocols.runs.activations import LAYERS, Layer, Seen
 from protocols.spec import RunSpec
 
 PATHS = {  # where timm's networks have the layers of protocols.runs.activations, by Keras's names
@@ -40,11 +40,12 @@ def look(
 ) -> Seen:
     """images uint8 (n, h, w, 3); all modules in inference mode. `weights`: of the head, by name,
     where they aren't its own."""
-    names, inner = load_variants()[spec.variant].backbones, {}
+    names = load_variants()[spec.variant].backbones
+    inner: dict[str, np.ndarray] = {}
     with torch.no_grad(), autocast(spec):
         maps = []
         for name, backbone in zip(names, backbones, strict=True):
-            with _kept(name, backbone[1], inner):
+            with _kept(name, backbone.get_submodule("1"), inner):
                 maps.append(backbone(images))
     for module in head.modules():
         if isinstance(module, nn.RNNBase):
@@ -71,7 +72,9 @@ def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iter
     hooks = []
     for layer in LAYERS[backbone]:
 
-        def keep(module: nn.Module, given: tuple, output: torch.Tensor, layer=layer) -> None:
+        def keep(
+            module: nn.Module, given: tuple, output: torch.Tensor, layer: Layer = layer
+        ) -> None:
             found[f"{backbone}/{layer.name}"] = _channels_last(output[:1, : layer.maps])[0]
 
         path = PATHS[backbone][layer.name]

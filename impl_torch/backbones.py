@@ -4,7 +4,7 @@ and its EfficientNet-Lite0, which the Keras twin builds layer by layer.
 Each change is named where it is made; parameter counts then equal Keras's without top.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -50,6 +50,8 @@ class Preprocess(nn.Module):
     ResNet50: BGR minus ImageNet's mean, in 0..255 ("caffe"); the others: x / 127.5 - 1 ("tf").
     """
 
+    mean: torch.Tensor
+
     def __init__(self, backbone: str) -> None:
         super().__init__()
         self.caffe = backbone == "resnet50"
@@ -63,18 +65,19 @@ class Preprocess(nn.Module):
         return x.permute(0, 3, 1, 2)
 
 
-def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Module:
+def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Sequential:
     """uint8 RGB (n, h, w, 3) -> last feature map (n, channels, h', w'), as Keras has it.
 
     `recipe`: a run's, for ResNet50's epsilon and pooling.
     """
     model = timm.create_model(TIMM_NAMES[name], pretrained=False, num_classes=0, global_pool="")
-    change = {
+    change: dict[str, Callable[[nn.Module], None]] = {
         "xception": _as_keras_xception,
         "inception_v3": _as_keras_inception,
         "resnet50": partial(_as_keras_resnet, recipe),
     }
-    change.get(name, lambda _: None)(model)
+    if name in change:
+        change[name](model)
     return nn.Sequential(Preprocess(name), model)
 
 
@@ -91,18 +94,19 @@ def _as_keras_inception(model: nn.Module) -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-3
             module.weight.requires_grad_(False)  # Keras: scale=False, gamma stays 1
-        if hasattr(module, "branch_pool"):  # gets the padded mean; Keras leaves padding out
-            module.branch_pool = nn.Sequential(WithoutPadding(), module.branch_pool)
+        pool = getattr(module, "branch_pool", None)
+        if pool is not None:  # gets the padded mean; Keras leaves padding out
+            module.branch_pool = nn.Sequential(WithoutPadding(), pool)
 
 
 def _as_keras_resnet(recipe: Mapping[str, Any], model: nn.Module) -> None:
-    if recipe["resnet50_stem_pooling"] == "unpadded":  # as Keras-Applications 1.0.2, of June 2018
-        model.maxpool.padding = 0
     for name in ("layer2", "layer3", "layer4"):  # v1: the stride is in the first 1x1
         first = getattr(model, name)[0]
         first.conv1.stride, first.conv2.stride = (2, 2), (1, 1)
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = recipe["resnet50_epsilon"]
+        if isinstance(module, nn.MaxPool2d) and recipe["resnet50_stem_pooling"] == "unpadded":
+            module.padding = 0  # as Keras-Applications 1.0.2, of June 2018
         if isinstance(module, nn.Conv2d):  # Keras keeps a bias before batch normalisation
             module.bias = nn.Parameter(torch.zeros(module.out_channels))

@@ -20,15 +20,13 @@ class Batches:
         self.pixels: torch.Tensor | None = None
         if resident:
             self.pixels = torch.from_numpy(pool.images(np.arange(len(pool)))).to(device)
-        self.features: tuple[torch.Tensor, ...] | None = None
+        self.features: tuple[torch.Tensor, ...] = ()
         self.waited = 0.0
 
     def keep_features(self, stored: list[np.ndarray] | None, dtype: torch.dtype) -> None:
         """Takes the stored features of the phase, an array a backbone; None for none."""
-        self.features = None
-        if stored is not None:
-            arrays = [torch.from_numpy(np.array(array)) for array in stored]
-            self.features = tuple(array.to(self.device, dtype) for array in arrays)
+        arrays = [torch.from_numpy(np.array(array)) for array in stored or ()]
+        self.features = tuple(array.to(self.device, dtype) for array in arrays)
 
     def to_device(self, positions: np.ndarray) -> torch.Tensor:
         """Positions, int64, on the device."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from timm.models.xception import SeparableConv2d
 from torch import nn
 
 from impl_torch.models import JaneHead, LiangHead, Network
+from impl_torch.recurrent import Recurrent
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 from protocols.weights.start import HEAD, Arrays, Start, check_same, shapes_of
@@ -34,8 +36,8 @@ class Slot:
 
     def read(self, value: Value) -> np.ndarray | None:
         """`value` of the tensors (themselves, their gradients), as Keras has it."""
-        found = [value(t) for t in self.tensors]
-        if any(v is None for v in found):
+        found = [v for t in self.tensors if (v := value(t)) is not None]
+        if len(found) < len(self.tensors):
             return None
         arrays = [self._swapped(v.detach().cpu().numpy()) for v in found]
         if self.axes:
@@ -61,11 +63,12 @@ Slots = dict[str, Slot]
 
 
 def _layer(module: nn.Module) -> Slots:
-    """Of a convolution, a separable one, a batch normalisation or a dense layer."""
+    """Of a convolution, a separable one, a batch normalisation or a dense layer. Raises TypeError
+    for another."""
     if isinstance(module, nn.BatchNorm2d):
         names = {k: n for k, n in NORM.items() if k != "gamma" or module.weight.requires_grad}
         return {name: Slot((getattr(module, theirs),)) for name, theirs in names.items()}
-    if hasattr(module, "pointwise"):  # timm's separable convolution
+    if isinstance(module, SeparableConv2d):
         return {
             "depthwise_kernel": Slot((module.conv1.weight,), (2, 3, 0, 1)),
             "pointwise_kernel": Slot((module.pointwise.weight,), (2, 3, 1, 0)),
@@ -73,14 +76,16 @@ def _layer(module: nn.Module) -> Slots:
     if isinstance(module, nn.Conv2d):
         depthwise = module.groups > 1
         found = {"kernel": Slot((module.weight,), (2, 3, 0, 1) if depthwise else (2, 3, 1, 0))}
-    else:
+    elif isinstance(module, nn.Linear):
         found = {"kernel": Slot((module.weight,), (1, 0))}
+    else:
+        raise TypeError(f"the bridge knows no layer of type {type(module).__name__}")
     if module.bias is not None:
         found["bias"] = Slot((module.bias,))
     return found
 
 
-def _recurrent(rnn: nn.LSTM | nn.GRU, direction: str = "") -> Slots:
+def _recurrent(rnn: Recurrent, direction: str = "") -> Slots:
     """Of one direction. An LSTM's second bias stays zero; a GRU has both, stacked."""
     w, u, b_w, b_u = (
         getattr(rnn, f"{name}_l0{direction}")
@@ -118,7 +123,7 @@ def _xception(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     skips = 0
     for i in range(1, 13):  # timm counts the blocks without the stem
         block = getattr(model, f"block{i}")
-        layers = [m for m in block.rep if hasattr(m, "pointwise") or isinstance(m, nn.BatchNorm2d)]
+        layers = [m for m in block.rep if isinstance(m, SeparableConv2d | nn.BatchNorm2d)]
         for j, (conv, norm) in enumerate(zip(layers[::2], layers[1::2], strict=True), 1):
             yield f"block{i + 1}_sepconv{j}", conv
             yield f"block{i + 1}_sepconv{j}_bn", norm
@@ -140,13 +145,14 @@ def _inception_v3(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 
 def _resnet50(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    yield from (("conv1_conv", model.conv1), ("conv1_bn", model.bn1))
+    yield "conv1_conv", model.get_submodule("conv1")
+    yield "conv1_bn", model.get_submodule("bn1")
     for stage in range(1, 5):
         for i, block in enumerate(getattr(model, f"layer{stage}"), 1):
             name = f"conv{stage + 1}_block{i}"
             if block.downsample is not None:
-                yield from ((f"{name}_0_conv", block.downsample[0]),
-                            (f"{name}_0_bn", block.downsample[1]))  # fmt: skip
+                yield f"{name}_0_conv", block.downsample[0]
+                yield f"{name}_0_bn", block.downsample[1]
             for j in (1, 2, 3):
                 yield f"{name}_{j}_conv", getattr(block, f"conv{j}")
                 yield f"{name}_{j}_bn", getattr(block, f"bn{j}")
@@ -175,7 +181,7 @@ def head_slots(head: LiangHead | JaneHead, variant: str) -> Slots:
 
 def backbone_slots(name: str, backbone: nn.Module) -> Slots:
     """Of one backbone, by "its name/layer/weight"."""
-    layers = BACKBONES[name](backbone[1])  # [0] preprocesses
+    layers = BACKBONES[name](backbone.get_submodule("1"))  # "0" preprocesses
     return {f"{name}/{layer}/{k}": s for layer, m in layers for k, s in _layer(m).items()}
 
 

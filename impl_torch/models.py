@@ -1,6 +1,7 @@
 """The networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
 
 import math
+from functools import reduce
 from typing import Any
 
 import torch
@@ -9,7 +10,7 @@ from torch import nn
 
 from impl_torch.backbones import make_backbone
 from impl_torch.device import dtype_of
-from impl_torch.recurrent import layer_of, recur
+from impl_torch.recurrent import Recurrent, layer_of, recur
 from protocols.classes import CLASSES
 from protocols.papers.variants import CHANNELS, Variant, load_variants
 from protocols.seeds import derive
@@ -25,7 +26,7 @@ class LastStates(nn.Module):
     The backward half is the state at the first position, where that direction ends.
     """
 
-    def __init__(self, rnn: type[nn.RNNBase], inputs: int, units: int) -> None:
+    def __init__(self, rnn: type[Recurrent], inputs: int, units: int) -> None:
         super().__init__()
         self.rnn = rnn(inputs, units, batch_first=True, bidirectional=True)
 
@@ -39,6 +40,8 @@ class LastStates(nn.Module):
 class LiangHead(nn.Module):
     """Pooled CNN features -> Dense 512 ReLU; times the rows' last states of both directions, if
     they are read; dropout, if any; Dense 4."""
+
+    grey: torch.Tensor
 
     def __init__(self, variant: Variant, recipe: dict[str, Any], width: int) -> None:
         super().__init__()
@@ -72,13 +75,14 @@ class LiangHead(nn.Module):
     ) -> torch.Tensor:
         """features: (n, channels) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4).
 
-        keep: bool (n, units), the units that dropout keeps; None without it.
+        keep: bool (n, units), the units that dropout keeps; None without it. Raises ValueError
+        where images are read and there are none.
         """
-        product = None
-        for project, feature in zip(self.project, features, strict=True):
-            branch = F.relu(project(feature))
-            product = branch if product is None else product * branch
+        pairs = zip(self.project, features, strict=True)
+        product = reduce(torch.mul, (F.relu(project(feature)) for project, feature in pairs))
         if self.rows is not None:
+            if images is None:
+                raise ValueError("this head reads the images' rows")
             grey = (images.to(self.grey.dtype) * self.grey).sum(-1) / 255
             if self.pooling > 1:  # a last, incomplete cell is left out
                 grey = F.avg_pool2d(grey[:, None], self.pooling)[:, 0]
@@ -129,6 +133,7 @@ def make_head(spec: RunSpec) -> LiangHead | JaneHead:
     """A variant's head with the run's random weights."""
     variant = load_variants()[spec.variant]
     torch.manual_seed(derive(spec.seed, "weights", "head"))
+    head: LiangHead | JaneHead
     if variant.paper == "liang":
         head = LiangHead(variant, spec.recipe, spec.data["width"])
     else:
@@ -153,7 +158,7 @@ class Network(nn.Module):
         names = load_variants()[spec.variant].backbones
         self.backbones = nn.ModuleList(_random_backbone(name, spec) for name in names)
         self.head = make_head(spec)
-        self.to(dtype_of(spec), memory_format=torch.channels_last)
+        self.to(dtype_of(spec)).to(memory_format=torch.channels_last)
 
     def features(self, images: torch.Tensor) -> Features:
         """What the head reads of the backbones: one tensor a backbone."""
@@ -199,9 +204,9 @@ def _initialise_rnn(rnn: nn.LSTM | nn.GRU) -> None:
                     parameter[rnn.hidden_size : 2 * rnn.hidden_size] = 1  # forget gate
 
 
-def penalised(head: nn.Module) -> list[nn.Parameter]:
+def penalised(head: nn.Module) -> list[torch.Tensor]:
     """The tensors under Jane's L2: kernels and recurrent kernels of the layers we add."""
-    kernels = []
+    kernels: list[torch.Tensor] = []
     for module in head.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             kernels.append(module.weight)
@@ -217,23 +222,27 @@ def calibrate(network: Network, batches: list[torch.Tensor]) -> None:
     Each batch runs through normalised by its own statistics, as in training. For random
     backbones, before they are frozen: without it every image has the same features.
     """
-    norms = [m for m in network.backbones.modules() if isinstance(m, nn.BatchNorm2d)]
-    sums = {m: [torch.zeros_like(m.running_mean), torch.zeros_like(m.running_var)] for m in norms}
+    moving = {
+        m: (m.get_buffer("running_mean"), m.get_buffer("running_var"))
+        for m in network.backbones.modules()
+        if isinstance(m, nn.BatchNorm2d)
+    }
+    sums = {m: [torch.zeros_like(mean), torch.zeros_like(var)] for m, (mean, var) in moving.items()}
 
     def collect(module: nn.BatchNorm2d, inputs: tuple[torch.Tensor]) -> None:
         var, mean = torch.var_mean(inputs[0], dim=(0, 2, 3), correction=0)
         sums[module][0] += mean / len(batches)
         sums[module][1] += var / len(batches)
 
-    hooks = [m.register_forward_pre_hook(collect) for m in norms]
+    hooks = [m.register_forward_pre_hook(collect) for m in moving]
     network.backbones.train()
     for batch in batches:
         network.features(batch)
     for hook in hooks:
         hook.remove()
-    for module, (mean, var) in sums.items():
-        module.running_mean.copy_(mean)
-        module.running_var.copy_(var)
+    for module, statistics in moving.items():
+        for statistic, mean in zip(statistics, sums[module], strict=True):
+            statistic.copy_(mean)
 
 
 def keras_epsilon(epsilon: float, beta2: float, step: int) -> float:

@@ -51,7 +51,7 @@ class TorchSide:
         """See Side."""
         images = self.twin.batches.images(positions)
         found = {
-            name: backbone[0](images).permute(0, 2, 3, 1).numpy()
+            name: backbone.get_submodule("0")(images).permute(0, 2, 3, 1).numpy()
             for name, backbone in zip(self.names, self.network.backbones, strict=True)
         }
         head = self.network.head
@@ -86,7 +86,8 @@ class TorchSide:
         found: dict[str, int] = {}
 
         def note(module: nn.BatchNorm2d, given: tuple[torch.Tensor]) -> None:
-            found[keys[module.running_var.data_ptr()]] = given[0].shape[2] * given[0].shape[3]
+            key = keys[module.get_buffer("running_var").data_ptr()]
+            found[key] = given[0].shape[2] * given[0].shape[3]
 
         norms = [m for m in self.network.modules() if isinstance(m, nn.BatchNorm2d)]
         hooks = [m.register_forward_pre_hook(note) for m in norms]

@@ -9,8 +9,10 @@ from torch import nn
 
 from protocols.papers.variants import Variant
 
+Recurrent = nn.LSTM | nn.GRU
 
-def recur(rnn: nn.LSTM | nn.GRU, sequence: torch.Tensor) -> tuple[torch.Tensor, Any]:
+
+def recur(rnn: Recurrent, sequence: torch.Tensor) -> tuple[torch.Tensor, Any]:
     """`rnn(sequence)`, also where oneDNN has no LSTM in bfloat16: on CPUs without AVX-512."""
     lacks = (
         isinstance(rnn, nn.LSTM)
@@ -27,7 +29,7 @@ def hard_sigmoid(x: torch.Tensor) -> torch.Tensor:
     return (0.2 * x + 0.5).clamp(0, 1)
 
 
-def _steps(rnn: nn.Module, x: torch.Tensor, direction: str) -> tuple[list[torch.Tensor], Any]:
+def _steps(rnn: Recurrent, x: torch.Tensor, direction: str) -> tuple[list[torch.Tensor], Any]:
     """One direction of a recurrent layer over x (n, t, c): the states by position, the last one.
 
     What nn.LSTM and nn.GRU compute, with their weights, and with the layer's own gates.
@@ -54,7 +56,7 @@ def _steps(rnn: nn.Module, x: torch.Tensor, direction: str) -> tuple[list[torch.
     return (states[::-1] if direction else states), h
 
 
-def by_steps(rnn: nn.Module, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def by_steps(rnn: Recurrent, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """What nn.LSTM or nn.GRU (one layer) gives: all states, and the last ones of h.
 
     The two have no rule for vmap, and no gates but sigmoid's.
@@ -68,17 +70,17 @@ class HardLSTM(nn.LSTM):
     """nn.LSTM, its weights and their names, with the gates of Keras of 2018."""
 
     gate = staticmethod(hard_sigmoid)
-    forward = by_steps
+    forward = by_steps  # type: ignore[assignment]  # PyTorch's takes packed sequences too
 
 
 class HardGRU(nn.GRU):
     """nn.GRU, its weights and their names, with the gates of Keras of 2018."""
 
     gate = staticmethod(hard_sigmoid)
-    forward = by_steps
+    forward = by_steps  # type: ignore[assignment]  # PyTorch's takes packed sequences too
 
 
-LAYERS = {
+LAYERS: dict[tuple[str, str], type[Recurrent]] = {
     ("lstm", "sigmoid"): nn.LSTM,
     ("gru", "sigmoid"): nn.GRU,
     ("lstm", "hard_sigmoid"): HardLSTM,
@@ -86,6 +88,6 @@ LAYERS = {
 }
 
 
-def layer_of(variant: Variant, recipe: dict[str, Any]) -> type[nn.RNNBase]:
+def layer_of(variant: Variant, recipe: dict[str, Any]) -> type[Recurrent]:
     """The recurrent layer of a network: its cell, with the recipe's gates."""
     return LAYERS[variant.cell, recipe["recurrent_activation"]]

@@ -30,14 +30,14 @@ def _pointwise(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
     return torch.einsum("nchw,oc->nohw", x, conv.weight[:, :, 0, 0])
 
 
-def stackable(head: nn.Module) -> nn.Module:
-    """The head with every layer computed by operations that vmap knows; weights stay."""
+def make_stackable(head: nn.Module) -> None:
+    """Every layer of the head is computed by operations that vmap knows; weights stay. The types
+    don't foresee that an object gets a `forward` of its own."""
     for module in head.modules():
         if isinstance(module, nn.LSTM | nn.GRU):
-            module.forward = partial(by_steps, module)
+            module.forward = partial(by_steps, module)  # type: ignore[method-assign, assignment]
         elif isinstance(module, nn.Conv2d):
-            module.forward = partial(_pointwise, module)
-    return head
+            module.forward = partial(_pointwise, module)  # type: ignore[method-assign]
 
 
 class TorchFolds(TorchTwin):
@@ -58,9 +58,10 @@ class TorchFolds(TorchTwin):
         for head, member in zip(heads, specs, strict=True):
             bridge.begin_head(head, member, start)
         self.weights, self.buffers = stack_module_state(heads)
-        self.head = stackable(heads[0])
+        self.head = heads[0]
+        make_stackable(self.head)
         kernels = {id(p) for p in penalised(self.head)}
-        self.kernels = [n for n, p in self.head.named_parameters() if id(p) in kernels]
+        self.penalised = [n for n, p in self.head.named_parameters() if id(p) in kernels]
         self.labels = self.batches.labels
 
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
@@ -88,7 +89,7 @@ class TorchFolds(TorchTwin):
 
     def _term(self, weights: dict[str, torch.Tensor]) -> torch.Tensor:
         """The L2 term of one member."""
-        return self.recipe["l2"] * sum(weights[name].square().sum() for name in self.kernels)
+        return self.recipe["l2"] * sum(weights[name].square().sum() for name in self.penalised)
 
     def _loss(self, weights: Any, buffers: Any, features: Any, labels: Any, keep: Any) -> Any:
         """Of one member: what its step minimises, and its figures."""

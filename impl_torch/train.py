@@ -113,13 +113,13 @@ class TorchTwin:
         self, positions: np.ndarray, there: torch.Tensor, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
         """(n, 4), through stored features where there are any."""
-        stored, head = self.batches.features, self.network.head
-        images = None
-        if stored is None or head.reads_images:
-            images = self.batches.images(positions, there)
+        head = self.network.head
+        if self.batches.features:
+            read = self.batches.images(positions, there) if head.reads_images else None
+            with autocast(self.spec):
+                return head(self.batches.chosen_features(there), read, keep)
+        images = self.batches.images(positions, there)
         with autocast(self.spec):
-            if stored is not None:
-                return head(self.batches.chosen_features(there), images, keep)
             if not self.phase["frozen"]:
                 return self.network(images, keep)
             with torch.no_grad():

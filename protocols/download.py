@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable
 from http.client import HTTPResponse, IncompleteRead, RemoteDisconnected
 from pathlib import Path
+from typing import BinaryIO
 
 from protocols.errors import RequestError, one_line
 from protocols.files import Progress, throttled
@@ -78,7 +79,7 @@ def fetch(
     os.replace(part, target)
 
 
-def _load_rest(url: str, out, report: Progress, timeout: float, what: str) -> bool:
+def _load_rest(url: str, out: BinaryIO, report: Progress, timeout: float, what: str) -> bool:
     """Append what is missing of `url` to the open file `out`; False if it was cut."""
     have = out.seek(0, os.SEEK_END)
     headers = {"User-Agent": "wbc-reproduction-benchmark", "Accept-Encoding": "identity"}

@@ -92,22 +92,15 @@ class RunSpec:
         r = self.recipe
         if "phase1_epochs" not in r:
             loaded = self.weights["source"] != "random"
-            words = r["epochs"], r["optimizer"], r["rate"]
-            return [self._phase(1, *words, loaded and r.get("cnn_trained") != "trained")]
-        return [
-            self._phase(n, *(r[f"phase{n}_{k}"] for k in ("epochs", "optimizer", "rate")), n == 1)
-            for n in (1, 2)
-        ]
+            return [self._phase(1, "", loaded and r.get("cnn_trained") != "trained")]
+        return [self._phase(n, f"phase{n}_", n == 1) for n in (1, 2)]
 
-    def _phase(
-        self, number: int, epochs: int, optimizer: str, rate: float, frozen: bool
-    ) -> dict[str, Any]:
+    def _phase(self, number: int, prefix: str, frozen: bool) -> dict[str, Any]:
+        """One phase; the recipe's keys of it begin with `prefix`."""
         by_batch = not frozen or self.recipe.get("frozen_batch_norm") == "batch"
         return {
             "phase": number,
-            "epochs": epochs,
-            "optimizer": optimizer,
-            "rate": rate,
+            **{key: self.recipe[prefix + key] for key in ("epochs", "optimizer", "rate")},
             "frozen": frozen,
             "batch_statistics": by_batch,
             "stored": frozen and not by_batch,

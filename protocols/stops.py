@@ -41,10 +41,10 @@ class _Seen:
             self.slept, self.alive = slept, now
 
     def _continued(self) -> int:
-        if self.pipe is None:
+        if self.pipe is None or CONTINUED is None:
             return 0
         try:
-            return os.read(self.pipe, 4096).count(bytes([CONTINUED]))
+            return os.read(self.pipe, 4096).count(CONTINUED)
         except BlockingIOError:
             return 0
 

@@ -40,10 +40,9 @@ def build(
     from reports.data import results  # noqa: PLC0415
     from reports.figures import photographs, pictures  # noqa: PLC0415
     from reports.pages import menu  # noqa: PLC0415
-    from reports.pages.book import Book, Made  # noqa: PLC0415
+    from reports.pages.content import Results  # noqa: PLC0415
     from reports.pages.errors import page as errors_page  # noqa: PLC0415
-    from reports.pages.parity import ladder  # noqa: PLC0415
-    from reports.pages.speed import benchmarks  # noqa: PLC0415
+    from reports.pages.rendering import Made, rendered  # noqa: PLC0415
     from reports.tables import exports  # noqa: PLC0415
 
     pictures.write_seen(collected.slots, source, cache, out)
@@ -56,15 +55,14 @@ def build(
         as_json, as_csv = results.as_json(content), results.as_csv(content)
         return [Made("results.json", as_json), Made("results.csv", as_csv)]
 
-    made = Book(collected, benchmarks.read(out), ladder.read(out), out).made(numbers)
+    made = rendered(Results(collected, out), numbers)
     files = {one.file: one.text for one in made}
     files |= exports.files([one.tables for one in made if one.tables])
     make_folder(out / exports.FOLDER)
     for name, text in sorted(files.items(), key=lambda file: file[0] == "index.html"):
         write(out / name, text)  # the first page last: where it is new, all are
-    # not in every report
-    some = (menu.CONTROL_PAGE, menu.PARITY_PAGE, menu.ACTIVATIONS_PAGE)
-    old = [*out.glob("runs-*.html"), *out.glob(f"{exports.FOLDER}/*.csv"), *map(out.joinpath, some)]
+    known = [out / page.file for page in menu.pages()]
+    old = [*out.glob("runs-*.html"), *out.glob(f"{exports.FOLDER}/*.csv"), *known]
     for path in old:  # of settings that are no longer shown so
         if path.relative_to(out).as_posix() not in files:
             path.unlink(missing_ok=True)
@@ -74,8 +72,9 @@ def build(
 
 def _import_the_rest() -> None:
     """What the pages are made with, while other processes read the runs."""
-    for name in ("reports.pages.book", "matplotlib.backends.backend_svg"):
+    for name in ("reports.pages.rendering", "matplotlib.backends.backend_svg"):
         import_module(name)
+    import_module("reports.pages.menu").pages()
 
 
 def where_it_is(page: Path) -> str:

@@ -1,12 +1,13 @@
-"""Records an output folder's runs under reports/published/, and what the README says of them.
+"""Records an output folder's runs under reports/published/, and what the documents say of them.
 
-python -m reports.readme            # the README's table, its picture and the picture's words
+python -m reports.readme            # the README's findings, and the page of the recorded runs
 python -m reports.readme DIR NAME   # takes the runs in DIR into reports/published/NAME first
 """
 
 import json
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +21,12 @@ from reports.cells.collect import collect
 from reports.data import results
 from reports.figures import errors
 from reports.figures.svg import standalone
+from reports.pages.audit import page as audit
 from reports.tables.cell_text import number_text
-from reports.tables.table import points, title
+from reports.tables.table import plural, points, title
 
 README = ROOT / "README.md"
+RECORDED = ROOT / "docs" / "recorded-runs.md"
 PUBLISHED = ROOT / "reports" / "published"
 PICTURE = PUBLISHED / "photographs.svg"
 SETTING = "laptop-real-imagenet-cpu-float32"
@@ -31,7 +34,7 @@ CNN, LSTM = "efficientnet_lite0", "efficientnet_lite0_lstm"
 HEADS = ("efficientnet_lite0_cnn_lstm", "efficientnet_lite0_cnn_gru")
 SELECTED, LAST, DIFFERENCE = "selected", "last", "difference"
 BELOW = "test images both twins get "  # the words below the picture go on with the numbers
-ROWS = {  # of the README's table: what stands there, protocol, networks
+ROWS = {  # of the table of recorded runs: what stands there, protocol, networks
     "alone, 2,487 test images": (SELECTED, "fixed", CNN),
     "with an LSTM over the rows": (SELECTED, "fixed", LSTM),
     "difference, 95 % interval on new photographs, points": (DIFFERENCE, "fixed", LSTM, CNN),
@@ -60,16 +63,13 @@ def numbers() -> dict[str, dict]:
 
 
 def row(name: str, known: dict[str, dict]) -> str:
-    """A row of the README's table."""
+    """A row of the table of recorded runs."""
     what, protocol, *networks = ROWS[name]
     cells = []
     for framework in FRAMEWORKS:
         place = f"{SETTING}/{protocol}/{framework}"
         if what == DIFFERENCE:
-            found = known[f"{place}/{'-'.join(networks)}"]
-            low, high = (found["linearised"][end] for end in ("low", "high"))
-            between = f"{points(low)} to {points(high)}".replace("+", "")
-            cells.append(f"{points(found['means'][SELECTED]['accuracy']['value'])} ({between})")
+            cells.append(difference(known[f"{place}/{'-'.join(networks)}"]))
         else:
             means = (known[f"{place}/{network}"]["numbers"][what] for network in networks)
             texts = (number_text("accuracy", mean["accuracy"]["value"]) for mean in means)
@@ -77,18 +77,66 @@ def row(name: str, known: dict[str, dict]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
-def words() -> str:
-    """What the README says below the picture, after `BELOW`."""
+def difference(found: dict) -> str:
+    """A difference of two networks in points, with its interval in brackets."""
+    low, high = (found["linearised"][end] for end in ("low", "high"))
+    between = f"{points(low)} to {points(high)}".replace("+", "")
+    return f"{points(found['means'][SELECTED]['accuracy']['value'])} ({between})"
+
+
+def wrong_in_both() -> tuple[int, int, int]:
+    """How many test images both twins get wrong, how many of those show the three photographs with
+    most of them, and how many photographs the test images show."""
     keras, torch = found().values()
-    both = ~keras.right & ~torch.right
-    _, counts = np.unique(photographs(keras.ids)[both], return_counts=True)
-    return f"{both.sum()} wrong, and {sum(sorted(counts)[-3:])} of those show"
+    shown = photographs(keras.ids)
+    _, counts = np.unique(shown[~keras.right & ~torch.right], return_counts=True)
+    return int(counts.sum()), int(np.sort(counts)[-3:].sum()), len(np.unique(shown))
+
+
+def words() -> str:
+    """What stands below the picture, after `BELOW`."""
+    both, three, _ = wrong_in_both()
+    return f"{both} wrong, and {three} of those show"
+
+
+def findings(known: dict[str, dict]) -> dict[str, str]:
+    """What the README says was found: a sentence by its first words."""
+    audited = audit.said([one for of_paper in audit.findings().values() for one in of_paper])
+    both, three, shown = wrong_in_both()
+    asked = [known[f"{SETTING}/fixed/{f}/{LSTM}-{CNN}"] for f in FRAMEWORKS]
+    heads = [known[f"{SETTING}/cv10/{f}/{'-'.join(HEADS)}"] for f in FRAMEWORKS]
+    ends = [one["linearised"] for one in (*asked, *heads)]
+    every = (
+        "each holds 0, so none is shown"
+        if all(e["low"] <= 0 <= e["high"] for e in ends)
+        else "not all hold 0"
+    )
+    seeds = plural(len(asked[0]["means"][SELECTED]["accuracy"]["by_seed"]), "seed")
+    adds, less = (" in Keras and ".join(map(difference, pair)) for pair in (asked, heads))
+    return {
+        "- **Printed numbers.**": audited,
+        "- **An LSTM beside the CNN.**": f"With {seeds} of EfficientNet-Lite0 it adds {adds} in "
+        f"PyTorch, in points of accuracy. A CNN-LSTM less a CNN-GRU is {less} in PyTorch. In "
+        f"brackets stand 95 % intervals on new photographs; {every}.",
+        "- **Test images.**": f"All 2,487 show one of {shown} photographs. Of the {both} that both "
+        f"twins get wrong, {three} show three of these photographs.",
+    }
 
 
 def readme(text: str, known: dict[str, dict]) -> str:
-    """The README with the table's rows and the picture's words as they are now."""
+    """The README with its findings as they are now. Raises ValueError where one has no line."""
+    lines = text.split("\n")
+    for start, sentence in findings(known).items():
+        (number,) = [n for n, line in enumerate(lines) if line.startswith(start)]
+        lines[number] = f"{start} {sentence}"
+    return "\n".join(lines)
+
+
+def recorded(text: str, known: dict[str, dict]) -> str:
+    """The page of the recorded runs with the table's rows and the picture's words as they are now.
+    Raises ValueError where the words have no place."""
     if text.count(BELOW) != 1:
-        raise ValueError(f"the README doesn't say {BELOW!r} once")
+        raise ValueError(f"the page of the recorded runs doesn't say {BELOW!r} once")
     lines = text.split("\n")
     for number, line in enumerate(lines):
         if (name := line.removeprefix("| ").split(" | ")[0]) in ROWS:
@@ -106,15 +154,19 @@ def main(arguments: list[str]) -> None:
         out, name = arguments
         print(f"runs recorded in {name}: {take(Path(out), name)}")
     PICTURE.write_text(picture(), encoding="utf-8")
-    README.write_text(readme(README.read_text(encoding="utf-8"), numbers()), encoding="utf-8")
+    known = numbers()
+    for path, written in ((README, readme), (RECORDED, recorded)):
+        path.write_text(written(path.read_text(encoding="utf-8"), known), encoding="utf-8")
 
 
+@cache
 def found() -> dict[str, Answers]:
     """What the laptop profile's CNN said of the test images, by twin."""
     store = Store(PUBLISHED / "laptop")
     wanted = [s for s in store.plan() if (s.variant, s.stage) == (CNN, "train")]
     (group,) = (g for g in collect(store, wanted).groups if g.setting.planned)
-    return {f: answers(group.cells[f, CNN]) for f in FRAMEWORKS}
+    said = {f: answers(group.cells[f, CNN]) for f in FRAMEWORKS}
+    return {framework: one for framework, one in said.items() if one is not None}
 
 
 def picture() -> str:

@@ -41,7 +41,8 @@ def train_parts(run: Run) -> dict[str, Observation]:
     part of its own, as is what a pass over all images took beyond the thawed network's evaluation.
     A run that went on from a checkpoint shows its steady epochs only.
     """
-    timings, parts = run.timings, {"state": run.timings["state_bytes"]}
+    timings = run.timings
+    parts: dict[str, Observation] = {"state": timings["state_bytes"]}
     answered = (run.predictions.get(part, ()) for part in ("labels", "validation_labels"))
     n_test, spent, forward = sum(map(len, answered)), 0.0, math.inf
     kinds = {phase["phase"]: kind_of(phase) for phase in run.spec.phases}
@@ -77,10 +78,10 @@ def expected(seen: dict[str, list[Observation]]) -> Parts:
     """One number a part: the median; of a pass what it costs itself, NAME_each, and an image."""
     found = {}
     for name, observations in seen.items():
-        if isinstance(observations[0], list):
-            found[f"{name}_each"], found[name] = fitted(observations)
+        if passes := [o for o in observations if isinstance(o, list)]:
+            found[f"{name}_each"], found[name] = fitted(passes)
         else:
-            found[name] = median(observations)
+            found[name] = median(o for o in observations if not isinstance(o, list))
     return found
 
 

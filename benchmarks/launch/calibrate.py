@@ -48,7 +48,7 @@ def short_specs(
     names = tuple(needed(plan.chosen_variants(selection)))
     chosen = replace(selection, suite="", variants=names)
     planned = plan.make_plan(chosen, kind, devices, cores)
-    one = {}
+    one: dict[tuple[str, str, str, int], list[RunSpec]] = {}
     for size in range(len(FOLDS)):
         for group in together([_short(spec, kind, size) for spec in planned]):
             first = group[0]

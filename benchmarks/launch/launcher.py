@@ -173,6 +173,8 @@ class Launcher:
         return worker
 
     def _retire(self, process: Worker | LatencyProcess | None) -> None:
+        if process is None:
+            return
         with self._lock:
             mine = process in self._workers
             if mine:

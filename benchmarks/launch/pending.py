@@ -57,17 +57,17 @@ def check_images(specs: list[RunSpec], source: Source) -> None:
             lacking[protocol] = error
     if not lacking:
         return
-    error = next(iter(lacking.values()))  # `fixed` before the others
+    first = next(iter(lacking.values()))  # `fixed` before the others
     able = [name for name, found in needs.items() if not found & lacking.keys()]
     if not able:
-        raise error
+        raise first
     known = load_variants()
     suites = {known[name].suite for name in able}
     alone = len(suites) == 1 and {v.name for v in known.values() if v.suite in suites} == {*able}
     words = f"--suite {suites.pop()}" if alone else f"--variant {' '.join(able)}"
     unable = " and ".join(name for name in needs if name not in able)
     raise RequestError(
-        f"{str(error).removesuffix('.')}; without that {unable} can't run, and the rest of this "
+        f"{str(first).removesuffix('.')}; without that {unable} can't run, and the rest of this "
         f"request runs with {words}."
     )
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from benchmarks.planning.plan import Device
 from benchmarks.processes import job_control
-from benchmarks.processes.children import common
+from benchmarks.processes.children import common, piped
 from protocols import stops
 from protocols.files import ROOT, Progress, default_cache
 from protocols.hardware import DETERMINISTIC, gpu_token
@@ -83,7 +83,7 @@ def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
     job_control.ends(process)
     process.kill()
     process.wait()
-    for stream in (process.stdin, process.stdout, errors):
+    for stream in (piped(process.stdin), piped(process.stdout), errors):
         with contextlib.suppress(BrokenPipeError):  # what it didn't read goes with it
             stream.close()
 
@@ -123,7 +123,7 @@ class Worker:
         return self._hello
 
     def _answer(self) -> dict[str, Any]:
-        line = self.process.stdout.readline()
+        line = piped(self.process.stdout).readline()
         if line:
             return json.loads(line)
         self._stderr.seek(0)
@@ -143,8 +143,9 @@ class Worker:
         ]
         _ = self.hello
         try:
-            self.process.stdin.write(json.dumps({"runs": runs}) + "\n")
-            self.process.stdin.flush()
+            questions = piped(self.process.stdin)
+            questions.write(json.dumps({"runs": runs}) + "\n")
+            questions.flush()
         except OSError as error:
             raise WorkerDied("the worker had ended before the run") from error
         while True:
@@ -189,7 +190,7 @@ class LatencyProcess:
     def cold_seconds(self) -> tuple[float, bool]:
         """Seconds from the start of the process to its first probabilities of one image, and
         whether a stop came between."""
-        for line in self.process.stdout:
+        for line in piped(self.process.stdout):
             if line.startswith(FIRST_ANSWER):
                 seconds = time.perf_counter() - self._start
                 return seconds, stops.count() != self._stops

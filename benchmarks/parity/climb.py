@@ -29,7 +29,7 @@ from benchmarks.parity.ladder import Pools
 from benchmarks.parity.twin_pair import TEST, TRAIN, spec_of
 from benchmarks.planning import ranges
 from benchmarks.planning.overrides import read
-from benchmarks.processes.children import common
+from benchmarks.processes.children import common, piped
 from benchmarks.processes.job_control import begins, ends, stopping_together
 from benchmarks.terminal.flags import BY_THE_SYSTEM, typed
 from protocols.classes import CLASSES
@@ -76,16 +76,23 @@ def start(
     command += ["--jobs", str(jobs)] if jobs else []
     command += ["--variant", *variants] if variants else []
     command += ["--set", *changes] if changes else []
-    pipe = {"stdout": subprocess.PIPE, "text": True, "bufsize": 1, "start_new_session": True}
-    pipe |= {"errors": "surrogateescape"}  # a path is printed as its bytes, see protocols.streams
     environment = os.environ | CPU_ONLY | common(cache)
     with (
         stopping_together(),
-        subprocess.Popen(command, cwd=ROOT, env=environment, **pipe) as process,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            bufsize=1,
+            text=True,
+            errors="surrogateescape",  # a path is printed as its bytes, see protocols.streams
+            start_new_session=True,
+        ) as process,
     ):
         begins(process)
         try:
-            for line in process.stdout:
+            for line in piped(process.stdout):
                 say(line.rstrip())
         except BaseException:
             os.killpg(process.pid, signal.SIGTERM)  # its own processes too
@@ -178,7 +185,8 @@ def climb_all(
     """Every rung of `variants`. What the frameworks keep goes below `cache`."""
     known = load_variants()  # the longest first, so that none is left to climb alone
     longest = sorted(variants, key=lambda v: (-len(known[v].backbones), v not in parity.LONG))
-    results, versions = [], {}
+    results: list[Result] = []
+    versions: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder, kept = Path(temporary), common(cache)
         stages = (  # processes start with the first submission

@@ -1,9 +1,10 @@
 """The rungs of the parity ladder: what each measures of two twins of one network."""
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,9 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
     """
     frozen = optimizer == "rmsprop" or pair.variant not in parity.LONG
     pair.begin(optimizer, frozen)
-    before, moved, without = pair.start, set(), set()
+    before = pair.start
+    moved: Set[str] = set()
+    without: set[str] = set()
     length, single, noise, given = (Highest() for _ in range(4))
     for number in range(1, STEPS + 1):
         batch = (number - 1) * BATCH, number * BATCH
@@ -204,9 +207,13 @@ def climb(
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")
     if folder:
-        found = answers(single.keras, single.recipe)
-        np.savez(folder / f"{variant}-weights.npz", **single.start)
-        np.savez(folder / f"{variant}-answers.npz", **found)
+        keep(folder / f"{variant}-weights.npz", single.start)
+        keep(folder / f"{variant}-answers.npz", answers(single.keras, single.recipe))
+
+
+def keep(path: Path, arrays: Mapping[str, Any]) -> None:
+    """Writes arrays by name."""
+    np.savez(path, **arrays)
 
 
 def backend_rung(

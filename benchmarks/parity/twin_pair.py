@@ -2,6 +2,7 @@
 
 import importlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -41,8 +42,11 @@ def spec_of(
     return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
 
 
-def side(framework: str, spec: RunSpec, pool: Pool) -> Side:
-    """One twin. The framework is imported here; PyTorch must come before TensorFlow."""
+def side(framework: str, spec: RunSpec, pool: Pool) -> Any:
+    """One twin: a Side, and Keras's a GivenSide.
+
+    The framework is imported here; PyTorch must come before TensorFlow.
+    """
     return getattr(importlib.import_module(f"impl_{framework}.parity"), SIDES[framework])(
         spec, pool
     )
@@ -92,7 +96,8 @@ def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...]
         framework: spec_of(framework, variant, precision, backend, changes)
         for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
     }
-    torch, keras = (side(framework, run, pool) for framework, run in runs.items())
+    torch: Side = side("torch", runs["torch"], pool)
+    keras: GivenSide = side("keras", runs["keras"], pool)
     keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
     keras.calibrate(np.concatenate([TRAIN, TEST]))
     pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())

@@ -42,12 +42,12 @@ class Fit(NamedTuple):
 
 def _features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Places float32 (n, 2) in pixels and descriptors float32 (n, 128) of a uint8 (h, w) image."""
-    found, descriptors = cv2.SIFT_create(FEATURES, contrastThreshold=CONTRAST).detectAndCompute(
+    found, descriptors = cv2.SIFT.create(FEATURES, contrastThreshold=CONTRAST).detectAndCompute(
         grey, None
     )
     if descriptors is None:
         return np.empty((0, 2), np.float32), np.empty((0, 128), np.float32)
-    return np.float32([point.pt for point in found]), descriptors
+    return np.array([point.pt for point in found], np.float32), descriptors
 
 
 def grey(image: np.ndarray) -> np.ndarray:

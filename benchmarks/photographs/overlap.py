@@ -133,7 +133,7 @@ def fine_correlation(
 
 def _agreeing(first: np.ndarray, second: np.ndarray) -> int:
     """SIFT features of two aligned cuts, each the other's nearest, that lie in one place."""
-    sift = cv2.SIFT_create(contrastThreshold=0.01)
+    sift = cv2.SIFT.create(contrastThreshold=0.01)
     (points, described), (others, their) = (
         sift.detectAndCompute(cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY), None)
         for cut in (first, second)

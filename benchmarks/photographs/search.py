@@ -17,8 +17,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -66,34 +68,34 @@ def photographs(folder: Path) -> dict[str, np.ndarray]:
     return {path.name: image for path, image in zip(paths, in_order(_read, paths), strict=True)}
 
 
-_index: Index | None = None
-
-
-def _prepare(folder: Path) -> None:
-    global _index
+def _prepare() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # a Ctrl-C ends it, without a traceback
-    _index = Index(photographs(folder))
 
 
-def _match(paths: list[Path], part: Path) -> None:
+@cache  # made once in each process
+def _index(folder: Path) -> Index:
+    return Index(photographs(folder))
+
+
+def _match(folder: Path, paths: list[Path], part: Path) -> None:
     """Writes the best fit and the second's name and score of the images at `paths`."""
-    fits = [_index.match(_read(path))[:2] for path in paths]
+    fits = [_index(folder).match(_read(path))[:2] for path in paths]
     write_whole(part, json.dumps([[*best, *second[:2]] for best, second in fits]).encode())
 
 
 def match_all(
-    images: list[Path], folder: Path, cache: Path, jobs: int, progress: Progress
-) -> Iterator[tuple]:
-    """The columns of `Shown` from `original` on, of each image; from `cache` what is there."""
+    images: list[Path], folder: Path, kept: Path, jobs: int, progress: Progress
+) -> Iterator[tuple[Any, ...]]:
+    """The columns of `Shown` from `original` on, of each image; from `kept` what is there."""
     cuts = [images[i : i + PART] for i in range(0, len(images), PART)]
-    parts = [cache / f"part-{number:03}.json" for number in range(len(cuts))]
+    parts = [kept / f"part-{number:03}.json" for number in range(len(cuts))]
     todo = [(cut, part) for cut, part in zip(cuts, parts, strict=True) if not part.is_file()]
     done = len(images) - sum(len(cut) for cut, _ in todo)
     progress("finding the photograph of every image", done, len(images))
     if todo:
         context = get_context("spawn")
-        with ProcessPoolExecutor(min(jobs, len(todo)), context, _prepare, (folder,)) as processes:
-            waiting = {processes.submit(_match, *work): len(work[0]) for work in todo}
+        with ProcessPoolExecutor(min(jobs, len(todo)), context, _prepare) as processes:
+            waiting = {processes.submit(_match, folder, *work): len(work[0]) for work in todo}
             try:
                 for ended in as_completed(waiting):
                     ended.result()
@@ -104,6 +106,11 @@ def match_all(
                 raise
     for part in parts:
         yield from (tuple(row) for row in json.loads(part.read_bytes()))
+
+
+def _shown(name: str, digest: str, fit: tuple[Any, ...]) -> Shown:
+    split, class_name, _ = name.split("/")
+    return Shown(name, digest, split, class_name, *fit)
 
 
 def recover(
@@ -123,8 +130,7 @@ def recover(
     key = hashlib.sha256(repr((versions, names, digests, originals)).encode()).hexdigest()
     fits = match_all(images, folder, cache / "provenance" / key[:16], jobs, progress)
     shown = [
-        Shown(name, digest, *name.split("/")[:2], *fit)
-        for name, digest, fit in zip(names, digests, fits, strict=True)
+        _shown(name, digest, fit) for name, digest, fit in zip(names, digests, fits, strict=True)
     ]
     split = {row.original: row.split for row in shown if row.split != "TEST_SIMPLE"}
     table = [

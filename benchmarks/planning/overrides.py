@@ -74,9 +74,10 @@ def _value(paper: str, key: str, text: str) -> int | float | str:
         )
     if others(key, recipe[key]):
         return _word(key, text)
-    read = ranges.whole if isinstance(recipe[key].value, int) else ranges.number
     try:
-        return read(text, *ranges.SET[key])
+        if key in ranges.WHOLE:
+            return ranges.whole(text, *ranges.WHOLE[key])
+        return ranges.number(text, *ranges.REAL[key])
     except RequestError as error:
         raise RequestError(f"--set {key}= {error}") from None
 

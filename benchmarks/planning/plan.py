@@ -188,7 +188,7 @@ def make_plan(
     _check_folds(selection.folds, protocols)
     if kind == "phantom" and not profile.phantom_allowed:
         raise RequestError(f"profile {profile.name} takes the real images only; give --data DIR")
-    common = {
+    common: dict[str, Any] = {
         "profile": profile.name,
         "init": selection.init,
         "precision": chosen_precision(selection, devices),

@@ -18,16 +18,18 @@ LIST = "numbers as 0,1,2 or a range as 0-2: "
 MANY = 1000  # the most numbers that a list of --seeds or --folds names
 BELOW = 300  # bytes that the names below a typed folder take: a run's id, a file of the data
 
-# The values that --set changes: whole numbers from and to, both included; others from, and below.
-# The upper ends are far beyond what the papers' networks can use; what a GPU can't hold is found by
-# each run's first step.
-SET = {
+# The values that --set changes: whole numbers from and to, both included; real ones from, and
+# below. The upper ends are far beyond what the papers' networks can use; what a GPU can't hold is
+# found by each run's first step.
+WHOLE = {
     "batch_size": (1, 10_000),
     "calibration_images": (1, 10_000),
     "grey_pooling": (1, 64),
     "lstm_units": (1, 4096),
     "projection_units": (1, 8192),
     "map_channels": (1, 8192),
+}
+REAL = {
     "label_smoothing": (0, 1),
     "rmsprop_rho": (0, 1),
     "adam_beta1": (0, 1),

@@ -14,7 +14,8 @@ def commit(root: Path = ROOT) -> str:
 
     An empty text where git, or the repository, is not there.
     """
-    command = ["git", "-C", root, "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    words = "describe --always --abbrev=40 --exclude=* --dirty"
+    command = ["git", "-C", str(root), *words.split()]
     try:
         answer = subprocess.run(
             command, capture_output=True, text=True, timeout=20, check=True, encoding="utf-8"

@@ -5,6 +5,7 @@ A child starts in the project's folder, whatever folder the command was typed in
 
 import os
 from pathlib import Path
+from typing import IO, AnyStr
 
 from protocols.files import ROOT, default_cache
 
@@ -31,6 +32,13 @@ def common(cache: Path | None = None) -> dict[str, str]:
 def caches(cache: Path) -> dict[str, str]:
     """The variables that put below `cache` all that the libraries keep."""
     return {name: str(cache / folder) for name, folder in KEPT.items()}
+
+
+def piped(stream: IO[AnyStr] | None) -> IO[AnyStr]:
+    """A child's stream that was asked for as a pipe. Raises ValueError if it wasn't."""
+    if stream is None:
+        raise ValueError("the process was started without this pipe")
+    return stream
 
 
 def _python_path() -> str:

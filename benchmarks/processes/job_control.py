@@ -59,8 +59,8 @@ def _stop(*_: object) -> None:
     _send(signal.SIGCONT)
     for number, handler in others.items():
         signal.signal(number, handler)
-    for number in came:
-        signal.raise_signal(number)
+    for seen in came:
+        signal.raise_signal(seen)
 
 
 def _send(number: int) -> None:

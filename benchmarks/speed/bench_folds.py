@@ -55,14 +55,18 @@ def held_out(trained: Trained) -> np.ndarray:
 
 def final_difference(first: RunSpec, pool: Pool, maps: list[np.ndarray]) -> str:
     """What training together changes in float32, beside what another seed changes."""
-    specs = [replace(first, fold=k, seed=seed) for seed in SEEDS for k in FOLDS]
+    several = [(seed, fold) for seed in SEEDS for fold in FOLDS]
+    specs = [replace(first, fold=fold, seed=seed) for seed, fold in several]
     members = replace(
         pool,
-        train=[pool.train[s.fold] for s in specs],
-        evaluated=[pool.evaluated[s.fold] for s in specs],
+        train=[pool.train[fold] for _, fold in several],
+        evaluated=[pool.evaluated[fold] for _, fold in several],
     )
     runs = [Trained(specs, members, HeadsOnly())]
-    runs += [Trained([s], alone(pool, s.fold), HeadsOnly()) for s in specs]
+    runs += [
+        Trained([spec], alone(pool, fold), HeadsOnly())
+        for spec, (_, fold) in zip(specs, several, strict=True)
+    ]
     for run in runs:
         run.begin(0, maps)
         for _ in range(EPOCHS):

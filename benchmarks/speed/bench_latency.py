@@ -43,8 +43,9 @@ class Contenders:
         known = framework == "torch" or self.variant.suite != "control"
         self.raw = PeerProcess(f"plain_{framework}", "answers", spec=spec) if known else None
         asked = known and asks_for_onednn(self.run)
-        words = {"settings": ONEDNN, "spec": spec}
-        self.asked = PeerProcess("plain_keras", "answers", **words) if asked else None
+        self.asked = (
+            PeerProcess("plain_keras", "answers", settings=ONEDNN, spec=spec) if asked else None
+        )
         alone = framework == "torch" and self.variant.sequence == "none"
         self.timm = PeerProcess("timm_script", "answers", spec=spec) if alone else None
         self.ours = PeerProcess("ours", "answers", spec=spec, compile_too=scale.compile)
@@ -55,10 +56,10 @@ class Contenders:
 
     def peers(self, batch: int) -> dict[str, Any]:
         """What answers for `batch` images are held against."""
-        found = {
-            NAMES[self.framework, how]: timed(partial(self.raw, how, batch))
-            for how in (RAW[self.framework, batch] if self.raw else ())
-        }
+        found = {}
+        if self.raw:
+            for how in RAW[self.framework, batch]:
+                found[NAMES[self.framework, how]] = timed(partial(self.raw, how, batch))
         if self.asked:
             how = "predict_on_batch"
             name = f"{NAMES[self.framework, how]}, {ASKED}"
@@ -80,7 +81,8 @@ class Contenders:
 )
 def contenders(request: pytest.FixtureRequest, scale: Scale) -> Iterator[Contenders]:
     """Of every framework and variant, one after the other."""
-    found = Contenders(*request.param, scale)
+    framework, variant = request.param
+    found = Contenders(framework, variant, scale)
     yield found
     found.close()
 

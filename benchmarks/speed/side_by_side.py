@@ -1,6 +1,6 @@
 """Ours and its peers measured side by side: in turn, round by round, so that drift hits all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ def timed(call: Callable[[], Any]) -> Peer:
 def paired(
     benchmark: Any,  # pytest-benchmark's fixture
     ours: Callable[[], Any],
-    peers: dict[str, Peer],
+    peers: Mapping[str, Peer],
     rounds: int,
     *,
     warmup: int = 1,

@@ -177,10 +177,8 @@ def _processors(done: list[Run]) -> list[str]:
     make them one, for other instructions make other bits."""
     found: dict[tuple[str, str], int] = {}
     for run in (run for run in done if run.spec.device == "cpu"):
-        where = tuple(
-            str(run.env.get(name) or "not recorded")
-            for name in ("device_detail", "instruction_set")
-        )
+        name, known = run.env.get("device_detail"), run.env.get("instruction_set")
+        where = str(name or "not recorded"), str(known or "not recorded")
         found[where] = found.get(where, 0) + 1
     if len(found) < 2:
         return []

@@ -173,7 +173,7 @@ def _opened(folder: Path) -> ImageSet:
         labels=np.array(index["labels"], dtype=np.int64),
         part=np.array(index["part"]),
         groups=np.array(index["groups"]),
-        files=[None] * len(pixels),
+        files=[],
         digest=index["digest"],
         pixels_sha256=index["pixels_sha256"],
         phantom=index["kind"] == "phantom",

@@ -20,13 +20,11 @@ def _smooth(distance: np.ndarray, softness: float) -> np.ndarray:
     return np.clip(0.5 - distance / softness, 0, 1)
 
 
-def _blobs(
-    rng: np.random.Generator, shape: tuple[int, int], grain: float, mode: int = Image.BILINEAR
-) -> np.ndarray:
+def _blobs(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np.ndarray:
     """Smooth noise of mean 0 and standard deviation about 1; `grain` is its size in pixels."""
     rows, columns = (max(2, math.ceil(side / grain)) for side in shape)
     small = rng.standard_normal((rows, columns), dtype=np.float32)
-    large = Image.fromarray(small).resize((shape[1], shape[0]), mode)
+    large = Image.fromarray(small).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
     return np.asarray(large) * np.float32(1.4)
 
 
@@ -157,8 +155,8 @@ def _white_cell(
     wobble = 0.05 if name == "MONOCYTE" else 0.025
     outline = np.ones_like(theta)
     for wave in (2, 3, 4):
-        amount, phase = wobble * rng.standard_normal(), rng.uniform(0, 2 * math.pi)
-        outline += np.float32(amount) * np.cos(wave * theta + np.float32(phase))
+        swing, phase = wobble * rng.standard_normal(), rng.uniform(0, 2 * math.pi)
+        outline += np.float32(swing) * np.cos(wave * theta + np.float32(phase))
     soft = 2.0 * scale * one_pixel
     body = _smooth(np.hypot(u, v) - outline, soft)
     ripple = np.float32(0.018) * _blobs(rng, size, 6 * scale)

@@ -42,8 +42,8 @@ def write_pixels(path: Path, shape: tuple[int, ...], arrays: Iterator[np.ndarray
             pixels = np.ascontiguousarray(array)
             if pixels.shape != shape[1:] or pixels.dtype != np.uint8:
                 raise ValueError(f"an image of {pixels.dtype} {pixels.shape}, not {shape[1:]}")
-            sha256.update(pixels)
-            out.write(pixels)
+            sha256.update(pixels.data)
+            out.write(pixels.data)
     path.with_suffix(".part").replace(path)
     return sha256.hexdigest()
 
@@ -160,7 +160,7 @@ def augmented_arrays(
     found = list(zip(paths, loaded, strict=True))
     problems = {path: problem for path, (_, problem) in found if problem}
     integrity.refuse(source, problems, request.protocol)
-    originals = {path: image for path, (image, _) in found}
+    originals = {path: image for path, (image, _) in found if image is not None}
 
     def work(row: Row) -> np.ndarray:
         image = augment.augmented(originals[row.path], row.group, row.copy, request.seed)

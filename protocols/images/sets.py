@@ -51,7 +51,7 @@ class ImageSet:
 
     `pixels` uint8 (n, height, width, 3) RGB, read-only; `labels` int64 (n,), index into CLASSES;
     `part` "train", "test" or "pool"; `groups` the original's file name (the id for `fixed`);
-    `files` the JPEG each image comes from, None where the set was opened without its source.
+    `files` the JPEG that each image comes from, empty where the set was opened without its source.
     """
 
     pixels: np.memmap
@@ -59,7 +59,7 @@ class ImageSet:
     labels: np.ndarray
     part: np.ndarray
     groups: np.ndarray
-    files: list[str | None]
+    files: list[str]
     digest: str
     pixels_sha256: str
     phantom: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -36,7 +37,7 @@ def grouped_folds(
     return _fold_numbers(splitter.split(labels, labels, groups), len(labels))
 
 
-def _fold_numbers(pairs: object, n: int) -> np.ndarray:
+def _fold_numbers(pairs: Iterable[tuple[np.ndarray, np.ndarray]], n: int) -> np.ndarray:
     folds = np.full(n, -1, dtype=np.int64)
     for number, (_, held_out) in enumerate(pairs):
         folds[held_out] = number

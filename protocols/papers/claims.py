@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass
 
 from protocols.errors import TableError
-from protocols.metrics import METRICS
+from protocols.metrics import COURSE, METRICS
 from protocols.papers import toml_rows
 from protocols.papers.recipes import TABLE3_EPOCHS
 from protocols.spec import PROTOCOLS
 
 # kind -> the metrics that a claim of it may name; none where it measures nothing
 KINDS = {
-    "metric": (*METRICS, "validation_loss", "selected_epoch"),
+    "metric": (*METRICS, *COURSE),
     "timing": ("phase2_seconds", "cold_seconds"),
     "ordering": METRICS,
     "count": ("",),
@@ -54,6 +54,13 @@ class Claim:
         if not math.isfinite(number):
             return None
         return number / 100 if self.unit == "%" else number
+
+    @property
+    def number(self) -> float:
+        """The value of a claim that is a number. Raises ValueError where it is words."""
+        if self.value is None:
+            raise ValueError(f"{self.id}: {self.printed!r} is not a number")
+        return self.value
 
     @property
     def address(self) -> tuple[str, str, str, str]:

@@ -4,12 +4,15 @@ import dataclasses
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from protocols.errors import TableError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 FOLDER = Path(__file__).parent  # of the papers
-T = TypeVar("T")
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @cache

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple, get_type_hints
+from typing import NamedTuple, TypeVar, get_type_hints
 
 from protocols.classes import CLASSES
 
@@ -111,11 +111,14 @@ def moved(part: tuple[slice, slice], dx: int, dy: int, margin: int = 0) -> tuple
     )
 
 
+Kind = TypeVar("Kind", bound=NamedTuple)
+
+
 def _cell(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def as_csv(kind: type, rows: Iterable[tuple]) -> bytes:
+def as_csv(kind: type[Kind], rows: Iterable[Kind]) -> bytes:
     """A table of one of the tuples above, as it is recorded."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
@@ -124,7 +127,9 @@ def as_csv(kind: type, rows: Iterable[tuple]) -> bytes:
     return text.getvalue().encode()
 
 
-def write(folder: Path, shown: list[Shown], originals: list[Original], pairs: list) -> None:
+def write(
+    folder: Path, shown: list[Shown], originals: list[Original], pairs: list[Overlap]
+) -> None:
     """The three tables, the same bytes for the same rows."""
     packed = gzip.compress(as_csv(Shown, shown), 9, mtime=0)
     (folder / SHOWN).write_bytes(packed)
@@ -132,7 +137,7 @@ def write(folder: Path, shown: list[Shown], originals: list[Original], pairs: li
     (folder / OVERLAPS).write_bytes(as_csv(Overlap, pairs))
 
 
-def _read(kind: type, path: Path) -> list:
+def _read(kind: type[Kind], path: Path) -> list[Kind]:
     data = path.read_bytes()
     text = (gzip.decompress(data) if path.suffix == ".gz" else data).decode()
     rows = csv.reader(io.StringIO(text, newline=""))

@@ -61,10 +61,11 @@ class Checkpoints:
         place, which `load` refuses, makes room."""
         words = {"format": FORMAT, **self.identity}
         text = json.dumps({"identity": words, "meta": meta})
+        content: dict[str, Any] = arrays | {META: np.frombuffer(text.encode(), np.uint8)}
         part = self.path.with_name(self.path.name + ".part")
         try:
             with part.open("wb") as file:
-                np.savez(file, **arrays, **{META: np.frombuffer(text.encode(), np.uint8)})
+                np.savez(file, **content)
             if self.path.is_dir():
                 remove(self.path)
             os.replace(part, self.path)

@@ -56,7 +56,7 @@ def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, n
         "instructions": here["instruction_set"] if specs[0].device == "cpu" else "",
         "variables": here["variables"],
     }
-    checkpoints = Checkpoints(jobs[0].checkpoint, identity, tuple(jobs[0].pauses))
+    checkpoints = Checkpoints(jobs[0].checkpoint, identity, jobs[0].pauses)
     course = Course(specs, pool, twin, checkpoints, jobs[0], progress, begin)
     if specs[0].device != "cpu":
         check_memory(specs, pool, twin)

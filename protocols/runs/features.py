@@ -173,7 +173,7 @@ def _write(folder: Path, batches: Iterator[np.ndarray], n: int, words: dict[str,
                 shape = (n, *batch.shape[1:])
                 header = {"descr": "<f4", "fortran_order": False, "shape": shape}
                 np.lib.format.write_array_header_1_0(file, header)
-            file.write(batch)
+            file.write(batch.data)
     index = {"n": n, "sha256": sha256_of(folder / VALUES), **words}
     (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True), encoding="utf-8")
 

@@ -120,7 +120,7 @@ def warm(
     if spec.recipe["latency_engines"] == "all":
         ways = twin.engines(everything=True)
         seconds = {size: tried(ways, batch[:size].copy()) for size in seconds}
-    names = {size: min(s, key=s.get) if s else twin.default for size, s in seconds.items()}
+    names = {size: min(s, key=s.__getitem__) if s else twin.default for size, s in seconds.items()}
     found = latencies(spec, {size: ways[name] for size, name in names.items()}, batch, jpeg)
     for part, values in found.items():
         values["engine"] = names[BATCH if part == "batch32" else 1]
@@ -147,7 +147,7 @@ def tried(
             print(f"engine {name} can't run here: {error}", file=sys.stderr)
     near = [name for name in seconds if seconds[name] <= NEAR * min(seconds.values())]
     if len(near) > 1:
-        turns = {name: [] for name in near}
+        turns: dict[str, list[float]] = {name: [] for name in near}
         for _ in range(again):
             for name in near:
                 turns[name].append(seconds_of(partial(ways[name], images)))

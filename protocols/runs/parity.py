@@ -283,8 +283,8 @@ def recipe(values: dict[str, Any]) -> dict[str, Any]:
 
 def phase(optimizer: str, recipe: dict[str, Any], frozen: bool = False) -> dict[str, Any]:
     """A phase at the paper's rate, of the head alone or of the whole network."""
-    rates = {"rmsprop": "phase1_rate", "adam": "phase2_rate"}
-    rate = recipe.get(rates[optimizer], recipe.get("rate"))
+    own = {"rmsprop": "phase1_rate", "adam": "phase2_rate"}[optimizer]
+    rate = recipe[own if own in recipe else "rate"]
     return {"phase": 1, "epochs": 1, "optimizer": optimizer, "rate": held(rate),
             "frozen": frozen, "batch_statistics": not frozen, "stored": False}  # fmt: skip
 

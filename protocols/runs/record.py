@@ -135,17 +135,17 @@ class Recorder:
         """
         last = max(row["phase"] for row in self.rows)
         losses = [r["eval_loss"] if r["phase"] == last else np.inf for r in self.rows]
-        losses = np.where(np.isfinite(losses), losses, np.inf)
-        if not np.isfinite(losses.min()):
+        finite = np.where(np.isfinite(losses), losses, np.inf)
+        if not np.isfinite(finite.min()):
             raise TrainingDiverged("no epoch has a finite loss on the test part")
-        return int(losses.argmin())
+        return int(finite.argmin())
 
     def write(self, folder: Path, env: dict[str, Any], timings: dict[str, Any]) -> None:
         """Writes every file but log.txt and run.json into `folder`."""
         first = self.selecting
         probabilities = [np.exp(logp[first:]) for logp in self.epochs]
         wanted = milestones(self.spec)
-        validation = {
+        validation: dict[str, Any] = {
             "validation_ids": np.array(self.ids[:first]),
             "validation_labels": np.asarray(self.labels[:first], dtype=np.int64),
             "validation_log_epochs": half(np.stack(self.epochs)[:, :first]),

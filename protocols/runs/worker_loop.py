@@ -15,7 +15,7 @@ import queue
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,8 @@ class Job:
         """Reads `to_dict`."""
         paths = ("images", "folder", "jpeg", "cache", "checkpoint")
         weights = {name: Path(path) for name, path in found["weights"].items()}
-        found = {k: Path(v) if k in paths else v for k, v in found.items()}
-        return cls(**found | {"weights": weights})
+        read: dict[str, Any] = {k: Path(v) if k in paths else v for k, v in found.items()}
+        return cls(**read | {"pauses": tuple(found["pauses"]), "weights": weights})
 
 
 Train = Callable[[list[RunSpec], list[Job], Progress, Callable[[str], None]], None]
@@ -110,7 +110,7 @@ def serve(hello: dict[str, Any], train: Train) -> None:
 
 
 @contextlib.contextmanager
-def _log_to(path: Path):  # noqa: ANN202
+def _log_to(path: Path) -> Iterator[None]:
     """Sends stdout and stderr, those of C libraries too, to `path`."""
     sys.stdout.flush()
     sys.stderr.flush()

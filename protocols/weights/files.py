@@ -88,6 +88,7 @@ def locate(
     files = [table[name] for name in dict.fromkeys(backbones)]
     found = {}
     for file in files:
+        path: Path | None
         if where != IMAGENET:
             path = _given(file, Path(where))
         elif file.package:
@@ -186,8 +187,7 @@ def _cached(
     if dry:
         return None
     expected = f", expected are {file.expected}"
-    there = os.path.lexists(path)
-    there = f"; {path} {problem}{expected}, and is not used" if there else ""
+    there = f"; {path} {problem}{expected}, and is not used" if os.path.lexists(path) else ""
     try:
         download.fetch(
             file.url,

@@ -50,7 +50,8 @@ def canonical_names(names: Iterable[str]) -> dict[str, str]:
     ("conv2d", "conv2d_1", ...) in the order of its numbers. Other names stay. `names`: of all
     layers with weights of one model or file, in any order.
     """
-    found, counted = {}, defaultdict(list)
+    found: dict[str, str] = {}
+    counted: dict[str, list[tuple[int, str]]] = defaultdict(list)
     for name in names:
         found[name] = name
         kind, _, number = name.rpartition("_")
@@ -80,7 +81,7 @@ def of_keras(backbone: str, layers: Iterable[tuple[str, list[np.ndarray]]]) -> A
         if unknown:
             raise ValueError(f"layer {min(unknown)} is none of Xception's")
         names = {old: named[name] for old, name in names.items()}
-    found = {}
+    found: Arrays = {}
     for name, arrays in layers:
         weights = WEIGHTS.get(tuple(array.ndim for array in arrays))
         if weights is None:

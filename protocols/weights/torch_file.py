@@ -22,7 +22,7 @@ class Storage(NamedTuple):
 
     key: str
     dtype: str
-    count: int
+    length: int
 
 
 class Tensor(NamedTuple):
@@ -103,23 +103,24 @@ def _streamed(file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
     storages, data = {s.key: s for s in _storages(state)}, {}
     for key in keys:
         storage = storages[key]
-        if file.read(8) != storage.count.to_bytes(8, "little"):
+        if file.read(8) != storage.length.to_bytes(8, "little"):
             raise ValueError(f"storage {key} is cut off or of another size than its tensors say")
-        data[key] = _numbers(storage, file.read(storage.count * np.dtype(storage.dtype).itemsize))
+        data[key] = _numbers(storage, file.read(storage.length * np.dtype(storage.dtype).itemsize))
     return state, data
 
 
 def _storages(state: Any) -> Iterator[Storage]:
     """Each storage once. Raises ValueError unless `state` is a flat dictionary of tensors."""
-    values = state.values() if isinstance(state, dict) else [None]
-    if not all(isinstance(t, Tensor) and isinstance(t.storage, Storage) for t in values):
+    tensors = list(state.values()) if isinstance(state, dict) else []
+    flat = all(isinstance(t, Tensor) and isinstance(t.storage, Storage) for t in tensors)
+    if not isinstance(state, dict) or not flat:
         raise ValueError("it is no flat dictionary of tensors")
-    yield from {tensor.storage.key: tensor.storage for tensor in values}.values()
+    yield from {tensor.storage.key: tensor.storage for tensor in tensors}.values()
 
 
 def _numbers(storage: Storage, data: bytes) -> np.ndarray:
     numbers = np.frombuffer(data, storage.dtype)
-    if len(numbers) != storage.count:
+    if len(numbers) != storage.length:
         raise ValueError(f"storage {storage.key} is cut off")
     return numbers
 

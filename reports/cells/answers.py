@@ -62,7 +62,7 @@ def answers(cell: Cell | None) -> Answers | None:
     if cell is None or cell.lack:
         return None
     slots = [slot for seed in cell.seeds for slot in cell.of_seed(seed)]
-    parts = [(s.measured, s.spec.seed) for s in slots]
+    parts = [(s.scored, s.spec.seed) for s in slots]
     columns = zip(
         *((p.ids, p.labels, p.selected, np.full(p.n, seed)) for p, seed in parts), strict=True
     )

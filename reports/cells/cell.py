@@ -31,7 +31,7 @@ class Number:
     diverged: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """All runs of one variant in one framework within a group."""
 
@@ -41,7 +41,8 @@ class Cell:
     page: str = ""  # the file that shows its runs
     place: str = ""  # setting and protocol
     taken: frozenset[int] = frozenset()  # seeds whose anchor is that of runs of the request
-    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # by `estimate`
+    estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # made by `estimate`
+    # what `pooled` has computed
     _pooled: dict[tuple[int, str], dict[str, float]] = field(default_factory=dict)
 
     def anchor(self, seed: int) -> str:
@@ -118,9 +119,8 @@ class Cell:
     def grain(self, metric: str) -> float:
         """The step of a seed's number: one test image as a fraction (of precision, recall and F1
         about that), an epoch over the folds; 0 for losses, which nothing rounds."""
-        if metric == "selected_epoch":
-            return 1 / self.folds
-        return 0.0 if metric.endswith("loss") else 1 / self.n
+        unit = metrics.metric_of(metric).unit
+        return 1 / self.folds if unit == "epoch" else 0.0 if unit == "nat" else 1 / self.n
 
     def number(self, metric: str, at: str = "selected", pooled: bool = False) -> Number:
         """The mean over folds, or over the images of all folds together (`pooled`, or where the
@@ -130,8 +130,9 @@ class Cell:
             if together and metric in (found := self.pooled(seed, at) or {}):
                 by_seed[seed] = found[metric]
                 continue
-            values = [s.measured.scores.get(at, {}).get(metric) for s in self.of_seed(seed)]
-            if None in values:
+            scores = [s.scored.scores.get(at, {}) for s in self.of_seed(seed)]
+            values = [found[metric] for found in scores if metric in found]
+            if len(values) < len(scores):
                 return Number(None, "not recorded", stale=self.stale)
             by_seed[seed] = sum(values) / len(values)
         if len(by_seed) < len(self.seeds):
@@ -142,10 +143,10 @@ class Cell:
     def sample(self, at: str = "selected", seeds: list[int] | None = None) -> Sample | None:
         """Every test image of all seeds (or `seeds`) and folds, by photograph; None unless all are
         whole."""
-        if self.lack or not all(at in s.measured.probabilities for s in self.slots):
+        if self.lack or not all(at in s.scored.probabilities for s in self.slots):
             return None
         seeds = self.seeds if seeds is None else seeds
-        parts = [slot.measured for seed in seeds for slot in self.of_seed(seed)]
+        parts = [slot.scored for seed in seeds for slot in self.of_seed(seed)]
         return Sample.of(
             np.concatenate([p.labels for p in parts]),
             np.concatenate([p.probabilities[at] for p in parts]),
@@ -154,13 +155,15 @@ class Cell:
 
     def estimate(self) -> dict[str, dict[str, Estimate]]:
         """At each point of the schedule, metrics with their intervals on new photographs."""
-        if self.lack:
+        selected = self.sample()
+        if selected is None:
             return {}
-        samples = {at: self.sample(at) for at in self.slots[0].measured.probabilities}
-        strata = samples["selected"].strata  # of the same images at every point
+        points = self.slots[0].scored.probabilities
+        samples = {at: selected if at == "selected" else self.sample(at) for at in points}
+        strata = selected.strata  # of the same images at every point
         weights = resample(strata, unless_few(strata, DRAWS), generator(0, "interval"))
         known: dict[bytes, dict[str, Estimate]] = {}  # one epoch may stand at several points
-        found = {}
+        found: dict[str, dict[str, Estimate]] = {}
         for at, sample in samples.items():
             if sample is None:
                 found[at] = {}
@@ -173,8 +176,10 @@ class Cell:
 
     def pooled(self, seed: int, at: str = "selected") -> dict[str, float] | None:
         """Every metric over the images of all folds together; None unless the seed is whole."""
-        parts = [s.measured for s in self.of_seed(seed)]
-        if not self.whole(seed) or not all(at in p.probabilities for p in parts):
+        if not self.whole(seed):
+            return None
+        parts = [s.scored for s in self.of_seed(seed)]
+        if not all(at in p.probabilities for p in parts):
             return None
         if (seed, at) not in self._pooled:
             labels = np.concatenate([p.labels for p in parts])
@@ -183,7 +188,7 @@ class Cell:
         return self._pooled[seed, at]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Group:
     """The cells of one setting and protocol: nothing outside it may join them in a table."""
 

@@ -13,8 +13,11 @@ from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import CONTROL, Setting, setting_of, signature
 
+# by setting and protocol, then by twin and network
+Training = dict[tuple[Setting, str], dict[tuple[str, str], list[Slot]]]
 
-@dataclass
+
+@dataclass(frozen=True)
 class Collected:
     """Everything the pages show."""
 
@@ -97,15 +100,15 @@ def collect(
     """Joins the plan and the store; runs outside the plan get settings of their own. `jobs`:
     processes that read and compute; `meanwhile`: called while they read."""
     wanted = {spec.id: spec for spec in plan}
-    found, unreadable = store.look()
-    runs = {run.spec.id: run for run in found}
+    stored, unreadable = store.look()
+    runs = {run.spec.id: run for run in stored}
     slots = [Slot(spec, runs.get(key), True) for key, spec in wanted.items()]
     slots += [Slot(run.spec, run, False) for key, run in runs.items() if key not in wanted]
-    for slot, read in zip(slots, spread(Slot.read, slots, jobs, meanwhile), strict=True):
-        slot.take(read)
+    found = spread(Slot.read, slots, jobs, meanwhile)
+    slots = [slot.with_numbers(one) for slot, one in zip(slots, found, strict=True)]
     editions = _editions(slots)
     asked = {setting_of(s.spec, True) for s in slots if s.planned and _known(s.spec)}
-    groups: dict[tuple[Setting, str], Group] = {}
+    training: Training = defaultdict(lambda: defaultdict(list))
     latency: dict[Setting, dict[tuple[str, str], Slot]] = defaultdict(dict)
     for slot in (s for s in slots if _known(s.spec)):
         spec = slot.spec
@@ -115,26 +118,36 @@ def collect(
         key = (spec.framework, spec.variant)
         if spec.stage == "latency":
             latency[setting].setdefault(key, slot)
-            continue
-        group = groups.setdefault((setting, spec.protocol), Group(setting, spec.protocol, {}))
-        cell = group.cells.setdefault(key, Cell(*key, [], group.page, group.place))
-        cell.slots.append(slot)
-    _take_anchors(groups)
-    cells = [cell for group in groups.values() for cell in group.cells.values()]
-    for cell, estimates in zip(cells, spread(Cell.estimate, cells, jobs), strict=True):
-        cell.estimates = estimates
-    ordered = sorted(groups.values(), key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
-    return Collected(ordered, dict(latency), slots, jobs, unreadable)
+        else:
+            training[setting, spec.protocol][key].append(slot)
+    return Collected(_groups(training, jobs), dict(latency), slots, jobs, unreadable)
 
 
-def _take_anchors(groups: dict[tuple[Setting, str], Group]) -> None:
-    """Where two groups share a page, an anchor is that of the request's runs."""
-    for (setting, protocol), group in groups.items():
-        if setting.shadowed:
-            other = groups.get((replace(setting, planned=True, shadowed=False), protocol))
-            for key, cell in group.cells.items():
-                there = other.cells.get(key) if other else None
-                cell.taken = frozenset(there.seeds if there else ())
+def _groups(training: Training, jobs: int) -> list[Group]:
+    """The groups in the order of the pages, each cell with its estimates."""
+    cells = []
+    for (setting, protocol), own in training.items():
+        group, beside = Group(setting, protocol, {}), _beside(training, setting, protocol)
+        cells += [
+            Cell(*key, slots, group.page, group.place, frozenset(beside.get(key, ())))
+            for key, slots in own.items()
+        ]
+    made = zip(cells, spread(Cell.estimate, cells, jobs), strict=True)
+    whole = (replace(cell, estimates=estimates) for cell, estimates in made)
+    groups = [
+        Group(setting, protocol, {key: next(whole) for key in own})
+        for (setting, protocol), own in training.items()
+    ]
+    return sorted(groups, key=lambda g: (_rank(g.setting), PROTOCOLS.index(g.protocol)))
+
+
+def _beside(training: Training, setting: Setting, protocol: str) -> dict[tuple[str, str], set[int]]:
+    """The seeds of the request's runs where they share a page with those of `setting`: an anchor
+    there is that of the request's runs."""
+    if not setting.shadowed:
+        return {}
+    own = training.get((replace(setting, planned=True, shadowed=False), protocol), {})
+    return {key: {slot.spec.seed for slot in slots} for key, slots in own.items()}
 
 
 def _known(spec: RunSpec) -> bool:
@@ -151,7 +164,7 @@ def _editions(slots: list[Slot]) -> dict[str, int]:
             protocol = "" if s.stage == "latency" else s.protocol
             key = (setting_of(s, False), protocol, s.stage, s.framework, s.variant)
             cells[key].append(s)
-    numbers = {}
+    numbers: dict[str, int] = {}
     for specs in cells.values():
         order = sorted({signature(s) for s in specs})
         numbers |= {s.id: order.index(signature(s)) for s in specs}

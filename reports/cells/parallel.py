@@ -11,7 +11,7 @@ from typing import Any
 
 FEW = 8  # items: below it, starting processes costs as much as it gains
 SLOW = "sklearn.metrics"  # imported before forking, once for all processes; SciPy with it
-_shared: tuple[Callable[[Any], Any], list[Any]] | None = None  # what forked processes begin with
+_shared: list[tuple[Callable[[Any], Any], list[Any]]] = []  # what forked processes begin with
 
 
 @contextmanager
@@ -36,13 +36,12 @@ def spread(
     """[function(item) for item in items], by `jobs` processes forked here. The items aren't copied;
     the answers must be picklable. In this process where forking is not to be had, or where it is
     itself one of those. `meanwhile` is called once, while those are at work if there are any."""
-    global _shared
     meanwhile = meanwhile or (lambda: None)
-    if _shared is not None or jobs < 2 or len(items) < FEW or sys.platform != "linux":
+    if _shared or jobs < 2 or len(items) < FEW or sys.platform != "linux":
         meanwhile()
         return [function(item) for item in items]
     importlib.import_module(SLOW)
-    _shared = function, items
+    _shared.append((function, items))
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
             size = len(items) // (8 * jobs)  # few at a time where they are few
@@ -50,9 +49,9 @@ def spread(
             meanwhile()
             return list(made)
     finally:
-        _shared = None
+        _shared.clear()
 
 
 def _do(index: int) -> Any:
-    function, items = _shared
+    ((function, items),) = _shared
     return function(items[index])

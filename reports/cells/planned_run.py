@@ -81,33 +81,45 @@ def _selection(
 
 def _score_each(labels: np.ndarray, wanted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
     different = {probabilities.tobytes(): probabilities for probabilities in wanted.values()}
-    found = metrics.scores(labels, list(different.values()))
-    known = dict(zip(different, found, strict=True))
+    known = {key: metrics.score(labels, answers) for key, answers in different.items()}
     return {at: known[probabilities.tobytes()] for at, probabilities in wanted.items()}
 
 
-@dataclass
+@dataclass(frozen=True)
 class Slot:
     """One run that was asked for, or that is there: its spec, and the run if it is stored."""
 
     spec: RunSpec
     run: Run | None
     planned: bool
-    damage: str = ""  # why a finished run's files can't be read
-
     measured: Measured | None = None  # its scores, if it is a finished training run
+    damage: str = ""  # why a finished run's files can't be read
 
     def read(self) -> tuple[Measured | None, str]:
         """Its scores, and why there are none though it finished: its files are damaged."""
-        if not self.usable:
+        if self.run is None or not self.usable:
             return None, ""
         if self.run.damage:
             return None, self.run.damage
         return (Measured(self.run) if self.spec.stage == "train" else None), ""
 
-    def take(self, read: tuple[Measured | None, str]) -> None:
-        """What `read` found; a damaged run is kept, without numbers."""
-        self.measured, self.damage = read
+    def with_numbers(self, read: tuple[Measured | None, str]) -> "Slot":
+        """The same run with what `read` found; a damaged one stays without numbers."""
+        return replace(self, measured=read[0], damage=read[1])
+
+    @property
+    def stored(self) -> Run:
+        """The run of a slot that has one. Raises LookupError where nothing is stored."""
+        if self.run is None:
+            raise LookupError(f"{self.spec.id} isn't stored")
+        return self.run
+
+    @property
+    def scored(self) -> Measured:
+        """The scores of a finished training run. Raises LookupError where there are none."""
+        if self.measured is None:
+            raise LookupError(f"{self.spec.id} has no scores")
+        return self.measured
 
     @property
     def reason(self) -> str:

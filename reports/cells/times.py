@@ -6,7 +6,7 @@ from reports.cells.cell import Cell
 def phase_means(cell: Cell) -> list[dict[str, float | None]]:
     """Of each phase, means over a whole cell's runs; images a second None where none is trained
     on."""
-    runs, found = [s.run.timings for s in cell.slots], []
+    runs, found = [s.stored.timings for s in cell.slots], []
     for phase in runs[0]["phases"]:
         same = [p for r in runs for p in r["phases"] if p["phase"] == phase["phase"]]
         sums = {
@@ -22,4 +22,4 @@ def phase_means(cell: Cell) -> list[dict[str, float | None]]:
 
 def total_seconds(cell: Cell) -> float:
     """Of a run, mean over a whole cell's."""
-    return sum(s.run.timings["total_seconds"] for s in cell.slots) / len(cell.slots)
+    return sum(s.stored.timings["total_seconds"] for s in cell.slots) / len(cell.slots)

@@ -1,4 +1,4 @@
-"""compare.json: everything compare.html shows, unrounded. README.md has the schema."""
+"""compare.json: everything compare.html shows, unrounded. docs/files.md has the schema."""
 
 import dataclasses
 from collections import Counter
@@ -38,7 +38,7 @@ def document(joined: Joined, rows: list[Row], around: dict[str, list[Field]]) ->
             "cells": [_cell(row) for row in rows],
             "latency": [
                 {"id": pair.key} | _what(pair.a.spec) | _ids(pair)
-                | {part: _ratio(*(s.run.timings[part]["median"] for s in (pair.a, pair.b)))
+                | {part: _ratio(*(s.stored.timings[part]["median"] for s in (pair.a, pair.b)))
                    for part, _ in PARTS}
                 for pair in joined.latency
             ],
@@ -52,7 +52,7 @@ def document(joined: Joined, rows: list[Row], around: dict[str, list[Field]]) ->
 
 
 def _side(side: Side) -> dict[str, Any]:
-    finished = sorted(s.run.record["finished"] for s in side.slots if s.usable)
+    finished = sorted(s.stored.record["finished"] for s in side.slots if s.usable)
     return {
         "name": side.name,
         "done": len(finished),
@@ -103,10 +103,10 @@ def _cell(row: Row) -> dict[str, Any]:
         "seconds": {k: _ratio(*v) for k, v in seconds(both).items()} if both.common else {},
         "runs": [
             {"id": pair.key} | _ids(pair)
-            | {"seed": pair.a.spec.seed, "fold": pair.a.spec.fold, "n": pair.a.measured.n,
+            | {"seed": pair.a.spec.seed, "fold": pair.a.spec.fold, "n": pair.n,
                "identical": pair.identical, "agree": pair.agree,
                "largest_difference": pair.apart, "other_answers": pair.otherwise,
-               "accuracy": [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]}
+               "accuracy": [s.scored.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]}
             for pair in both.pairs
         ],
     }  # fmt: skip

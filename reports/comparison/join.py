@@ -111,9 +111,8 @@ def side(letter: str, store: Store) -> Side:
     found, others = store.look()
     runs = {run.spec.id: run for run in found}
     specs = {spec.id: spec for spec in plan} | {key: run.spec for key, run in runs.items()}
-    slots = [Slot(spec, runs.get(key), True) for key, spec in specs.items()]
-    for slot in slots:
-        slot.take(slot.read())
+    wanted = (Slot(spec, runs.get(key), True) for key, spec in specs.items())
+    slots = [slot.with_numbers(slot.read()) for slot in wanted]
     return Side(letter, store.out.resolve().name, slots, others, store.out)
 
 

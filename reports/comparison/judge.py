@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from protocols.metrics import metric_of
 from protocols.seeds import generator
 from reports.cells.cell import Number
 from reports.cells.planned_run import Measured
@@ -20,10 +21,9 @@ from reports.statistics.comparisons import ALPHA, Difference, compare, holm
 from reports.statistics.intervals import DRAWS, Sample
 
 # metric, heading, widest half-width of agreement (as a fraction, or nats)
-MEASURES = (
-    ("accuracy", "Accuracy", WIDEST["%"]),
-    ("log_loss", "Log loss, nat", WIDEST["nat"]),
-    ("f1_macro", "F1, macro", WIDEST["fraction"]),
+MEASURES = tuple(
+    (one.name, one.heading, WIDEST[one.unit])
+    for one in map(metric_of, ("accuracy", "log_loss", "f1_macro"))
 )
 IDENTICAL, WITHIN, MORE, UNDECIDED = WORDS = (
     "identical", "within noise", "more than noise", "undecided",
@@ -136,10 +136,10 @@ def differences(cells: CellPair) -> dict[str, Difference]:
     """B less A on the images of the common seeds, photographs resampled for both sides alike."""
     a, b = [], []
     for pair in cells.common:
-        if pair.order is None or pair.a.measured is None or pair.b.measured is None:
+        if pair.order is None:
             return {}
-        a.append((pair.a.measured, np.arange(pair.n)))
-        b.append((pair.b.measured, pair.order))
+        a.append((pair.a.scored, np.arange(pair.n)))
+        b.append((pair.b.scored, pair.order))
     names = tuple(metric for metric, _, _ in MEASURES)
     return compare(_sample(b), _sample(a), generator(0, "interval"), DRAWS, names) if a else {}
 

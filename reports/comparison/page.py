@@ -15,7 +15,6 @@ from reports.comparison.tables import (
     changes_table,
     devices,
     differs_table,
-    gap_text,
     half_text,
     images_table,
     lone_table,
@@ -29,8 +28,8 @@ from reports.data import results
 from reports.judging.verdicts import MIN_SEEDS
 from reports.pages import menu
 from reports.tables import exports
-from reports.tables.cell_text import number_text
-from reports.tables.grid import Page
+from reports.tables.cell_text import gap_text, number_text
+from reports.tables.grid import Page, tables_in
 from reports.tables.table import NAMES, plural
 
 PAGE, DATA, FORMS = "compare.html", "compare.json", "compare"
@@ -45,9 +44,9 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
     joined = join(side("A", a), side("B", b))
     judged, around = rows(joined), fields(joined)
     content = comparison_data.document(joined, judged, around)
-    sheet = Page(PAGE, NAME)
-    files = {PAGE: page(joined, judged, around, out, sheet), DATA: results.as_json(content)}
-    files |= exports.files([exports.of_page(sheet)], FORMS, "The tables of the comparison")
+    text, tables = page(joined, judged, around, out)
+    files = {PAGE: text, DATA: results.as_json(content)}
+    files |= exports.files([exports.of_page(tables)], FORMS, "The tables of the comparison")
     make_folder(out / FORMS)
     for path in (out / FORMS).glob("*.csv"):  # of another comparison
         if f"{FORMS}/{path.name}" not in files:
@@ -58,29 +57,32 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
 
 
 def page(
-    joined: Joined, judged: list[Row], around: dict[str, list[Field]], out: Path, sheet: Page
-) -> str:
-    """Text of compare.html as it stands in `out`; its tables and banners are kept in `sheet`."""
+    joined: Joined, judged: list[Row], around: dict[str, list[Field]], out: Path
+) -> tuple[str, Page]:
+    """The text of compare.html as it stands in `out`, and its tables below its banners."""
     specs = [slot.spec for pair in joined.pairs for slot in (pair.a, pair.b)]
     kinds = {pair.a.spec.data["kind"] for pair in joined.pairs}
     phantom = menu.PHANTOM if kinds == {"phantom"} else menu.SOME_PHANTOM
     phantom = phantom if "phantom" in kinds else ""
-    counts = Counter(row.word for row in judged)
-    engine = menu.engine(keep=sheet.tables.append)
-    sheet.banners = [*([f"PHANTOM: {phantom}"] if phantom else []), *menu.banners(specs)]
-    return engine.get_template("compare.html.j2").render(
-        pages=[(PAGE, NAME)], here=PAGE, names=NAMES, banners=menu.banners(specs), data=DATA,
-        phantom=phantom, forms=FORMS,
+    counts, banners = Counter(row.word for row in judged), menu.banners(specs)
+    tables = {
+        "sides": sides_table(joined),
+        "changes": changes_table(judged) if judged else None,
+        "images": images_table(judged) if judged else None,
+        "around": [differs_table(framework, found) for framework, found in around.items()],
+        "times": [t for t in (training_table(joined), latency_table(joined, out)) if t],
+        "runs": runs_table(joined, out),
+        "lone": lone_table(joined),
+    }
+    text = menu.engine().get_template("compare.html.j2").render(
+        pages=[(PAGE, NAME)], here=PAGE, names=NAMES, banners=banners, data=DATA,
+        title="Two sets of results, side by side", phantom=phantom, forms=FORMS,
         min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
         counts=[(word, counts[word]) for word in WORDS],
-        sides=sides_table(joined),
-        around=[differs_table(framework, found) for framework, found in around.items()],
-        changes=changes_table(judged) if judged else None,
-        images=images_table(judged) if judged else None,
-        times=[t for t in (training_table(joined), latency_table(joined, out)) if t],
-        runs=runs_table(joined, out), lone=lone_table(joined),
-        schema=comparison_data.SCHEMA_VERSION,
+        schema=comparison_data.SCHEMA_VERSION, **tables,
     )  # fmt: skip
+    above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
+    return text, Page(PAGE, NAME, above, list(tables_in(tables)))
 
 
 def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> list[str]:

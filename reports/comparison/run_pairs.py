@@ -28,7 +28,7 @@ class RunPair:
     @property
     def n(self) -> int:
         """How many test images each of the two training runs has."""
-        return self.a.measured.n if self.a.measured else 0
+        return self.a.scored.n
 
     @property
     def agree(self) -> float | None:
@@ -38,22 +38,22 @@ class RunPair:
     @property
     def otherwise(self) -> int | None:
         """How many test images get another class on the other side."""
-        if self.order is None or self.a.measured is None or self.b.measured is None:
+        if self.order is None:
             return None
-        one, two = (m.selected.argmax(axis=1) for m in (self.a.measured, self.b.measured))
+        one, two = (slot.scored.selected.argmax(axis=1) for slot in (self.a, self.b))
         return int((one != two[self.order]).sum())
 
 
 def pair_of(a: Slot, b: Slot) -> RunPair:
     """Both runs, their predictions read and held against each other."""
-    if a.run is None or b.run is None or a.spec.stage != "train":
+    if a.spec.stage != "train":
         return RunPair(a, b)
-    files = [run.record["files"]["predictions.npz"]["sha256"] for run in (a.run, b.run)]
+    files = [slot.stored.record["files"]["predictions.npz"]["sha256"] for slot in (a, b)]
     if files[0] == files[1]:
-        return RunPair(a, b, True, np.arange(a.measured.n if a.measured else 0), 0.0)
-    one, two = a.run.predictions, b.run.predictions
-    for run in (a.run, b.run):
-        run.forget()
+        return RunPair(a, b, True, np.arange(a.scored.n), 0.0)
+    one, two = a.stored.predictions, b.stored.predictions
+    for slot in (a, b):
+        slot.stored.forget()
     both = one.keys() & two.keys()
     same = one.keys() ^ two.keys() <= EVERY_EPOCH and all(
         one[k].dtype == two[k].dtype and one[k].tobytes() == two[k].tobytes() for k in both

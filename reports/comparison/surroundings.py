@@ -52,9 +52,9 @@ def _fields(pairs: list[RunPair]) -> list[Field]:
 
 def surroundings(slot: Slot) -> dict[tuple[str, str], str]:
     """(kind, property) -> its value, of a finished run."""
-    env, record = slot.run.env, slot.run.record
-    found = {("place", fact.name): as_text(fact.read(slot.spec, env)) for fact in FACTS}
-    found |= {("package", name): version for name, version in packages(env).items()}
-    found["suite", "results version"] = as_text(slot.run.version)
-    found["suite", "commit"] = as_text(record["commit"][:SHORT])
+    run = slot.stored
+    found = {("place", fact.name): as_text(fact.read(slot.spec, run.env)) for fact in FACTS}
+    found |= {("package", name): version for name, version in packages(run.env).items()}
+    found["suite", "results version"] = as_text(run.version)
+    found["suite", "commit"] = as_text(run.record["commit"][:SHORT])
     return found

@@ -3,7 +3,9 @@
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from protocols.metrics import metric_of
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 from reports.cells.commands import command
@@ -15,7 +17,7 @@ from reports.comparison.judge import MEASURES, MORE, Change, Row
 from reports.comparison.run_pairs import RunPair, apart_text
 from reports.comparison.surroundings import KINDS, Field, surroundings
 from reports.judging.uncertainty import interval_words, preferred_interval
-from reports.tables.cell_text import number_text
+from reports.tables.cell_text import gap_text, number_text, plain_text
 from reports.tables.table import (
     FIRM,
     MISSING,
@@ -53,7 +55,7 @@ def sides_table(joined: Joined) -> Table:
     rows = []
     for side in (joined.a, joined.b):
         done = [s for s in side.slots if s.usable]
-        times = sorted(s.run.record["finished"] for s in done)
+        times = sorted(s.stored.record["finished"] for s in done)
         states = [s.state for s in side.slots]
         others = [
             f"{states.count(w)} {w}" for w in ("failed", "diverged", "missing") if w in states
@@ -89,7 +91,8 @@ def _threads(count: str) -> str:
 def differs_table(framework: str, fields: list[Field]) -> Table:
     """Everything that isn't the same around a framework's pairs; what is, in a note."""
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
-    same, unknown = [], []
+    same: list[str] = []
+    unknown: list[str] = []
     for one in fields:
         if not one.differ:
             (same if one.known else unknown).append(one.what)
@@ -134,21 +137,11 @@ def first_cells(spec: RunSpec) -> list[Td]:
     return [label(named(spec.variant)), twin]
 
 
-def gap_text(metric: str, gap: float | None) -> str:
-    """B less A: points, or nats."""
-    if gap is None:
-        return MISSING
-    if metric != "log_loss":
-        return points(gap)
-    text = f"{gap:+.4f}"
-    return minus(text) if float(text) else "0.0000"
-
-
 def half_text(metric: str, change: Change) -> str:
     """The half-width of the interval of no change; empty if there is none."""
     if change.half is None:
         return ""
-    text = f"{change.half:.4f}" if metric == "log_loss" else f"{100 * change.half:.2f}"
+    text = plain_text(metric, change.half)
     return f"{'beyond ' if change.word == MORE else ''}±{FIRM}{text}"
 
 
@@ -182,15 +175,10 @@ def changes_table(rows: list[Row]) -> Table:
     )  # fmt: skip
 
 
-def scale(metric: str) -> int:
-    """By what a measure is multiplied to be written."""
-    return 1 if metric == "log_loss" else 100
-
-
 def _change_cells(row: Row, metric: str) -> list[Td]:
     """A, B, B − A, linked to the pairs of runs."""
     change, key = row.changes[metric], f"{row.cells.key}:changes.{metric}"
-    more = {"href": f"#{row.cells.key}", "scale": scale(metric)}
+    more: dict[str, Any] = {"href": f"#{row.cells.key}", "scale": metric_of(metric).scale}
     found = [
         Td(number_text(metric, n.value), n.lack if n.value is None else "", key=f"{key}.{side}",
            **more)
@@ -231,20 +219,22 @@ def images_table(rows: list[Row]) -> Table:
 
 
 def _images(row: Row, pairs: list[RunPair]) -> list[Td]:
-    n = sum(p.a.measured.n for p in pairs)
+    n = sum(p.n for p in pairs)
     if not row.differences:
         why = "not the same test images" if pairs else "no seed is whole on both sides"
         return [Td(f"{n:,}"), Td(MISSING, why), *[Td(MISSING)] * len(MEASURES)]
-    agree = sum(p.agree * p.a.measured.n for p in pairs) / n
+    agree = sum(p.agree * p.n for p in pairs if p.agree is not None) / n
     cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate
         interval, _ = preferred_interval(one)
-        digits = 4 if metric == "log_loss" else 2
-        text = "–" if interval.reason else minus(interval_words(interval, scale(metric), digits))
+        known = metric_of(metric)
+        text = (
+            "–" if interval.reason else minus(interval_words(interval, known.scale, known.digits))
+        )
         key = f"{row.cells.key}:images.{metric}"
         cells.append(Td(gap_text(metric, one.value), text, key=f"{key}.value", near=key,
-                        scale=scale(metric)))  # fmt: skip
+                        scale=known.scale))  # fmt: skip
     return cells
 
 
@@ -271,7 +261,7 @@ def runs_table(joined: Joined, out: Path) -> Table | None:
 def _run_row(pair: RunPair, places: list[str]) -> list[Td]:
     spec, key = pair.a.spec, pair.key
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
-    scores = [s.measured.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
+    scores = [s.scored.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
     why = "" if pair.order is not None else "not the same test images"
     return [
         label(text),
@@ -290,7 +280,7 @@ def run_cells(pair: RunPair, places: list[str]) -> list[Td]:
     cells = []
     for slot, place in zip((pair.a, pair.b), places, strict=True):
         known = slot.spec.variant in load_variants()
-        href = f"{place}/{slot.run.folder.name}/run.json" if place else ""
+        href = f"{place}/{slot.stored.folder.name}/run.json" if place else ""
         cells.append(words(slot.spec.id, command([slot.spec]) if known else "", href=href))
     return cells
 

@@ -29,11 +29,11 @@ def seconds(both: CellPair) -> dict[str, tuple[float, float]]:
     found = {}
     for key, name in (("training", "train_seconds"), ("evaluation", "eval_seconds")):
         found[key] = tuple(
-            sum(p[name] for pair in both.common for p in getattr(pair, s).run.timings["phases"])
+            sum(p[name] for pair in both.common for p in getattr(pair, s).stored.timings["phases"])
             for s in ("a", "b")
         )
     found["whole run"] = tuple(
-        sum(getattr(pair, s).run.timings["total_seconds"] for pair in both.common)
+        sum(getattr(pair, s).stored.timings["total_seconds"] for pair in both.common)
         for s in ("a", "b")
     )
     return found
@@ -68,10 +68,10 @@ def latency_table(joined: Joined, out: Path) -> Table | None:
     places = [side.beside(out) for side in (joined.a, joined.b)]
     bodies: dict[str, list[list[Td]]] = defaultdict(list)
     for pair in joined.latency:
-        spec, times = pair.a.spec, [s.run.timings for s in (pair.a, pair.b)]
+        spec, a, b = pair.a.spec, pair.a.stored.timings, pair.b.stored.timings
         names, own = first_cells(spec), f"latency-{spec.id}"
         cells = [
-            ratio(*(t[part]["median"] for t in times), f"{pair.key}:{part}", f"#{own}")
+            ratio(a[part]["median"], b[part]["median"], f"{pair.key}:{part}", f"#{own}")
             for part, _ in PARTS
         ]
         cells += [_devices([pair]), *run_cells(pair, places)]

@@ -19,7 +19,7 @@ from reports.statistics.reliability import reliability
 def of_cell(cell: Cell) -> dict[str, Any]:
     """What stands beside a whole cell's means; empty for one that isn't whole."""
     confusion = {
-        str(seed): sum(s.measured.confusion for s in cell.of_seed(seed)).tolist()
+        str(seed): np.sum([s.scored.confusion for s in cell.of_seed(seed)], axis=0).tolist()
         for seed in cell.seeds
         if cell.whole(seed)
     }

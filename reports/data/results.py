@@ -1,10 +1,10 @@
-"""results.json and results.csv: what the runs measured, unrounded. README.md has the schema."""
+"""results.json and results.csv: what the runs measured, unrounded. docs/files.md has the schema."""
 
 import dataclasses
 import json
 from typing import Any
 
-from protocols.metrics import METRICS
+from protocols.metrics import COURSE, METRICS
 from protocols.papers.claims import load_claims
 from protocols.papers.recipes import TABLE3_EPOCHS
 from protocols.papers.variants import load_variants
@@ -13,7 +13,7 @@ from reports.cells.cell import Cell, Group, Number
 from reports.cells.collect import Collected
 from reports.cells.commands import command
 from reports.cells.planned_run import Slot
-from reports.cells.settings import Setting, scrub
+from reports.cells.settings import scrub
 from reports.data import cell_records, contrast_records
 from reports.judging.uncertainty import preferred_interval
 from reports.judging.verdicts import MIN_SEEDS, WIDEST, judge
@@ -22,7 +22,6 @@ from reports.statistics.intervals import Estimate
 from reports.tables import spreadsheet
 
 SCHEMA_VERSION = 1
-EXTRA = ("validation_loss", "selected_epoch")
 AT = ("selected", "last", *(f"epoch {e}" for e in TABLE3_EPOCHS))
 COLUMNS = (
     "suite",
@@ -61,8 +60,8 @@ def run_record(slot: Slot) -> dict[str, Any]:
         "command": command([slot.spec]) if slot.spec.variant in load_variants() else "",
     }
     if slot.usable:
-        record |= {"env": slot.run.env, "timings": slot.run.timings}
-        record |= {k: slot.run.record[k] for k in ("finished", "results_version", "commit")}
+        record |= {"env": slot.stored.env, "timings": slot.stored.timings}
+        record |= {k: slot.stored.record[k] for k in ("finished", "results_version", "commit")}
     if slot.usable and slot.measured:
         m = slot.measured
         record |= {"n": m.n, "phase": m.phase, "scores": m.scores}
@@ -73,7 +72,8 @@ def run_record(slot: Slot) -> dict[str, Any]:
 def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
     """One cell: means over folds and seeds, each seed's number, and folds pooled."""
     numbers = {
-        at: {metric: _number(cell.number(metric, at)) for metric in (*METRICS, *EXTRA)} for at in AT
+        at: {metric: _number(cell.number(metric, at)) for metric in (*METRICS, *COURSE)}
+        for at in AT
     }
     numbers = {
         at: {k: v for k, v in found.items() if v["lack"] != "not recorded"}
@@ -182,7 +182,7 @@ def _slugs(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {run: settings[c["setting"]] for c in content["cells"] for run in c["runs"]}
 
 
-def _common(setting: dict[str, Any] | Setting) -> dict[str, Any]:
+def _common(setting: dict[str, Any]) -> dict[str, Any]:
     names = ("profile", "data", "weights", "device", "precision", "planned", "extra")
     return {name: setting[name] for name in names}
 

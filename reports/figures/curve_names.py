@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 SIZE = 8  # points
 LETTER = 0.062  # inches of a letter at that size, on the wide side
@@ -44,11 +45,13 @@ def _bottom(block: tuple[float, int], least: float) -> float:
     return block[0] - (block[1] - 1) / 2 * least
 
 
-def ends(ax: "Axes", lines: list[tuple[str, str, float, float]], ink: str) -> None:
+def ends(
+    figure: "Figure", ax: "Axes", lines: list[tuple[str, str, float, float]], ink: str
+) -> None:
     """Writes (text, colour, x, y) to the right of the panel, each with a leader from its point.
 
     Two lines of one text are named once, at the first."""
-    named = {}
+    named: dict[str, tuple[str, float, float]] = {}
     for text, colour, x, y in lines:
         if text and math.isfinite(y):
             named.setdefault(text, (colour, x, y))
@@ -56,7 +59,7 @@ def ends(ax: "Axes", lines: list[tuple[str, str, float, float]], ink: str) -> No
         return
     ax.autoscale_view()
     box = ax.get_position()
-    width, height = ax.figure.get_size_inches() * (box.width, box.height)
+    width, height = figure.get_size_inches() * (box.width, box.height)
     to_axes = ax.transData + ax.transAxes.inverted()
     points = [to_axes.transform((x, y)) for _, x, y in named.values()]
     places = spread([float(y) for _, y in points], LEAST / height)

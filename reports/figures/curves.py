@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from markupsafe import Markup
 
@@ -41,14 +42,14 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
     for what in ("loss", "accuracy"):
         drawn = []
         for training, source in ((True, TRAIN), (False, TEST)):
-            text = "training" if training else slots[0].measured.part
+            text = "training" if training else slots[0].scored.part
             if len(slots) == 1:
-                mark = None if training else slots[0].measured.row
+                mark = None if training else slots[0].scored.row
                 values = column(slots[0], source[what])
                 drawn.append(Curve(cell.framework, values, False, training, text, mark))
                 continue
             for slot in slots:
-                mark = None if training else slot.measured.row
+                mark = None if training else slot.scored.row
                 values = column(slot, source[what])
                 drawn.append(Curve(cell.framework, values, True, training, mark=mark))
             if cell.whole(seed):
@@ -57,7 +58,7 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
         panels.append(Panel("", LABELS[what], drawn, boundary(slots[0])))
     description = (
         f"{NAMES[cell.framework]} {title(cell.variant)}, seed {seed}: loss and accuracy over the "
-        f"epochs, in training and on the {slots[0].measured.part} part{_folded(cell, seed, slots)}"
+        f"epochs, in training and on the {slots[0].scored.part} part{_folded(cell, seed, slots)}"
     )
     return kinds.curves(name, description, panels)
 
@@ -77,10 +78,12 @@ def _compared(
 ) -> list[Curve]:
     """Curves of a cell: runs thin, each with its selected epoch; the mean only where the set is
     whole. On the test part, or of another `source`, which has no marks."""
-    slots = [s for s in cell.slots if s.usable] if cell else []
+    if cell is None:
+        return []
+    slots = [s for s in cell.slots if s.usable]
     training, drawn = source is TRAIN, []
-    marks = [None if training else s.measured.row for s in slots]
-    if len(slots) > 1 or (cell and cell.lack):
+    marks = [None if training else s.scored.row for s in slots]
+    if len(slots) > 1 or cell.lack:
         drawn = [
             Curve(cell.framework, column(s, source[what]), True, training, mark=mark)
             for s, mark in zip(slots, marks, strict=True)
@@ -113,10 +116,10 @@ def liang_fig6(group: Group, name: str) -> Markup | None:
     return kinds.curves(name, description, panels)
 
 
-def _claimed_fig6(what: str) -> tuple[tuple[float, float]]:
+def _claimed_fig6(what: str) -> tuple[tuple[float, float], ...]:
     claims = load_claims()
     epoch, loss, accuracy = (
-        claims[f"liang.fig6.{key}"].value for key in ("epoch", "min_val_loss", "val_acc")
+        claims[f"liang.fig6.{key}"].number for key in ("epoch", "min_val_loss", "val_acc")
     )
     return ((epoch, loss if what == "loss" else 100 * accuracy),)
 
@@ -147,8 +150,8 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> M
             if not slots:
                 return None
             phases = boundary(slots[0])
-            runs = [[100 * float(v) for v in slot.measured.by_epoch] for slot in slots]
-            marks = [slot.measured.row for slot in slots]
+            runs = [[100 * float(v) for v in slot.scored.by_epoch] for slot in slots]
+            marks = [slot.scored.row for slot in slots]
             if len(runs) > 1 or cell.lack:
                 lines = zip(runs, marks, strict=True)
                 drawn += [Curve(colour, run, True, mark=mark) for run, mark in lines]
@@ -209,7 +212,7 @@ def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:
     metric = "log_loss" if what == "loss" else "accuracy"
     claims = of_network(of_table(load_claims(), "jane", "Table III", metric), variant)
     scale = 1 if what == "loss" else 100
-    return tuple((c.epoch, scale * c.value) for c in claims)
+    return tuple((c.epoch, scale * c.number) for c in claims if c.epoch is not None)
 
 
 def jane_bars(group: Group, name: str) -> Markup | None:
@@ -255,12 +258,12 @@ def _bar_text(value: float | None) -> str:
 def liang_dots(group: Group, name: str) -> Markup | None:
     """Table 1 as a dot plot, claimed beside both twins; whiskers span the seeds."""
     claims = of_table(load_claims(), "liang", "Table 1", "accuracy")
-    series = [
+    series: list[dict[str, Any]] = [
         {
             "framework": None,
             "label": "claimed",
             "hollow": True,
-            "points": [(i, *[100 * c.value] * 3) for i, c in enumerate(claims)],
+            "points": [(i, *[100 * c.number] * 3) for i, c in enumerate(claims)],
         }
     ]
     for framework in FRAMEWORKS:

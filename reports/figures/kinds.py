@@ -127,7 +127,7 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
         if panel.boundary:
             _phases(ax, panel)
         if beside:
-            curve_names.ends(ax, [_end(curve) for curve in panel.curves], INK)
+            curve_names.ends(figure, ax, [_end(curve) for curve in panel.curves], INK)
     if not beside:
         legend(figure, axes)
     return to_svg(figure, name, description)
@@ -230,14 +230,14 @@ def bars(
         for offset, (key, some) in enumerate(panel.items()):
             for place, bar in enumerate(some):
                 y = place * step + offset
-                value = bar.value
-                there = value is not None and math.isfinite(value)
-                if there:
+                there = bar.value is not None and math.isfinite(bar.value)
+                value = bar.value if there else None
+                if value is not None:
                     ax.barh(
                         y, value, 0.78, facecolor=COLOURS.get(key, "none"),
                         edgecolor=COLOURS.get(key, INK), linewidth=0.9,
                     )  # fmt: skip
-                ax.text((value if there else 0) + 0.015, y, bar.text, va="center", fontsize=8)
+                ax.text((value or 0) + 0.015, y, bar.text, va="center", fontsize=8)
         ticks = [(p * step + o, NAMES.get(k, k)) for p in range(len(measures))
                  for o, k in enumerate(series)]  # fmt: skip
         ax.set_yticks(*zip(*ticks, strict=True))

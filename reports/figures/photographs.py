@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from protocols.errors import RequestError
-from protocols.files import in_order, write_whole
+from protocols.files import in_order
 from protocols.images import dataset
 from protocols.photographs import provenance
 from protocols.photographs.provenance import Overlap
-from reports.figures.pictures import address
+from reports.figures.pictures import address, complete
 
 OVERLAPS = "overlap-pictures.json"
 LONGEST = 176  # pixels of a shared part's longer side
@@ -45,10 +44,6 @@ def _cut(pair: Overlap, images: dict[str, np.ndarray]) -> Image.Image:
     return strip(first[provenance.moved(part, pair.dx, pair.dy)], second[part])
 
 
-def _names() -> set[str]:
-    return {name for pair in provenance.overlaps() for name in pair[:2]}
-
-
 def _read(path: Path) -> np.ndarray | None:
     try:
         with Image.open(path) as image:
@@ -77,37 +72,45 @@ def write(source: dataset.Source, out: Path) -> None:
 
 
 def write_overlaps(source: dataset.Source, out: Path) -> None:
-    """Writes `out/overlap-pictures.json`: "first second" -> a JPEG as a data address.
+    """Completes `out/overlap-pictures.json`: "first second" -> a JPEG as a data address.
 
-    Nothing where it is there, or where the images are a phantom's. Left out: pairs
-    of photographs that aren't at hand (a download has the labelled ones only).
+    Nothing is written where the images are a phantom's. Left out are pairs of photographs that
+    aren't at hand (a download has the labelled ones only).
     """
-    if source.kind != "real" or (out / OVERLAPS).is_file():
-        return
-    place = {name: source.path(dataset.ORIGINALS + name) for name in _names()}
-    images = dict(zip(place, in_order(_read, place.values()), strict=True))
-    pictures = {}
-    for pair in provenance.overlaps():
-        if images.get(pair.first) is None or images.get(pair.second) is None:
-            continue
-        pictures[f"{pair.first} {pair.second}"] = address(_cut(pair, images))
-    write_whole(out / OVERLAPS, json.dumps(pictures).encode())
+    known = {f"{pair.first} {pair.second}": pair for pair in provenance.overlaps()}
+
+    def make(names: list[str]) -> dict[str, str]:
+        pairs = {name: known[name] for name in names}
+        files = {file for pair in pairs.values() for file in pair[:2]}
+        place = {file: source.path(dataset.ORIGINALS + file) for file in files}
+        images = dict(zip(place, in_order(_read, place.values()), strict=True))
+        there = {file: image for file, image in images.items() if image is not None}
+        return {
+            name: address(_cut(pair, there))
+            for name, pair in pairs.items()
+            if set(pair[:2]) <= there.keys()
+        }
+
+    if source.kind == "real":
+        complete(out / OVERLAPS, known, make)
 
 
 def write_photographs(source: dataset.Source, out: Path) -> None:
-    """Writes `out/photograph-pictures.json`: photograph -> a small JPEG as a data address.
+    """Completes `out/photograph-pictures.json`: photograph -> a small JPEG as a data address.
 
-    Nothing where it is there, or where the images are a phantom's. Left out:
-    photographs in neither part, and those that aren't at hand.
+    Nothing is written where the images are a phantom's. Left out are photographs in neither part,
+    and those that aren't at hand.
     """
-    if source.kind != "real" or (out / PHOTOGRAPHS).is_file():
-        return
-    names = [o.file for o in provenance.originals() if o.split]
-    read = in_order(lambda name: _read(source.path(dataset.ORIGINALS + name)), names)
-    pictures = {}
-    for name, pixels in zip(names, read, strict=True):
-        if pixels is not None:
-            image = Image.fromarray(pixels)
-            image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
-            pictures[name] = address(image)
-    write_whole(out / PHOTOGRAPHS, json.dumps(pictures).encode())
+
+    def make(names: list[str]) -> dict[str, str]:
+        read = in_order(lambda name: _read(source.path(dataset.ORIGINALS + name)), names)
+        pictures = {}
+        for name, pixels in zip(names, read, strict=True):
+            if pixels is not None:
+                image = Image.fromarray(pixels)
+                image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+                pictures[name] = address(image)
+        return pictures
+
+    if source.kind == "real":
+        complete(out / PHOTOGRAPHS, [one.file for one in provenance.originals() if one.split], make)

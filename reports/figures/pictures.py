@@ -7,9 +7,9 @@ import base64
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from msgspec import Meta
@@ -33,13 +33,30 @@ Address = Annotated[str, Meta(max_length=1 << 20, pattern=r"^data:image/[a-z]+;b
 WIDEST = (160, 120)
 
 
-def read(path: Path) -> dict[str, dict[str, str]]:
+def read(path: Path) -> dict[str, Any]:
     """A file of pictures; empty where there is none, or none that can be read: it's made anew."""
     schema = dict[Key, dict[Key, Address]] if path.name == SEEN else dict[Key, Address]
     try:
         return decoded(contents(path, MOST_BYTES), schema, path.name)
     except Damaged:
         return {}
+
+
+def write(path: Path, pictures: dict[str, Any]) -> None:
+    """Writes a file of pictures, unless it holds these already."""
+    if pictures != read(path) or not path.is_file():
+        write_whole(path, json.dumps(pictures).encode())
+
+
+def complete(
+    path: Path, wanted: Iterable[str], make: Callable[[list[str]], dict[str, str]]
+) -> None:
+    """Writes a file of the wanted pictures, name -> address: those that it holds stay as they are,
+    and `make` is asked for the others; it may leave some out."""
+    names, there = list(wanted), read(path)
+    kept = {name: there[name] for name in names if name in there}
+    lacking = [name for name in names if name not in kept]
+    write(path, kept | (make(lacking) if lacking else {}))
 
 
 def pixels(source: Source, image: str) -> Image.Image | None:
@@ -92,11 +109,7 @@ def write_wrong(source: Source, wrong: Iterable[Iterable[str]], out: Path) -> No
     """
     counts = Counter(image for images in wrong for image in images)
     wanted = [image for image, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))][:MOST]
-    there = read(out / WRONG)
-    kept = {image: there[image] for image in wanted if image in there}
-    kept |= _made(source, [image for image in wanted if image not in kept], THUMBNAIL, "WEBP", 60)
-    if kept != there:
-        write_whole(out / WRONG, json.dumps(kept).encode())
+    complete(out / WRONG, wanted, lambda ids: _made(source, ids, THUMBNAIL, "WEBP", 60))
 
 
 def write_seen(slots: list[Slot], source: Source | None, cache: Path | None, out: Path) -> None:
@@ -110,7 +123,7 @@ def write_seen(slots: list[Slot], source: Source | None, cache: Path | None, out
         if slot.measured:
             data = slot.spec.data
             wanted[data["digest"], data["kind"]] |= dict.fromkeys(slot.measured.pictured)
-    pictures, changed = read(out / SEEN), False
+    pictures = read(out / SEEN)
     for (digest, kind), ids in wanted.items():
         there = pictures.setdefault(digest, {})
         made = _decoded(cache, digest, [i for i in ids if i not in there]) if cache else {}
@@ -118,9 +131,8 @@ def write_seen(slots: list[Slot], source: Source | None, cache: Path | None, out
             lacking = [i for i in ids if i not in there | made]
             made |= _made(source, lacking, WIDEST, "JPEG", 80)
         there |= made
-        changed = changed or bool(made)
-    if changed:
-        write_whole(out / SEEN, json.dumps(pictures).encode())
+    if any(pictures.values()):
+        write(out / SEEN, pictures)
 
 
 def _decoded(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:

@@ -7,15 +7,17 @@ on a light page, a dark page and on paper.
 import io
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
 from protocols.files import ROOT
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 INK, AXIS, PAPER = "#010203", "#040506", "#070809"
 COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # blue, vermilion in style.css
@@ -29,7 +31,7 @@ _VARIABLES = {
 WIDTH = 7.2  # inches, of every figure
 LABEL = 0.56  # inches of an axis' numbers and name
 BELOW, BESIDE = 0.28, 0.43  # inches from a panel's axes to the middle of their names
-_RC = {
+_RC: "dict[RcKeyType, Any]" = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
     "font.size": 9,
@@ -179,21 +181,22 @@ def _attributes(style: re.Match[str]) -> str:
 def standalone(drawing: Markup) -> str:
     """An inline drawing as a file of its own, in the light page's colours, paper included."""
     style = (ROOT / "reports" / "templates" / "style.css").read_text(encoding="utf-8")
+    light = dict(reversed(re.findall(r"(--\w+): (#\w+)", style)))  # it comes first
     paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
     text = str(drawing).replace(">", f">{paper}", 1)
-    text = re.sub(r"var\((--\w+)\)", lambda m: re.search(rf"{m[1]}: (#\w+)", style)[1], text)
+    text = re.sub(r"var\((--\w+)\)", lambda m: light[m[1]], text)
     names = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif"'
     return text.replace("<svg", f"<svg {names}", 1) + "\n"
 
 
 def legend(figure: "Figure", axes: list["Axes"]) -> None:
     """One for all axes, below them."""
-    entries = {}
+    entries: dict[str, Artist] = {}
     for ax in axes:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(text, handle)
     if entries:
         figure.legend(
-            entries.values(), entries.keys(), loc="lower center", ncols=5,
+            list(entries.values()), list(entries), loc="lower center", ncols=5,
             handlelength=2.4, columnspacing=1.4,
         )  # fmt: skip

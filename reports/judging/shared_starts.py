@@ -32,7 +32,7 @@ class Pair:
     @property
     def same_images(self) -> bool:
         """Whether both were tested on the same images in the same order."""
-        return self.keras.measured.images == self.torch.measured.images
+        return self.keras.scored.images == self.torch.scored.images
 
     @cached_property
     def gaps(self) -> list[float]:
@@ -52,7 +52,7 @@ class Pair:
         """Share of test images to which both give one class, and Cohen's kappa (or NaN)."""
         from sklearn.metrics import cohen_kappa_score  # noqa: PLC0415 (slow import)
 
-        one, two = (s.measured.selected.argmax(axis=1) for s in (self.keras, self.torch))
+        one, two = (s.scored.selected.argmax(axis=1) for s in (self.keras, self.torch))
         several = len({*one.tolist(), *two.tolist()}) > 1  # else kappa is 0 / 0
         kappa = float(cohen_kappa_score(one, two)) if several else math.nan
         return float((one == two).mean()), kappa

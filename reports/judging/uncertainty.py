@@ -1,5 +1,6 @@
 """How much a cell's numbers can bear: their intervals, and how those are written."""
 
+from protocols.metrics import METRICS
 from reports.cells.cell import Cell
 from reports.statistics.intervals import Estimate, Interval, corrected_t, design_effect, wilson
 
@@ -13,7 +14,7 @@ def preferred_interval(estimate: Estimate) -> tuple[Interval, str]:
 
 def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> str:
     """ "80.12 to 87.95", or why there is none."""
-    if interval.reason:
+    if interval.low is None or interval.high is None:
         return interval.reason
     ends = (f"{scale * end:.{digits}f}".replace("-", "−") for end in (interval.low, interval.high))
     return " to ".join(ends)
@@ -24,7 +25,8 @@ def interval_text(metric: str, estimate: Estimate) -> str:
     interval, _ = preferred_interval(estimate)
     if interval.reason:
         return ""
-    return interval_words(interval, 1, 3) if metric == "log_loss" else interval_words(interval)
+    one = METRICS[metric]
+    return interval_words(interval, one.scale, 3 if one.unit == "nat" else 2)
 
 
 def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:
@@ -35,8 +37,11 @@ def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:
 
 
 def naive(cell: Cell) -> Interval:
-    """Wilson's interval of a whole cell's accuracy, as if all images were independent."""
+    """Wilson's interval of a whole cell's accuracy, as if all images were independent; none of
+    another's."""
     sample, seeds = cell.sample(), len(cell.seeds)
+    if sample is None:
+        return Interval(reason=cell.lack)
     return wilson(sample.hits / seeds, len(sample.labels) // seeds)
 
 
@@ -49,15 +54,15 @@ def as_good_as(cell: Cell) -> float | None:
 def over_folds(cell: Cell) -> Interval:
     """The corrected interval of the accuracy over the folds of a whole cell's first seed."""
     slots = cell.of_seed(cell.seeds[0])
-    values = [slot.measured.scores["selected"]["accuracy"] for slot in slots]
+    values = [slot.scored.scores["selected"]["accuracy"] for slot in slots]
     return corrected_t(values, 1 / slots[0].spec.data["n_folds"], (0.0, 1.0))
 
 
 def selection_means(cell: Cell) -> dict[str, float]:
     """What choosing the epoch on the test part adds, mean over seeds and folds; empty where the
     cell isn't whole, or another part chose."""
-    if cell.lack or not all(s.measured.selection for s in cell.slots):
+    found = [s.measured.selection for s in cell.slots if s.measured and s.measured.selection]
+    if cell.lack or len(found) < len(cell.slots):
         return {}
-    found = [slot.measured.selection for slot in cell.slots]
     parts = ("selected", "last", "honest", "optimism")
     return {part: sum(getattr(s, part) for s in found) / len(found) for part in parts}

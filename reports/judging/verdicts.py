@@ -1,4 +1,4 @@
-"""The words that a claim gets, by the rules of design.md; no other module judges.
+"""The words that a claim gets, by the rules of docs/reading-a-report.md; no other module judges.
 
 Metric claims: the claim against the 95% prediction interval of one more training run. Orderings:
 the 95% interval of the mean difference, paired by seed. Both, and how often they err, stand in
@@ -75,13 +75,14 @@ def why_not_judged(setting: Setting, cell: Cell | None, number: Number | None) -
 
 def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
     """compatible, above, below (the measurement against the claim), undecided or not tested."""
-    number = cell.number(claim.metric, claim.at) if cell else None
-    value = number.value if number else None
-    seeds = len(number.by_seed) if number else 0
+    if cell is None:
+        return Verdict("not tested", why_not_judged(setting, None, None))
+    number = cell.number(claim.metric, claim.at)
+    seeds = len(number.by_seed)
     if reason := why_not_judged(setting, cell, number):
-        return Verdict("not tested", reason, value, None, seeds)
+        return Verdict("not tested", reason, number.value, None, seeds)
     word, reason, mean, half = against(
-        list(number.by_seed.values()), claim.value, rounding(claim), cell.grain(claim.metric),
+        list(number.by_seed.values()), claim.number, rounding(claim), cell.grain(claim.metric),
         WIDEST[claim.unit],
     )  # fmt: skip
     return Verdict(word, reason, mean, half, seeds)
@@ -148,7 +149,7 @@ def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework
     value = None
     if claim.metric == "cold_seconds":
         slot = collected.latency.get(setting, {}).get((framework, claim.variant))
-        value = slot.run.timings["cold"]["median"] if slot and slot.usable else None
+        value = slot.stored.timings["cold"]["median"] if slot and slot.usable else None
     else:
         group = collected.group(setting, claim.protocol)
         cell = group.cells.get((framework, claim.variant)) if group else None
@@ -163,7 +164,7 @@ def phase_seconds(cell: Cell, phase: int) -> float | None:
     seconds = [
         p["train_seconds"] + p["eval_seconds"]
         for slot in cell.slots
-        for p in slot.run.timings["phases"]
+        for p in slot.stored.timings["phases"]
         if p["phase"] == phase
     ]
     return sum(seconds) / len(cell.slots) if len(seconds) == len(cell.slots) else None

@@ -13,6 +13,7 @@ from reports.cells.answers import short, short_id
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures.pictures import SEEN, address, grey, png, read
+from reports.pages.content import PageRecord
 from reports.tables.table import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
 FIGURES, OF = "xception_lstm", "xception"  # the network of Liang's Figs. 7 and 8, and its CNN
@@ -67,7 +68,7 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
         slots = [s for s in cell.of_seed(cell.seeds[0]) if s.usable] if cell else []
         if not slots:
             continue
-        arrays = slots[0].run.activations
+        arrays = slots[0].stored.activations
         if arrays is not None:
             found[framework] = arrays
     return found
@@ -149,7 +150,7 @@ def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     there is a map, not the paper between two."""
     n, h, w = values.shape
     low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
-    scaled = np.uint8(255 * (values - low) / np.where(high > low, high - low, 1))
+    scaled = (255 * (values - low) / np.where(high > low, high - low, 1)).astype(np.uint8)
     if w > WIDEST:
         size = (WIDEST, round(h * WIDEST / w))
         scaled = np.stack([np.asarray(Image.fromarray(one).resize(size)) for one in scaled])
@@ -201,7 +202,9 @@ def _heat(cam: np.ndarray, picture: str) -> str:
 
     under = grey(picture) if picture else None
     size = under.size if under else CAM
-    scaled = Image.fromarray(np.float32(cam / (cam.max() or 1))).resize(size, Image.BILINEAR)
+    scaled = Image.fromarray(np.float32(cam / (cam.max() or 1))).resize(
+        size, Image.Resampling.BILINEAR
+    )
     heat = matplotlib.colormaps["viridis"](np.clip(np.asarray(scaled), 0, 1))[..., :3]
     over = Image.fromarray(np.uint8(255 * heat))
     return address(Image.blend(under, over, MIXED) if under else over)
@@ -241,3 +244,10 @@ def _cams(
         "as its training ended."
     )
     return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", text, pictures)
+
+
+PAGE = PageRecord(
+    "activations.html", "What the networks look at", "Activations",
+    lambda results: {"sections": sections(results.collected, results.out)}, place=6,
+    is_there=lambda results: are_there(results.collected),
+)  # fmt: skip

@@ -7,6 +7,7 @@ from reports.cells.collect import Collected
 from reports.cells.settings import changed
 from reports.judging.contrasts import Contrast, effect_key
 from reports.judging.pairings import effects, sensitivity_groups
+from reports.pages.content import PageRecord
 from reports.pages.overview.tables import PAPERS
 from reports.tables.cell_text import contrast_cell, framework_heads, measured, stale_notes
 from reports.tables.table import (
@@ -101,3 +102,9 @@ def _effect(cell: Cell, one: Contrast | None) -> list[Td]:
         return [first, Td(MISSING, note, href=cell.href, key=f"{effect_key(cell)}:difference")]
     href = cell.href if one.value is None else one.b.href
     return [first, contrast_cell(one, one.lack if known else "", href)]
+
+
+PAGE = PageRecord(
+    "assumed.html", "What is guessed", "Guessed", lambda results: page(results.collected), place=10,
+    settings=lambda results: [g.setting for g in sensitivity_groups(results.collected)],
+)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from protocols.metrics import metric_of
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
@@ -10,13 +11,14 @@ from reports.figures import curves
 from reports.judging.contrasts import Contrast, twins_apart
 from reports.judging.questions import QUESTIONS, ROWS, Question
 from reports.judging.verdicts import MIN_SEEDS
+from reports.pages.content import Drawn, PageRecord, Section
+from reports.pages.overview.tables import profile_table
 from reports.pages.papers.measures import more_table
-from reports.pages.parts import Drawn, Section
 from reports.tables.cell_text import (
     contrast_cell,
     framework_heads,
     gap_text,
-    scale_of,
+    plain_text,
     stale_notes,
 )
 from reports.tables.table import (
@@ -40,24 +42,30 @@ class Asked:
     sections: list[Section]
 
 
-def is_asked(collected: Collected) -> bool:
-    """Whether such runs are asked for or found."""
-    return any(group.of(CONTROL, q.paper).cells for q in QUESTIONS for group in collected.groups)
+def _groups(collected: Collected, question: Question) -> list[Group]:
+    """The groups that have runs of the question's networks, planned ones first."""
+    found = (group.of(CONTROL, question.paper) for group in collected.groups)
+    return [group for group in found if group.cells]
 
 
-def control_page(collected: Collected) -> tuple[list[Asked], list[Setting]]:
-    """Each question with its groups of runs, planned ones first; and all settings shown."""
-    asked, used = [], []
-    for question in QUESTIONS:
-        sections = []
-        for group in (g.of(CONTROL, question.paper) for g in collected.groups):
-            if group.cells:
-                main = group.setting.planned
-                parts = _parts(group, question)
-                sections.append(Section("Earlier runs", group.caption, main, "", parts))
-                used.append(group.setting)
-        asked.append(Asked(question, sections))
-    return asked, list(dict.fromkeys(used))
+def settings(collected: Collected) -> list[Setting]:
+    """The settings that have runs of the control's networks."""
+    found = (group.setting for q in QUESTIONS for group in _groups(collected, q))
+    return list(dict.fromkeys(found))
+
+
+def page(collected: Collected) -> dict[str, object]:
+    """What the page shows: the profiles, and each question with its groups of runs."""
+    asked = [
+        Asked(question, [_section(group, question) for group in _groups(collected, question)])
+        for question in QUESTIONS
+    ]
+    return {"profiles": profile_table(settings(collected), whole=True), "questions": asked}
+
+
+def _section(group: Group, question: Question) -> Section:
+    main, parts = group.setting.planned, _parts(group, question)
+    return Section("Earlier runs", group.caption, main, "", parts)
 
 
 def _parts(group: Group, question: Question) -> list[Table | Drawn]:
@@ -102,8 +110,7 @@ def _note(one: Contrast) -> str:
     and the folds that the first network wins."""
     notes = [one.lack] if one.lack else []
     if one.half_width is not None and len(one.by_seed) >= MIN_SEEDS:
-        loss = one.metric == "log_loss"
-        notes.append(f"± {one.half_width:.4f}" if loss else f"± {100 * one.half_width:.2f}")
+        notes.append(f"± {plain_text(one.metric, one.half_width)}")
     if one.a.folds > 1 and not one.lack:
         notes.append(f"higher in {one.won} of {plural(len(one.a.slots), 'fold')}")
     return ", ".join(notes)
@@ -117,7 +124,7 @@ def _between(keras: Contrast | None, torch: Contrast | None) -> Td:
     old = f" {STALE}" if (keras.stale or torch.stale) and value is not None else ""
     return Td(
         gap_text(keras.metric, value) + old, href=torch.a.href,
-        key=f"{key}:means.{keras.at}.{keras.metric}.value", scale=scale_of(keras.metric),
+        key=f"{key}:means.{keras.at}.{keras.metric}.value", scale=metric_of(keras.metric).scale,
     )  # fmt: skip
 
 
@@ -135,3 +142,11 @@ def _weight(group: Group) -> str:
         f"to the same question already lie apart. From {MIN_SEEDS} seeds on, an interval stands "
         "here."
     )
+
+
+PAGE = PageRecord(
+    "control.html", "The same question on a laptop", "On a laptop",
+    lambda results: page(results.collected), place=11,
+    settings=lambda results: settings(results.collected),
+    is_there=lambda results: bool(settings(results.collected)),
+)  # fmt: skip

@@ -10,6 +10,7 @@ from reports.cells.commands import command
 from reports.cells.environment import FACTS, NONE, SHORT, as_text, packages, short
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, scrub
+from reports.pages.content import PageRecord
 from reports.tables.table import (
     NAMES,
     STALE,
@@ -30,18 +31,18 @@ def environments(collected: Collected) -> list[Table]:
         found: dict[str, list[Slot]] = defaultdict(list)
         for slot in collected.slots:
             if slot.usable and slot.spec.framework == framework:
-                found[json.dumps(slot.run.env, sort_keys=True)].append(slot)
+                found[json.dumps(slot.stored.env, sort_keys=True)].append(slot)
         if not found:
             continue
         runs = [found[text][0] for text in sorted(found)]  # one of each environment
         heads = [head(plural(len(found[t]), "run"), kind="headtext") for t in sorted(found)]
         rows = [
             [label(fact.name[0].upper() + fact.name[1:])]
-            + [words(as_text(fact.read(slot.spec, slot.run.env))) for slot in runs]
+            + [words(as_text(fact.read(slot.spec, slot.stored.env))) for slot in runs]
             for fact in FACTS
             if fact.of_environment
         ]
-        installed = [packages(slot.run.env) for slot in runs]
+        installed = [packages(slot.stored.env) for slot in runs]
         versions = [
             [label(name), *(words(one.get(name, NONE)) for one in installed)]
             for name in sorted({name for one in installed for name in one})
@@ -62,11 +63,11 @@ def sources(collected: Collected) -> Table:
     found: dict[tuple[int, str], list[Slot]] = defaultdict(list)
     for slot in collected.slots:
         if slot.usable:
-            found[slot.run.version, slot.run.record["commit"]].append(slot)
+            found[slot.stored.version, slot.stored.record["commit"]].append(slot)
     rows = []
     for (version, commit), slots in sorted(found.items()):
         stale = any(slot.state == "stale" for slot in slots)
-        carried = {slot.run.record.get("carried", "") for slot in slots} - {""}
+        carried = {slot.stored.record.get("carried", "") for slot in slots} - {""}
         state = f"stale {STALE}" if stale else "as today's"
         rows.append(
             [
@@ -116,7 +117,7 @@ def run_list(collected: Collected) -> Table:
     latency run, the command that makes it again; its specification, times and log."""
     bodies: dict[str, list[list[Td]]] = {"The current request": [], "Beside it": []}
     for slot in collected.slots:
-        finished = slot.run.record["finished"] if slot.usable else "–"
+        finished = slot.stored.record["finished"] if slot.usable else "–"
         row = [
             label(slot.spec.id, _again(slot), anchor=slot.spec.id),
             words(slot.state, scrub(slot.reason)),
@@ -148,4 +149,19 @@ def _again(slot: Slot) -> str:
 def _file(slot: Slot, name: str) -> Td:
     there = slot.run is not None and (slot.run.folder / name).is_file()
     text = name.partition(".")[0] if there else "–"
-    return words(text, href=f"runs/{slot.run.folder.name}/{name}" if there else "")
+    return words(text, href=f"runs/{slot.stored.folder.name}/{name}" if there else "")
+
+
+def page(collected: Collected) -> dict[str, object]:
+    """What the page shows."""
+    tables = [*environments(collected), sources(collected), data_sets(collected)]
+    return {
+        "lead": "What the runs ran on, by which version of this suite, and every run's id.",
+        "tables": [*tables, run_list(collected)],
+    }
+
+
+PAGE = PageRecord(
+    "environment.html", "Environment", "Environment", lambda results: page(results.collected),
+    place=15, template="tables.html.j2",
+)  # fmt: skip

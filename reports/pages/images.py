@@ -11,6 +11,7 @@ from protocols.photographs.provenance import Original, Overlap
 from reports.cells.answers import short
 from reports.figures.photographs import OVERLAPS
 from reports.figures.pictures import read
+from reports.pages.content import PageRecord
 from reports.tables.table import THIN, Table, Td, head, label, plural
 
 COMMAND = "python runner.py --provenance"
@@ -168,3 +169,9 @@ def page(out: Path) -> dict[str, object]:
         "pictured": any(pair.picture for some in found.values() for pair in some),
         "command": COMMAND,
     }
+
+
+PAGE = PageRecord(
+    "images.html", "Which photographs do the images show?", "Images",
+    lambda results: page(results.out), place=9, settings=lambda _: [],
+)  # fmt: skip

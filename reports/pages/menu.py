@@ -1,6 +1,8 @@
-"""What every page has: its name and place in the menu, the templates' engine, its banners."""
+"""What every page has: its place in the menu, the templates' engine, its banners."""
 
-from collections.abc import Callable
+import pkgutil
+from functools import cache
+from importlib import import_module
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -9,38 +11,29 @@ from protocols.papers.recipes import load_profiles
 from protocols.spec import RunSpec
 from reports.cells.collect import Collected
 from reports.cells.settings import WEIGHTS, Setting, scrub
+from reports.pages.content import PageRecord
 from reports.pages.inline import inline
-from reports.tables.table import NAMES, Table
+from reports.tables.table import NAMES
 
-AUDIT_PAGE, EVIDENCE_PAGE = "audit.html", "evidence.html"
-ACTIVATIONS_PAGE = "activations.html"
-ERRORS_PAGE, ASSUMED_PAGE = "errors.html", "assumed.html"
-IMAGES_PAGE, LEAKAGE_PAGE = "images.html", "leakage.html"
-CONTROL_PAGE, PARITY_PAGE = "control.html", "parity.html"
-PAGES = (
-    ("index.html", "Overview"),
-    ("liang.html", "Liang 2018"),
-    ("jane.html", "Jane 2022"),
-    (EVIDENCE_PAGE, "Evidence"),
-    (ERRORS_PAGE, "Errors"),
-    (ACTIVATIONS_PAGE, "Activations"),  # where some run has recorded them
-    (LEAKAGE_PAGE, "Leakage"),
-    (AUDIT_PAGE, "Arithmetic"),
-    (IMAGES_PAGE, "Images"),
-    (ASSUMED_PAGE, "Guessed"),
-    (CONTROL_PAGE, "On a laptop"),  # where such runs are asked for or found
-    (PARITY_PAGE, "Same networks?"),  # where something was measured
-    ("runs.html", "Runs"),
-    ("speed.html", "Speed"),
-    ("environment.html", "Environment"),
-)
 PHANTOM = "Drawn, not real cells: tests the machinery, judges no claim."
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 SOME_PHANTOM = f"{PHANTOM} This holds for the tables that name phantom images."
 
 
-def engine(keep: Callable[[Table], object]) -> Environment:
-    """Renders templates/, escaping every text; `keep` is given each table that a page shows."""
+@cache
+def pages() -> list[PageRecord]:
+    """The record of every page, in the order of the menu: the `PAGE` of each module beside this
+    one, or in a folder beside it, that has one."""
+    package = import_module(__name__.rpartition(".")[0])
+    found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    records = (getattr(import_module(one.name), "PAGE", None) for one in found)
+    own = (page for page in records if isinstance(page, PageRecord))
+    return sorted(own, key=lambda page: page.place)
+
+
+@cache
+def engine() -> Environment:
+    """The environment that renders templates/ and escapes every text."""
     made = Environment(
         loader=FileSystemLoader(ROOT / "reports" / "templates"),
         autoescape=True,
@@ -49,7 +42,6 @@ def engine(keep: Callable[[Table], object]) -> Environment:
         lstrip_blocks=True,
     )
     made.globals |= inline()
-    made.globals["keep"] = lambda table: keep(table) or ""
     return made
 
 

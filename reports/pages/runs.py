@@ -1,17 +1,22 @@
 """The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import numpy as np
 from markupsafe import Markup
 
 from protocols.classes import CLASSES
+from protocols.metrics import metric_of
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
+from reports.cells.collect import Collected
 from reports.cells.commands import command
 from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
 from reports.figures import curves, kinds
+from reports.pages.content import PageRecord, Results
 from reports.tables.cell_text import number_text
 from reports.tables.table import (
     MISSING,
@@ -34,6 +39,7 @@ FILES = (
     ("predictions.npz", "Probabilities"), ("activations.npz", "Activations"),
     ("timings.json", "Times"), ("run.json", "Digests"), ("log.txt", "Log"),
 )  # fmt: skip
+FOLD = tuple(map(metric_of, ("selected_epoch", "accuracy", "f1_macro", "log_loss")))  # of each
 OPEN = 16  # at most so many blocks of a page start open
 
 
@@ -47,8 +53,8 @@ class Block:
     summary: str
     figure: Markup | None
     caption: str
-    confusion: Table | None
     folds: Table | None
+    confusion: Table | None
     troubles: list[str]  # failed or missing runs, with the reason
     command: str  # makes them again
     evidence: Table  # their files
@@ -76,8 +82,8 @@ def _block(wanted: tuple[Cell, int]) -> Block:
         summary(cell, seed),
         curves.run_figure(cell, seed, f"f-{anchor}"),
         _caption(cell, there),
-        _confusion(cell, seed) if cell.whole(seed) else None,
         _folds(anchor, slots) if cell.slots[0].spec.fold is not None else None,
+        _confusion(cell, seed) if cell.whole(seed) else None,
         _troubles(cell, seed),
         command([s.spec for s in slots]),
         _evidence(anchor, slots),
@@ -95,7 +101,7 @@ def summary(cell: Cell, seed: int) -> str:
     elif not there:
         return slots[0].state
     if cell.whole(seed):
-        values = [s.measured.scores["selected"]["accuracy"] for s in there]
+        values = [s.scored.scores["selected"]["accuracy"] for s in there]
         parts.append(f"accuracy {number_text('accuracy', sum(values) / len(values))}")
         if not folded:
             parts.append(_selected(there[0]))
@@ -107,8 +113,8 @@ def summary(cell: Cell, seed: int) -> str:
 
 
 def _selected(slot: Slot) -> str:
-    row = slot.run.history[slot.measured.row]
-    several = len({r["phase"] for r in slot.run.history}) > 1
+    row = slot.stored.history[slot.scored.row]
+    several = len({r["phase"] for r in slot.stored.history}) > 1
     phase = f" of phase {row['phase']:.0f}" if several else ""
     return f"selected epoch {row['epoch']:.0f}{phase}"
 
@@ -116,12 +122,12 @@ def _selected(slot: Slot) -> str:
 def _caption(cell: Cell, there: list[Slot]) -> str:
     if not there:
         return ""
-    part = there[0].measured.part
+    part = there[0].scored.part
     text = f"Solid or dashed: {part} part. Dotted: training. Large open mark: the selected epoch."
     if len(there) > 1:
         text += " Thin: single folds; thick: their mean"
         text += "." if not cell.lack else ", drawn only where no fold is missing."
-    if len(there[0].run.history) > kinds.THIN_POINTS:
+    if len(there[0].stored.history) > kinds.THIN_POINTS:
         text += " Long curves are thinned evenly."
     return text
 
@@ -144,7 +150,7 @@ def _trouble(slot: Slot) -> str:
 
 def _confusion(cell: Cell, seed: int) -> Table:
     there = cell.of_seed(seed)
-    matrix = sum(s.measured.confusion for s in there)
+    matrix = np.sum([s.scored.confusion for s in there], axis=0)
     pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
     names = [name.capitalize() for name in CLASSES]
     old = any(s.state == "stale" for s in there)
@@ -177,11 +183,11 @@ def _evidence(anchor: str, slots: list[Slot]) -> Table:
     """Each run with its files, as they lie beside the page."""
     rows = []
     for slot in slots:
-        folder = slot.run.folder if slot.run else None
+        folder = slot.run.folder if slot.run else Path()
         row = [label(slot.spec.id), words(slot.state)]
-        row.append(words(slot.run.record["finished"] if slot.usable else "–"))
+        row.append(words(slot.stored.record["finished"] if slot.usable else "–"))
         for name, _ in FILES:
-            there = folder is not None and (folder / name).is_file()
+            there = slot.run is not None and (folder / name).is_file()
             text = name.partition(".")[0] if there else "–"
             row.append(words(text, href=f"runs/{folder.name}/{name}" if there else ""))
         rows.append(row)
@@ -200,17 +206,16 @@ def _folds(anchor: str, slots: list[Slot]) -> Table:
     for slot in slots:
         row = [label(f"Fold {slot.spec.fold}")]
         if slot.usable:
-            scores, key = slot.measured.scores["selected"], f"{slot.spec.id}:scores.selected"
-            row.append(Td(f"{slot.measured.n:,}", key=f"{slot.spec.id}:n"))
-            for name in ("selected_epoch", "accuracy", "f1_macro", "log_loss"):
-                scale = 100 if name in ("accuracy", "f1_macro") else 1
-                text = number_text(name, scores[name])
-                row.append(Td(text, key=f"{key}.{name}", scale=scale))
+            scores, key = slot.scored.scores["selected"], f"{slot.spec.id}:scores.selected"
+            row.append(Td(f"{slot.scored.n:,}", key=f"{slot.spec.id}:n"))
+            for one in FOLD:
+                text = number_text(one.name, scores[one.name])
+                row.append(Td(text, key=f"{key}.{one.name}", scale=one.scale))
             row.append(words(slot.state))
         else:
             row += [Td("X")] * 5 + [words(slot.state)]
         rows.append(row)
-    heads = ("n", "Selected epoch", "Accuracy", "F1, macro", "Log loss, nat")
+    heads = ("n", *(one.heading for one in FOLD))
     return Table(
         f"folds-{anchor}",
         "Each fold at its selected epoch.",
@@ -248,3 +253,48 @@ def _links(cell: Cell) -> Td:
     number = cell.number("accuracy")
     text = f"{plural(len(cell.seeds), 'seed')}, accuracy {number_text('accuracy', number.value)}"
     return words(text, note=number.lack, href=href)
+
+
+def _overviews(collected: Collected) -> dict[str, object]:
+    """What the page of all runs shows: the groups of the request, and those beside it."""
+    sections = []
+    for planned in (True, False):
+        groups = [group for group in collected.groups if group.setting.planned == planned]
+        if groups:
+            sections.append((planned, [(group.page, overview(group)) for group in groups]))
+    return {"sections": sections}
+
+
+def _run_sets(results: Results) -> list[PageRecord]:
+    """A page for the runs of each setting and protocol: those of the request, and those beside."""
+    of_page: dict[str, list[Group]] = {}
+    for group in results.collected.groups:
+        of_page.setdefault(group.page, []).append(group)
+    ordered = [group for groups in of_page.values() for group in groups]
+    made = dict(zip(map(id, ordered), blocks(ordered, results.collected.jobs), strict=True))
+    return [
+        _run_set(file, groups, [made[id(group)] for group in groups])
+        for file, groups in of_page.items()
+    ]
+
+
+def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRecord:
+    first = groups[0]
+    content = {
+        "sections": [
+            (group.setting.planned, group.caption, own)
+            for group, own in zip(groups, found, strict=True)
+        ],
+        "open": sum(map(len, found)) <= OPEN,
+    }
+    return PageRecord(
+        file, f"Runs: {first.setting.profile}, {first.protocol}", f"Runs: {first.caption}",
+        lambda _: content, template="runset.html.j2",
+        settings=lambda _: [group.setting for group in groups],
+    )  # fmt: skip
+
+
+PAGE = PageRecord(
+    "runs.html", "Runs", "Runs", lambda results: _overviews(results.collected), place=13,
+    further=_run_sets,
+)  # fmt: skip

@@ -47,14 +47,14 @@ def power(a: Sample, b: Sample, sims: int, rng: np.random.Generator) -> dict:
     totals, words = np.hstack([a.totals, b.totals]), []
     for _ in range(sims):
         value, se, df = linearise(statistic, swapped(totals, a.strata, rng), np.sort(a.strata))
-        known = float(se[0]) > 0
-        spread = (float(se[0]), float(df[0])) if known else (None, None)
-        found = Estimate(float(value[0]), *spread, none, none, none)
+        error = float(se[0]) if se[0] > 0 else None
+        degrees = float(df[0]) if error else None
+        found = Estimate(float(value[0]), error, degrees, none, none, none)
         words.append([equivalence(found, margin).verdict for margin in (*MARGINS, 1e-9)])
-    words = np.array(words)
+    verdicts = np.array(words)
     return {
-        "shown": [float(share) for share in (words[:, :-1] == "equivalent").mean(axis=0)],
-        "different": float((words[:, -1] == "different").mean()),
+        "shown": [float(share) for share in (verdicts[:, :-1] == "equivalent").mean(axis=0)],
+        "different": float((verdicts[:, -1] == "different").mean()),
     }
 
 

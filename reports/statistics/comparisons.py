@@ -5,12 +5,13 @@ difference is a - b; its p-value is two-sided, by t = difference / linearised st
 Satterthwaite's degrees of freedom. Pure functions of arrays.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from protocols.metrics import METRICS
-from reports.statistics.intervals import DRAWS, LIMITS, Estimate, Sample, estimates, resample
+from reports.statistics.intervals import DRAWS, Estimate, Sample, estimates, resample
 from reports.statistics.scores import Gap
 
 ALPHA = 0.05
@@ -39,7 +40,7 @@ def compare(
     b: Sample,
     rng: np.random.Generator,
     draws: int | None = DRAWS,
-    names: tuple[str, ...] = METRICS,
+    names: Collection[str] = METRICS,
 ) -> dict[str, Difference]:
     """The paired difference of each metric; the same bytes for the same seed of rng. Without draws
     (None) its value alone.
@@ -51,10 +52,11 @@ def compare(
 
 
 def compare_by(
-    a: Sample, b: Sample, weights: np.ndarray | None, names: tuple[str, ...] = METRICS
+    a: Sample, b: Sample, weights: np.ndarray | None, names: Collection[str] = METRICS
 ) -> dict[str, Difference]:
     """The same for two samples known to be of the same images, from the weights of resample."""
-    limits = [(-LIMITS[name][1], LIMITS[name][1]) for name in names]
+    ends = [METRICS[name].limits for name in names]
+    limits = [(low - high, high - low) for low, high in ends]
     found = estimates(
         Gap(names),
         np.hstack([a.totals, b.totals]),
@@ -126,7 +128,8 @@ def equivalence(difference: Estimate, margin: float = MARGIN) -> Equivalence:
     p = float(t.sf(gap, difference.df))  # of the nearer margin, the larger of the two
     if p < ALPHA:
         return Equivalence("equivalent", p)
-    return Equivalence("different" if two_sided(difference) < ALPHA else "not shown", p)
+    both = two_sided(difference)
+    return Equivalence("different" if both is not None and both < ALPHA else "not shown", p)
 
 
 def minimum_detectable_difference(

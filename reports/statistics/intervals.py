@@ -12,23 +12,21 @@ bootstrap_t  the same draws, each studentised by its own linearised variance (Ef
              Tibshirani, An Introduction to the Bootstrap, 1993, 12.5)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
 from protocols import metrics
-from protocols.metrics import METRICS
+from protocols.metrics import METRICS, K
 from reports.statistics.between_seeds import LEVEL, TINY
-from reports.statistics.scores import K, Scores
+from reports.statistics.scores import Scores, complex_steps
 
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 DRAWS = 10_000  # of every interval on a page
 CHUNK = 500  # draws studentised at a time; bounds the memory
-STEP = 1e-20  # of complex-step differentiation: no difference is taken, so none is lost
-PROPORTION, LOSS, UNBOUNDED = (0.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
-LIMITS = {name: LOSS if name == "log_loss" else PROPORTION for name in METRICS}
+PROPORTION, UNBOUNDED = (0.0, 1.0), (-np.inf, np.inf)
 LONE_CLUSTER = "a class with one cluster: its variance can't be estimated"
 NO_SPREAD = "no cluster differs from the others: the variance can't be estimated"
 NOT_FINITE = "a probability isn't finite"
@@ -103,13 +101,11 @@ class Estimate:
 def gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
     """Derivatives (..., columns, metrics) of the statistic at totals (..., columns).
 
-    Its own `slopes` where it has them, else by complex steps (Squire and Trapp, SIAM Review 40,
-    1998): exact to rounding.
+    They are its own `slopes` where it has them, else complex steps.
     """
     if hasattr(statistic, "slopes"):
         return statistic.slopes(totals)
-    steps = totals[..., None, :] + 1j * STEP * np.eye(totals.shape[-1])
-    return statistic(steps).imag / STEP
+    return complex_steps(statistic, totals)
 
 
 def stratum_variances(
@@ -121,9 +117,10 @@ def stratum_variances(
     """
     parts, degrees = [], []
     for stratum in np.unique(strata):
-        inside = np.flatnonzero(strata == stratum)
-        if (np.diff(inside) == 1).all():  # a view costs no copy
-            inside = slice(inside[0], inside[-1] + 1)
+        rows = np.flatnonzero(strata == stratum)
+        inside: np.ndarray | slice = rows
+        if (np.diff(rows) == 1).all():  # a view costs no copy
+            inside = slice(rows[0], rows[-1] + 1)
         u, w = influence[..., inside, :], weights[..., None, inside]
         n = u.shape[-2]
         gap = u - w @ u / n
@@ -221,11 +218,12 @@ def estimates(
     found = []
     for i, limit in enumerate(limits):
         ends = (value[i] - width[i], value[i] + width[i]), drawn[:, i], by_t[:, i]
-        three = [interval(*pair, limit) for pair in ends]
-        spread = float(se[i]), float(df[i])
+        three = [interval(low, high, limit) for low, high in ends]
         if se[i] < TINY:
-            spread, three = (None, None), [Interval(reason=NO_SPREAD)] * 3
-        found.append(Estimate(float(value[i]), *spread, *three))
+            none = Interval(reason=NO_SPREAD)
+            found.append(Estimate(float(value[i]), None, None, none, none, none))
+        else:
+            found.append(Estimate(float(value[i]), float(se[i]), float(df[i]), *three))
     return found
 
 
@@ -233,14 +231,14 @@ def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) ->
     """The interval within its limits; none where an end isn't finite."""
     if not np.isfinite([low, high]).all():
         return Interval(reason=UNSTABLE)
-    return Interval(*(float(end) for end in np.clip([low, high], *limit)))
+    return Interval(*np.clip([low, high], *limit).tolist())
 
 
 def intervals(
     sample: Sample,
     rng: np.random.Generator,
     draws: int | None = DRAWS,
-    names: tuple[str, ...] = METRICS,
+    names: Collection[str] = METRICS,
 ) -> dict[str, Estimate]:
     """The estimate of each metric; the same bytes for the same seed of rng. Without draws (None)
     its value alone."""
@@ -248,10 +246,10 @@ def intervals(
 
 
 def weighted(
-    sample: Sample, weights: np.ndarray | None, names: tuple[str, ...] = METRICS
+    sample: Sample, weights: np.ndarray | None, names: Collection[str] = METRICS
 ) -> dict[str, Estimate]:
     """The same from the weights of resample: other predictions for the same images share them."""
-    limits = [LIMITS[name] for name in names]
+    limits = [METRICS[name].limits for name in names]
     found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
     return dict(zip(names, found, strict=True))
 
@@ -262,7 +260,8 @@ def wilson(hits: float, n: int) -> Interval:
 
     if not np.isfinite(hits):
         return Interval(reason=NOT_FINITE)
-    return interval(*proportion_confint(hits, n, alpha=1 - LEVEL, method="wilson"), PROPORTION)
+    low, high = proportion_confint(hits, n, alpha=1 - LEVEL, method="wilson")
+    return interval(low, high, PROPORTION)
 
 
 def design_effect(accuracy: Estimate, n: int) -> tuple[float, float] | None:

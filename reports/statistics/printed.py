@@ -10,9 +10,13 @@ Interval = tuple[Fraction, Fraction]
 
 
 def printed(claim: Claim) -> Interval:
-    """All values that round to the printed digits, as fractions for percentages."""
+    """All values that round to the printed digits, as fractions for percentages. Raises ValueError
+    where the claim is no finite number."""
     number = Decimal(claim.printed.replace(",", ""))
-    half = Decimal(5).scaleb(number.as_tuple().exponent - 1)
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int):  # NaN and infinities have a letter
+        raise ValueError(f"{claim.printed} has no digits")
+    half = Decimal(5).scaleb(exponent - 1)
     scale = 100 if claim.unit == "%" else 1
     return Fraction(number - half) / scale, Fraction(number + half) / scale
 

@@ -1,47 +1,43 @@
 """Metrics as smooth functions of totals, with their derivatives: for intervals of many draws."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 
-from protocols.classes import CLASSES, LETTERS
-from protocols.metrics import METRICS
+from protocols.classes import LETTERS
+from protocols.metrics import METRICS, Counts, K, quotient
 
-K = len(CLASSES)
 CELLS = np.eye(K * K + 1)[: K * K].reshape(K, K, K * K + 1)  # of the confusion matrix, as columns
 HITS = np.diagonal(CELLS).copy()  # (columns, K): which columns add up to each number
 SUPPORT, PREDICTED = CELLS.sum(axis=1).T, CELLS.sum(axis=0).T
 COUNT, LOSS = CELLS.sum(axis=(0, 1)), np.eye(K * K + 1)[-1]  # (columns,)
+STEP = 1e-20  # of complex-step differentiation: no difference is taken, so none is lost
 
 
-def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a / b, and 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros(a.shape, np.result_type(a, b)), where=b != 0)
+def complex_steps(statistic: Callable[[np.ndarray], np.ndarray], totals: np.ndarray) -> np.ndarray:
+    """Derivatives (..., columns, metrics) of the statistic at totals (..., columns), by complex
+    steps (Squire and Trapp, SIAM Review 40, 1998): exact to rounding."""
+    steps = totals[..., None, :] + 1j * STEP * np.eye(totals.shape[-1])
+    return statistic(steps).imag / STEP
 
 
 class Scores:
-    """Metrics (..., len(names)) as protocols.metrics.score defines them, of totals (..., 17):
+    """Metrics (..., len(names)) as protocols.metrics defines them, of totals (..., 17):
     confusion matrix (row = true), summed log loss in nats."""
 
-    def __init__(self, names: tuple[str, ...] = METRICS) -> None:
-        self.names = names
-        self._families = {name.rpartition("_")[0] for name in names}
+    def __init__(self, names: Iterable[str] = METRICS) -> None:
+        self.names = tuple(names)
+        self._families = {name.rpartition("_")[0] for name in self.names}
 
     def __call__(self, totals: np.ndarray) -> np.ndarray:
         """See the class."""
-        hits, support, predicted = totals @ HITS, totals @ SUPPORT, totals @ PREDICTED
-        count = totals @ COUNT
-        accuracy = hits.sum(axis=-1) / count
-        values = {"accuracy": accuracy, "log_loss": totals @ LOSS / count}
-        for name, (above, below) in _ratios(hits, support, predicted).items():
-            if name in self._families:
-                value = quotient(above, below)
-                values[f"{name}_macro"] = value.mean(axis=-1)
-                values[f"{name}_weighted"] = (value * support).sum(axis=-1) / count
-                values[f"{name}_micro"] = accuracy
-                values |= {f"{name}_{letter}": value[..., i] for i, letter in enumerate(LETTERS)}
-        return np.stack([values[name] for name in self.names], axis=-1)
+        matrix = totals[..., :-1].reshape(*totals.shape[:-1], K, K)
+        counts = Counts(matrix, totals[..., -1] / matrix.sum(axis=(-2, -1)))
+        return np.stack([METRICS[name].of(counts) for name in self.names], axis=-1)
 
     def slopes(self, totals: np.ndarray) -> np.ndarray:
-        """Derivatives (..., 17, len(names)); 0 where a class has none, as its value is 0 there."""
+        """Derivatives (..., 17, len(names)); 0 where a class has none, as its value is 0 there. A
+        metric without a derivative of its own here gets it by complex steps."""
         hits, support, predicted = totals @ HITS, totals @ SUPPORT, totals @ PREDICTED
         count = (totals @ COUNT)[..., None]
         accuracy = _slope(HITS.sum(axis=1), COUNT, hits.sum(axis=-1)[..., None], count)
@@ -61,13 +57,17 @@ class Scores:
             slopes[f"{name}_weighted"] = _slope(change, COUNT, weighted, count)
             slopes[f"{name}_micro"] = accuracy
             slopes |= {f"{name}_{letter}": by_class[..., i] for i, letter in enumerate(LETTERS)}
+        others = [name for name in self.names if name not in slopes]
+        if others:
+            found = complex_steps(Scores(others), totals)
+            slopes |= {name: found[..., i] for i, name in enumerate(others)}
         return np.stack([slopes[name] for name in self.names], axis=-1)
 
 
 class Gap:
     """The metrics of the first totals less those of the second, of both side by side (..., 34)."""
 
-    def __init__(self, names: tuple[str, ...] = METRICS) -> None:
+    def __init__(self, names: Iterable[str] = METRICS) -> None:
         self._scores = Scores(names)
 
     def __call__(self, totals: np.ndarray) -> np.ndarray:

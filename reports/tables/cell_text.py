@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from protocols.metrics import METRICS, Metric, metric_of
 from protocols.papers.claims import Claim
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
@@ -19,24 +20,45 @@ from reports.tables.table import (
     head,
     minus,
     plural,
-    points,
     words,
 )
 
-LOSSES = ("log_loss", "validation_loss")
+MACRO = ", macro"  # left out of headings where the caption says it
+
+
+def other_metrics() -> list[Metric]:
+    """What the tables of several measures show beside the accuracy."""
+    return [one for one in METRICS.values() if one.shown and one.name != "accuracy"]
+
+
+def plain_text(metric: str, value: float, digits: int | None = None) -> str:
+    """A number of the metric without its unit, with as many digits as its record says, or with
+    `digits`."""
+    one = metric_of(metric)
+    return f"{one.scale * value:.{one.digits if digits is None else digits}f}"
 
 
 def number_text(metric: str, value: float | None) -> str:
-    """A measured value as written: % with 2 decimals, losses with 4, epochs, or X, or diverged."""
+    """A measured value as written, with % where it is a fraction; or X, or diverged."""
     if value is None:
         return MISSING
     if value != value:
         return "diverged"
-    if metric in LOSSES:
-        return f"{value:.4f}"
-    if metric == "selected_epoch":
-        return f"{value:g}" if value == int(value) else f"{value:.1f}"
-    return f"{100 * value:.2f}{THIN}%"
+    if (unit := metric_of(metric).unit) == "epoch" and value == int(value):
+        return f"{value:g}"
+    return plain_text(metric, value) + (f"{THIN}%" if unit == "%" else "")
+
+
+def gap_text(metric: str, value: float | None) -> str:
+    """A difference as written, with its sign: in points where the metric is a fraction; or X, or
+    diverged."""
+    if value is None:
+        return MISSING
+    if value != value:
+        return "diverged"
+    one = metric_of(metric)
+    text = f"{one.scale * value:+.{one.digits}f}"
+    return minus(text) if float(text) else text[1:]
 
 
 def seconds_text(seconds: float | None) -> str:
@@ -74,21 +96,6 @@ def difference_text(claim: Claim, value: float | None) -> str:
     return minus(text)
 
 
-def gap_text(metric: str, gap: float | None) -> str:
-    """A difference of two measured numbers: points, or nats; X, or diverged."""
-    if gap is None:
-        return MISSING
-    if gap != gap or metric not in LOSSES:
-        return points(gap)
-    text = f"{gap:+.4f}"
-    return minus(text) if float(text) else "0.0000"
-
-
-def scale_of(metric: str) -> int:
-    """By what a metric is multiplied to be written: 100 for points and percentages."""
-    return 1 if metric in (*LOSSES, "selected_epoch") else 100
-
-
 def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
     """The difference of two cells, linked to the first one's runs; X with what is missing; a dash
     if one of them is not asked for."""
@@ -97,7 +104,7 @@ def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
     old = f" {STALE}" if one.stale and one.value is not None else ""
     return Td(
         gap_text(one.metric, one.value) + old, note, href=href or one.a.href,
-        key=one.address, scale=scale_of(one.metric),
+        key=one.address, scale=metric_of(one.metric).scale,
     )  # fmt: skip
 
 
@@ -120,7 +127,8 @@ def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "
     small = note or (number.lack if number.value is None else "")
     return Td(
         _marked(number, metric), small, href=cell.href if cell.page else "",
-        key=f"{cell.key}:numbers.{at}.{metric}.value", scale=scale_of(metric),
+        key=f"{cell.key}:numbers.{at}.{metric}.value",
+        scale=metric_of(metric).scale,
     )  # fmt: skip
 
 

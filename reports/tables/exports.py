@@ -5,7 +5,7 @@ and CSV a cell that spans rows is repeated in each; LaTeX has it once.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from reports.tables import latex
 from reports.tables.grid import Page, headings, key, numeric, plain, spaced, spread, width
@@ -28,13 +28,14 @@ class Forms:
 
 
 def of_page(page: Page) -> Forms:
-    """The page's tables; its `lists` as CSV alone."""
+    """The page's tables; those that are too long for it as CSV alone."""
     texts, rows = {}, []
-    for table in [*page.tables, *page.lists]:
+    for table in sorted(page.tables, key=lambda table: table.listed):
         file = f"{key(page, table)}.csv"
         texts[file] = as_csv(table)
         rows.append([file, page.name, table.caption, " ".join([*page.banners, *table.notes])])
-    return Forms(markdown(page), latex.sections(page), texts, rows)
+    shown = replace(page, tables=[table for table in page.tables if not table.listed])
+    return Forms(markdown(shown), latex.sections(shown), texts, rows)
 
 
 def files(parts: list[Forms], name: str = FOLDER, title: str = TITLE) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """Tables as grids: what spans rows or columns is spread, for forms that know no spans."""
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
 
 from reports.tables.table import Table, Td
 
@@ -11,14 +13,25 @@ SIGNS = {True: "✓ ", False: "✗ ", None: ""}
 
 @dataclass
 class Page:
-    """A page's tables in their order, and what stands above them; `lists`: tables too long for the
-    page, as CSV only."""
+    """A page's tables in their order, and what stands above them."""
 
     file: str
     name: str
     banners: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-    lists: list[Table] = field(default_factory=list)
+
+
+def tables_in(content: Any) -> Iterator[Table]:
+    """Every table in what a template is handed, in the order in which it stands there."""
+    if isinstance(content, Table):
+        yield content
+    elif isinstance(content, dict):
+        yield from tables_in(list(content.values()))
+    elif isinstance(content, list | tuple):
+        for one in content:
+            yield from tables_in(one)
+    elif is_dataclass(content):
+        yield from tables_in([getattr(content, one.name) for one in fields(content)])
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ class Td:
     id: str = ""
     colour: str = ""  # a framework's name: its mark stands before the text
     ok: bool | None = None  # whether a bound was kept: a sign and a colour
-    key: str = ""  # the number's place in results.json, "id:path" (README.md)
+    key: str = ""  # the number's place in results.json, "id:path" (docs/files.md)
     near: str = ""  # that of the interval in the small print
     scale: int = 1  # by what the number is multiplied to be written; 100 for points
 
@@ -42,6 +42,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # footnotes, numbered from 1
     tight: bool = False  # many narrow columns
+    listed: bool = False  # too long for its page, so in CSV alone
 
     @property
     def columns(self) -> int:

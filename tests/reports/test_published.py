@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -12,6 +13,7 @@ from protocols.files import ROOT
 from protocols.spec import FRAMEWORKS
 from reports import readme
 from reports.build import build
+from reports.pages.audit import page as audit
 from reports.tables.table import STALE
 from tests.support.data_keys import Numbers, agrees
 from tests.support.published import FOLDERS, PUBLISHED
@@ -50,17 +52,23 @@ def test_something_is_published():
     assert FOLDERS
 
 
-def test_the_readme_s_picture_is_that_of_the_published_runs():
+def test_the_picture_of_the_recorded_runs_is_theirs():
     assert readme.PICTURE.read_text(encoding="utf-8") == readme.picture()
-    assert readme.PICTURE.relative_to(PUBLISHED.parent.parent).as_posix() in (
-        (PUBLISHED.parent.parent / "README.md").read_text(encoding="utf-8")
+    assert readme.PICTURE.relative_to(ROOT).as_posix() in readme.RECORDED.read_text(
+        encoding="utf-8"
     )
 
 
-def test_the_readme_says_what_is_recorded(whole):
+def known(path):
+    """The cells and comparisons of a results.json by id."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    return {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
+
+
+def test_the_page_of_the_recorded_runs_says_what_is_recorded(whole):
     """Its table's numbers are those of results.json, and nothing is left to write anew."""
     path = whole["laptop"] / "results.json"
-    numbers, text = Numbers(path), readme.README.read_text(encoding="utf-8")
+    numbers, text = Numbers(path), readme.RECORDED.read_text(encoding="utf-8")
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
     table = {name: cells for name, *cells in lines if name in readme.ROWS}
     assert table.keys() == readme.ROWS.keys()
@@ -76,15 +84,32 @@ def test_the_readme_says_what_is_recorded(whole):
             for network, said in zip(networks, cell.split(" / "), strict=True):
                 mean = numbers.value(f"{place}/{network}:numbers.{what}.accuracy.value")
                 assert agrees(said, mean, 100), (name, framework)
-    found = json.loads(path.read_text(encoding="utf-8"))
-    known = {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
-    assert readme.readme(text, known) == text
+    of_today = known(path)
+    assert readme.recorded(text, of_today) == text
     words = readme.words()
-    assert readme.readme(text.replace(words, "1 wrong, and 1 of those show"), known) == text
+    assert readme.recorded(text.replace(words, "1 wrong, and 1 of those show"), of_today) == text
     row = next(line for line in text.splitlines() if line.startswith("| CNN-GRU, 10 folds |"))
-    assert readme.readme(text.replace(row, "| CNN-GRU, 10 folds | X | X |"), known) == text
+    assert readme.recorded(text.replace(row, "| CNN-GRU, 10 folds | X | X |"), of_today) == text
     with pytest.raises(ValueError, match="doesn't say"):
-        readme.readme(text.replace(readme.BELOW, ""), known)
+        readme.recorded(text.replace(readme.BELOW, ""), of_today)
+
+
+def test_the_readme_says_what_was_found(whole):
+    """Its numbers are those of results.json, of the audit and of the answers."""
+    path = whole["laptop"] / "results.json"
+    numbers, text = Numbers(path), readme.README.read_text(encoding="utf-8")
+    assert readme.readme(text, known(path)) == text
+    assert audit.said([f for of_paper in audit.findings().values() for f in of_paper]) in text
+    (line,) = [line for line in text.splitlines() if line.startswith("- **An LSTM")]
+    contrasts = (f"{p}/{f}/{'-'.join(n)}" for p, n in (("fixed", (readme.LSTM, readme.CNN)),
+                 ("cv10", readme.HEADS)) for f in FRAMEWORKS)  # fmt: skip
+    found = re.findall(r"([+−]?[\d.]+) \(([^)]+)\)", line)
+    for contrast, (value, between) in zip(contrasts, found, strict=True):
+        key = f"{readme.SETTING}/{contrast}"
+        assert agrees(value, numbers.value(f"{key}:value"), 100), contrast
+        assert agrees(between, numbers.value(f"{key}:linearised"), 100), contrast
+    with pytest.raises(ValueError, match="unpack"):
+        readme.readme(text.replace(line, ""), known(path))
 
 
 def test_runs_of_today_s_version_take_the_place_of_recorded_ones(tmp_path, monkeypatch):

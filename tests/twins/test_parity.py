@@ -132,17 +132,17 @@ def test_a_broken_rung_is_an_exit_code(monkeypatch, tmp_path, value, code):
 
 def test_nothing_is_downloaded_for_a_few_images(phantom, cache, monkeypatch):
     monkeypatch.delenv("WBC_DATA", raising=False)
-    monkeypatch.setattr(dataset.download, "install", lambda *_: pytest.fail("a download"))
+    monkeypatch.setattr(dataset.archive, "install", lambda *_: pytest.fail("a download"))
     assert climber.images("auto", cache)[1] == "phantom"
 
 
 def test_the_ladder_gets_the_cache_and_the_jobs_that_were_asked_for(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(climber, "ROOT", tmp_path)
-    (tmp_path / "benchmarks").mkdir()
-    (tmp_path / "benchmarks" / "parity.py").write_text(
-        "import sys\nprint(sys.argv[1:])\n", encoding="utf-8"
-    )
-    (tmp_path / "benchmarks" / "__init__.py").write_text("", encoding="utf-8")
+    there = tmp_path / "benchmarks" / "parity"
+    there.mkdir(parents=True)
+    (there / "climb.py").write_text("import sys\nprint(sys.argv[1:])\n", encoding="utf-8")
+    for folder in (there.parent, there):
+        (folder / "__init__.py").touch()
     assert start(tmp_path, ["xception"], "phantom", tmp_path / "cache", 3) == 0
     words = ["--data", "phantom", "--cache", str(tmp_path / "cache"), "--jobs", "3"]
     assert str([*words, "--variant", "xception"])[1:] in capsys.readouterr().out

@@ -79,9 +79,7 @@ class Trial:
         """A process that does what is left of the run."""
         words = json.dumps([self.framework, self.variant, str(self.out), str(self.cache),
                             self.data, self.pauses])  # fmt: skip
-        code = (
-            "import sys, json; from benchmarks import stress; stress.go(*json.loads(sys.argv[1]))"
-        )
+        code = "import sys, json; from tests.whole import kills; kills.go(*json.loads(sys.argv[1]))"
         return subprocess.Popen([sys.executable, "-c", code, words], cwd=ROOT,
                                 env=os.environ | common(self.cache),
                                 stdout=subprocess.DEVNULL)  # fmt: skip

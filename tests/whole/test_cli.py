@@ -45,10 +45,12 @@ def test_paths_are_those_of_the_shell_s_folder(tmp_path, monkeypatch):
 
 
 def test_the_ladder_s_process_gets_whole_paths(tmp_path, monkeypatch, capsys):
-    (tmp_path / "benchmarks").mkdir()
+    there = tmp_path / "benchmarks" / "parity"
+    there.mkdir(parents=True)
     code = "import os, sys\nprint(sys.argv[1:], os.environ['WBC_DATA'])\n"
-    (tmp_path / "benchmarks" / "parity.py").write_text(code, encoding="utf-8")
-    (tmp_path / "benchmarks" / "__init__.py").write_text("", encoding="utf-8")
+    (there / "climb.py").write_text(code, encoding="utf-8")
+    for folder in (there.parent, there):
+        (folder / "__init__.py").touch()
     monkeypatch.setattr(climb, "ROOT", tmp_path)
     monkeypatch.setenv("WBC_DATA", "images")
     (tmp_path / "shell").mkdir()

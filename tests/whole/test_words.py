@@ -123,7 +123,7 @@ def test_every_value_that_can_be_set_has_its_range():
             kind = type(overrides.load_recipe(paper)[key].value)
             if kind not in below:
                 continue
-            least, most = ranges.SET[key]
+            least, most = (ranges.WHOLE if kind is int else ranges.REAL)[key]
             assert overrides._value(paper, key, str(least)) == least
             beyond = [str(least + below[kind]), str(most + above[kind]), "1" + 23 * "0", "1e400"]
             for text in [*beyond, "nan", "²", "", "-0", TWO]:

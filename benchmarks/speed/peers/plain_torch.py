@@ -38,11 +38,9 @@ class Network(nn.Module):
         super().__init__()
         variant, recipe = load_variants()[spec.variant], spec.recipe
         units = recipe["projection_units"]
-        self.cnns = nn.ModuleList(
-            timm.create_model(MODELS[name], num_classes=0, global_pool="")
-            for name in variant.backbones
-        )
-        width = self.cnns[0].num_features
+        cnns = [_backbone(name) for name in variant.backbones]
+        self.cnns, width = nn.ModuleList(cnns), cnns[0].num_features
+        self.width: int = width
         self.project = nn.ModuleList(nn.Linear(width, units) for _ in self.cnns)
         self.classify = nn.Linear(units, CLASSES)
         self.sequence = variant.sequence
@@ -78,6 +76,11 @@ class Network(nn.Module):
         return self.head([cnn(images) for cnn in self.cnns], images)
 
 
+def _backbone(name: str) -> Any:
+    """One of timm's models, whose declared type doesn't have their attributes."""
+    return timm.create_model(MODELS[name], num_classes=0, global_pool="")
+
+
 def _both_ways(cell: str, inputs: int, units: int) -> nn.Module:
     return RNN[cell](inputs, units, batch_first=True, bidirectional=True)
 
@@ -92,7 +95,7 @@ def make_network(spec: RunSpec) -> Network:
     """On the device, channels last; float32 proper, as the verdicts need."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
-    return Network(spec).to(DEVICE, memory_format=torch.channels_last)
+    return Network(spec).to(DEVICE).to(memory_format=torch.channels_last)
 
 
 def loader(spec: RunSpec, folder: str) -> DataLoader:
@@ -133,7 +136,7 @@ def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
         network.train()
         if how["frozen"]:
             network.cnns.eval()
-        total = 0.0
+        total, count = 0.0, 0
         for images, labels in batches:
             images = images.to(DEVICE, non_blocking=True, memory_format=torch.channels_last)
             labels = labels.to(DEVICE, non_blocking=True)
@@ -144,7 +147,8 @@ def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
             loss.backward()
             optimizer.step()
             total += loss.item() * len(labels)
-        return total / len(batches.dataset)
+            count += len(labels)
+        return total / count
 
     return train
 
@@ -153,7 +157,7 @@ def head_alone(spec: str, images: int) -> Callable[[], float]:
     """An epoch of a variant's head and recurrent branch; inputs, made up, lie on the device."""
     run = RunSpec.from_json(spec)
     network, size = make_network(run), run.recipe["batch_size"]
-    features = [torch.randn(images, cnn.num_features, device=DEVICE) for cnn in network.cnns]
+    features = [torch.randn(images, network.width, device=DEVICE) for _ in network.cnns]
     shape = images, 3, run.data["height"], run.data["width"]
     pictures = torch.rand(shape, device=DEVICE)
     labels = torch.randint(CLASSES, (images,), device=DEVICE)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.processes.children import common
+from benchmarks.processes.children import common, piped
 from protocols.files import ROOT
 from protocols.spec import RunSpec
 
@@ -63,6 +63,7 @@ class PeerProcess:
             text=True,
             encoding="utf-8",
         )
+        self._questions, self._answers = piped(self.process.stdin), piped(self.process.stdout)
         self._made = False
 
     def ready(self) -> None:
@@ -78,12 +79,13 @@ class PeerProcess:
     def run(self, *words: Any) -> tuple[float, Any]:
         """The same, and what the run gave; None for what JSON doesn't hold."""
         self.ready()
-        self.process.stdin.write(json.dumps(words) + "\n")
-        self.process.stdin.flush()
-        return tuple(self._answer())
+        self._questions.write(json.dumps(words) + "\n")
+        self._questions.flush()
+        seconds, found = self._answer()
+        return seconds, found
 
     def _answer(self) -> Any:
-        line = self.process.stdout.readline()
+        line = self._answers.readline()
         if not line:
             self._errors.seek(0)
             raise RuntimeError(self._errors.read().decode(errors="replace")[-2000:])
@@ -91,9 +93,9 @@ class PeerProcess:
 
     def close(self) -> None:
         """Ends the process."""
-        self.process.stdin.close()
+        self._questions.close()
         self.process.wait()
-        self.process.stdout.close()
+        self._answers.close()
         self._errors.close()
 
 

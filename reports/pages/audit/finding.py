@@ -79,4 +79,4 @@ def percent(value: Fraction | float, digits: int = 2) -> str:
 
 def images(a: Claim, b: Claim) -> int:
     """How many more of n images are right in `a`."""
-    return round((a.value - b.value) * a.n)
+    return round((a.number - b.number) * a.n)

@@ -56,10 +56,10 @@ def table_2_against_3(claims: Claims) -> Iterator[Finding]:
             for metric in ("log_loss", "accuracy")
         )
         chosen = claims[f"jane.t2.{variant}.accuracy"]
-        last = min(losses, key=lambda c: c.value).epoch
+        last = min(losses, key=lambda c: c.number).epoch
         there = next(c for c in course if c.epoch == last)
-        rises = [b for a, b in itertools.pairwise(losses) if a.value <= b.value]
-        falls = [b for a, b in itertools.pairwise(course) if a.value >= b.value]
+        rises = [b for a, b in itertools.pairwise(losses) if a.number <= b.number]
+        falls = [b for a, b in itertools.pairwise(course) if a.number >= b.number]
         yield Finding(
             "Does the course go as the text says?", tuple(c.id for c in (*course, *losses)),
             (Side("Jane 4", "accuracy grows and log loss falls with the epochs"),
@@ -75,7 +75,7 @@ def table_2_against_3(claims: Claims) -> Iterator[Finding]:
             "The network of the lowest validation loss is chosen (4), the loss falls with the "
             f"epochs and is lowest at {last}. There the accuracy is {claim_text(there)}, "
             f"{images(chosen, there)} of {chosen.n:,} images below Table II; no epoch of Table "
-            f"III has more than {max(c.value for c in course) * 100:.1f}{THIN}%.",
+            f"III has more than {max(c.number for c in course) * 100:.1f}{THIN}%.",
             judged(printed.meet(printed.printed(chosen), printed.printed(there))),
         )  # fmt: skip
 
@@ -109,10 +109,10 @@ def order(claims: Claims) -> Iterator[Finding]:
         "Is CNN-LSTM the better in Table II?", (rank.id, *(c.id for c in second)),
         (side(rank), Side("Jane Table II", ", ".join(f"{row(c)} {claim_text(c)}" for c in second))),
         f"{images(*second):+d} of {second[0].n:,} images.",
-        judged(second[0].value > second[1].value), (rank.id,),
+        judged(second[0].number > second[1].number), (rank.id,),
     )  # fmt: skip
     courses = _courses(claims, "accuracy")
-    behind = [a.epoch for a, b in courses if a.value < b.value]
+    behind = [a.epoch for a, b in courses if a.number < b.number]
     yield Finding(
         "Is CNN-LSTM the better in Table III?", (rank.id, *(c.id for c in last)),
         (side(rank), Side("Jane Table III", f"epoch {last[0].epoch}: " + ", ".join(
@@ -120,7 +120,7 @@ def order(claims: Claims) -> Iterator[Finding]:
         f"CNN-GRU has the higher accuracy at {len(behind)} of {len(courses)} epochs "
         f"({', '.join(map(str, behind))}); at the last, where the loss is lowest and the network "
         f"is chosen (4), by {-images(*last)} of {last[0].n:,} images.",
-        judged(last[0].value > last[1].value), (rank.id,),
+        judged(last[0].number > last[1].number), (rank.id,),
     )  # fmt: skip
 
 
@@ -134,7 +134,7 @@ def figures(claims: Claims) -> Iterator[Finding]:
     """What the text says of Figs. 2 and 3, by the tables."""
     said = claims["jane.text.log_loss"]
     losses = _courses(claims, "log_loss")
-    below = sum(a.value < b.value for a, b in losses)
+    below = sum(a.number < b.number for a, b in losses)
     yield Finding(
         "Is CNN-LSTM’s log loss the lower one?",
         (said.id, *(c.id for both in losses for c in both)),
@@ -150,12 +150,12 @@ def figures(claims: Claims) -> Iterator[Finding]:
     ):  # fmt: skip
         said = claims[f"jane.text.{key}"]
         a, b = of_table(claims, "jane", "Table II", metric)
-        holds = a.value > b.value if key == "precision" else a.printed == b.printed
+        holds = a.number > b.number if key == "precision" else a.printed == b.printed
         yield Finding(
             f"Is the {key} as the text says?", (said.id, a.id, b.id),
             (Side(where(said), quoted(text)),
              Side("Jane Table II", f"{row(a)} {a.printed}, {row(b)} {b.printed}")),
-            f"{a.printed} {'>' if a.value > b.value else '<' if a.value < b.value else '='} "
+            f"{a.printed} {'>' if a.number > b.number else '<' if a.number < b.number else '='} "
             f"{b.printed}.",
             judged(holds), (said.id,),
         )  # fmt: skip

@@ -32,7 +32,7 @@ EPOCHS = 70  # of phase 2, printed in III.D and IV.C
 def table_1_as_a_whole(claims: Claims) -> Iterator[Finding]:
     """Seven accuracies that all fit one n say what the n was."""
     table = of_table(claims, "liang", "Table 1", "accuracy")
-    n, n_sum = table[0].n, sum(int(claims[f"liang.data.test.{x}"].value) for x in "elmn")
+    n, n_sum = table[0].n, sum(int(claims[f"liang.data.test.{x}"].number) for x in "elmn")
     hits = [
         sum(bool(printed.attainable_counts(printed.printed(c), m)) for c in table)
         for m in (n, n_sum)
@@ -56,9 +56,9 @@ def sums_of_counts(claims: Claims) -> Iterator[Finding]:
     files is at fault, and only that."""
     for part, word in (("train", "training"), ("test", "test")):
         counts = [claims[f"liang.data.{part}.{letter}"] for letter in "elmn"]
-        total, values = claims[f"liang.data.{part}.sum"], [int(c.value) for c in counts]
+        total, values = claims[f"liang.data.{part}.sum"], [int(c.number) for c in counts]
         files = [counted(c) for c in counts]
-        other = [c for c in (*counts, total) if int(c.value) != counted(c)]
+        other = [c for c in (*counts, total) if int(c.number) != counted(c)]
         wrong = [
             f"{name.capitalize().lower()}: printed {v:,}, {f:,} files"
             for name, v, f in zip(CLASSES, values, files, strict=True)
@@ -71,25 +71,25 @@ def sums_of_counts(claims: Claims) -> Iterator[Finding]:
             f"Do the {word} images add up?", tuple(c.id for c in (*counts, total)),
             (Side(where(total), f"E, L, M, N: {', '.join(c.printed for c in counts)}"),
              side(total)),
-            said, judged(sum(values) == int(total.value) and not other),
+            said, judged(sum(values) == int(total.number) and not other),
             tuple(c.id for c in other),
         )  # fmt: skip
     parts, both = (
         [claims[f"liang.data.{x}.sum"] for x in ("train", "test")],
         claims["liang.data.all"],
     )
-    fits = sum(int(c.value) for c in parts) == int(both.value) == counted(both)
+    fits = sum(int(c.number) for c in parts) == int(both.number) == counted(both)
     yield Finding(
         "Do both parts add up?", (both.id, *(c.id for c in parts)),
         (side(both), Side(where(both), "; ".join(side(c).text for c in parts))),
-        f"{_added(parts)} = {sum(int(c.value) for c in parts):,}. Files in all: "
+        f"{_added(parts)} = {sum(int(c.number) for c in parts):,}. Files in all: "
         f"{counted(both):,}.",
         judged(fits), (both.id,),
     )  # fmt: skip
 
 
 def _added(counts: list[Claim]) -> str:
-    return " + ".join(f"{int(c.value):,}" for c in counts)
+    return " + ".join(f"{int(c.number):,}" for c in counts)
 
 
 def one_number(claims: Claims) -> Iterator[Finding]:
@@ -111,15 +111,15 @@ def loss_floor(claims: Claims) -> Iterator[Finding]:
     """Label smoothing puts a floor under the loss."""
     loss, accuracy = claims["liang.fig6.min_val_loss"], claims["liang.fig6.val_acc"]
     ours = load_recipe("liang")["label_smoothing"].value
-    floor = printed.smoothed_loss(accuracy.value, ours)
-    most = printed.most_smoothing(loss.value, accuracy.value)
+    floor = printed.smoothed_loss(accuracy.number, ours)
+    most = printed.most_smoothing(loss.number, accuracy.number)
     shown = printed.printed(loss), printed.printed(accuracy)
     least, largest = map(float, printed.most_allowed(*shown))
     yield Finding(
         "Can the loss be so low at that accuracy?", (loss.id, accuracy.id),
         (side(loss), side(accuracy)),
         f"A loss that also fits the uniform distribution (IV) has a floor. With smoothing {ours} "
-        f"it is {floor:.4f} nat at this accuracy, {'below' if floor < loss.value else 'above'} "
+        f"it is {floor:.4f} nat at this accuracy, {'below' if floor < loss.number else 'above'} "
         f"{loss.printed}. The most smoothing that fits is {most:.3f} ({least:.4f} to "
         f"{largest:.4f} for all that round to the printed digits); more is excluded.",
         judged(ours <= largest, NOT_ATTAINABLE), (loss.id,),
@@ -128,7 +128,7 @@ def loss_floor(claims: Claims) -> Iterator[Finding]:
     yield Finding(
         "Is the epoch one of those trained?", (epoch.id,),
         (side(epoch), Side("Liang III.D", f"{EPOCHS} epochs")),
-        f"1 ≤ {epoch.printed} ≤ {EPOCHS}.", judged(1 <= epoch.value <= EPOCHS),
+        f"1 ≤ {epoch.printed} ≤ {EPOCHS}.", judged(1 <= epoch.number <= EPOCHS),
     )  # fmt: skip
 
 
@@ -136,9 +136,9 @@ def speed(claims: Claims) -> Iterator[Finding]:
     """3.8 s an image against 14 h: both hold if loading the network is part of the former."""
     train, test = claims["liang.speed.train"], claims["liang.speed.test"]
     images_seen = claims["liang.data.train.sum"]
-    seen = EPOCHS * int(images_seen.value)
+    seen = EPOCHS * int(images_seen.number)
     each = train.seconds / seen
-    tested = EPOCHS * int(claims["liang.data.test.sum"].value) * test.seconds / 3600
+    tested = EPOCHS * int(claims["liang.data.test.sum"].number) * test.seconds / 3600
     fits = tested * 3600 <= train.seconds
     reading = (
         f"So {test.printed} can’t be the network’s own time for one of many images. Both hold if "
@@ -159,7 +159,7 @@ def order(claims: Claims) -> Iterator[Finding]:
     """Orderings within Table 1."""
     table = {c.variant: c for c in of_table(claims, "liang", "Table 1", "accuracy")}
     best = claims["liang.rank.best"]
-    first, second = sorted(table.values(), key=lambda c: c.value, reverse=True)[:2]
+    first, second = sorted(table.values(), key=lambda c: c.number, reverse=True)[:2]
     ahead = images(first, second)
     yield Finding(
         "Is it the best of the table?", (best.id,), (side(best), side(table[best.variant])),
@@ -173,7 +173,7 @@ def order(claims: Claims) -> Iterator[Finding]:
         (side(rank), Side("Liang Table 1", "; ".join(
             f"{row(a)} {a.printed}, {row(b)} {b.printed}" for a, b in pairs))),
         "; ".join(f"{row(a)}: {images(a, b):+d} images" for a, b in pairs) + ".",
-        judged(all(a.value > b.value for a, b in pairs)), (rank.id,),
+        judged(all(a.number > b.number for a, b in pairs)), (rank.id,),
     )  # fmt: skip
     both, single = table["xception_resnet50_lstm"], table["xception"]
     yield Finding(
@@ -183,8 +183,8 @@ def order(claims: Claims) -> Iterator[Finding]:
          Side("Liang Table 1", f"{row(both)} {both.printed}, {row(single)} {single.printed}")),
         f"The CNN-RNN of two CNNs is {-images(both, single)} images below Xception alone, which "
         "is one of its parts. Both hold if V compares a network of one CNN with that CNN alone."
-        if both.value < single.value else f"{images(both, single):+d} images.",
-        judged(both.value > single.value, OPEN), (rank.id,),
+        if both.number < single.number else f"{images(both, single):+d} images.",
+        judged(both.number > single.number, OPEN), (rank.id,),
     )  # fmt: skip
 
 

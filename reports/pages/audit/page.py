@@ -24,6 +24,7 @@ from reports.pages.audit.finding import (
 )
 from reports.pages.audit.jane import AUDITS as JANE
 from reports.pages.audit.liang import AUDITS as LIANG
+from reports.pages.content import PageRecord
 from reports.statistics import printed
 from reports.tables.table import Table, Td, head, label, words
 
@@ -117,7 +118,7 @@ def page() -> dict[str, object]:
 def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
     """Accuracies of n images are multiples of 1/n."""
     parts = [claims[f"liang.data.test.{letter}"] for letter in "elmn"]
-    n_sum = sum(int(part.value) for part in parts)
+    n_sum = sum(int(part.number) for part in parts)
     for claim in claims.values():
         if not claim.n or claim.metric != "accuracy" or claim.paper != paper:
             continue
@@ -144,7 +145,7 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
 def _of_others(claim: Claim) -> Finding:
     """A cited rate against the number of images that is printed beside it."""
     found = printed.attainable_counts(printed.printed(claim), claim.n)
-    below = math.floor(claim.value * claim.n)
+    below = math.floor(claim.number * claim.n)
     near = (f"{k} of {claim.n} = {percent(Fraction(k, claim.n))}" for k in (below, below + 1))
     return Finding(
         "Is there a number of right answers that gives it?", (claim.id,),
@@ -172,3 +173,9 @@ def _counted(found: list[int], n: int) -> str:
     return f"{few} of {n:,} = {percent(Fraction(found[0], n), 4)}" + (
         "." if len(found) == 1 else f" to {percent(Fraction(found[-1], n), 4)}."
     )
+
+
+PAGE = PageRecord(
+    "audit.html", "Do the printed numbers fit together?", "Arithmetic", lambda _: page(), place=8,
+    settings=lambda _: [],
+)  # fmt: skip

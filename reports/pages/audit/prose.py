@@ -71,7 +71,7 @@ def highest(claims: Claims) -> Iterator[Finding]:
     """Better than the methods it cites, or not."""
     said, best = claims["liang.text.highest"], claims["liang.t1.xception_lstm"]
     cited = [c for c in claims.values() if (c.paper, c.kind) == ("liang", "cited")]
-    above = sorted((c for c in cited if c.value > best.value), key=lambda c: c.value)
+    above = sorted((c for c in cited if c.number > best.number), key=lambda c: c.number)
     yield Finding(
         "Is its accuracy the highest?", (said.id, best.id, *(c.id for c in above)),
         (Side("Liang VI", quoted("Compared with the previous existing methods, our proposed "

@@ -21,7 +21,6 @@ from reports.tables.exports import FOLDER
 from reports.tables.table import Table, plural, title, with_article
 
 FEW = 4  # images: photographs with fewer are drawn together
-PAGE = "errors"
 STAND_INS = "X: these tests are of drawn stand-ins, not of cells; they aren’t shown."
 
 
@@ -55,7 +54,7 @@ class Both:
     photographs: list[Photograph]
     undrawn: str  # how many images aren't drawn, and why
     href: str  # of the whole list
-    lists: list[Table]
+    lists: list[Table]  # all photographs, and all tests that both get wrong
 
     @property
     def pictures(self) -> list[str]:
@@ -90,7 +89,7 @@ def both(
         [one for one in overview if one.picture in there],
         groups,
         STAND_INS if at_hand is None else _undrawn(len(wrong), drawn),
-        f"{FOLDER}/{PAGE}-{listed.name}.csv" if wrong else "",
+        f"{FOLDER}/errors-{listed.name}.csv" if wrong else "",
         [whole, listed] if wrong else [whole],
     )
 

@@ -12,6 +12,7 @@ from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.parallel import spread
 from reports.figures import errors, photographs, pictures
+from reports.pages.content import PageRecord
 from reports.pages.errors import misclassified
 from reports.statistics.reliability import Reliability, reliability
 from reports.tables.cell_text import framework_heads, pair, stale_notes
@@ -43,7 +44,7 @@ class Section:
 
 def page(collected: Collected, out: Path) -> dict[str, Any]:
     """What the page shows: groups with a whole cell, planned ones first; `pool`: the pictures it
-    draws, by name; `lists`: tables too long for it. `out` has pictures, or hasn't."""
+    draws, by name. `out` has pictures, or hasn't."""
     at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / photographs.PHOTOGRAPHS)
     answered = [(group, _answers(group)) for group in collected.groups]
     answered = [(group, found) for group, found in answered if found]
@@ -67,7 +68,6 @@ def page(collected: Collected, out: Path) -> dict[str, Any]:
         "sections": sections,
         "keys": keys,
         "pool": {name: at_hand[name] for name in used},
-        "lists": [table for one in both for table in one.lists],
     }
 
 
@@ -111,7 +111,7 @@ def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
         row = [label(title(variant))]
         for framework, cell in pair(group, variant):
             one = found.get((framework, variant))
-            if one is None:
+            if one is None or cell is None:
                 lack = "not asked for" if cell is None else cell.lack or "diverged"
                 text, href = (MISSING, cell.href) if cell else ("–", "")
                 row += [Td(text, lack, href=href), Td(text, href=href)]
@@ -153,3 +153,9 @@ def _block(
         errors.by_photograph(f"photo-{name}", title(variant), accuracies(own)),
         both,
     )
+
+
+PAGE = PageRecord(
+    "errors.html", "Where they err", "Errors",
+    lambda results: page(results.collected, results.out), place=5,
+)  # fmt: skip

@@ -47,8 +47,8 @@ def by_row(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> di
         here = np.flatnonzero(place == number)
         true = int(twins[0].labels[here[0]])
         said = [one.predicted[here][w[here]] for one, w in zip(twins, wrong, strict=True)]
-        said = np.bincount(np.concatenate(said), minlength=len(CLASSES))
-        taken = CLASSES[int(said.argmax())].lower() if said.any() else "–"
+        count = np.bincount(np.concatenate(said), minlength=len(CLASSES))
+        taken = CLASSES[int(count.argmax())].lower() if count.any() else "–"
         link = links.get(str(photograph), "")
         rows[str(photograph)] = [
             label(name_of(str(photograph))), words(CLASSES[true].lower()), Td(f"{len(here):,}"),
@@ -99,7 +99,7 @@ def every_photograph(
     """The same of all photographs, as a list."""
     caption = f"{marked[0]}: every photograph, and how many tests of its images are wrong."
     return Table(f"photographs-{name}", caption, _heads(cells), [("", list(rows.values()))],
-                 list(marked[1]))  # fmt: skip
+                 list(marked[1]), listed=True)  # fmt: skip
 
 
 def surest(
@@ -141,4 +141,4 @@ def every_test(
              [head("taken for"), head("its probability"), head("probability of the true class")]
              * 2]  # fmt: skip
     caption = f"{marked[0]}: every test that both twins get wrong, at the selected epoch."
-    return Table(f"both-{name}", caption, heads, [("", rows)], marked[1])
+    return Table(f"both-{name}", caption, heads, [("", rows)], marked[1], listed=True)

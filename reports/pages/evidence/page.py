@@ -24,11 +24,20 @@ from reports.judging.uncertainty import (
     selection_means,
 )
 from reports.judging.verdicts import contests, why_not_judged
+from reports.pages.content import PageRecord
 from reports.pages.evidence.coverage_table import METHODS, coverage_table
 from reports.simulations.equivalence import margin, rarely
-from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
+from reports.statistics.comparisons import MARGIN, POWER, Difference, equivalence, ordering
 from reports.statistics.intervals import DRAWS, Estimate
-from reports.tables.cell_text import marked_twin, pair, stale_notes, twin
+from reports.tables.cell_text import (
+    MACRO,
+    marked_twin,
+    other_metrics,
+    pair,
+    plain_text,
+    stale_notes,
+    twin,
+)
 from reports.tables.table import (
     MISSING,
     NAMES,
@@ -42,13 +51,6 @@ from reports.tables.table import (
     points,
     title,
     words,
-)
-
-MEASURES = (
-    ("log_loss", "Log loss, nat"),
-    ("precision_macro", "Precision"),
-    ("recall_macro", "Recall"),
-    ("f1_macro", "F1"),
 )
 
 
@@ -116,19 +118,20 @@ def _accuracy(table: Table, cell: Cell) -> list[Td]:
     ]  # fmt: skip
     if not more:
         return row
-    found = over_folds(cell)
-    return [*row, Td("–" if found.reason else interval_words(found), ref=table.reason(found.reason),
+    folds = over_folds(cell)
+    return [*row, Td("–" if folds.reason else interval_words(folds), ref=table.reason(folds.reason),
                      key=f"{cell.key}:over_folds", scale=100)]  # fmt: skip
 
 
 def measures_table(group: Group) -> Table:
     """The other metrics, each with its interval."""
+    more = other_metrics()
     table = Table(
         f"interval-measures-{group.setting.slug}-{group.protocol}",
         "Other measures at the selected epoch over all test images together (macro averages, "
         f"points), with their 95% intervals on new photographs. {group.caption}",
         [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-          *(head(text) for _, text in MEASURES)]],
+          *(head(one.heading.removesuffix(MACRO)) for one in more)]],
         [],
     )  # fmt: skip
     rows = []
@@ -137,13 +140,12 @@ def measures_table(group: Group) -> Table:
         for index, cell in enumerate(cells):
             first = [label(title(variant), rows=len(cells))] if index == 0 else []
             row = [*first, marked_twin(cell)]
-            for metric, _ in MEASURES:
-                found = cell.estimates["selected"][metric]
-                loss = metric == "log_loss"
-                value = f"{found.value:.4f}" if loss else f"{100 * found.value:.2f}"
-                key = f"{cell.key}:intervals.selected.{metric}"
-                row.append(Td(value, interval_text(metric, found), key=f"{key}.value", near=key,
-                              scale=1 if loss else 100))  # fmt: skip
+            for one in more:
+                found = cell.estimates["selected"][one.name]
+                value = plain_text(one.name, found.value)
+                key = f"{cell.key}:intervals.selected.{one.name}"
+                row.append(Td(value, interval_text(one.name, found), key=f"{key}.value", near=key,
+                              scale=one.scale))  # fmt: skip
             rows.append(row)
     table.bodies.append(("", rows))
     table.notes += stale_notes(group)
@@ -182,7 +184,8 @@ def comparison_table(group: Group) -> Table | None:
     bodies: dict[str, list[list[Td]]] = {"Networks": [], "Twins": []}
     for one in found:
         same = one.a.variant == one.b.variant
-        bodies["Twins" if same else "Networks"].append(_difference(one, wide))
+        if on_images := one.on_images:
+            bodies["Twins" if same else "Networks"].append(_difference(one, on_images, wide))
     table.bodies += [(name, rows) for name, rows in bodies.items() if rows]
     return table
 
@@ -202,8 +205,8 @@ def _can_show(group: Group, wide: float) -> str:
     )
 
 
-def _difference(one: Contrast, wide: float | None) -> list[Td]:
-    found = one.on_images.estimate
+def _difference(one: Contrast, on_images: Difference, wide: float | None) -> list[Td]:
+    found = on_images.estimate
     least = one.detectable
     same = found.value == 0 and found.se is None
     old = f" {STALE}" if one.stale else ""
@@ -212,7 +215,7 @@ def _difference(one: Contrast, wide: float | None) -> list[Td]:
         *(Td("–" if i.reason else interval_words(i), key=f"{one.key}:{name}", scale=100)
           for name, i in (("linearised", found.linearised), ("bootstrap_t", found.bootstrap_t))),
         *(Td(_p(p), key=f"{one.key}:{name}")
-          for name, p in (("p", one.on_images.p), ("p_holm", one.p_holm),
+          for name, p in (("p", on_images.p), ("p_holm", one.p_holm),
                           ("mcnemar", one.mcnemar))),
         Td("–" if least is None else f"{100 * least:.2f}", key=f"{one.key}:detectable", scale=100),
     ]  # fmt: skip
@@ -266,8 +269,9 @@ def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
         number = cell.number(claim.metric, claim.at) if cell else None
         if reason := why_not_judged(group.setting, cell, number):
             return words("not tested", reason)
-    found = [Contrast(a, b).on_images for a, b in zip(cells[::2], cells[1::2], strict=True)]
-    if None in found:
+    pairs = list(zip(cells[::2], cells[1::2], strict=True))
+    found = [one for a, b in pairs if a and b and (one := Contrast(a, b).on_images)]
+    if len(found) < len(pairs):
         return words("not tested", "the two sides tested other images, or in other seeds")
     return words(ordering(found))
 
@@ -319,4 +323,10 @@ def page(collected: Collected) -> dict[str, Any]:
         if whole:
             kept = [table for table in tables if table is not None]
             sections.append(Section(group.caption, group.setting.planned, kept))
-    return {"sections": sections, "coverage": coverage_table()}
+    return {"coverage": coverage_table(), "sections": sections}
+
+
+PAGE = PageRecord(
+    "evidence.html", "How much can the numbers bear?", "Evidence",
+    lambda results: page(results.collected), place=4,
+)  # fmt: skip

@@ -6,7 +6,7 @@ from reports.cells.collect import Collected
 from reports.figures import curves
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import LeakFree, leak_free
-from reports.pages.parts import Drawn
+from reports.pages.content import Drawn
 from reports.tables.cell_text import contrast_cell, measured, number_text, stale_notes, twin
 from reports.tables.table import STALE, Table, Td, head, label, title
 

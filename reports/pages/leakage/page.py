@@ -22,6 +22,7 @@ from protocols.papers.recipes import load_profiles, load_recipe
 from protocols.photographs import provenance
 from protocols.seeds import generator
 from reports.cells.collect import Collected
+from reports.pages.content import PageRecord
 from reports.pages.leakage import leak_free
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
@@ -61,7 +62,7 @@ def _liang_selection() -> tuple[str, str]:
     low, high = printed.printed(best)
     if printed.printed(fig6) != (low, high):
         return OPEN, said + f"isn’t Table 1’s test accuracy ({claim_text(best)})."
-    chance = printed.chance_of_equal(best.value, best.n, high - low)
+    chance = printed.chance_of_equal(best.number, best.n, high - low)
     return FOUND, (
         f"{said}is Table 1’s test accuracy ({claim_text(best)}), digit for digit; two separate "
         f"sets of {best.n:,} images would print the same digits in {100 * chance:.2f}{THIN}% of "
@@ -268,3 +269,8 @@ def sheet() -> Table:
 def page(collected: Collected) -> dict[str, Any]:
     """What the page shows."""
     return {"sheet": sheet(), "beside": leak_free.beside(collected)}
+
+
+PAGE = PageRecord(
+    "leakage.html", "What leaks?", "Leakage", lambda results: page(results.collected), place=7
+)

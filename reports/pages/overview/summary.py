@@ -180,7 +180,7 @@ def _hours(collected: Collected) -> str:
     seconds: dict[str, list[float]] = {}
     for slot in collected.slots:
         if slot.usable and slot.spec.stage == "train" and slot.spec.profile == "paper":
-            seconds.setdefault(slot.spec.device, []).append(slot.run.timings["total_seconds"])
+            seconds.setdefault(slot.spec.device, []).append(slot.stored.timings["total_seconds"])
     if not seconds:
         return ("not measured by any run here; --calibrate, then --plan, tell them for the GPU at "
                 "hand")  # fmt: skip

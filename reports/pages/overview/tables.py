@@ -49,8 +49,8 @@ PROFILE_WORDS = {
 }
 
 
-def ran_table(collected: Collected) -> Table:
-    """How many runs of each setting are done, failed, missing or stale."""
+def ran_table(collected: Collected) -> Table | None:
+    """How many runs of each setting are done, failed, missing or stale; None without any run."""
     table = Table(
         "ran",
         "What was asked for and what is there, in runs. Settings outside the current request "
@@ -73,7 +73,7 @@ def ran_table(collected: Collected) -> Table:
                 rows.append([*first, words(protocol), *_counts(slots)])
         if rows:
             table.bodies.append((text, rows))
-    return table
+    return table if table.bodies else None
 
 
 def _counts(slots: list[Slot]) -> list[Td]:
@@ -178,8 +178,9 @@ def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str)
     if claim.kind == "ordering":
         networks = {network for pair in contests(claim) for network in pair}
     cells = [_cell(collected, setting, claim, framework, name) for name in networks]
-    there = all(cell and not cell.lack for cell in cells)
-    return f" {STALE}" if there and any(cell.stale for cell in cells) else ""
+    there = [cell for cell in cells if cell and not cell.lack]
+    whole = len(there) == len(cells)
+    return f" {STALE}" if whole and any(cell.stale for cell in there) else ""
 
 
 def value_text(claim: Claim, verdict: Verdict) -> str:
@@ -230,7 +231,7 @@ def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
 
 
 def _number(key: str, value: object) -> str:
-    if key == "weights":
+    if isinstance(value, str):
         return WEIGHTS.get(value, value)
     return "all" if key.endswith("per_class") and value == 0 else _plain(value)
 

@@ -3,32 +3,36 @@
 from dataclasses import replace
 
 from protocols.classes import LETTERS
+from protocols.metrics import metric_of
 from reports.cells.cell import Cell, Group
 from reports.tables.cell_text import (
+    MACRO,
     marked_twin,
     measured,
     number_text,
+    other_metrics,
     pair,
     runs_behind,
     stale_notes,
     twin,
 )
-from reports.tables.table import Table, Td, head, label, points, title, words
+from reports.tables.table import THIN, Table, Td, head, label, points, title, words
 
-# metric, at, heading
-MORE = (
-    ("accuracy", "selected", "Accuracy"),
-    ("selected_epoch", "selected", "Selected epoch"),
-    ("accuracy", "last", "Accuracy, last epoch"),
-    ("log_loss", "selected", "Log loss, nat"),
-    ("precision_macro", "selected", "Precision"),
-    ("recall_macro", "selected", "Recall"),
-    ("f1_macro", "selected", "F1"),
-)
+
+def _columns() -> list[tuple[str, str, str]]:
+    """The metric, the point of the schedule and the heading of each column."""
+    accuracy, epoch = metric_of("accuracy"), metric_of("selected_epoch")
+    return [
+        (accuracy.name, "selected", accuracy.heading),
+        (epoch.name, "selected", epoch.heading),
+        (accuracy.name, "last", f"{accuracy.heading}, last epoch"),
+        *((m.name, "selected", m.heading.removesuffix(MACRO)) for m in other_metrics()),
+    ]
 
 
 def more_table(group: Group) -> Table:
     """More measures of every cell of a group; no claims."""
+    columns = _columns()
     table = Table(
         f"more-{group.setting.slug}-{group.protocol}-{group.variants[0]}",
         f"More measures, at the selected epoch unless said; precision, recall and F1 are macro "
@@ -36,7 +40,7 @@ def more_table(group: Group) -> Table:
         f"{group.caption}",
         [
             [head("Network", kind="headtext"), head("Twin", kind="headtext")]
-            + [head(text) for _, _, text in MORE]
+            + [head(text) for _, _, text in columns]
             + [head("Rests on", kind="headtext")]
         ],
         [],
@@ -49,7 +53,7 @@ def more_table(group: Group) -> Table:
             row = [*first, twin(cell)]
             row += [
                 replace(measured(cell, metric, at), note=gap_text(cell) if at == "last" else "")
-                for metric, at, _ in MORE
+                for metric, at, _ in columns
             ]
             rows.append([*row, words(runs_behind(cell))])
     table.bodies.append(("", rows))
@@ -60,8 +64,9 @@ def more_table(group: Group) -> Table:
 def gap_text(cell: Cell) -> str:
     """Accuracy of the last epoch less that of the selected one; empty where one is missing."""
     last, selected = (cell.number("accuracy", at).value for at in ("last", "selected"))
-    known = None not in (last, selected) and last == last and selected == selected
-    return f"{points(last - selected)} points" if known else ""
+    if last is None or selected is None or last != last or selected != selected:
+        return ""
+    return f"{points(last - selected)} points"
 
 
 def per_class_table(group: Group) -> Table:
@@ -87,7 +92,7 @@ def per_class_table(group: Group) -> Table:
             for name in names:
                 for letter in LETTERS:
                     value = cell.number(f"{name}_{letter}").value
-                    text = number_text("accuracy", value).replace("\u202f%", "")
+                    text = number_text("accuracy", value).removesuffix(f"{THIN}%")
                     key = f"{cell.key}:numbers.selected.{name}_{letter}.value"
                     row.append(Td(text, key=key, scale=100))
             rows.append(row)

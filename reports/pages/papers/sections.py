@@ -2,30 +2,20 @@
 
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
-from reports.cells.settings import Setting
 from reports.figures import curves
+from reports.pages.content import Drawn, Section
 from reports.pages.papers import tables as papers_tables
 from reports.pages.papers.measures import more_table, per_class_table
-from reports.pages.parts import Drawn, Section
 from reports.tables.table import Table
 
-LEADS = {
-    "liang": "Combining convolutional with recurrent networks for blood cell images: seven "
-    "networks on 2,487 test images. The epoch is selected on the test images, as the paper's own "
-    "numbers imply; the last epoch's accuracy stands beside the selected one's.",
-    "jane": "CNN-LSTM and CNN-GRU by ten-fold cross-validation on 500 images a class. The epoch "
-    "is selected on the held-out fold, for the paper names no other set.",
-}
 
-
-def paper_page(collected: Collected, paper: str) -> tuple[list[Section], list[Setting]]:
+def sections(collected: Collected, paper: str) -> list[Section]:
     """The paper's own protocol first; other protocols and sensitivity runs below, folded."""
     protocol = "fixed" if paper == "liang" else "cv10"
-    own, beside, others, used = [], [], [], []
-    for group in (g.of(paper) for g in collected.groups):
-        if not group.cells:
-            continue
-        used.append(group.setting)
+    own: list[Section] = []
+    beside: list[Section] = []
+    others: list[Section] = []
+    for group in groups_of(collected, paper):
         if group.protocol == protocol and group.setting.as_published:
             main = group.setting.planned or not group.setting.objections
             parts = (_liang if paper == "liang" else _jane)(collected, group)
@@ -35,7 +25,13 @@ def paper_page(collected: Collected, paper: str) -> tuple[list[Section], list[Se
             parts = [more_table(group)]
             what = "Beyond the paper"
             others.append(Section(what, group.caption, False, "Never beside the claims", parts))
-    return own + beside + others, used
+    return own + beside + others
+
+
+def groups_of(collected: Collected, paper: str) -> list[Group]:
+    """The groups that have runs of the paper's networks, with these alone."""
+    found = (group.of(paper) for group in collected.groups)
+    return [group for group in found if group.cells]
 
 
 def _liang(collected: Collected, group: Group) -> list[Table | Drawn]:

@@ -42,7 +42,7 @@ def claim_row(
         value = cell.number(claim.metric, claim.at).value if cell else None
         near = new_cells_note(cell, claim.metric, claim.at)
         found = measured(cell, claim.metric, claim.at, near)
-        place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if near else ""
+        place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if cell and near else ""
         row.append(replace(found, near=place))
         row.append(Td(difference_text(claim, value), href=found.href))
         row.append(verdict_cell(table, claim, judge(claim, collected, setting, framework)))
@@ -157,11 +157,11 @@ def counts_table() -> Table:
                 label(claim.column),
                 Td(claim.printed),
                 Td(f"{counted(claim):,}"),
-                Td(f"{counted(claim) - int(claim.value):+d}".replace("-", "−")),
+                Td(f"{counted(claim) - int(claim.number):+d}".replace("-", "−")),
             ]
             for claim in claims
         ]
-        printed = sum(int(c.value) for c in claims if c.column != "sum")
+        printed = sum(int(c.number) for c in claims if c.column != "sum")
         added = f" (printed classes add up to {printed:,})" if printed else ""
         table.bodies.append((f"{name}{added}", rows))
     return table

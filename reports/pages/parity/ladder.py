@@ -1,6 +1,6 @@
 """The ladder of the page "Are these the same network?", from what `runner.py --parity` wrote.
 
-`<out>/parity.json`, else `reports/published/parity.json`; README.md has the schema.
+`<out>/parity.json`, else `reports/published/parity.json`; docs/files.md has the schema.
 """
 
 import math
@@ -11,15 +11,14 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from protocols.boundary import WHOLE, Amount, Count, Damaged, Key, Line, read_loose
-from protocols.files import ROOT
 from protocols.papers.recipes import load_recipe
 from protocols.papers.variants import load_variants
 from protocols.runs.parity import given, optimizers
 from reports.cells.settings import scrub
+from reports.pages.measured_file import Measured, read_measured
 from reports.tables.table import MISSING, THIN, Table, Td, head, label, plural, title, words
 
 NAME = "parity.json"
-PUBLISHED = ROOT / "reports" / "published" / NAME
 COMMAND = "python runner.py --parity"
 SCHEMA = 2
 NONE = "not applicable"
@@ -86,36 +85,30 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """What the page shows of the file, or a sentence why it shows nothing."""
+class Ladder(Measured):
+    """What the page shows of the file."""
 
-    sentence: str = ""
     summary: str = ""
     tables: list[Table] = field(default_factory=list)
     details: Table | None = None
     differences: Table | None = None
     command: str = COMMAND
     where: str = ""
-    href: str = ""
 
 
-def read(out: Path) -> Ladder | None:
-    """Of the report in `out`; None if nothing was measured. A damaged file becomes a sentence."""
-    path = next((p for p in (out / NAME, PUBLISHED) if p.is_file()), None)
-    if path is None:
-        return None
-    try:
-        schema = read_loose(path, Versioned)["schema"]
-        if schema != SCHEMA:
-            known = f"schema {scrub(str(schema))}, and this version reads {SCHEMA}"
-            return Ladder(f"The stored {NAME} has {known}; {COMMAND} writes it anew.")
-        return _ladder(read_loose(path, Stored), NAME if path == out / NAME else "")
-    except Damaged as error:
-        reason = scrub(str(error))
-        return Ladder(f"The stored {NAME} can’t be read ({reason}); {COMMAND} writes it anew.")
+def read(out: Path) -> Ladder:
+    """The ladder of the report in `out`, or a sentence on why there is none."""
+    return read_measured(out, NAME, COMMAND, Ladder, _read)
 
 
-def _ladder(content: dict[str, Any], href: str) -> Ladder:
+def _read(path: Path) -> Ladder:
+    schema = read_loose(path, Versioned)["schema"]
+    if schema != SCHEMA:
+        raise Damaged(f"it has schema {schema}, and this version reads {SCHEMA}")
+    return _ladder(read_loose(path, Stored))
+
+
+def _ladder(content: dict[str, Any]) -> Ladder:
     rungs = {_text(r["name"]): r for r in content["rungs"]}
     results = [_result(r) for r in content["results"]]
     if unknown := {r.rung for r in results} - rungs.keys():
@@ -135,7 +128,6 @@ def _ladder(content: dict[str, Any], href: str) -> Ladder:
         differences=_differences(differences) if differences else None,
         command=_text(content["command"]),
         where=_where(content),
-        href=href,
     )
 
 

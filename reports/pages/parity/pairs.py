@@ -12,7 +12,7 @@ from reports.cells.settings import Setting, setting_of
 from reports.figures import kinds
 from reports.figures.kinds import Curve, Panel
 from reports.judging.shared_starts import Pair, pairs
-from reports.pages.parts import Drawn
+from reports.pages.content import Drawn
 from reports.tables.cell_text import framework_heads, number_text
 from reports.tables.table import FIRM, NAMES, STALE, STALE_NOTE, Table, Td, head, label, title
 
@@ -48,7 +48,7 @@ def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
 
 def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str, str]) -> Block:
     caption = f"Protocol {protocol}, {setting.title}."
-    name, part = f"{setting.slug}-{protocol}", found[0].keras.measured.part
+    name, part = f"{setting.slug}-{protocol}", found[0].keras.scored.part
     table = Table(
         f"agreement-{name}",
         f"Both twins’ runs from the same bytes. Loss: on the {part} part, Keras less PyTorch, where"
@@ -92,12 +92,12 @@ def _cells(pair: Pair) -> list[Td]:
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
     backend = "" if spec.backend == "tensorflow" else f"{NAMES['keras']} on {spec.backend}"
     row = [label(text + (f" {STALE}" if pair.stale else ""), backend)]
-    row += [Td(_epoch(s, s.measured.row)) for s in (pair.keras, pair.torch)]
+    row += [Td(_epoch(s, s.scored.row)) for s in (pair.keras, pair.torch)]
     row.append(_furthest(pair))
     if not pair.same_images:
         return [*row, Td("X", "not the same test images"), Td("X")]
     same, kappa = pair.agreement
-    n = pair.keras.measured.n
+    n = pair.keras.scored.n
     note = f"{round(same * n):,} of {n:,}"
     last = Td("–", "one class only") if math.isnan(kappa) else Td(f"{kappa:.3f}")
     last = replace(last, key=f"{pair.key}:kappa")
@@ -110,7 +110,7 @@ def _cells(pair: Pair) -> list[Td]:
 
 def _epoch(slot: Slot, row: int) -> str:
     """An epoch's number; with its phase, where there are several."""
-    there = slot.run.history[row]
+    there = slot.stored.history[row]
     if boundary(slot) == 0:
         return f"{there['epoch']:.0f}"
     return f"{there['epoch']:.0f} of phase{FIRM}{there['phase']:.0f}"

@@ -11,13 +11,12 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from protocols.boundary import Amount, Count, Damaged, Key, Line, read_loose
-from protocols.files import ROOT
 from reports.cells.settings import scrub
+from reports.pages.measured_file import Measured, read_measured
 from reports.tables.cell_text import seconds_text
 from reports.tables.table import NAMES, THIN, Table, Td, head, label, words
 
 NAME = "benchmarks.json"
-PUBLISHED = ROOT / "reports" / "published" / NAME
 COMMAND = "make bench"
 TITLES = {
     "bench_data": "The images",
@@ -112,42 +111,31 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
-class Benchmarks:
-    """What the section shows: tables, or a sentence why there are none."""
+class Benchmarks(Measured):
+    """What the section shows of the file."""
 
     tables: list[Table] = field(default_factory=list)
     details: list[Table] = field(default_factory=list)
-    sentence: str = ""
-    href: str = ""
 
 
 def read(out: Path) -> Benchmarks:
-    """The section of the report in `out`. A damaged or foreign file becomes a sentence."""
-    path = next((p for p in (out / NAME, PUBLISHED) if p.is_file()), None)
-    if path is None:
-        return Benchmarks(sentence=f"Not measured here; {COMMAND} does it.")
-    href = NAME if path == out / NAME else ""
-    try:
-        content = read_loose(path, Stored)
-        found = [_benchmark(b) for b in content["benchmarks"] if "peers" in b["extra_info"]]
-        machine = _machine(content)
-    except Damaged as error:
-        reason = scrub(str(error))
-        return Benchmarks(
-            sentence=f"The stored {NAME} can't be read ({reason}); {COMMAND} writes it anew."
-        )
+    """The benchmarks of the report in `out`, or a sentence on why there are none."""
+    return read_measured(out, NAME, COMMAND, Benchmarks, _read)
+
+
+def _read(path: Path) -> Benchmarks:
+    content = read_loose(path, Stored)
+    found = [_benchmark(b) for b in content["benchmarks"] if "peers" in b["extra_info"]]
     if not found:
-        return Benchmarks(
-            sentence=f"The stored {NAME} holds no measurement of this suite; "
-            f"{COMMAND} writes it anew."
-        )
+        raise Damaged("it holds no measurement of this suite")
+    machine = _machine(content)
     titles = [*TITLES.values(), OTHER]
     groups = {t: [b for b in found if b.title == t] for t in titles}
     main = {t: group for t, group in groups.items() if group and t != DETAIL}
     tables = [_table("benchmarks", machine, main)] if main else []
     detail = {DETAIL: groups[DETAIL]} if groups[DETAIL] else {}
     details = [_table("benchmarks-answers", machine, detail)] if detail else []
-    return Benchmarks(tables, details, href=href)
+    return Benchmarks(tables=tables, details=details)
 
 
 def _benchmark(b: dict[str, Any]) -> Benchmark:
@@ -170,8 +158,8 @@ def _benchmark(b: dict[str, Any]) -> Benchmark:
 def _peer(p: dict[str, Any]) -> Peer:
     ratio = p["ratio"]
     aim = None if p["aim"] is None else float(p["aim"])
-    numbers = [float(ratio[k]) for k in ("median", "low", "high")]
-    return Peer(_text(p["name"]), float(p["seconds"]), *numbers, aim)
+    median, low, high = (float(ratio[k]) for k in ("median", "low", "high"))
+    return Peer(_text(p["name"]), float(p["seconds"]), median, low, high, aim)
 
 
 def _text(value: object) -> str:
@@ -243,7 +231,10 @@ def _peer_cells(p: Peer) -> list[Td]:
 
 
 def verdict(p: Peer) -> str:
-    """Whether the ratio wanted was reached in every round, in none, or now and then."""
+    """Whether the ratio wanted was reached in every round, in none, or now and then; empty where
+    none is wanted."""
+    if p.aim is None:
+        return ""
     if p.high <= p.aim:
         return "reached"
     return "undecided" if p.low <= p.aim else "missed"

@@ -15,6 +15,8 @@ from reports.cells.settings import Setting
 from reports.cells.times import phase_means, total_seconds
 from reports.figures import kinds
 from reports.judging.verdicts import phase_seconds
+from reports.pages.content import PageRecord
+from reports.pages.speed import benchmarks
 from reports.tables.cell_text import marked_twin, seconds_text, stale_notes
 from reports.tables.table import (
     MISSING,
@@ -73,7 +75,7 @@ def _caption(setting: Setting, slots: Latency) -> str:
 def _latency_cells(slot: Slot) -> list[Td]:
     if not slot.usable:
         return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
-    times = slot.run.timings
+    times = slot.stored.timings
     stale = f" {STALE}" if slot.state == "stale" else ""
     run = _place(slot)
     cells = [
@@ -87,7 +89,7 @@ def _latency_cells(slot: Slot) -> list[Td]:
     ]
     cells.insert(-1, Td(f"{BATCH / times['batch32']['median']:,.1f}{stale}", href=run))
     repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
-    threads = slot.run.env.get("threads", slot.spec.threads)
+    threads = slot.stored.env.get("threads", slot.spec.threads)
     more = [_engine(times), Td(str(threads)), Td(repeats)]
     return cells + [replace(td, href=run) for td in more]
 
@@ -119,7 +121,7 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
             for row, variant in enumerate(names):
                 slot = slots.get((framework, variant))
                 if slot and slot.usable:
-                    t = slot.run.timings[part]
+                    t = slot.stored.timings[part]
                     points.append((row, t["median"], t["p5"], t["p95"]))
             label_text = f"{NAMES[framework]}, {text}"
             entry = {"framework": framework, "label": label_text, "points": points}
@@ -135,7 +137,7 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
         series,
         "seconds for one image (logarithmic)",
         log=True,
-        line=(claim.value, f"claimed, {claim.printed}") if published else None,
+        line=(claim.number, f"claimed, {claim.printed}") if published else None,
     )
 
 
@@ -170,7 +172,7 @@ def _training_lines(cell: Cell) -> list[list[Td]]:
     named = marked_twin(cell)
     if cell.lack:
         return [[named, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
-    runs, lines = [s.run.timings for s in cell.slots], []
+    runs, lines = [s.stored.timings for s in cell.slots], []
     for index, (phase, mean) in enumerate(zip(runs[0]["phases"], phase_means(cell), strict=True)):
         key = f"{cell.key}:times.phases.{index}"
         frozen = "frozen" if phase["frozen"] else "all layers"
@@ -189,7 +191,7 @@ def _speed(mean: dict[str, float | None], key: str) -> Td:
     if mean["images_per_second"] is None:
         return Td("–")
     train = mean["train_seconds"]
-    waiting = mean["waiting_seconds"] / train if train else 0.0
+    waiting = (mean["waiting_seconds"] or 0.0) / train if train else 0.0
     text = f"{mean['images_per_second']:,.1f}"
     return Td(text, f"{waiting:.1%} waiting for images", key=f"{key}.images_per_second")
 
@@ -247,7 +249,7 @@ def claims_table(setting: Setting, group: Group | None, slots: Latency) -> Table
 def _cold_cell(slot: Slot | None) -> Td:
     if slot is None:
         return Td("–", "not asked for")
-    value = slot.run.timings["cold"]["median"] if slot.usable else None
+    value = slot.stored.timings["cold"]["median"] if slot.usable else None
     old = f" {STALE}" if slot.state == "stale" else ""
     return Td(seconds_text(value) + old, "" if slot.usable else slot.state, href=_place(slot),
               key=f"{slot.spec.id}:timings.cold.median")  # fmt: skip
@@ -287,3 +289,12 @@ def sections(collected: Collected) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+PAGE = PageRecord(
+    "speed.html", "Speed", "Speed",
+    lambda results: {
+        "sections": sections(results.collected), "measured": benchmarks.read(results.out),
+    },
+    place=14,
+)  # fmt: skip

@@ -22,6 +22,7 @@ from protocols.classes import CLASSES
 from protocols.files import ROOT
 from protocols.images import dataset
 from reports.build import build
+from reports.pages import measured_file
 from reports.pages.speed import benchmarks
 from tests.support import synthetic
 
@@ -257,7 +258,7 @@ def speed_page(out, content=None):
 
 @pytest.fixture
 def unpublished(monkeypatch, tmp_path):
-    monkeypatch.setattr(benchmarks, "PUBLISHED", tmp_path / "none.json")
+    monkeypatch.setattr(measured_file, "PUBLISHED", tmp_path / "none")
 
 
 def test_the_speed_page_shows_the_benchmarks(tmp_path):
@@ -280,9 +281,10 @@ def test_without_benchmarks_the_page_names_the_command(tmp_path):
 
 
 def test_published_benchmarks_stand_in(tmp_path, monkeypatch):
-    published = tmp_path / "published.json"
-    published.write_text(json.dumps(made_up()), encoding="utf-8")
-    monkeypatch.setattr(benchmarks, "PUBLISHED", published)
+    published = tmp_path / "published"
+    published.mkdir()
+    (published / "benchmarks.json").write_text(json.dumps(made_up()), encoding="utf-8")
+    monkeypatch.setattr(measured_file, "PUBLISHED", published)
     page = speed_page(tmp_path)
     assert "Phase-1 epoch" in page
     assert 'href="benchmarks.json"' not in page  # the file is not beside the page

@@ -227,7 +227,7 @@ def costs_only_itself(store, said=""):
     assert {run.spec.id for run in taken.runs()} == {GOOD.id, LATENCY.id}
     (bad,) = (run for run in store.runs() if run.spec == BAD)
     slot = Slot(BAD, bad, True)
-    slot.take(slot.read())
+    slot = slot.with_numbers(slot.read())
     assert slot.state == "failed" and slot.reason and not slot.usable
     assert said in slot.reason
 

@@ -97,7 +97,7 @@ def test_another_locale_writes_and_reads_the_same_page(tmp_path, language, chars
         "from reports.pages import inline, menu;"
         "import locale; print(locale.getpreferredencoding());"
         "from protocols.streams import print_anything; print_anything();"
-        "out = Path(sys.argv[1]); loader = menu.engine(print).loader;"
+        "out = Path(sys.argv[1]); loader = menu.engine().loader;"
         "read = [loader.get_source(None, name)[0] for name in loader.list_templates()];"
         "text = ''.join([*inline.inline().values(), *read]);"
         "write(out, text); print(out)"

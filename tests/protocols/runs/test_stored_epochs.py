@@ -9,6 +9,7 @@ import pytest
 from benchmarks.store.store import Store
 from protocols.runs import record as contract
 from reports.cells.collect import collect
+from reports.cells.planned_run import Slot
 from tests.support import synthetic
 from tests.support.recorded import LABELS, log_p, recorder
 
@@ -127,7 +128,7 @@ def test_an_earlier_runs_bits_are_compared_where_both_have_them(tmp_path):
     def slot(arrays, digest):
         record = {"files": {"predictions.npz": {"sha256": digest}}}
         run = SimpleNamespace(record=record, predictions=arrays, forget=lambda: None)
-        return SimpleNamespace(spec=synthetic.spec(), run=run)
+        return Slot(synthetic.spec(), run, True)
 
     assert pair_of(slot(old, "a"), slot(new, "b")).identical
     assert not pair_of(slot(other, "a"), slot(new, "b")).identical

@@ -78,9 +78,10 @@ def beside(tmp_path_factory, kept):
 
 
 def cells(pages):
-    """(page, table, heads of the column, cell, the row) of each cell that a table begins."""
+    """(page, table, heads of the column, cell, the row) of each cell that a table begins, of the
+    tables that a page shows."""
     for page in pages:
-        for table in page.tables:
+        for table in (table for table in page.tables if not table.listed):
             heads = list(zip(*spread(table.heads, width(table)), strict=True))
             for _, rows in table.bodies:
                 for line in spread(rows, width(table)):

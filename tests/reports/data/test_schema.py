@@ -9,7 +9,7 @@ from protocols.files import ROOT
 from reports.build import build
 from tests.support import synthetic
 
-README = ROOT / "reports" / "README.md"
+README = ROOT / "docs" / "files.md"
 METHODS = ("bootstrap_t", "linearised")  # none from a handful of photographs
 PLACES = ("data-key", "epoch N")  # words of the text that are no keys
 

@@ -13,6 +13,7 @@ from protocols.runs import parity as ladder
 from reports.cells.planned_run import Slot
 from reports.judging.shared_starts import Pair
 from reports.judging.shared_starts import pairs as pairs_of
+from reports.pages import measured_file
 from reports.pages.parity import ladder as parity
 from tests.support import synthetic
 from tests.support.reading import Tables, hold_together, made, pages
@@ -20,7 +21,7 @@ from tests.support.reading import Tables, hold_together, made, pages
 
 @pytest.fixture(autouse=True)
 def nothing_published(monkeypatch, tmp_path):
-    monkeypatch.setattr(parity, "PUBLISHED", tmp_path / "nothing.json")
+    monkeypatch.setattr(measured_file, "PUBLISHED", tmp_path / "nothing")
 
 
 def content(**change) -> dict:
@@ -149,9 +150,10 @@ def test_without_a_file_there_is_no_page_and_no_link(tmp_path):
 
 
 def test_the_published_file_stands_in(tmp_path, monkeypatch):
-    path = tmp_path / "published.json"
-    path.write_text(json.dumps(content()), encoding="utf-8")
-    monkeypatch.setattr(parity, "PUBLISHED", path)
+    published = tmp_path / "published"
+    published.mkdir()
+    (published / "parity.json").write_text(json.dumps(content()), encoding="utf-8")
+    monkeypatch.setattr(measured_file, "PUBLISHED", published)
     made(tmp_path, [])
     text = pages(tmp_path)["parity.html"]
     assert "✓" in text and 'href="parity.json"' not in text
@@ -235,9 +237,7 @@ def test_without_a_pair_the_page_names_the_command(tmp_path):
 
 def slots_of(store):
     found = [Slot(run.spec, run, True) for run in store.runs()]
-    for slot in found:
-        slot.take(slot.read())
-    return found
+    return [slot.with_numbers(slot.read()) for slot in found]
 
 
 def test_only_runs_alike_but_for_the_twin_are_a_pair(tmp_path):

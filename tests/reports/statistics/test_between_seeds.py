@@ -9,7 +9,7 @@ import pytest
 
 from protocols.files import ROOT
 from protocols.papers.claims import load_claims
-from reports.cells.cell import Number
+from reports.cells.cell import Cell, Number
 from reports.judging import verdicts
 
 IMAGE = 1 / 2487
@@ -30,7 +30,19 @@ class Stub:
     def seeds(self) -> list[int]:
         return list(self.by_seed)
 
-    def number(self, metric: str, at: str = "selected") -> Number:
+    @property
+    def slots(self) -> list[SimpleNamespace]:
+        return [
+            SimpleNamespace(
+                spec=SimpleNamespace(seed=seed, fold=None),
+                measured=SimpleNamespace(scores={"selected": {"accuracy": value}}),
+            )
+            for seed, value in self.by_seed.items()
+        ]
+
+    grain = Cell.grain
+
+    def number(self, metric: str, at: str = "selected", pooled: bool = False) -> Number:
         return Number(sum(self.by_seed.values()) / len(self.by_seed), "", self.by_seed)
 
 

@@ -6,8 +6,10 @@ import time
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import precision_recall_fscore_support
 
 from protocols import metrics
+from protocols.classes import LETTERS
 from reports.simulations import coverage
 from reports.statistics.intervals import (
     LONE_CLUSTER,
@@ -79,6 +81,15 @@ def test_metrics_are_those_of_scikit_learn(seed, images, change):
     wanted = metrics.score(labels, probabilities)
     found = dict(zip(metrics.METRICS, Scores()(totals), strict=True))
     assert found == pytest.approx(wanted, abs=1e-12, rel=0)
+    predicted = metrics.summing_to_one(probabilities).argmax(axis=1)
+    for average in ("macro", "weighted", None):
+        names = [average] if average else LETTERS
+        theirs = precision_recall_fscore_support(
+            labels, predicted, labels=range(4), average=average, zero_division=0
+        )
+        for family, values in zip(("precision", "recall", "f1"), theirs[:3], strict=True):
+            own = [wanted[f"{family}_{name}"] for name in names]
+            assert own == np.atleast_1d(values).tolist(), "to the last bit"
     some = Scores(("f1_E", "log_loss"))(totals)
     assert some.tolist() == [found["f1_E"], found["log_loss"]]
 

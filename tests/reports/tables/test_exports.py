@@ -154,11 +154,11 @@ def report(tmp_path_factory):
 
 
 def test_every_table_of_every_page_is_in_every_form(report):
-    captions = []
+    shown = {}
     for path in {*report.glob("*.html")} - {report / one_file.NAME}:  # which has all of them again
-        page = re.sub(r"<caption[^>]*>", "<caption>", path.read_text(encoding="utf-8"))
-        squares = page.count('class="matrix"')  # the table of claims again, as a picture
-        captions += [path.name] * (page.count("<caption>") - squares)
+        names = re.findall(r'<caption id="(.+?)-caption"', path.read_text(encoding="utf-8"))
+        names = [name for name in names if name != "matrix"]  # the claims again, as a picture
+        shown[path.name] = [f"{path.stem}-{name}.csv" for name in names]
     index = read((report / INDEX).read_text(encoding="utf-8"))[1:]
     md, tex = ((report / name).read_text(encoding="utf-8") for name in (MARKDOWN, LATEX))
     there = {path.name for path in (report / exports.FOLDER).glob("*.csv")} - {"index.csv"}
@@ -166,7 +166,10 @@ def test_every_table_of_every_page_is_in_every_form(report):
     lists = [row for row in index if row[0].startswith(("errors-photographs-", "errors-both-"))]
     assert lists  # too long for a page: as CSV alone, linked
     index = [row for row in index if row not in lists]
-    assert len(index) == len(captions) == tex.count(r"\begin{table}")
+    files = [row[0] for row in index]
+    assert len(index) == sum(map(len, shown.values())) == tex.count(r"\begin{table}")
+    for page, names in shown.items():  # in the order of the page
+        assert [name for name in files if name in names] == names, page
     for file, _, _, notes in index:
         assert f"**{file.removesuffix('.csv')}.**" in md
         assert rf"\label{{tab:{file.removesuffix('.csv')}}}" in tex

@@ -1,0 +1,43 @@
+"""Reads the files of other commands' measurements, which some pages show beside the runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from protocols.boundary import Damaged
+from protocols.files import ROOT
+from reports.cells.settings import scrub
+
+PUBLISHED = ROOT / "reports" / "published"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a page shows of such a file, or a sentence on why it shows nothing."""
+
+    sentence: str = ""
+    href: str = ""  # the file, if it stands beside the page
+
+
+Shown = TypeVar("Shown", bound=Measured)
+
+
+def place_of(out: Path, name: str) -> Path | None:
+    """The file `name` of the report in `out`, else the published one; None if neither is there."""
+    return next((path for path in (out / name, PUBLISHED / name) if path.is_file()), None)
+
+
+def read_measured(
+    out: Path, name: str, command: str, kind: type[Shown], read: Callable[[Path], Shown]
+) -> Shown:
+    """What `read` makes of the file, with a link to it; where there is no such file or `read`
+    raises Damaged, a `kind` with a sentence that names the `command` which writes the file."""
+    path = place_of(out, name)
+    if path is None:
+        return kind(f"Not measured here; {command} does it.")
+    try:
+        return replace(read(path), href=name if path == out / name else "")
+    except Damaged as error:
+        reason = scrub(str(error))
+        return kind(f"The stored {name} can’t be read ({reason}); {command} writes it anew.")

@@ -1,0 +1,27 @@
+"""The page "Are these the same network?": the ladder, and pairs of runs from the same bytes."""
+
+from typing import Any
+
+from reports.judging.shared_starts import pairs
+from reports.pages.content import PageRecord, Results
+from reports.pages.measured_file import place_of
+from reports.pages.parity import ladder
+from reports.pages.parity.pairs import COMMAND, blocks
+
+
+def page(results: Results) -> dict[str, Any]:
+    """What the page shows."""
+    return {
+        "ladder": ladder.read(results.out), "blocks": blocks(results.collected), "shared": COMMAND,
+    }  # fmt: skip
+
+
+def is_there(results: Results) -> bool:
+    """Whether anything was measured that the page shows."""
+    return bool(place_of(results.out, ladder.NAME) or pairs(results.collected.slots))
+
+
+PAGE = PageRecord(
+    "parity.html", "Are these the same network?", "Same networks?", page, place=12,
+    is_there=is_there,
+)  # fmt: skip

@@ -1,0 +1,56 @@
+"""Renders the pages of a report, each by itself, so that processes can share them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from reports.cells.parallel import spread
+from reports.data import results as data
+from reports.pages import menu, one_file
+from reports.pages.content import PageRecord, Results
+from reports.tables import exports
+from reports.tables.grid import Page, tables_in
+from reports.tables.table import NAMES
+
+
+@dataclass(frozen=True)
+class Made:
+    """A file of the report, and a page's tables in their other forms."""
+
+    file: str
+    text: str
+    tables: exports.Forms | None = None
+
+
+def rendered(results: Results, *others: Callable[[], list[Made]]) -> list[Made]:
+    """Every page that is there for these results, what `others` make, and all pages in one file."""
+    shown = [page for page in menu.pages() if page.is_there(results)]
+    listed = [(page.file, page.name) for page in shown]
+    own = [(page, page.file) for page in shown]
+    own += [(more, page.file) for page in shown for more in page.further(results)]
+    makers = [*others, *(partial(_page, results, listed, *one) for one in own)]
+    made = spread(_made, makers, results.collected.jobs)
+    files = {one.file: one.text for some in made for one in some if one.tables}
+    whole = Made(one_file.NAME, one_file.single(files, listed, menu.engine()))
+    return [*(one for some in made for one in some), whole]
+
+
+def _page(
+    results: Results, listed: list[tuple[str, str]], page: PageRecord, here: str
+) -> list[Made]:
+    """One page. `listed`: the file and the word of each page in the menu; `here`: the file of the
+    menu's page that it is, or that it belongs to."""
+    settings, content = page.settings(results), page.content(results)
+    phantom = menu.phantom(results.collected, settings)
+    banners = menu.of_settings(results.collected, settings)
+    text = menu.engine().get_template(page.template or f"{page.file}.j2").render(
+        pages=listed, here=here, title=page.title, names=NAMES, schema=data.SCHEMA_VERSION,
+        phantom=phantom, banners=banners, **content,
+    )  # fmt: skip
+    above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
+    tables = Page(page.file, page.name, above, list(tables_in(content)))
+    return [Made(page.file, text, exports.of_page(tables))]
+
+
+def _made(maker: Callable[[], list[Made]]) -> list[Made]:
+    return maker()

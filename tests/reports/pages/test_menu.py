@@ -1,0 +1,72 @@
+"""A page is found by its own record: its module and its template are all that it takes."""
+
+import sys
+
+import pytest
+
+import reports.pages
+from benchmarks.store.store import Store
+from reports.build import build
+from reports.pages import menu
+from tests.support import synthetic
+
+MODULE = '''"""A page on the seeds."""
+
+from reports.pages.content import PageRecord
+from reports.tables.table import Table, Td, head
+
+
+def page(results):
+    seeds = sorted({slot.spec.seed for slot in results.collected.slots})
+    rows = [[Td(str(seed))] for seed in seeds]
+    return {"seeds": Table("seeds", "The seeds.", [[head("Seed")]], [("", rows)])}
+
+
+PAGE = PageRecord(
+    "seeds.html", "Which seeds ran?", "Seeds", page, place=7,
+    is_there=lambda results: bool(results.collected.slots),
+)
+'''
+TEMPLATE = """{% extends "base.html.j2" %}
+{% block content %}{{ show(seeds) }}{% endblock %}
+"""
+
+
+@pytest.fixture
+def another(tmp_path, monkeypatch):
+    """A module of another page, and its template, beside those that are there."""
+    modules, templates = tmp_path / "modules", tmp_path / "templates"
+    for folder, name, text in (
+        (modules, "seeds.py", MODULE),
+        (templates, "seeds.html.j2", TEMPLATE),
+    ):
+        folder.mkdir()
+        (folder / name).write_text(text, encoding="utf-8")
+    monkeypatch.setattr(reports.pages, "__path__", [*reports.pages.__path__, str(modules)])
+    loader = menu.engine().loader
+    monkeypatch.setattr(loader, "searchpath", [*loader.searchpath, str(templates)])
+    menu.pages.cache_clear()
+    yield
+    menu.pages.cache_clear()
+    sys.modules.pop("reports.pages.seeds", None)
+
+
+def test_a_page_takes_its_module_and_its_template(another, tmp_path):
+    out = tmp_path / "out"
+    run = synthetic.spec()
+    synthetic.add(Store(out), run)
+    build(Store(out), [run], out)
+    page = (out / "seeds.html").read_text(encoding="utf-8")
+    assert "<h1>Which seeds ran?</h1>" in page and ">The seeds.<" in page
+    assert '<li><a href="seeds.html">Seeds</a></li>' in (out / "runs.html").read_text("utf-8")
+    assert "Which seeds ran?" in (out / "report.html").read_text("utf-8")
+    assert "**seeds-seeds.** The seeds." in (out / "tables.md").read_text("utf-8")
+    build(Store(tmp_path / "empty"), [], out)
+    assert not (out / "seeds.html").exists(), "it has nothing to show"
+
+
+def test_no_two_pages_share_a_file_or_a_place():
+    pages = menu.pages()
+    assert pages[0].file == "index.html" and len(pages) == 15
+    for name in ("file", "place", "name"):
+        assert len({getattr(page, name) for page in pages}) == len(pages), name
