@@ -126,7 +126,7 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
 
     RMSProp over the frozen CNN, the only way in which it ever trains; Adam the whole network.
     """
-    frozen = optimizer == "rmsprop" or pair.variant not in parity.LONG
+    frozen = optimizer == "rmsprop" or not parity.trains_whole(pair.variant)
     pair.begin(optimizer, frozen)
     before = pair.start
     moved: Set[str] = set()

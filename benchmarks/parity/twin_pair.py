@@ -37,7 +37,7 @@ def spec_of(
     height, width = SIZES[precision]
     data = run.data | {"height": height, "width": width}
     recipe = parity.recipe(run.recipe)
-    if "grey_pooling" in recipe and load_variants()[variant].suite == "control":
+    if "grey_pooling" in recipe and not load_variants()[variant].published:
         recipe["grey_pooling"] = load_profiles()["laptop"].grey_pooling
     return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
 

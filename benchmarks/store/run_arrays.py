@@ -12,8 +12,8 @@ import numpy as np
 
 from protocols.boundary import Damaged, Head, arrays, fits
 from protocols.classes import CLASSES
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
-from protocols.runs.activations import LAYERS
 
 LARGEST_MAP = 5000  # rows or columns; nor are there more maps, or images, than that
 NEAR_ONE = 0.01  # how far a sum of four probabilities of half precision may be from 1
@@ -28,7 +28,7 @@ ANSWERS: dict[str, tuple[str, tuple]] = {  # predictions.npz
     "milestone_epochs": ("int64", ("milestones",)),
 }
 MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", ("milestones", "n", 4))}
-NO_MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", (0,))}  # Liang's
+NO_MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", (0,))}  # none is printed
 VALIDATION: dict[str, tuple[str, tuple]] = {  # where another part than the test selects
     "validation_ids": ("text", ("v",)),
     "validation_labels": ("int64", ("v",)),
@@ -113,7 +113,7 @@ def activations(path: Path, variant: str) -> dict[str, np.ndarray]:
         }
         for backbone in known[variant].backbones if variant in known else ():
             wanted[f"cam/{backbone}"] = ("float32", ("n", f"{backbone} h", f"{backbone} w"))
-            for layer in LAYERS[backbone]:
+            for layer in load_backbones()[backbone].layers:
                 key = f"{backbone}/{layer.name}"
                 wanted[f"layer/{key}"] = ("uint8", (f"{key} maps", f"{key} h", f"{key} w"))
                 wanted[f"range/{key}"] = ("float64", (2,))
