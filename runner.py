@@ -87,14 +87,14 @@ def report(
     store: Store, runs: list[RunSpec], cache: Path, console: Console, source: Source | None,
     anew: bool = True,
 ) -> None:  # fmt: skip
-    """Writes the report of these runs (`anew`, or where it isn't there), with pictures of images if
-    there is a `source` of them."""
+    """Writes the report (`anew`, or where it isn't there), with pictures of images of `source`."""
+    from benchmarks.store.current_page import page_is_current
     from protocols.hardware import cores
     from reports.build import build, where_it_is
 
     page = store.out / "index.html"
     console.doing("writing the report")
-    if anew or not store.page_is_current(page):
+    if anew or not page_is_current(store, page):
         build(store, runs, store.out, cores(), source, cache)
     console.say(where_it_is(page))
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from benchmarks.planning.plan import suites
+from benchmarks.store import validation
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import counted, duration
@@ -122,6 +123,6 @@ def validate(
     count, altered = decoded.wrong_sets(source, cache, progress)
     sets = f"{counted(count, 'set')} in {cache / 'arrays'}"
     lines.append(f"decoded images: {sets}, {len(altered)} wrong")
-    found = store.validate()
+    found = validation.sentences(store)
     lines.append(f"runs: {len(store.runs())} stored, {counted(len(found), 'file')} wrong")
     return lines, [*wrong, *altered, *found]
