@@ -8,11 +8,12 @@ import torch
 from torch import nn
 
 from benchmarks.parity import climb as climber
-from benchmarks.parity import ladder
+from benchmarks.parity import ladder, twin_pair
 from benchmarks.processes.children import common
 from impl_torch import bridge
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
-from protocols.runs.activations import LAYERS, grad_cam
+from protocols.runs.activations import grad_cam
 from tests.support import faults
 from tests.support.twin_checks import CLIMBED, pool_of
 
@@ -31,7 +32,7 @@ def pair_of():
 
     @lru_cache(maxsize=1)
     def make(variant):
-        pair = ladder.make_pair(variant, "float64", pool_of("float64"))
+        pair = twin_pair.make_pair(variant, "float64", pool_of("float64"))
         return pair, ladder.answers(pair.keras, pair.recipe)
 
     yield make
@@ -152,7 +153,7 @@ def test_running_statistics_break_with_a_biased_variance(pair, monkeypatch):
 @slow
 def test_another_backend_holds_and_breaks_with_one_weight_changed(tmp_path):
     pools = {"float32": pool_of("float32")}
-    pair = ladder.make_pair(SMALL, "float32", pools["float32"])
+    pair = twin_pair.make_pair(SMALL, "float32", pools["float32"])
     weights, answers = dict(pair.start), ladder.answers(pair.keras, pair.recipe)
     key = next(k for k in weights if k.endswith("/gamma"))
     results = []
@@ -169,7 +170,7 @@ def test_another_backend_holds_and_breaks_with_one_weight_changed(tmp_path):
 
 @slow
 def test_the_forward_pass_in_float32_holds_and_breaks_without(monkeypatch):
-    pair = ladder.make_pair(SMALL, "float32", pool_of("float32"))
+    pair = twin_pair.make_pair(SMALL, "float32", pool_of("float32"))
     result = ladder.forward_rung(pair, "forward32")
     assert result.ok, result
     faults.symmetric(pair, monkeypatch)
@@ -255,7 +256,8 @@ def test_both_twins_see_the_same(pair):
     pair.begin("adam")
     (ours,), (theirs,) = (side.twin.look([POSITIONS]) for side in (pair.torch, pair.keras))
     names = load_variants()[pair.variant].backbones
-    assert set(theirs.layers) == {f"{n}/{layer.name}" for n in names for layer in LAYERS[n]}
+    wanted_layers = {f"{n}/{layer.name}" for n in names for layer in load_backbones()[n].layers}
+    assert set(theirs.layers) == wanted_layers
     for part in ("layers", "maps", "gradients"):
         found, wanted = getattr(ours, part), getattr(theirs, part)
         assert found.keys() == wanted.keys()

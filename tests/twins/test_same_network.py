@@ -18,8 +18,10 @@ import impl_torch.bridge
 import impl_torch.models
 import impl_torch.recurrent
 from benchmarks.parity import climb as climber
-from benchmarks.parity import ladder
-from protocols.papers.variants import CHANNELS, SEQUENCES, Variant, load_variants
+from benchmarks.parity import ladder, twin_pair
+from protocols.papers.backbones import load_backbones
+from protocols.papers.papers import load_papers
+from protocols.papers.variants import Variant, load_variants
 from protocols.runs import parity
 from protocols.weights.start import counts, shapes_of
 from reports.pages.parity.ladder import read
@@ -35,11 +37,11 @@ def variant(paper="liang", backbones=("resnet50",), sequence="none", cell="none"
 
 def everything():
     """Each combination of paper, backbones, sequence and cell."""
-    many = [c for n in range(len(CHANNELS) + 1) for c in combinations(CHANNELS, n)]
+    many = [c for n in range(len(load_backbones()) + 1) for c in combinations(load_backbones(), n)]
     many.append(("resnet50", "resnet50"))
     return [
         variant(paper, backbones, sequence, cell)
-        for paper in SEQUENCES
+        for paper in load_papers()
         for backbones in many
         for sequence in ("none", "rows", "feature_map")
         for cell in ("none", "lstm", "gru")
@@ -63,8 +65,8 @@ def test_the_tables_admit_what_the_twins_can_build_and_no_more(monkeypatch):
         ("liang", "none", "none"), ("liang", "rows", "lstm"), ("liang", "rows", "gru"),
         ("jane", "feature_map", "lstm"), ("jane", "feature_map", "gru"),
     }  # fmt: skip
-    subsets = 2 ** len(CHANNELS) - 1
-    assert len(found) == 3 * subsets + 2 * (len(CHANNELS) - 1)
+    subsets = 2 ** len(load_backbones()) - 1
+    assert len(found) == 3 * subsets + 2 * (len(load_backbones()) - 1)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def climbed(one, changes=()):
 def shapes(one):
     """Of all arrays of a network, by key, in PyTorch and in Keras."""
     torch, keras = (
-        ladder.spec_of(f, one.name, "float32", b)
+        twin_pair.spec_of(f, one.name, "float32", b)
         for f, b in (("torch", "torch"), ("keras", "tensorflow"))
     )
     impl_keras.device.prepare(keras)  # its threads, before anything is computed
@@ -143,7 +145,7 @@ def test_every_network_that_the_tables_admit_has_equal_counts(monkeypatch):
     for name, make in list(impl_keras.models.BACKBONES.items()):
         monkeypatch.setitem(impl_keras.models.BACKBONES, name, once(make))
     real = impl_torch.models.make_backbone
-    shared = {name: once(partial(real, name)) for name in CHANNELS}
+    shared = {name: once(partial(real, name)) for name in load_backbones()}
     monkeypatch.setattr(impl_torch.models, "make_backbone", lambda name, recipe: shared[name]())
     for one in everything():
         if admitted(monkeypatch, one):
@@ -162,7 +164,7 @@ HARD = ("recurrent_activation=hard_sigmoid",)
 def test_the_ladder_holds_with_the_gates_of_2018(networks, number):
     """Forward pass, loss and gradients in float64; and they are other gates than sigmoid's."""
     one = NETWORKS[number]
-    pair = ladder.make_pair(one.name, "float64", stand_in.pool_of(), HARD)
+    pair = twin_pair.make_pair(one.name, "float64", stand_in.pool_of(), HARD)
     for result in (ladder.forward_rung(pair), *ladder.step_rungs(pair)):
         assert result.ok, result
     found = ladder.answers(pair.torch, pair.recipe)["probabilities"]
@@ -198,7 +200,7 @@ def test_both_twins_have_the_hard_sigmoid_of_2018():
 def test_liang_s_dropout_is_in_both_twins(networks):
     """With it, PyTorch's head left every unit in."""
     one = NETWORKS[1]
-    pair = ladder.make_pair(one.name, "float64", stand_in.pool_of(), ("dropout=0.5",))
+    pair = twin_pair.make_pair(one.name, "float64", stand_in.pool_of(), ("dropout=0.5",))
     keep = np.random.default_rng(1).random((ladder.BATCH, 512)) < 0.5
     losses = []
     for side in (pair.torch, pair.keras):
@@ -207,7 +209,7 @@ def test_liang_s_dropout_is_in_both_twins(networks):
         head = side.network.head if side is pair.torch else side.network
         head.kept = 0.5
         twin.begin_phase(parity.phase("adam", twin.recipe), None)
-        twin.begin_epoch([ladder.TRAIN], [keep])
+        twin.begin_epoch([twin_pair.TRAIN], [keep])
         losses.append(twin.read([twin.step(0, ladder.BATCH)])[0, 0, 0])
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 
