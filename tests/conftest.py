@@ -98,10 +98,15 @@ def published_report(made_once, cache, few_draws):
     return made_once("published-report", make)
 
 
+def draw(cache):
+    """The phantom in a cache, which is drawn if it isn't there."""
+    return dataset.made(dataset.locate("phantom", True, cache), True, cache)
+
+
 @pytest.fixture(scope="session")
 def cache(made_once, tmp_path_factory):
     """A cache folder that all tests of a process share; the phantom in it is drawn once for all."""
-    drawn = made_once("phantom", lambda out: dataset.locate("phantom", True, out))
+    drawn = made_once("phantom", draw)
     folder = tmp_path_factory.mktemp("cache")
     for path in drawn.iterdir():
         (folder / path.name).symlink_to(path)
@@ -110,7 +115,7 @@ def cache(made_once, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def phantom(cache):
-    return dataset.made(dataset.locate("phantom", True, cache), True, cache)
+    return draw(cache)
 
 
 @pytest.fixture(scope="session")
