@@ -16,6 +16,7 @@ from skimage.registration._masked_phase_cross_correlation import cross_correlate
 from benchmarks.photographs import overlap
 from benchmarks.photographs import search as command
 from benchmarks.photographs.matching import Index
+from benchmarks.terminal.console import Console
 from protocols.errors import RequestError
 from protocols.images import dataset
 from protocols.images.phantom_cells import draw_cell
@@ -238,7 +239,7 @@ def test_a_photograph_that_cannot_be_read_is_one_sentence(phantom, tmp_path, mon
 
 def test_a_phantom_has_no_provenance(phantom, cache, tmp_path):
     with pytest.raises(RequestError, match="drawn one by one"):
-        command.run(phantom, tmp_path, cache, 1, False)
+        command.run(phantom, tmp_path, cache, 1, Console(), False)
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -248,7 +249,7 @@ def test_what_the_download_keeps_is_refused_before_it_begins(there, tmp_path, mo
     if there:
         (tmp_path / "data").mkdir()
     with pytest.raises(RequestError, match="whole copy"):
-        command.start("auto", tmp_path / "out", tmp_path, 1)
+        command.start("auto", tmp_path / "out", tmp_path, 1, Console())
 
 
 def test_a_differing_table_is_told(tmp_path):
