@@ -1,6 +1,5 @@
 """From a request to the complete list of runs."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -161,7 +160,8 @@ def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetReq
     return SetRequest(protocol, data["height"], data["width"], **more)
 
 
-def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
+def recipe_of(variant: Variant, profile: Profile) -> dict[str, Any]:
+    """The values of the network's recipe, those of the profile in their places."""
     recipe = values(variant.paper)
     own = {key: getattr(profile, name) for key, name in OF_PROFILE.items() if key in recipe}
     return recipe | own
@@ -183,12 +183,6 @@ def check(selection: Selection, kind: Kind, devices: dict[str, Device]) -> None:
     if kind == "phantom" and not profile.phantom_allowed:
         raise RequestError(f"profile {profile.name} takes the real images only; give --data DIR")
     _check_precision(selection, devices)
-    named = ("", "random", weight_files.IMAGENET)
-    if selection.weights not in named and not os.path.isdir(selection.weights):
-        raise RequestError(
-            f"{selection.weights} (--weights) is no folder that can be read; give the folder that "
-            "holds the files, or imagenet or random"
-        )
     if "cnn_trained" in changed and (selection.weights or profile.weights) == "random":
         raise RequestError(
             "cnn_trained changes nothing where the weights are random, for then the CNN is trained "
@@ -220,7 +214,7 @@ def make_plan(
     changed = changes.read(list(selection.changes), variants)
     training, latency = [], []
     for variant in variants:
-        recipe = _recipe(variant, profile) | changes.of(variant, changed)
+        recipe = recipe_of(variant, profile) | changes.of(variant, changed)
         protocol = selection.protocol or variant.published_protocol
         for framework in selection.frameworks:
             device = devices[framework]

@@ -4,15 +4,15 @@ import dataclasses
 
 from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.planning import disk
-from benchmarks.planning.plan import Selection, chosen_variants, trained_together
+from benchmarks.planning.plan import Selection, chosen_variants, recipe_of, trained_together
 from benchmarks.planning.request import Request
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import counted, duration, size
 from protocols.errors import one_line
 from protocols.images.dataset import Source
-from protocols.papers.recipes import Profile, fold_count, load_recipe
-from protocols.spec import FIXED, RESULTS_VERSION, RunSpec
+from protocols.papers.recipes import Profile, fold_count
+from protocols.spec import FIXED, RESULTS_VERSION, RunSpec, schedule
 from protocols.weights.files import IMAGENET, load_pretrained
 
 NO_ESTIMATE = "no estimate for this device"
@@ -46,11 +46,10 @@ def _numbers(profile: Profile, wish: Selection) -> str:
     if protocols - set(FIXED):
         folds = f"{profile.cv_folds_run} of {fold_count()} folds"
         words.append(f"{folds} of a pool of {profile.cv_per_class} images a class")
-    phases = f"{profile.phase1_epochs} with a frozen CNN and {profile.phase2_epochs} with all of it"
-    epochs = {
-        phases if "phase1_rate" in load_recipe(v.paper) else f"{profile.cv_epochs} in each fold": 0
-        for v in variants
-    }
+    schedules = [[phase["epochs"] for phase in schedule(recipe_of(v, profile))] for v in variants]
+    epochs = dict.fromkeys(
+        f"{' + '.join(map(str, each))} in {counted(len(each), 'phase')}" for each in schedules
+    )
     return "; ".join([*words, f"epochs: {', '.join(epochs)}"])
 
 

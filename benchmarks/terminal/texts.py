@@ -96,7 +96,7 @@ def _processors(done: list[Run]) -> list[str]:
 
 
 def validate(
-    data: str, cache: Path | None, store: Store, progress: Progress
+    data: str, cache: Path | None, store: Store, progress: Progress | None = None
 ) -> tuple[list[str], list[str]]:
     """--validate: protocols, every image, every decoded one, every stored run; lines, and what is
     wrong.

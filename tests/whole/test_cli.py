@@ -195,7 +195,7 @@ def test_plan_changes_nothing_and_shows_the_matrix(tmp_path):
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     assert lines[0].startswith("profile smoke")
-    assert "2 with a frozen CNN and 2 with all of it" in answer.stdout
+    assert "epochs: 2 + 2 in 2 phases, 4 in 1 phase" in answer.stdout
     assert sum(", 4 to make" in line for line in lines) == 7
     assert sum(": 4 runs and 2 of latency, 6 to make" in line for line in lines) == 2
     assert len(lines) == 15 and "()" not in answer.stdout
