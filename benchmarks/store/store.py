@@ -295,7 +295,6 @@ class Store:
                 found[run.folder.name] = wrong
             elif why := run.damage if run.done else run.reason if run.damaged else "":
                 found[run.folder.name] = [Fault(run.folder, "", why)]
-            run.forget()
         return found
 
     def validate(self) -> list[str]:
