@@ -17,7 +17,7 @@ from protocols.images.pool import Pool, in_batches, make_pool
 from protocols.images.sets import ImageSet
 from protocols.images.splits import calibration_rows
 from protocols.papers.variants import load_variants
-from protocols.runs.course import Twin, begin_epoch
+from protocols.runs.twin import Twin, begin_epoch
 from protocols.spec import FIXED, RunSpec
 from protocols.weights.start import OWN, Start
 

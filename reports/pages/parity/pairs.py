@@ -4,6 +4,8 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
+from markupsafe import Markup
+
 from protocols.spec import PROTOCOLS, RunSpec
 from reports.cells.collect import Collected
 from reports.cells.histories import boundary
@@ -124,7 +126,7 @@ def _furthest(pair: Pair) -> Td:
     return Td(text, f"epoch {_epoch(pair.keras, index)}", key=f"{pair.key}:loss_gap")
 
 
-def _figure(of: dict[str, list[Pair]], name: str) -> "kinds.Markup":
+def _figure(of: dict[str, list[Pair]], name: str) -> Markup:
     panels = []
     for variant, found in of.items():
         rows = [[abs(gap) or math.nan for gap in pair.gaps] for pair in found]
