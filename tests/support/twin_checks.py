@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.parity import ladder
+from benchmarks.parity import twin_pair
 from protocols.images.pool import Pool
 from protocols.papers.variants import load_variants
 from protocols.runs import parity
@@ -100,4 +100,4 @@ def pool_of(precision):
     size = (8, *parity.SIZES[precision], 3)
     pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     n = np.arange(8)
-    return Pool(pixels, n, list("abcdefgh"), n % 4, [ladder.TRAIN], [ladder.TEST])
+    return Pool(pixels, n, list("abcdefgh"), n % 4, [twin_pair.TRAIN], [twin_pair.TEST])
