@@ -239,7 +239,6 @@ class Launcher:
             if self.estimates and result.done:
                 self.estimates.learn(result)
         self.console.finished(result, self._work([spec]))
-        result.forget()
 
     def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
         """A member of a job that failed: done if it is whole (another one diverged, or could not be
