@@ -1,25 +1,113 @@
 """Shared pieces: a cache with the phantom, and runs that train on it."""
 
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 import timm  # noqa: F401 (before TensorFlow: imported after it, their two LLVMs end the process)
+from filelock import FileLock
 
 import impl_keras  # noqa: F401 (before TensorFlow: it asks for oneDNN)
 from benchmarks.planning.plan import Selection, make_plan, set_request
+from benchmarks.store.merge import merge
+from benchmarks.store.store import Store
 from protocols.images import dataset
 from protocols.images.decoded import image_set
 from protocols.runs.worker_loop import Job
+from reports.build import build
+from reports.cells import cell
+from reports.comparison import judge
+from reports.judging import contrasts
+from tests.support import synthetic
 from tests.support.devices import CPU
+from tests.support.published import FOLDERS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
+# Two processes share the files; those of a minute and more come first, lest one be left at the end.
+LONG = (
+    "twins/test_parity.py",
+    "golden/test_results_version.py",
+    "whole/test_resume.py",
+    "whole/test_browser.py",
+    "whole/test_end_to_end.py",
+    "twins/test_jax.py",
+    "twins/test_pairs.py",
+    "twins/test_training.py",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """The longest files first; and the tests of one pair of twins one after the other."""
+
+    def place(item):
+        file = item.nodeid.partition("::")[0].removeprefix("tests/")
+        pair = item.callspec.params.get("made") if hasattr(item, "callspec") else None
+        return (LONG.index(file), str(pair)) if file in LONG else (len(LONG), "")
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    """A cache folder that all tests of a session share."""
-    return tmp_path_factory.mktemp("cache")
+def made_once(tmp_path_factory):
+    """made_once(name, make): the folder of that name, filled by `make(folder)` once a session. The
+    processes of pytest-xdist share it, so that whoever takes it only reads."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # that of all workers
+
+    def made(name, make):
+        folder = root / "once" / name
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            whole = Path(f"{folder}.whole")
+            if not whole.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of an attempt that failed
+                folder.mkdir()
+                make(folder)
+                whole.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def smoke_report(made_once, few_draws):
+    """A folder with the whole smoke plan of made-up runs and its report, and the plan. To read."""
+
+    def make(out):
+        store, plan = synthetic.make(out)
+        build(store, plan, out)
+
+    return made_once("smoke-report", make), synthetic.suite()
+
+
+@pytest.fixture(scope="session")
+def published_report(made_once, cache, few_draws):
+    """A folder with all recorded runs and their report, with pictures where WBC_DATA names the
+    images. To read."""
+
+    def make(out):
+        store, there = Store(out), os.environ.get("WBC_DATA")
+        merge(FOLDERS, store)
+        source = dataset.locate(there, True, cache, dry=True) if there else None
+        build(store, store.plan(), out, 1, source)
+
+    return made_once("published-report", make)
+
+
+@pytest.fixture(scope="session")
+def cache(made_once, tmp_path_factory):
+    """A cache folder that all tests of a process share; the phantom in it is drawn once for all."""
+    drawn = made_once("phantom", lambda out: dataset.locate("phantom", True, out))
+    folder = tmp_path_factory.mktemp("cache")
+    for path in drawn.iterdir():
+        (folder / path.name).symlink_to(path)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +146,7 @@ def job_of(phantom, cache, tmp_path):
 def few_draws():
     """Pages are built often here: their intervals from few draws. Gives the true numbers, as
     (module, name, draws)."""
-    from reports.cells import cell
-    from reports.judging import contrasts
-
-    few = ((cell, "DRAWS", 300), (contrasts, "DRAWS", 200))
+    few = ((cell, "DRAWS", 300), (contrasts, "DRAWS", 200), (judge, "DRAWS", 200))
     whole = [(module, name, getattr(module, name)) for module, name, _ in few]
     with pytest.MonkeyPatch.context() as patch:
         for one in few:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from reports.pages import one_file
+
 REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
 
 
@@ -39,3 +41,15 @@ class Tab:
     def show(self, path, anchor=""):
         self.page.goto(f"file://{path}{anchor}")
         return self.page
+
+
+def all_pages(out):
+    """Every page of a report."""
+    found = sorted(out.glob("*.html"))
+    assert len(found) > 12
+    return found
+
+
+def own_pages(out):
+    """Those whose content isn't on another page."""
+    return [path for path in all_pages(out) if path.name != one_file.NAME]

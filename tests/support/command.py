@@ -1,14 +1,21 @@
-"""The door in a process of its own, as a user meets it."""
+"""The door, in a process of its own, as a user meets it, and in this one."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
+from unittest import mock
 
+import runner as door
 from protocols.files import ROOT
+
+UNSET = ("WBC_DATA", "KERAS_BACKEND")  # of the environment: a test names its own
 
 
 def runner(*words, limit=300, **env):
-    clean = {k: v for k, v in os.environ.items() if k not in ("WBC_DATA", "KERAS_BACKEND")}
+    """A finished process of runner.py with these words, of at most `limit` seconds."""
+    clean = {k: v for k, v in os.environ.items() if k not in UNSET}
     return subprocess.run(
         [sys.executable, str(ROOT / "runner.py"), *map(str, words)],
         capture_output=True,
@@ -17,6 +24,33 @@ def runner(*words, limit=300, **env):
         timeout=limit,
         encoding="utf-8",
     )
+
+
+def asked(*words, **env):
+    """The same in this process: what doesn't train answers at once where nothing is imported."""
+    command = ["runner.py", *map(str, words)]
+    out, err = io.StringIO(), io.StringIO()
+    clean = {k: v for k, v in os.environ.items() if k not in UNSET}
+    with (
+        mock.patch.object(sys, "argv", command),
+        mock.patch.dict(os.environ, clean | env, clear=True),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            code = door.main()
+        except SystemExit as ended:
+            code = ended.code
+    return subprocess.CompletedProcess(command, code, out.getvalue(), err.getvalue())
+
+
+def instead_of_the_ladder(root, code):
+    """Where the ladder's process runs in the folder `root`, it runs this code."""
+    folder = root / "benchmarks" / "parity"
+    folder.mkdir(parents=True)
+    (folder / "climb.py").write_text(code, encoding="utf-8")
+    for package in (folder, folder.parent):
+        (package / "__init__.py").write_text("", encoding="utf-8")
 
 
 def files(folder):

@@ -1,8 +1,14 @@
-"""Fixtures of the tests from end to end."""
+"""Fixtures of the tests from end to end: the browser, and what it shows."""
+
+import shutil
 
 import pytest
 
-from tests.support.browser import CHROMIUM
+from benchmarks.store.store import Store
+from reports.build import build
+from reports.comparison import page as comparison_page
+from tests.support import synthetic
+from tests.support.browser import CHROMIUM, Tab
 
 
 @pytest.fixture(scope="module")
@@ -13,3 +19,43 @@ def browser():
         found = p.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield found
         found.close()
+
+
+@pytest.fixture
+def tab(browser):
+    found = Tab(browser, viewport={"width": 1280, "height": 900})
+    yield found
+    found.context.close()
+
+
+@pytest.fixture(scope="session")
+def smoke(made_once, few_draws):
+    """A report of made-up smoke runs, one of them failed with markup in its reason."""
+
+    def make(out):
+        store, plan = synthetic.make(out)
+        gone = plan[0]
+        shutil.rmtree(out / "runs" / gone.id)
+        synthetic.add_failed(store, gone, "<img src=x onerror=alert(1)> ended & failed")
+        synthetic.add(store, synthetic.spec("keras", "xception", recipe={"label_smoothing": 0.0}))
+        build(store, plan, out)
+
+    return made_once("smoke-with-a-failure", make)
+
+
+@pytest.fixture(scope="session")
+def beside(made_once, few_draws):
+    """compare.html of two stores: a network in five seeds each, another in one, a lone run."""
+
+    def make(out):
+        a, b = Store(out / "a"), Store(out / "b")
+        for seed in range(5):
+            run = synthetic.spec("keras", "xception", seed=seed)
+            synthetic.add(a, run, accuracy=0.8 + seed / 100)
+            synthetic.add(b, run, accuracy=0.7 + seed / 100)
+        for store in (a, b):
+            synthetic.add(store, synthetic.spec("torch", "resnet50"))
+        synthetic.add(a, synthetic.spec("torch", "xception"))
+        comparison_page.compare(a, b, out)
+
+    return made_once("comparison", make) / comparison_page.PAGE

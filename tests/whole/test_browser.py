@@ -1,10 +1,9 @@
-"""The pages in Debian's Chromium, from disk: errors, requests, numbers, sorting, dark, axe-core.
+"""The pages in Debian's Chromium, from disk: errors, requests, numbers, dark, print, axe-core.
 
 AXE_CORE: a folder with node_modules/axe-core (npm install --prefix). BROWSER_SHOTS: where the
 screenshots go, else pytest's temporary folder. REQUIRE_BROWSER=1: what is missing is a failure.
 """
 
-import csv
 import os
 import re
 import shutil
@@ -12,18 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.store.merge import merge
-from benchmarks.store.store import Store
-from protocols.files import ROOT
-from protocols.images import dataset
-from reports.build import build
-from reports.comparison import page as comparison_page
 from reports.pages import one_file
-from tests.support import synthetic
-from tests.support.browser import AXE, CHROMIUM, NEEDED, REQUIRED, SERIOUS, WIDTHS, Tab
+from tests.support.browser import (
+    AXE,
+    CHROMIUM,
+    NEEDED,
+    REQUIRED,
+    SERIOUS,
+    WIDTHS,
+    Tab,
+    all_pages,
+    own_pages,
+)
 from tests.support.data_keys import Numbers, agrees
 
-PUBLISHED = ROOT / "reports" / "published"
 SCHEMES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 TALLEST = 8000  # pixels of one picture; a longer page is kept in several
 A4 = 718  # CSS pixels between the margins of a printed page
@@ -35,65 +36,6 @@ pytestmark = NEEDED
 def test_what_is_required_is_there():
     assert CHROMIUM, "no Chromium"
     assert AXE.is_file(), "AXE_CORE names no axe-core"
-
-
-@pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    """A report of made-up smoke runs, one of them failed with markup in its reason."""
-    out = tmp_path_factory.mktemp("browser")
-    store, plan = synthetic.make(out)
-    gone = plan[0]
-    shutil.rmtree(out / "runs" / gone.id)
-    synthetic.add_failed(store, gone, "<img src=x onerror=alert(1)> ended & failed")
-    synthetic.add(store, synthetic.spec("keras", "xception", recipe={"label_smoothing": 0.0}))
-    build(store, plan, out)
-    return out
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory, cache):
-    """The published runs' report; with pictures of images where WBC_DATA has them."""
-    out = tmp_path_factory.mktemp("published")
-    store = Store(out)
-    merge(sorted(path.parent for path in PUBLISHED.glob("*/plan.json")), store)
-    there = os.environ.get("WBC_DATA")
-    source = dataset.locate(there, True, cache, dry=True) if there else None
-    build(store, store.plan(), out, 1, source)
-    return out
-
-
-@pytest.fixture(scope="module")
-def beside(tmp_path_factory):
-    """compare.html of two stores: a network in five seeds each, another in one, a lone run."""
-    out = tmp_path_factory.mktemp("beside")
-    a, b = Store(out / "a"), Store(out / "b")
-    for seed in range(5):
-        run = synthetic.spec("keras", "xception", seed=seed)
-        synthetic.add(a, run, accuracy=0.8 + seed / 100)
-        synthetic.add(b, run, accuracy=0.7 + seed / 100)
-    for store in (a, b):
-        synthetic.add(store, synthetic.spec("torch", "resnet50"))
-    synthetic.add(a, synthetic.spec("torch", "xception"))
-    comparison_page.compare(a, b, out)
-    return out / comparison_page.PAGE
-
-
-@pytest.fixture
-def tab(browser):
-    found = Tab(browser, viewport={"width": 1280, "height": 900})
-    yield found
-    found.context.close()
-
-
-def all_pages(out):
-    found = sorted(out.glob("*.html"))
-    assert len(found) > 12
-    return found
-
-
-def own_pages(out):
-    """Those whose content isn't on another page."""
-    return [path for path in all_pages(out) if path.name != one_file.NAME]
 
 
 def test_the_comparison_opens_from_disk_without_an_error_or_a_request(beside, tab):
@@ -108,7 +50,7 @@ def test_the_comparison_opens_from_disk_without_an_error_or_a_request(beside, ta
         assert not anchor or anchor in targets, href
 
 
-@pytest.mark.parametrize("report", ["smoke", "published"])
+@pytest.mark.parametrize("report", ["smoke", "published_report"])
 def test_every_page_opens_from_disk_without_an_error_or_a_request(report, tab, request):
     for path in all_pages(request.getfixturevalue(report)):
         page = tab.show(path)
@@ -163,7 +105,7 @@ KEYED = """[...document.querySelectorAll("[data-key]")].map(e => {
 })"""
 
 
-@pytest.mark.parametrize("report", ["smoke", "published", "beside"])
+@pytest.mark.parametrize("report", ["smoke", "published_report", "beside"])
 def test_numbers_on_the_pages_are_those_of_the_data_file(report, tab, request):
     made = request.getfixturevalue(report)
     alone = made.suffix == ".html"  # the comparison
@@ -194,101 +136,9 @@ def test_the_one_file_stands_alone(smoke, tab, tmp_path):
     assert used > 100 and missing == 0 and tab.troubles == []
 
 
-def column(page, table, number):
-    cells = table.locator(f"tbody tr:not(.section):not([hidden]) > :nth-child({number})")
-    return [text.split("\n")[0].strip() for text in cells.all_inner_texts()]
-
-
-def test_tables_sort_by_number_and_by_text(smoke, tab):
-    page = tab.show(smoke / "liang.html")
-    table = page.locator("table", has=page.locator("caption[id^=t1-]"))
-    names, printed = column(page, table, 1), column(page, table, 2)
-    measured = table.get_by_role("button", name="measured").first
-    assert len(names) == 7 and "X" in column(page, table, 3)  # one run failed
-    for sign, direction in ((1, "ascending"), (-1, "descending")):
-        measured.press("Enter")
-        assert table.locator("th[aria-sort]").get_attribute("aria-sort") == direction
-        *numbers, last = column(page, table, 3)
-        values = [sign * float(text.split("\u202f")[0]) for text in numbers]
-        assert values == sorted(values) and len(set(values)) > 1 and last == "X"
-    by_row = dict(zip(names, printed, strict=True))
-    assert column(page, table, 2) == [by_row[name] for name in column(page, table, 1)]
-    table.get_by_role("button", name="Network").click()
-    assert column(page, table, 1) == sorted(names, key=str.lower)
-
-
-def test_sorting_says_a_cell_over_several_rows_in_each(smoke, tab):
-    page = tab.show(smoke / "liang.html")
-    table = page.locator("table", has=page.locator("caption[id^=more-]")).first
-    sizes = table.evaluate("t => [...t.tBodies[0].rows].map(row => row.cells.length)")
-    assert len(set(sizes)) == 2  # the network stands once for both twins
-    names = table.locator("tbody th").all_inner_texts()
-    table.get_by_role("button", name="Twin").click()
-    assert sorted(column(page, table, 1)) == sorted(2 * names)
-    twins = column(page, table, 2)
-    assert twins == ["Keras"] * (len(twins) // 2) + ["PyTorch"] * (len(twins) // 2)
-
-
-def test_a_long_table_filters_with_a_count(smoke, tab):
-    page = tab.show(smoke / "environment.html")
-    tools = page.locator(".tools", has=page.get_by_label("Filter rows")).last
-    tools.get_by_label("Filter rows").fill("torch gru fold1")
-    table = tools.locator("xpath=following-sibling::*[1]//table")
-    shown = column(page, table, 1)
-    assert shown and all("torch-cnn_gru" in text and "fold1" in text for text in shown)
-    assert tools.get_by_role("status").inner_text().startswith(f"{len(shown)} of ")
-
-
-def copied(page, table):
-    """What its button copies, as rows of cells."""
-    tools = table.locator("xpath=../preceding-sibling::*[1]")
-    tools.get_by_role("button", name="Copy as text").click()
-    page.wait_for_function(
-        "e => e.textContent !== ''", arg=tools.get_by_role("status").element_handle()
-    )
-    assert tools.get_by_role("status").inner_text().startswith(("copied", "press"))
-    area = tools.locator("textarea")
-    text = area.input_value() if area.count() else page.evaluate("navigator.clipboard.readText()")
-    return [line.split("\t") for line in text.split("\n")]
-
-
-def plain(text):
-    """A cell of a CSV file as it should be copied: no small print, no footnote, ASCII numbers."""
-    text = re.sub(r" [(\[].*", "", text, flags=re.S).replace("\u2212", "-")
-    text = re.sub(r"\s+", " ", re.sub(r"\s+%", "%", text))
-    return re.sub(r"(\d),(?=\d{3}(?!\d))", r"\1", text)
-
-
-@pytest.mark.parametrize(
-    ("file", "name"),
-    [("liang.html", "more-"), ("liang.html", "t1-"), ("evidence.html", "compared-")],
-)
-def test_a_table_is_copied_whole_as_plain_text(smoke, browser, file, name):
-    tab = Tab(browser, permissions=["clipboard-read", "clipboard-write"])
-    page = tab.show(smoke / file)
-    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-    table = page.locator("table", has=page.locator(f"caption[id^={name}]")).first
-    caption = table.locator("caption").get_attribute("id").removesuffix("-caption")
-    found = copied(page, table)
-    path = smoke / "tables" / f"{file.removesuffix('.html')}-{caption}.csv"
-    heads, *rows = list(csv.reader(path.open(encoding="utf-8")))
-    if heads[0] == "Section":
-        heads, rows = heads[1:], [row[1:] for row in rows]
-        found = [row for row in found if any(row[1:])]  # but for the titles within
-    above = table.locator("thead tr").count()
-    assert {len(row) for row in found} == {len(heads)}
-    joined = [", ".join(dict.fromkeys(filter(None, c))) for c in zip(*found[:above], strict=True)]
-    assert joined == [plain(text) if "(" not in text else text for text in heads]
-    assert found[above:] == [[plain(text) for text in row] for row in rows]
-    text = "".join(cell for row in found for cell in row)
-    assert not set(text) & set("\u2212\u202f\u00a0")
-    assert name == "more-" or re.search(r"-\d", text)
-    tab.context.close()
-
-
-def test_a_link_into_a_closed_part_opens_it(published, tab):
+def test_a_link_into_a_closed_part_opens_it(published_report, tab):
     anchor = "torch-efficientnet_lite0_lstm-s0"
-    path = next(published.glob("runs-laptop-*fixed.html"))
+    path = next(published_report.glob("runs-laptop-*fixed.html"))
     page = tab.show(path)
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = false)")
     page.evaluate(f"location.hash = '#{anchor}'")
@@ -315,8 +165,8 @@ def test_dark_mode_is_dark(smoke, browser):
     assert value[0] > 700 and value[1] < 120
 
 
-def test_print_leaves_out_what_is_for_the_screen_and_opens_all(published, tab):
-    page = tab.show(next(published.glob("runs-laptop-*cv10.html")))
+def test_print_leaves_out_what_is_for_the_screen_and_opens_all(published_report, tab):
+    page = tab.show(next(published_report.glob("runs-laptop-*cv10.html")))
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = false)")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
@@ -329,7 +179,7 @@ def test_print_leaves_out_what_is_for_the_screen_and_opens_all(published, tab):
     assert page.locator("details[open]").count() == 0
 
 
-@pytest.mark.parametrize("report", ["smoke", "published", "beside"])
+@pytest.mark.parametrize("report", ["smoke", "published_report", "beside"])
 def test_nothing_is_wider_than_a_printed_page(report, browser, request):
     made = request.getfixturevalue(report)
     tab = Tab(browser, viewport={"width": A4, "height": 1000})
@@ -347,16 +197,17 @@ def test_nothing_is_wider_than_a_printed_page(report, browser, request):
     assert wide == []
 
 
-def test_a_page_prints_as_pdf(published, tab):
-    page = tab.show(published / "liang.html")
+def test_a_page_prints_as_pdf(published_report, tab):
+    page = tab.show(published_report / "liang.html")
     assert page.pdf(format="A4").startswith(b"%PDF-")
 
 
 @pytest.mark.skipif(not AXE.is_file() and not REQUIRED, reason="AXE_CORE names no axe-core")
-def test_axe_finds_no_serious_fault(smoke, published, beside, tab):
-    """In the dark the colours alone are others."""
+def test_axe_finds_no_serious_fault(smoke, published_report, beside, tab):
+    """In the dark the colours alone are others. The one file holds every page of its report: that
+    of made-up runs, whose failures and phantoms the recorded ones lack."""
     found = []
-    for path in [*all_pages(smoke), *own_pages(published), beside]:
+    for path in [smoke / one_file.NAME, *own_pages(published_report), beside]:
         page = tab.show(path)
         page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
         page.evaluate(AXE.read_text(encoding="utf-8"))
@@ -375,26 +226,32 @@ def test_axe_finds_no_serious_fault(smoke, published, beside, tab):
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_pages_fit_their_width_and_are_kept_as_pictures(
-    smoke, published, beside, browser, width, tmp_path
+    smoke, published_report, beside, browser, width, tmp_path
 ):
+    """Every page fits. Pictures are kept of the recorded runs' pages, of the comparison, and of the
+    made-up runs' first page, which says that they are phantoms."""
     shots = Path(os.environ.get("BROWSER_SHOTS", tmp_path))
     shots.mkdir(parents=True, exist_ok=True)
     tab = Tab(browser, viewport={"width": width, "height": 900})
-    paths = [("phantom", path) for path in all_pages(smoke)]
-    paths += [("published", path) for path in all_pages(published)] + [("compare", beside)]
-    for report, path in paths:
+    kept = {smoke / "index.html": "phantom", beside: "compare"}
+    kept |= dict.fromkeys(own_pages(published_report), "published")
+    for path in (*all_pages(smoke), *all_pages(published_report), beside):
         page = tab.show(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, (path.name, wide)
-        whole = page.evaluate("document.documentElement.scrollHeight")
-        whole = min(whole, TALLEST) if path.name == one_file.NAME else whole  # its pages follow
-        for top in range(0, whole, TALLEST):
-            part = f"-{top // TALLEST + 1}" if whole > TALLEST else ""
-            clip = {"x": 0, "y": top, "width": width, "height": min(TALLEST, whole - top)}
-            page.screenshot(
-                path=shots / f"{report}-{path.stem}-{width}{part}.png", full_page=True, clip=clip
-            )
-    assert {f"{r}-{p.stem}-{width}" for r, p in paths} <= {
+        if path in kept:
+            keep(page, shots, f"{kept[path]}-{path.stem}-{width}")
+    assert {f"{report}-{path.stem}-{width}" for path, report in kept.items()} <= {
         re.sub(rf"-{width}-\d+$", f"-{width}", shot.stem) for shot in shots.glob("*.png")
     }
     tab.context.close()
+
+
+def keep(page, folder, name):
+    """The whole page, as wide as it is shown, as one picture or several."""
+    width = page.viewport_size["width"]
+    whole = page.evaluate("document.documentElement.scrollHeight")
+    for top in range(0, whole, TALLEST):
+        part = f"-{top // TALLEST + 1}" if whole > TALLEST else ""
+        clip = {"x": 0, "y": top, "width": width, "height": min(TALLEST, whole - top)}
+        page.screenshot(path=folder / f"{name}{part}.png", full_page=True, clip=clip)

@@ -1,4 +1,4 @@
-"""The command line's promises, as a user meets them: subprocesses."""
+"""The command line's promises, as a user meets them: in a process where that is the promise."""
 
 import errno
 import os
@@ -14,18 +14,18 @@ from benchmarks.parity import climb
 from benchmarks.terminal import flags
 from protocols.files import ROOT
 from protocols.hardware import gpus
-from tests.support.command import files, runner
+from tests.support.command import asked, files, instead_of_the_ladder, runner
 
 
 def test_another_keras_backend_is_refused(tmp_path):
-    answer = runner("--plan", "--gpu", "none", "--cache", tmp_path, KERAS_BACKEND="torch")
+    answer = asked("--plan", "--gpu", "none", "--cache", tmp_path, KERAS_BACKEND="torch")
     assert answer.returncode == 2
     assert "tensorflow or jax" in answer.stderr
 
 
 def test_a_fold_named_twice_runs_once(tmp_path):
     words = ["--plan", "--suite", "jane", "--gpu", "none", "--cache", tmp_path]
-    once, twice = (runner(*words, "--folds", f).stdout for f in ("1", "1,1"))
+    once, twice = (asked(*words, "--folds", f).stdout for f in ("1", "1,1"))
     assert once == twice
 
 
@@ -45,12 +45,8 @@ def test_paths_are_those_of_the_shell_s_folder(tmp_path, monkeypatch):
 
 
 def test_the_ladder_s_process_gets_whole_paths(tmp_path, monkeypatch, capsys):
-    there = tmp_path / "benchmarks" / "parity"
-    there.mkdir(parents=True)
     code = "import os, sys\nprint(sys.argv[1:], os.environ['WBC_DATA'])\n"
-    (there / "climb.py").write_text(code, encoding="utf-8")
-    for folder in (there.parent, there):
-        (folder / "__init__.py").touch()
+    instead_of_the_ladder(tmp_path, code)
     monkeypatch.setattr(climb, "ROOT", tmp_path)
     monkeypatch.setenv("WBC_DATA", "images")
     (tmp_path / "shell").mkdir()
@@ -142,13 +138,19 @@ BAD = {
 def test_a_bad_request_gets_one_sentence_and_changes_nothing(words, tmp_path):
     arguments, sentence = words
     gpu = [] if "--gpu" in arguments else ["--gpu", "none"]
-    answer = runner(*arguments, *gpu, "--out", tmp_path / "out", "--cache", tmp_path / "cache")
+    answer = asked(*arguments, *gpu, "--out", tmp_path / "out", "--cache", tmp_path / "cache")
     assert answer.returncode == 2, answer.stdout + answer.stderr
     assert sentence in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
     assert "Traceback" not in answer.stderr
     assert answer.stdout == ""
     assert files(tmp_path) == []
+
+
+def test_a_process_ends_with_that_sentence_and_its_code():
+    answer = runner("--suite", "lyang", "--gpu", "none")
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "unknown suite 'lyang'" in answer.stderr and len(answer.stderr.splitlines()) == 1
 
 
 def test_the_ladder_takes_a_changed_value(monkeypatch):
@@ -161,7 +163,7 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
     out = tmp_path / "file" / "out"
     words = ["--gpu", "none", "--data", "phantom", "--cache", tmp_path / "cache"]
-    answer = runner(*words, "--out", out)
+    answer = asked(*words, "--out", out)
     assert answer.returncode == 2
     assert "can't be written" in answer.stderr
     assert files(tmp_path) == ["file"]
@@ -169,7 +171,7 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
 
 @pytest.mark.skipif(bool(gpus()), reason="this machine has a GPU")
 def test_gpu_0_without_a_gpu_says_what_was_looked_for_and_what_to_type():
-    answer = runner("--suite", "all", "--gpu", "0")
+    answer = asked("--suite", "all", "--gpu", "0")
     assert answer.returncode == 2
     assert "nvidia-smi" in answer.stderr
     assert "requirements-gpu.txt" in answer.stderr
@@ -178,8 +180,8 @@ def test_gpu_0_without_a_gpu_says_what_was_looked_for_and_what_to_type():
 
 @pytest.mark.parametrize("flag", ["--report", "--status"])
 def test_nothing_to_speak_of_yet(flag, tmp_path):
-    assert runner(flag, "--out", ROOT / "README.md").returncode == 2
-    answer = runner(flag, "--out", tmp_path / "out")
+    assert asked(flag, "--out", ROOT / "README.md").returncode == 2
+    answer = asked(flag, "--out", tmp_path / "out")
     assert answer.returncode == 2
     assert "nothing has been run" in answer.stderr
     assert files(tmp_path) == []
@@ -199,7 +201,7 @@ def test_plan_changes_nothing_and_shows_the_matrix(tmp_path):
 
 def test_the_plan_names_the_arithmetic_and_the_runs_differ_by_it(tmp_path):
     plain, other = (
-        runner("--plan", "--gpu", "none", "--cache", tmp_path, "--out", tmp_path, *words).stdout
+        asked("--plan", "--gpu", "none", "--cache", tmp_path, "--out", tmp_path, *words).stdout
         for words in ([], ["--precision", "bfloat16", "--deterministic"])
     )
     assert "arithmetic: float32\n" in plain
@@ -211,7 +213,7 @@ def test_the_plan_names_the_arithmetic_and_the_runs_differ_by_it(tmp_path):
 
 
 def test_list_names_everything():
-    answer = runner("--list")
+    answer = asked("--list")
     assert answer.returncode == 0
     for word in ("xception_resnet50_lstm", "cnn_gru", "cv10-grouped", "smoke", "paper", "liang"):
         assert word in answer.stdout

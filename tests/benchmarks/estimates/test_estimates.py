@@ -20,7 +20,7 @@ from protocols import hardware
 from protocols.papers.variants import load_variants
 from protocols.runs.record import Recorder, write_common
 from tests.support import synthetic
-from tests.support.command import files, runner
+from tests.support.command import asked, files
 from tests.support.devices import CPU
 from tests.support.synthetic import jane
 
@@ -385,7 +385,7 @@ def test_plan_tells_what_was_learned_and_changes_nothing(tmp_path):
     before = {f: (tmp_path / f).stat().st_mtime_ns for f in files(tmp_path)}
     request = ["--suite", "liang", "--variant", "resnet50", "--framework", "torch"]
     where = ["--gpu", "none", "--data", "phantom", "--cache", tmp_path / "cache"]
-    answer = runner("--plan", *request, *where, "--out", tmp_path / "out")
+    answer = asked("--plan", *request, *where, "--out", tmp_path / "out")
     assert answer.returncode == 0, answer.stderr
     lines = answer.stdout.splitlines()
     (line,) = [line for line in lines if spec.id in line]

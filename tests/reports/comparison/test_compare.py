@@ -7,7 +7,7 @@ from scipy import stats
 import benchmarks.store.store
 from reports.comparison.judge import noise
 from reports.statistics.between_seeds import one_more_run
-from tests.support.command import runner
+from tests.support.command import asked, runner
 from tests.support.reading import PAPER, percent, scored
 from tests.support.synthetic import add_failed, raise_version, spec
 
@@ -243,18 +243,22 @@ def test_images_in_another_order_are_put_in_order(stores, compared, monkeypatch)
     assert only(found)["images"]["accuracy"]["value"] == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("damage", ["altered", "missing"])
-def test_the_command_line(stores, tmp_path, damage):
+def test_the_command_line(stores, tmp_path):
     a, b = stores("a", (KERAS, 0.8)), stores("b", (KERAS, 0.8))
     answer = runner("--compare", a.out, b.out, "--out", tmp_path / "out")
     assert answer.returncode == 0, answer.stderr
     assert "1 identical" in answer.stdout and "compare.html" in answer.stdout
     assert (tmp_path / "out" / "compare.json").is_file()
+
+
+@pytest.mark.parametrize("damage", ["altered", "missing"])
+def test_a_damaged_run_is_named_and_nothing_is_compared(stores, tmp_path, damage):
+    a, b = stores("a", (KERAS, 0.8)), stores("b", (KERAS, 0.8))
     path = b.runs()[0].folder / "history.csv"
     path.write_text(
         path.read_text(encoding="utf-8") + " ", encoding="utf-8"
     ) if damage == "altered" else path.unlink()
-    answer = runner("--compare", a.out, b.out, "--out", tmp_path / "new")
+    answer = asked("--compare", a.out, b.out, "--out", tmp_path / "new")
     assert answer.returncode == 2 and not (tmp_path / "new").exists()
     assert f"history.csv: {damage}" in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1

@@ -16,15 +16,12 @@ from reports.build import build
 from reports.figures.pictures import SEEN, address
 from reports.pages import activations as page
 from tests.support import synthetic
-from tests.support.reading import hold_together, pages
+from tests.support.reading import hold_together, made, pages
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    out = tmp_path_factory.mktemp("looks")
-    store, plan = synthetic.make(out)
-    build(store, plan, out)
-    return out, plan
+def report(smoke_report):
+    return smoke_report
 
 
 def drawn(text):
@@ -74,7 +71,7 @@ def test_real_runs_without_the_images_say_what_is_missing(tmp_path):
     store = Store(tmp_path)
     run = synthetic.spec("torch", "xception", kind="real")
     synthetic.add(store, run)
-    build(store, [run], tmp_path)
+    made(tmp_path, [run], "activations.html")
     assert "X: Liang’s Figs. 3 and 4 need the images" in pages(tmp_path)["activations.html"]
 
 
@@ -98,19 +95,18 @@ def test_heat_is_yellow_where_the_map_is_high_over_the_image():
     assert over.size == (40, 30) and over.getpixel((2, 2))[0] > low[0]
 
 
-def test_images_at_hand_are_shown(report, tmp_path):
-    out, plan = report
-    spec = next(s for s in plan if (s.variant, s.stage) == ("inception_v3", "train"))
-    with np.load(out / "runs" / spec.id / activations.FILE) as arrays:
+def test_images_at_hand_are_shown(tmp_path):
+    spec = synthetic.spec("keras", "inception_v3")
+    run = synthetic.add(Store(tmp_path), spec)
+    with np.load(run.folder / activations.FILE) as arrays:
         ids = arrays["ids"].tolist()
     white = address(Image.new("RGB", (40, 30), "white"))
-    (out / SEEN).write_text(
+    (tmp_path / SEEN).write_text(
         json.dumps({spec.data["digest"]: dict.fromkeys(ids, white)}), encoding="utf-8"
     )
-    build(Store(out), plan, out)
-    text = pages(out)["activations.html"]
+    made(tmp_path, [spec], "activations.html")
+    text = pages(tmp_path)["activations.html"]
     assert text.count(f'src="{white}"') >= len(ids) and "stand alone" not in text
-    (out / SEEN).unlink()
 
 
 def test_runs_without_a_record_have_no_page(tmp_path):

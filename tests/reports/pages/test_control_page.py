@@ -12,7 +12,6 @@ from sklearn.metrics import accuracy_score
 from benchmarks.store.store import Store
 from protocols.papers.claims import load_claims
 from protocols.papers.variants import load_variants
-from reports.build import build
 from reports.cells.environment import short
 from reports.judging.verdicts import contests
 from tests.support import synthetic
@@ -23,6 +22,7 @@ from tests.support.reading import (
     made,
     pages,
     percent,
+    results_of,
     scored,
     word,
 )
@@ -96,7 +96,7 @@ def test_measures_on_the_page_are_those_of_the_predictions(control):
 
 def test_the_profile_stands_on_the_page(tmp_path):
     plan = synthetic.control(kind="real", weights="imagenet")
-    made(tmp_path, plan)  # planned, nothing run
+    made(tmp_path, plan, "control.html")  # planned, nothing run
     rows = Tables(pages(tmp_path)["control.html"]).find("The profiles' numbers")
     numbers = {row[0]: row[1:] for row in rows[1:]}
     assert numbers["image height, pixels"] == ["240", "120"]
@@ -177,7 +177,7 @@ def test_a_missing_fold_is_an_x(tmp_path):
     ]
     for run in plan[:3]:
         synthetic.add(Store(tmp_path), run)
-    made(tmp_path, plan)
+    made(tmp_path, plan, "control.html")
     page = Tables(pages(tmp_path)["control.html"])
     row = next(
         r for r in page.find("EfficientNet-Lite0 CNN-LSTM less") if r[0].startswith("Accuracy, s")
@@ -191,7 +191,7 @@ def test_a_missing_fold_is_an_x(tmp_path):
 
 def test_three_seeds_give_an_interval_and_folds_are_counted(tmp_path):
     plan = paper_runs(tmp_path, [CNN, LSTM], {LSTM: (0.86, 0.871, 0.867)})
-    made(tmp_path, plan)
+    made(tmp_path, plan, "control.html")
     row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
     gaps = [
         accuracy(tmp_path, b.id, "selected") - accuracy(tmp_path, a.id, "selected")
@@ -209,7 +209,7 @@ def test_stale_control_runs_are_marked(tmp_path):
     path = tmp_path / "runs" / plan[1].id / "run.json"
     record = json.loads(path.read_text(encoding="utf-8")) | {"results_version": 2}
     path.write_text(json.dumps(record), encoding="utf-8")
-    made(tmp_path, plan)
+    made(tmp_path, plan, "control.html")
     row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
     assert row[1] == "+25.00 †"
 
@@ -228,7 +228,7 @@ def test_unlike_profiles_of_grey_pooling_never_share_a_table(tmp_path):
     other = dataclasses.replace(run, recipe=run.recipe | {"grey_pooling": 1})
     for spec in (run, other):
         synthetic.add(Store(tmp_path), spec, epochs=1)
-    result = made(tmp_path, [run, other])
+    result = results_of(tmp_path, [run, other])
     assert {s["extra"] for s in result["settings"]} == {"", "grey_pooling = 1"}
 
 
@@ -241,7 +241,7 @@ def test_digests_of_several_backbones_are_shortened_each():
 def test_environment_names_the_kind_of_a_digest(tmp_path):
     digest = "md5:" + "b" * 32 + "+md5:" + "4" * 32
     weights = {"source": "imagenet", "digest": digest}
-    made(tmp_path, [dataclasses.replace(synthetic.spec(), weights=weights)])
+    made(tmp_path, [dataclasses.replace(synthetic.spec(), weights=weights)], "environment.html")
     rows = Tables(pages(tmp_path)["environment.html"]).find("Images and weights")
     row = next(r for r in rows if r[0] == "ImageNet, Keras xception")
     assert row[1] == "MD5 bbbbbbbbbbbb + MD5 444444444444"
@@ -252,7 +252,7 @@ def test_environment_names_the_results_versions_that_made_runs(tmp_path, monkeyp
     synthetic.add(store, runs[0])
     synthetic.raise_version(monkeypatch)
     synthetic.add(store, runs[1])
-    build(store, runs, tmp_path)
+    made(tmp_path, runs, "environment.html")
     rows = Tables((tmp_path / "environment.html").read_text(encoding="utf-8")).find(
         "The state of this suite"
     )

@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.store.store import Store
 from protocols.classes import CLASSES
 from protocols.images import augment
 from protocols.images.dataset import Source
 from protocols.photographs import provenance
-from reports.build import build
 from reports.cells.answers import (
     Answers,
     Share,
@@ -33,7 +31,7 @@ from reports.pages.errors import misclassified as wrong_module
 from reports.pages.errors import tables as errors_tables
 from reports.statistics.reliability import reliability
 from tests.support import synthetic
-from tests.support.reading import Tables, pages
+from tests.support.reading import Tables, made, pages
 
 
 def rows(*certain):
@@ -88,16 +86,8 @@ def test_accuracies_stand_in_one_order_for_both_twins():
     assert found[CLASSES[1]] == []
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    out = tmp_path_factory.mktemp("errors")
-    store, plan = synthetic.make(out)
-    build(store, plan, out)
-    return out, plan
-
-
-def test_the_page_counts_what_both_get_wrong(built):
-    out, plan = built
+def test_the_page_counts_what_both_get_wrong(smoke_report):
+    out, plan = smoke_report
     found = Tables(pages(out)["errors.html"])
     runs = {s.framework: s for s in plan if (s.variant, s.stage) == ("xception", "train")}
     arrays = {f: np.load(out / "runs" / s.id / "predictions.npz") for f, s in runs.items()}
@@ -118,14 +108,14 @@ def test_an_incomplete_or_diverged_cell_is_an_x(tmp_path):
     _, plan = synthetic.make(tmp_path)
     gone = next(s for s in plan if (s.variant, s.framework) == ("resnet50", "torch"))
     shutil.rmtree(tmp_path / "runs" / gone.id)
-    build(Store(tmp_path), plan, tmp_path)
+    made(tmp_path, plan, "errors.html")
     found = Tables(pages(tmp_path)["errors.html"])
     row = next(r for r in found.find("How far probabilities") if r[0] == "ResNet50")
     assert row[3].startswith("X") and row[3].endswith("0 of 1 runs") and not row[1].startswith("X")
 
 
-def test_the_list_has_every_test_that_both_get_wrong(built):
-    out, plan = built
+def test_the_list_has_every_test_that_both_get_wrong(smoke_report):
+    out, plan = smoke_report
     runs = {s.framework: s for s in plan if (s.variant, s.stage) == ("resnet50", "train")}
     a, b = (np.load(out / "runs" / runs[f].id / "predictions.npz") for f in ("keras", "torch"))
     rows = list(
@@ -194,8 +184,8 @@ def test_names_of_images():
     assert short_id("image-7") == "image-7"
 
 
-def test_the_photograph_of_a_dot_is_told(built):
-    out, plan = built
+def test_the_photograph_of_a_dot_is_told(smoke_report):
+    out, plan = smoke_report
     n = len(synthetic.labels_of(next(s for s in plan if s.variant == "xception")))
     text = pages(out)["errors.html"]
     figure = text[text.index(f"Xception: accuracy on each of {n} photographs") :]

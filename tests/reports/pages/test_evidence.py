@@ -23,7 +23,7 @@ from reports.pages import images
 from reports.pages.leakage import page as leakage_page
 from reports.statistics.intervals import Estimate, Interval, Sample, intervals, wilson
 from tests.support import synthetic
-from tests.support.reading import Tables, pages, percent, scored
+from tests.support.reading import Tables, made, pages, percent, scored
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_what_has_no_interval_says_why(tmp_path):
     plan = [synthetic.spec("torch", "xception"), synthetic.spec("keras", "xception")]
     store = Store(tmp_path)
     synthetic.add(store, plan[0], accuracy=1.0)
-    build(store, plan, tmp_path)
+    made(tmp_path, plan, "evidence.html")
     page = pages(tmp_path)["evidence.html"]
     row = Tables(page).row("Accuracy at the selected epoch", "PyTorch")
     assert "no cluster differs" in page and row[2] == "–1"
@@ -123,7 +123,7 @@ def test_networks_tested_on_other_images_are_not_compared(tmp_path):
     recorder = synthetic.recorded(specs[1], epochs=2)
     recorder.ids = recorder.ids[::-1]
     synthetic.keep(store, specs[1], recorder)
-    build(store, specs, tmp_path)
+    made(tmp_path, specs, "evidence.html")
     assert "Differences of accuracy" not in pages(tmp_path)["evidence.html"]
 
 
@@ -148,7 +148,7 @@ def test_leak_free_stands_beside_as_published(tmp_path):
     store = Store(tmp_path)
     for spec, accuracy in zip(plan, (0.75, 0.5), strict=True):
         synthetic.add(store, spec, accuracy=accuracy)
-    build(store, plan, tmp_path)
+    made(tmp_path, plan, "leakage.html")
     row = Tables(pages(tmp_path)["leakage.html"]).row("The same networks", "Xception")
     both = [scored(tmp_path, spec.id)["accuracy"] for spec in plan]
     assert both[0] > both[1]

@@ -154,7 +154,7 @@ def test_the_published_file_stands_in(tmp_path, monkeypatch):
     published.mkdir()
     (published / "parity.json").write_text(json.dumps(content()), encoding="utf-8")
     monkeypatch.setattr(measured_file, "PUBLISHED", published)
-    made(tmp_path, [])
+    made(tmp_path, [], "parity.html")
     text = pages(tmp_path)["parity.html"]
     assert "✓" in text and 'href="parity.json"' not in text
 
@@ -209,7 +209,7 @@ def test_agreement_and_kappa_of_a_pair(tmp_path):
 
 
 def test_a_pair_makes_the_page_without_a_ladder(tmp_path):
-    made(tmp_path, trained(tmp_path))
+    made(tmp_path, trained(tmp_path), "parity.html")
     text = pages(tmp_path)["parity.html"]
     assert "Not measured here" in text and "81.25" in text
 

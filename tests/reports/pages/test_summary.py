@@ -13,15 +13,12 @@ from reports.build import build
 from reports.cells.commands import command
 from reports.pages.audit import page as audit_page
 from tests.support import synthetic
-from tests.support.reading import PAPER, Tables, hold_together, pages, percent, scored
+from tests.support.reading import PAPER, Tables, hold_together, made, pages, percent, scored
 
 
 @pytest.fixture(scope="module")
-def smoke(tmp_path_factory):
-    out = tmp_path_factory.mktemp("summary")
-    store, plan = synthetic.make(out)
-    build(store, plan, out)
-    return pages(out)
+def smoke(smoke_report):
+    return pages(smoke_report[0])
 
 
 def squares(page, column):
@@ -74,7 +71,7 @@ def test_verdicts_are_counted_and_signed(tmp_path):
     store = Store(tmp_path)
     for index, run in enumerate(plan):
         synthetic.add(store, run, value - 0.2 + 0.001 * index, epochs=3)
-    build(store, plan, tmp_path)
+    made(tmp_path, plan, "index.html")
     page = pages(tmp_path)["index.html"]
     texts = [t for t, sign in squares(page, 2) if sign == "▼"]
     assert any(t.startswith("Xception: ") and t.endswith("below") for t in texts)
@@ -100,7 +97,7 @@ def test_a_sensitivity_run_shows_its_effect(tmp_path):
     synthetic.add(store, plan[0], 0.75)
     other = synthetic.spec("keras", "xception", recipe={"label_smoothing": 0.0})
     synthetic.add(store, other, 0.5)
-    build(store, plan, tmp_path)
+    made(tmp_path, plan, "assumed.html")
     tables = Tables(pages(tmp_path)["assumed.html"])
     row = next(r for r in tables.find("With label_smoothing = 0.0") if r[0] == "Xception")
     before, after = (scored(tmp_path, s.id)["accuracy"] for s in (plan[0], other))
@@ -109,18 +106,16 @@ def test_a_sensitivity_run_shows_its_effect(tmp_path):
     assert next(r for r in rows if r[0] == "label smoothing")[3] == "see below"
 
 
-def test_runs_lead_to_their_files_and_their_command(tmp_path):
+def test_runs_lead_to_their_files_and_their_command(smoke_report, smoke):
     """That numbers lead to their runs: test_numbers.py."""
-    store, plan = synthetic.make(tmp_path)
-    build(store, plan, tmp_path)
-    found = pages(tmp_path)
+    (out, plan), found = smoke_report, smoke
     links = re.findall(r'<a href="(runs-[^"#]+)#keras-xception_lstm-s0">', found["liang.html"])
     block = found[links[0]].split('id="keras-xception_lstm-s0"')[1].split("</details>")[0]
     run = next(
         s for s in plan if (s.framework, s.variant, s.stage) == ("keras", "xception_lstm", "train")
     )
     assert command([run]) in html.unescape(block)
-    for path in (tmp_path / "runs" / run.id).iterdir():
+    for path in (out / "runs" / run.id).iterdir():
         assert f'href="runs/{run.id}/{path.name}"' in block
     timed = next(s for s in plan if s.stage == "latency")
     row = found["environment.html"].split(f'id="{timed.id}"')[1].split("</tr>")[0]
@@ -135,7 +130,7 @@ def test_the_first_screen_prefers_runs_that_judge(tmp_path):
         run = synthetic.spec("keras", "xception", seed=seed, **PAPER)
         synthetic.add(store, run, 0.8 + 0.001 * seed, epochs=3)
     synthetic.fill(store, later)
-    build(store, later, tmp_path)
+    made(tmp_path, later, "index.html")
     page = pages(tmp_path)["index.html"]
     assert "Not one of the" not in page and "1 below" in page
     said = page.split("These runs: profile ")[1]
@@ -146,7 +141,8 @@ def test_the_first_screen_prefers_runs_that_judge(tmp_path):
 
 def test_a_control_s_first_screen_names_its_runs_and_leads_to_the_arithmetic(tmp_path):
     plan = [synthetic.spec("keras", "efficientnet_lite0", profile="laptop", kind="real")]
-    build(synthetic.fill(Store(tmp_path), plan), plan, tmp_path)
+    synthetic.fill(Store(tmp_path), plan)
+    made(tmp_path, plan, "index.html")
     page = pages(tmp_path)["index.html"]
     assert "These runs: profile laptop, real images, random weights, device cpu" in page
     assert "leads to the claim’s arithmetic" in page and "claim’s row" not in page

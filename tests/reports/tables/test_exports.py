@@ -146,11 +146,8 @@ def columns_of(row):
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    """A smoke report."""
-    out = tmp_path_factory.mktemp("forms")
-    made(out, synthetic.make(out)[1])
-    return out
+def report(smoke_report):
+    return smoke_report[0]
 
 
 def test_every_table_of_every_page_is_in_every_form(report):
