@@ -10,16 +10,16 @@ ARGS   ?=
 run: $(VENV)/installed
 	$(BIN)/python runner.py --suite all --profile smoke --gpu none $(ARGS)
 
-# Two files at a time; what holds a time runs alone, after them.
+# Two files at a time; what holds a time runs alone, after them (and isn't among the twins' tests).
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/installed lint
 	$(BIN)/python -m pytest -m "not slow and not alone" --timeout 600 $(TWO)
-	$(BIN)/python -m pytest -m "alone and not slow" --timeout 600
+	$(BIN)/python -m pytest -m "alone and not slow" --ignore tests/twins --timeout 600
 
 # What `make test` leaves out.
 test-slow: $(VENV)/installed
 	$(BIN)/python -m pytest -m "slow and not alone" --timeout 1800 $(TWO)
-	$(BIN)/python -m pytest -m "slow and alone" --timeout 1200
+	$(BIN)/python -m pytest -m "slow and alone" --ignore tests/twins --timeout 1200
 
 test-all: test test-slow
 

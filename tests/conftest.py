@@ -6,10 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm  # noqa: F401 (before TensorFlow: imported after it, their two LLVMs end the process)
 from filelock import FileLock
 
-import impl_keras  # noqa: F401 (before TensorFlow: it asks for oneDNN)
 from benchmarks.planning.plan import Selection, make_plan, set_request
 from benchmarks.store.merge import merge
 from benchmarks.store.store import Store

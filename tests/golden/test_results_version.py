@@ -8,16 +8,19 @@ UPDATE_GOLDEN=1 .venv/bin/python -m pytest tests/golden/test_results_version.py 
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.launch.launcher import Launcher
+from benchmarks.planning.plan import Selection, make_plan
 from benchmarks.store.store import Store
-from protocols.files import ROOT
+from benchmarks.terminal.console import Console
+from protocols.hardware import cores
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, RESULTS_VERSION
+from tests.support.command import runner
+from tests.support.devices import CPU
 
 GOLDEN = Path(__file__).with_name("results.json")
 KEPT = ("train_loss", "eval_loss")  # of each epoch, as history.csv has them
@@ -39,47 +42,51 @@ def numbers(run) -> dict[str, list]:
 
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory, cache):
-    """Both suites' smoke runs on the phantom, through the door: what it said, and the runs."""
+    """The papers' smoke runs on the phantom, of one fold, through the door: what it said, and its
+    folder."""
     out = tmp_path_factory.mktemp("matrix")
-    words = ["--data", "phantom", "--gpu", "none", "--cache", cache, "--out", out]
-    said = {}
-    for suite in ("control", "all"):  # the report is the last one's
-        answer = subprocess.run(
-            [sys.executable, ROOT / "runner.py", "--suite", suite, *words],
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-        )
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        said[suite] = answer.stdout
-    return said, out
+    words = ["--suite", "all", "--folds", "0", "--data", "phantom", "--gpu", "none"]
+    return runner(*words, "--cache", cache, "--out", out, limit=1700), out
+
+
+@pytest.fixture(scope="module")
+def control(tmp_path_factory, cache, phantom):
+    """A store of the control's training runs of one fold: of their latencies and their report,
+    tests/whole/test_end_to_end.py asks by one of them."""
+    plan = make_plan(Selection(suite="control", folds=(0,)), "phantom", CPU, cores())
+    todo, store = [s for s in plan if s.stage == "train"], Store(tmp_path_factory.mktemp("control"))
+    launcher = Launcher(store, phantom, CPU, cache, Console(), 2)
+    launcher.prepare(todo)
+    launcher.run(todo)
+    return store
 
 
 @pytest.mark.slow
 def test_the_whole_matrix_on_the_phantom(matrix):
-    said, out = matrix
-    assert "40 runs, 0 of them done" in said["all"]
+    answer, out = matrix
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert "36 runs, 0 of them done" in answer.stdout
     document = json.loads((out / "results.json").read_text(encoding="utf-8"))
     planned = [run for run in document["runs"] if run["planned"]]
     assert {run["state"] for run in planned} == {"done"}
-    assert len(planned) == 40
+    assert len(planned) == 36
 
 
-@pytest.fixture(scope="module")
-def found(matrix):
-    """The numbers of today's runs, by name."""
-    runs = (run for run in Store(matrix[1]).runs() if run.spec.stage == "train")
-    return {name(run.spec): numbers(run) for run in runs if run.spec.fold in (None, 0)}
+def by_name(runs) -> dict[str, dict[str, list]]:
+    """The numbers of training runs, by name."""
+    return {name(r.spec): numbers(r) for r in runs if r.done and r.spec.stage == "train"}
+
+
+EVERY = [
+    f"{framework}-{variant.name}-{variant.published_protocol}"
+    + ("-fold0" if variant.published_protocol == "cv10" else "")
+    for framework in FRAMEWORKS
+    for variant in load_variants().values()
+]
 
 
 def test_every_network_has_its_golden_run():
-    wanted = {
-        f"{framework}-{variant.name}-{variant.published_protocol}"
-        + ("-fold0" if variant.published_protocol == "cv10" else "")
-        for framework in FRAMEWORKS
-        for variant in load_variants().values()
-    }
-    assert golden()["runs"].keys() == wanted
+    assert golden()["runs"].keys() == set(EVERY)
     assert golden()["results_version"] == RESULTS_VERSION, "write the golden numbers anew"
 
 
@@ -93,17 +100,19 @@ TIMES, LEAST, MOST = 10, 1e-5, 0.1
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", golden()["runs"] if GOLDEN.exists() else [])
-def test_a_network_computes_what_it_computed(run, found):
+@pytest.mark.parametrize("run", EVERY)
+def test_a_network_computes_what_it_computed(run, request):
+    variant = run.split("-")[1]
+    if load_variants()[variant].suite == "control":
+        found = by_name(request.getfixturevalue("control").runs())
+    else:
+        found = by_name(Store(request.getfixturevalue("matrix")[1]).runs())
     if os.environ.get("UPDATE_GOLDEN"):
-        content = {
-            "results_version": RESULTS_VERSION,
-            "apart": golden()["apart"],
-            "runs": dict(sorted(found.items())),
-        }
+        content = golden() | {"results_version": RESULTS_VERSION}
+        content["runs"] = dict(sorted((content["runs"] | {run: found[run]}).items()))
         GOLDEN.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     held = 0
-    for key, measured in golden()["apart"][run.split("-")[1]].items():
+    for key, measured in golden()["apart"][variant].items():
         for epoch, apart in enumerate(measured):
             if (bound := max(LEAST, TIMES * apart)) < MOST:
                 ours, recorded = found[run][key][epoch], golden()["runs"][run][key][epoch]

@@ -10,6 +10,11 @@ from protocols.runs import parity
 BACKBONES = {"xception": 20_861_480, "inception_v3": 21_802_784, "resnet50": 23_587_712}
 MOVING = {"xception": 54_528, "inception_v3": 34_432, "resnet50": 53_120}
 
+# The networks that the tests climb the whole ladder with: every backbone, every head, two backbones
+# beside each other, and whatever trains whole. The others are built of the same parts; of them is
+# asked what joins parts: counts, bridge, forward pass. `python runner.py --parity` climbs all.
+CLIMBED = (*parity.LONG, "cnn_lstm", "cnn_gru", "xception_resnet50_lstm")
+
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 84, 112, 3), dtype=np.uint8)
 
 

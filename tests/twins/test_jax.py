@@ -1,4 +1,8 @@
-"""The Keras twin on its other backend: the same tests, in a process of its own."""
+"""The Keras twin on its other backend: the same tests, in a process of its own.
+
+What every backend has in common isn't asked again: how many parameters there are; and that each
+network answers alike on both is a rung of the ladder.
+"""
 
 import os
 import subprocess
@@ -7,9 +11,9 @@ import sys
 import pytest
 
 QUICK = (
-    "assign_variables or plain_fit or optimiser_steps or data_loss or seed_decides or frozen_phase "
-    "or grad_cam"
+    "assign_variables or plain_fit or optimiser_steps or data_loss or (frozen_phase and cnn_gru)"
 )
+REST = f"not ({QUICK} or parameter_counts or networks_answer)"
 
 
 def on_jax(select, file="tests/twins/test_keras_twin.py"):
@@ -26,13 +30,14 @@ def on_jax(select, file="tests/twins/test_keras_twin.py"):
 def test_quick_part():
     answer = on_jax(QUICK)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "11 passed" in answer.stdout
+    assert "7 passed" in answer.stdout
 
 
 @pytest.mark.slow
-def test_all_of_it():
-    answer = on_jax("test")
+def test_the_rest():
+    answer = on_jax(REST)
     assert answer.returncode == 0, answer.stdout[-3000:]
+    assert "10 passed" in answer.stdout
 
 
 @pytest.mark.slow

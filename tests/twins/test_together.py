@@ -1,9 +1,11 @@
 """Folds and seeds trained together: each one's losses are those of the run alone.
 
-PyTorch here; Keras on JAX when KERAS_BACKEND says so (test_jax.py starts that).
+PyTorch here; Keras on JAX when KERAS_BACKEND says so (test_jax.py starts that). Heads train on
+stored features, so a stand-in is the backbone, except where members look at an image through it.
 """
 
 import os
+import sys
 from dataclasses import replace
 from functools import partial
 
@@ -16,11 +18,13 @@ from protocols.runs.activations import chosen, grad_cam
 from protocols.runs.checkpoint import layout_of
 from protocols.runs.twin import begin_epoch, check_memory
 from protocols.weights.start import HeadsOnly
+from tests.support import stand_in
 from tests.support.synthetic import spec
 
 ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
 DEVICE = os.environ.get("WBC_TEST_DEVICE", "cpu")  # test_gpu.py names its own
 N, EPOCHS = 40, 3
+SIZE = (84, 112)  # of the images
 MEMBERS = [(0, 0), (1, 0), (0, 1)]  # (fold, seed)
 
 
@@ -43,15 +47,21 @@ def make():
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = before
 
 
-@pytest.fixture(scope="module")
-def features():
-    maps = np.random.default_rng(0).random((N, 3, 4, 2048), dtype=np.float32)
+@pytest.fixture(params=["stand-in"])
+def features(request, monkeypatch):
+    """What the head reads of each image, of the stand-in's backbone or the network's own."""
+    shape = (3, 4)
+    if request.param == "stand-in":
+        stand_in.put(monkeypatch)
+        monkeypatch.setattr(sys.modules[__name__], "SIZE", stand_in.SIZE)
+        shape = tuple(length // stand_in.CELL for length in stand_in.SIZE)
+    maps = np.random.default_rng(0).random((N, *shape, 2048), dtype=np.float32)
     return maps if ON_JAX else maps.transpose(0, 3, 1, 2).copy()
 
 
 def run_of(variant, fold, seed, precision="float64", **recipe):
     words = {"framework": "keras", "backend": "jax"} if ON_JAX else {"framework": "torch"}
-    return spec(
+    run = spec(
         words.pop("framework"),
         variant,
         fold=fold,
@@ -64,12 +74,13 @@ def run_of(variant, fold, seed, precision="float64", **recipe):
         recipe={"epochs": EPOCHS, **recipe},
         **words,
     )
+    return replace(run, data=run.data | dict(zip(("height", "width"), SIZE, strict=True)))
 
 
 def pool_of(runs):
     labels, folds = np.repeat(np.arange(4), N // 4), np.arange(N) % 10
     return Pool(
-        pixels=np.random.default_rng(1).integers(0, 256, (N, 84, 112, 3), dtype=np.uint8),
+        pixels=np.random.default_rng(1).integers(0, 256, (N, *SIZE, 3), dtype=np.uint8),
         rows=np.arange(N),
         ids=[str(i) for i in range(N)],
         labels=labels,
@@ -127,6 +138,7 @@ def looked_at(make, runs, features):
     return twin.look([chosen(pool, part) for part in pool.evaluated])
 
 
+@pytest.mark.parametrize("features", ["own"], indirect=True)
 def test_each_member_looks_at_what_it_does_alone(make, features):
     runs = [run_of("cnn_gru", fold, 0) for fold in range(3)]  # alone, another seed draws its CNN
     together_, alone = looked_at(make, runs, features), []

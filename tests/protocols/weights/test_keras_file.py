@@ -229,7 +229,9 @@ def test_a_file_is_read_as_keras_reads_it(
     backbone, module, kinds, all_of_them, named, rng, tmp_path, monkeypatch
 ):
     import keras
+    import timm  # noqa: F401 (before TensorFlow, see tests/twins/conftest.py)
 
+    import impl_keras  # noqa: F401 (so that it asks for oneDNN)
     from impl_keras.step import backend as step
 
     step.prepare(spec("keras", threads=1, deterministic=False))  # TensorFlow takes one number

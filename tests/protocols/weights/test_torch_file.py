@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import timm
 import torch
 from PIL import Image
 from sklearn.datasets import load_sample_image
@@ -159,6 +158,8 @@ def state(lite0):
 
 @pytest.fixture(scope="module")
 def model(state):
+    import timm
+
     model = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     missing, unexpected = model.load_state_dict(state, strict=False)
     assert unexpected == [] and all(name.endswith("num_batches_tracked") for name in missing)
