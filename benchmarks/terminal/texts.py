@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.planning import disk
 from benchmarks.planning.plan import Selection, chosen_variants, suites, together
+from benchmarks.store import validation
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console, duration
@@ -148,11 +149,11 @@ def status(store: Store) -> list[str]:
     for spec in wanted:
         run = store.find(spec)
         state, reason = _state(run)
-        if run and run.done and run.damage:
-            state, reason = "failed", one_line(run.damage)
-        elif run and run.done:
-            done.append(run)
-            run.forget()
+        if run and run.done:
+            if damage := run.damage:
+                state, reason = "failed", one_line(damage)
+            else:
+                done.append(run)
         states.append((spec, state, reason))
     counts = {
         word: sum(state == word for _, state, _ in states)
@@ -213,6 +214,6 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
             wrong.append(str(error))
     count, altered = decoded.wrong_sets(source, cache, progress)
     lines.append(f"decoded images: {count} sets in {cache / 'arrays'}, {len(altered)} wrong")
-    found = store.validate()
+    found = validation.sentences(store)
     lines.append(f"runs: {len(store.runs())} stored, {len(found)} files wrong")
     return lines, [*wrong, *altered, *found]
