@@ -15,20 +15,18 @@ from reports.comparison.join import Joined, Lone, Pair
 from reports.comparison.judge import MEASURES, MORE, Change, Row, apart_text
 from reports.comparison.surroundings import NONE, Field, values
 from reports.judging.uncertainty import interval_words, preferred_interval
-from reports.tables.cell_text import gap_text, number_text, plain_text
-from reports.tables.table import (
+from reports.tables.formats import (
     FIRM,
     MISSING,
     NAMES,
-    Table,
-    Td,
-    head,
-    label,
+    gap_text,
     minus,
+    number_text,
+    plain_text,
     plural,
     points,
-    words,
 )
+from reports.tables.table import Table, Td, head, label, words
 
 RUNS = ("Run of A, and again", "Run of B, and again")
 KINDS = {"place": "Where and how", "package": "Packages", "suite": "This suite"}

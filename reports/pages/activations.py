@@ -14,7 +14,7 @@ from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures.pictures import SEEN, address, grey, png, read
 from reports.pages.content import PageRecord
-from reports.tables.table import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
+from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
 FIGURES, OF = "xception_lstm", "xception"  # the network of Liang's Figs. 7 and 8, and its CNN
 LACKING = {

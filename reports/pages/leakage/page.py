@@ -25,8 +25,10 @@ from reports.cells.collect import Collected
 from reports.pages.content import PageRecord
 from reports.pages.leakage import leak_free
 from reports.statistics import printed
+from reports.tables.builder import Line, over, table, texts
 from reports.tables.cell_text import claim_text
-from reports.tables.table import THIN, Table, Td, head, label, words
+from reports.tables.formats import THIN, percent
+from reports.tables.table import Table, Td, label
 
 FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
 OK = {FOUND: False, NOT_FOUND: True, OPEN: None}
@@ -41,11 +43,6 @@ class Kind:
     about: str
     liang: Callable[[], tuple[str, str]]
     jane: Callable[[], tuple[str, str]]
-
-
-def percent(share: float) -> str:
-    """As written here."""
-    return f"{100 * share:.1f}{THIN}%"
 
 
 def _part(split: str) -> list[provenance.Shown]:
@@ -112,8 +109,8 @@ def _jane_preprocessing() -> tuple[str, str]:
     own, _, n = cv_shares()
     return FOUND, (
         "The text turns and flips the photographs to 500 a class before it speaks of folds. Read "
-        f"so, {percent(own)} of the {n:,} images are tested by a network that trained on another "
-        "copy of the same photograph."
+        f"so, {percent(own, 1)} of the {n:,} images are tested by a network that trained on "
+        "another copy of the same photograph."
     )
 
 
@@ -143,7 +140,7 @@ def _liang_duplicates() -> tuple[str, str]:
     word = FOUND if near or train & test else NOT_FOUND
     return word, (
         f"No file is in both parts ({len(train & test)} by SHA-256). But {len(near):,} test images "
-        f"({percent(share)}) show {len(direct)} photographs whose field, or a part of it, was "
+        f"({percent(share, 1)}) show {len(direct)} photographs whose field, or a part of it, was "
         f"photographed again for TRAIN. {len(further):,} more test images show {len(by_way)} "
         "photographs that are connected with TRAIN only through another test photograph (page "
         "Images, which counts both)."
@@ -156,7 +153,7 @@ def _jane_duplicates() -> tuple[str, str]:
     twice = sum(count > 1 for count in counts.values())
     return FOUND, (
         f"Turned copies, as above; with photographs that overlap the tested one counted too, "
-        f"{percent(again)} of {n:,} images have a relative in training. Files that are there "
+        f"{percent(again, 1)} of {n:,} images have a relative in training. Files that are there "
         f"twice, byte for byte: {twice}."
     )
 
@@ -179,8 +176,8 @@ def neighbours() -> tuple[float, float, float]:
 def _batches() -> tuple[str, str]:
     share, chance, high = neighbours()
     said = (
-        f"Photographs that follow each other share their class in {percent(share)} of cases; by "
-        f"chance {percent(chance)}, in 99{THIN}% of shuffles at most {percent(high)}. "
+        f"Photographs that follow each other share their class in {percent(share, 1)} of cases; by "
+        f"chance {percent(chance, 1)}, in 99{THIN}% of shuffles at most {percent(high, 1)}. "
     )
     if share <= high:
         return NOT_FOUND, said + "So the order of taking tells little of the class."
@@ -215,7 +212,7 @@ def _liang_dependence() -> tuple[str, str]:
 def _jane_dependence() -> tuple[str, str]:
     own, _, _ = cv_shares()
     return FOUND, (
-        f"Folds cut through photographs ({percent(own)} of images, as above), overlapping "
+        f"Folds cut through photographs ({percent(own, 1)} of images, as above), overlapping "
         "photographs, and persons, who aren’t recorded."
     )
 
@@ -253,17 +250,16 @@ KINDS = (
 
 def sheet() -> Table:
     """Eight kinds, two papers."""
-    rows = []
+    lines: list[Line] = []
     for number, kind in enumerate(KINDS, start=1):
-        row = [label(f"{number}. {kind.name}", kind.about)]
-        for evidence in (kind.liang(), kind.jane()):
-            word, said = evidence
-            row += [Td(word, kind="text", ok=OK[word]), words(said)]
-        rows.append(row)
-    above = [head("Kind of leakage", rows=2, kind="headtext")]
-    above += [head(name, span=2) for name in ("Liang 2018, fixed", "Jane 2022, cv10")]
-    below = [head("So", kind="headtext"), head("Evidence", kind="headtext")] * 2
-    return Table("leakage", "✗ found, ✓ looked for and not found.", [above, below], [("", rows)])
+        line: list[Td | str] = [label(f"{number}. {kind.name}", kind.about)]
+        for word, said in (kind.liang(), kind.jane()):
+            line += [Td(word, kind="text", ok=OK[word]), said]
+        lines.append(line)
+    below = texts("So", "Evidence")
+    papers = [over(name, below) for name in ("Liang 2018, fixed", "Jane 2022, cv10")]
+    caption = "✗ found, ✓ looked for and not found."
+    return table("leakage", caption, [*texts("Kind of leakage"), *papers], lines)
 
 
 def page(collected: Collected) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from protocols.papers.claims import load_claims
 from reports.build import build
 from reports.cells.collect import collect
 from reports.figures import curve_names, curves, kinds
-from reports.tables.cell_text import number_text
+from reports.tables.formats import number_text
 from tests.support import synthetic
 from tests.support.reading import Tables, pages
 
