@@ -9,7 +9,8 @@ from keras import ops
 
 from impl_keras.models import Network, policy, preprocess
 from impl_keras.step import backend
-from protocols.runs.activations import LAYERS, Seen
+from protocols.papers.backbones import load_backbones
+from protocols.runs.activations import Seen
 from protocols.spec import RunSpec
 from protocols.weights.files import canonical_names
 
@@ -24,7 +25,7 @@ def look(
         with policy(spec):
             model = keras.Model(backbone.inputs, [*_outputs(name, backbone), backbone.output])
         *layers, last = model(preprocess(name, images, network.dtype), training=False)
-        for layer, output in zip(LAYERS[name], layers, strict=True):
+        for layer, output in zip(load_backbones()[name].layers, layers, strict=True):
             inner[f"{name}/{layer.name}"] = _array(output[0, ..., : layer.maps])
         maps.append(last)
 
@@ -47,7 +48,7 @@ def look(
 def _outputs(name: str, backbone: keras.Model) -> list[Any]:
     canonical = canonical_names(layer.name for layer in backbone.layers)
     by_name = {canonical[layer.name]: layer.output for layer in backbone.layers}
-    return [by_name[layer.name] for layer in LAYERS[name]]
+    return [by_name[layer.name] for layer in load_backbones()[name].layers]
 
 
 def _array(x: Any) -> np.ndarray:

@@ -24,10 +24,11 @@ def backbone_variables(name: str, model: keras.Model) -> Variables:
 
 def head_variables(body: keras.Model, classify: keras.Layer) -> Variables:
     """Of a variant's head, by "head/layer/weight"."""
-    return {f"{HEAD}/{k}/{v.name}": v for k, x in _head(body, classify) for v in x.weights}
+    return {f"{HEAD}/{k}/{v.name}": v for k, x in head_layers(body, classify) for v in x.weights}
 
 
-def _head(body: keras.Model, classify: keras.Layer) -> Iterator[tuple[str, keras.Layer]]:
+def head_layers(body: keras.Model, classify: keras.Layer) -> Iterator[tuple[str, keras.Layer]]:
+    """A head's layers with weights, by name; a bidirectional one's two directions apart."""
     for layer in [x for x in body.layers if x.weights] + [classify]:
         if isinstance(layer, layers.Bidirectional):
             yield f"{layer.name}/forward", layer.forward_layer

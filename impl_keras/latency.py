@@ -47,11 +47,9 @@ class KerasLatency:
         return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:
-        """See LatencyTwin."""
         return environment(self.spec)
 
     def device_memory(self) -> DeviceMemory:
-        """See LatencyTwin."""
         return backend.device_memory()
 
 

@@ -1,4 +1,4 @@
-"""The networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
+"""The networks: backbones, recurrent branch, product, softmax of every paper."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from keras import layers, ops
 
 from impl_keras.efficientnet import efficientnet_lite0
 from protocols.classes import CLASSES
-from protocols.papers.variants import CHANNELS, Variant, load_variants
+from protocols.papers.backbones import load_backbones
+from protocols.papers.variants import Variant, load_variants
 from protocols.seeds import derive
 from protocols.spec import IMPLIED, RunSpec
 
+OURS = {"efficientnet_lite0": efficientnet_lite0}  # what keras.applications doesn't have
 BACKBONES = {
-    "xception": keras.applications.Xception,
-    "inception_v3": keras.applications.InceptionV3,
-    "resnet50": keras.applications.ResNet50,
-    "efficientnet_lite0": efficientnet_lite0,
+    name: getattr(keras.applications, known.keras) if known.keras else OURS[name]
+    for name, known in load_backbones().items()
 }
 RNN = {"lstm": layers.LSTM, "gru": layers.GRU}
 BLUE_GREEN_RED_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, in 0..255
@@ -26,7 +26,7 @@ BLUE_GREEN_RED_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, in 0..255
 def preprocess(backbone: str, images: Any, dtype: str = "float32") -> Any:
     """keras.applications' input of a backbone: uint8 RGB (n, h, w, 3) -> float, same shape."""
     x = ops.cast(images, dtype)
-    if backbone == "resnet50":
+    if load_backbones()[backbone].preprocessing == "caffe":
         return ops.flip(x, axis=-1) - ops.convert_to_tensor(BLUE_GREEN_RED_MEAN, x.dtype)
     return x / 127.5 - 1
 
@@ -47,10 +47,12 @@ def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> keras.Lay
     return RNN[variant.cell](units, use_cudnn=_cudnn(spec), **words)
 
 
-def _liang_body(variant: Variant, spec: RunSpec) -> keras.Model:
+def _pooled_body(variant: Variant, spec: RunSpec) -> keras.Model:
     """Pooled CNN features -> Dense 512 ReLU; times the rows' last states of both directions."""
     recipe = spec.recipe
-    inputs = [keras.Input((CHANNELS[name],), name=name) for name in variant.backbones]
+    inputs = [
+        keras.Input((load_backbones()[name].channels,), name=name) for name in variant.backbones
+    ]
     branches = [
         layers.Dense(recipe["projection_units"], activation="relu", name=f"project_{name}")(x)
         for name, x in zip(variant.backbones, inputs, strict=True)
@@ -76,7 +78,6 @@ class Grey(layers.Layer):
         self.rgb, self.pooling = tuple(weights), pooling
 
     def call(self, images: Any) -> Any:
-        """See the class."""
         x = ops.cast(images, self.compute_dtype)
         grey = ops.sum(x * ops.convert_to_tensor(self.rgb, x.dtype), axis=-1) / 255
         if self.pooling == 1:
@@ -85,7 +86,7 @@ class Grey(layers.Layer):
         return ops.squeeze(ops.average_pool(ops.expand_dims(grey, -1), side, strides=side), -1)
 
 
-def _jane_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
+def _map_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
     """The CNN's last map read twice, pooled and as a sequence, and their product."""
     recipe = spec.recipe
     feature_map = keras.Input(map_shape, name=variant.backbones[0])
@@ -152,7 +153,7 @@ class Network:
 
     def __init__(self, spec: RunSpec) -> None:
         self.variant = load_variants()[spec.variant]
-        self.pooled = self.variant.paper == "liang"
+        self.pooled = self.variant.pooled
         self.reads_images = self.variant.sequence == "rows"  # the body, beside the features
         self.kept = 1 - spec.recipe["dropout"]
         self.dtype = "float64" if spec.precision == "float64" else "float32"
@@ -173,15 +174,15 @@ class Network:
         keras.utils.set_random_seed(derive(spec.seed, "weights", "head"))
         with policy(spec):
             if self.pooled:
-                body = _liang_body(self.variant, spec)
+                body = _pooled_body(self.variant, spec)
             else:
-                body = _jane_body(self.variant, spec, self.map_shape)
+                body = _map_body(self.variant, spec, self.map_shape)
             classify = layers.Dense(len(CLASSES), name="classify")
             classify.build(body.output_shape)
         return body, classify
 
     def backbone(self, number: int, images: Any, training: bool = False) -> Any:
-        """What the head reads of one backbone: pooled (n, channels), or Jane's map."""
+        """What the head reads of one backbone: its mean (n, channels), or the map."""
         x = preprocess(self.variant.backbones[number], images, self.dtype)
         return self.reduce(self.backbones[number](x, training=training))
 
@@ -223,7 +224,7 @@ class Network:
         return [v for part in self.parts for v in part.variables]
 
     def penalised(self) -> list[keras.Variable]:
-        """The tensors under Jane's L2: kernels and recurrent kernels of the layers we add."""
+        """The tensors under the recipe's L2: kernels and recurrent kernels of the layers we add."""
         names = ("kernel", "recurrent_kernel")
         found = [v for part in self.head_parts for v in part.trainable_variables]
         return [v for v in found if v.name in names]

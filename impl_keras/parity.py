@@ -30,19 +30,15 @@ class KerasSide:
         return {key: self.variables[key] for key in keys}
 
     def weights(self, keys: Iterable[str] = ()) -> Arrays:
-        """See Side."""
         return bridge.read(self._of(keys or self.variables))
 
     def take(self, arrays: Arrays) -> None:
-        """See Side."""
         bridge.write(self._of(arrays), arrays)
 
     def calibrate(self, positions: np.ndarray) -> None:
-        """See Side."""
         self.twin.calibrate([positions])
 
     def inputs(self, positions: np.ndarray) -> Arrays:
-        """See Side."""
         images = self.twin.batches.images(positions)
         dtype = self.network.dtype
         found = {name: preprocess(name, images, dtype) for name in self.names}
@@ -51,18 +47,15 @@ class KerasSide:
         return {name: ops.convert_to_numpy(x) for name, x in found.items()}
 
     def features(self, positions: np.ndarray) -> Arrays:
-        """See Side."""
         images = self.twin.batches.images(positions)
-        parts = zip(self.names, self.twin._backbone, strict=True)
+        parts = zip(self.names, self.twin.backbone_functions, strict=True)
         return {name: ops.convert_to_numpy(backbone(images)) for name, backbone in parts}
 
     def probabilities(self) -> np.ndarray:
-        """See Side."""
         with backend.eagerly():
             return np.exp(self.twin.log_probabilities()[0])
 
     def values(self) -> dict[str, int]:
-        """See Side."""
         models = [*self.network.backbones, self.network.body]
         norms = [
             layer
@@ -73,18 +66,15 @@ class KerasSide:
         return {self.keys[id(x.moving_variance)]: _positions(x) for x in norms}
 
     def begin(self, phase: dict[str, Any], order: np.ndarray, stored: Arrays | None = None) -> None:
-        """See Side."""
         self.twin.begin_phase(phase, list(stored.values()) if stored else None)
         self.twin.begin_epoch([order], None)
         self.apart = make_optimizer(phase, self.twin.recipe)
 
     def apply(self, gradients: Arrays) -> None:
-        """See GivenSide."""
         variables = [self.variables[key] for key in gradients]
         self.apart.apply([ops.convert_to_tensor(g) for g in gradients.values()], variables)
 
     def step(self, start: int, stop: int) -> tuple[float, float]:
-        """See Side."""
         (penalty,) = self.twin.penalty()
         figures = self.twin.read([self.twin.step(start, stop)])
         return float(figures[0, 0, 0]) / (stop - start), penalty

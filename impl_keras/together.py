@@ -13,7 +13,7 @@ from keras import ops
 from impl_keras import activations, bridge
 from impl_keras.models import make_optimizer, penalty
 from impl_keras.step import backend
-from impl_keras.train import KerasTwin
+from impl_keras.train import KerasTraining
 from protocols.images.pool import Pool
 from protocols.runs.activations import Seen
 from protocols.runs.checkpoint import Layout
@@ -26,7 +26,7 @@ def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
     return ops.matmul(x, layer.kernel[0, 0])
 
 
-class KerasFolds(KerasTwin):
+class KerasFolds(KerasTraining):
     """protocols.runs.twin.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
@@ -35,7 +35,7 @@ class KerasFolds(KerasTwin):
         if not specs[0].heads_only:
             raise ValueError("only heads over a frozen CNN train together")
         super().__init__(specs, pool, start)
-        for layer in self.network.body._flatten_layers():
+        for _, layer in bridge.head_layers(self.network.body, self.network.classify):
             if isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
                 layer.use_cudnn = False  # cuDNN's have no rule for vmap
             elif isinstance(layer, keras.layers.Conv2D):  # 1x1; a convolution mapped is slow
@@ -46,7 +46,6 @@ class KerasFolds(KerasTwin):
         self.members = [[np.array(v) for part in head for v in part.variables] for head in heads]
 
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
-        """See Twin."""
         if stored is None:
             raise ValueError("runs that train together read stored features")
         self.phase, self.reads_images = phase, False
@@ -55,16 +54,14 @@ class KerasFolds(KerasTwin):
         parts = self.network.head_parts
         optimizer = make_optimizer(phase, self.recipe)
         self.together = backend.TogetherStep(self.loss, parts, parts, optimizer, self.members)
-        self._answers = self.together.mapped(self._log_probabilities)
+        self._answers = self.together.mapped(self.network_log_probabilities)
         self._penalties = self.together.mapped(lambda: penalty(self.kernels, self.recipe["l2"]))
 
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
-        """See Twin."""
         self.orders = np.stack(orders)
         self.keep = None if keep is None else np.stack(keep)
 
     def step(self, start: int, stop: int) -> Any:
-        """See Twin."""
         positions = self.orders[:, start:stop]
         inputs = self.batches.inputs(positions, False)
         if self.keep is not None:
@@ -72,15 +69,12 @@ class KerasFolds(KerasTwin):
         return self.together(self.batches.labels[positions], *inputs)
 
     def read(self, figures: list[Any]) -> np.ndarray:
-        """See Twin."""
         return np.array(backend.on_host(figures)).swapaxes(1, 2)
 
     def penalty(self) -> list[float]:
-        """See Twin."""
         return [float(value) for value in self._penalties()]
 
     def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
-        """See Twin."""
         test, size = np.stack(self.pool.evaluated)[:, part], self.recipe["batch_size"]
         parts = [
             self._answers(*self.batches.inputs(test[:, i : i + size], False))
@@ -89,7 +83,6 @@ class KerasFolds(KerasTwin):
         return list(np.concatenate(backend.on_host(parts), axis=1))
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
-        """See Twin."""
         return [
             activations.look(
                 self.network, self.spec, self.batches.images(p), self.together.member(i)
@@ -98,7 +91,6 @@ class KerasFolds(KerasTwin):
         ]
 
     def state(self) -> dict[str, np.ndarray]:
-        """See Twin."""
         found = {f"network/{i}": np.array(v) for i, v in enumerate(self.network.variables)}
         if hasattr(self, "together"):
             found |= {f"optimizer/{i}": v for i, v in enumerate(self.together.values)}
@@ -110,7 +102,7 @@ class KerasFolds(KerasTwin):
         weights = [v for part in head for v in part.trainable_variables]
         own = {id(v) for v in weights}
         others = [v for part in head for v in part.variables if id(v) not in own]
-        held = [*weights, *others, *self._optimizer_variables(phase)]
+        held = [*weights, *others, *self.optimizer_variables(phase)]
         found = {
             f"network/{i}": (v.dtype, (*v.shape,)) for i, v in enumerate(self.network.variables)
         }
@@ -118,7 +110,6 @@ class KerasFolds(KerasTwin):
         return found | {f"optimizer/{i}": (v.dtype, (count, *v.shape)) for i, v in enumerate(held)}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """See Twin."""
         for i, variable in enumerate(self.network.variables):
             if f"network/{i}" in state:
                 variable.assign(state[f"network/{i}"])

@@ -22,10 +22,15 @@ TRACING_PAYS_AFTER = 12  # calls of a backbone on TensorFlow; a recurrent layer 
 MANY = TRACING_PAYS_AFTER + 1
 
 
-class KerasTwin:
-    """protocols.runs.twin.Twin in Keras: one member, or on JAX several."""
+class KerasTraining:
+    """The part of protocols.runs.twin.Twin that is the same for one member and, on JAX, for
+    several: the network and its functions, the loss."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
+    phase: dict[str, Any]  # these three as the phase that began has them
+    reads_images: bool
+    dropout: bool
+
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start) -> None:
         spec = specs[0]
         prepare(spec)
         self.specs, self.spec, self.recipe, self.pool = specs, spec, spec.recipe, pool
@@ -35,7 +40,6 @@ class KerasTwin:
         bridge.begin(self.network, spec, start)
         self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
-        self.momenta = [norm.momentum for norm in self.network.batch_norms()]
         self._compile()
 
     def _compile(self) -> None:
@@ -46,26 +50,17 @@ class KerasTwin:
         evaluations = sum(p["epochs"] * test for p in phases if not p["stored"])
         computed = whole if self.spec.stores_features else 0
         count, network = len(self.network.backbones), self.network
-        self._backbone = [
+        self.backbone_functions = [
             self._compiled(
                 lambda images, i=i: _at_least_float32(network.backbone(i, images)),
                 computed + evaluations,
             )
             for i in range(count)
         ]
-        self._head = self._compiled(self._log_probabilities, MANY)
+        self._head = self._compiled(self.network_log_probabilities, MANY)
 
     def _compiled(self, function: Any, calls: int) -> Any:
         return backend.compiled(function, self.network.parts, calls > TRACING_PAYS_AFTER)
-
-    @property
-    def waited(self) -> float:
-        """See Twin."""
-        return self.batches.waited
-
-    @waited.setter
-    def waited(self, seconds: float) -> None:
-        self.batches.waited = seconds
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """See Twin. The mean over the batches' own (biased) statistics; each batch runs through
@@ -89,35 +84,18 @@ class KerasTwin:
             norm.moving_variance.assign(variance)
 
     def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
-        """See Twin."""
-        found = self._backbone[number](*self.batches.inputs(positions, True))
+        found = self.backbone_functions[number](*self.batches.inputs(positions, True))
         return ops.convert_to_numpy(ops.cast(found, "float32"))  # from float64 too
 
-    def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
-        """See Twin."""
-        self.phase = phase
-        for norm, momentum in zip(self.network.batch_norms(), self.momenta, strict=True):
-            norm.momentum = 1.0 if phase["frozen"] else momentum  # 1: the moving statistics stay
-        self.batches.keep_features(stored)
-        self.reads_images = stored is None or self.network.reads_images
-        self.dropout = bool(self.recipe["dropout"])
-        self.optimizer = make_optimizer(phase, self.recipe)
-        head, whole = self.network.head_parts, self.network.parts
-        self.step_function = backend.TrainStep(
-            self.loss,
-            whole if stored is None else head,  # what it reads
-            self._moved(phase),
-            self.optimizer,
-        )
-
-    def _moved(self, phase: dict[str, Any]) -> list[keras.Layer]:
+    def moved(self, phase: dict[str, Any]) -> list[keras.Layer]:
+        """The parts that a phase trains."""
         return self.network.head_parts if phase["frozen"] else self.network.parts
 
-    def _optimizer_variables(self, phase: dict[str, Any]) -> list[keras.Variable]:
+    def optimizer_variables(self, phase: dict[str, Any]) -> list[keras.Variable]:
         """Those of a new optimiser of the phase, in the host's memory."""
         with keras.device("cpu"):
             optimizer = make_optimizer(phase, self.recipe)
-            optimizer.build([v for layer in self._moved(phase) for v in layer.trainable_variables])
+            optimizer.build([v for layer in self.moved(phase) for v in layer.trainable_variables])
         return optimizer.variables
 
     def loss(self, labels: Any, *inputs: Any) -> tuple[Any, list[Any]]:
@@ -136,13 +114,50 @@ class KerasTwin:
         total = ops.mean(losses) + penalty(self.kernels, self.recipe["l2"])
         return total, [ops.sum(losses), ops.sum(right)]
 
+    def network_log_probabilities(self, *inputs: Any) -> Any:
+        """(n, 4) of images, if they are read, and the backbones' features."""
+        rest = list(inputs)
+        images = rest.pop(0) if self.network.reads_images else None
+        return ops.log_softmax(_at_least_float32(self.network.head(rest, images)))
+
+    def spare_memory(self) -> bool:
+        return self.batches.evict()
+
+    def device_memory(self) -> DeviceMemory:
+        return backend.device_memory()
+
+    def environment(self) -> dict[str, Any]:
+        return environment(self.spec)
+
+
+class KerasTwin(KerasTraining):
+    """protocols.runs.twin.Twin in Keras, one member."""
+
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
+        super().__init__(specs, pool, start)
+        self.momenta = [norm.momentum for norm in self.network.batch_norms()]
+
+    def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
+        self.phase = phase
+        for norm, momentum in zip(self.network.batch_norms(), self.momenta, strict=True):
+            norm.momentum = 1.0 if phase["frozen"] else momentum  # 1: the moving statistics stay
+        self.batches.keep_features(stored)
+        self.reads_images = stored is None or self.network.reads_images
+        self.dropout = bool(self.recipe["dropout"])
+        self.optimizer = make_optimizer(phase, self.recipe)
+        head, whole = self.network.head_parts, self.network.parts
+        self.step_function = backend.TrainStep(
+            self.loss,
+            whole if stored is None else head,  # what it reads
+            self.moved(phase),
+            self.optimizer,
+        )
+
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
-        """See Twin."""
         (self.order,) = orders
         self.keep = None if keep is None else keep[0]
 
     def step(self, start: int, stop: int) -> Any:
-        """See Twin."""
         positions = self.order[start:stop]
         inputs = self.batches.inputs(positions, self.reads_images)
         if self.keep is not None:
@@ -150,33 +165,24 @@ class KerasTwin:
         return self.step_function(self.batches.labels[positions], *inputs)
 
     def read(self, figures: list[Any]) -> np.ndarray:
-        """See Twin."""
         return np.array(backend.on_host(figures))[:, None]
 
     def penalty(self) -> list[float]:
-        """See Twin."""
         self.step_function.sync()
         return [float(penalty(self.kernels, self.recipe["l2"]))]
 
-    def _log_probabilities(self, *inputs: Any) -> Any:
-        rest = list(inputs)
-        images = rest.pop(0) if self.network.reads_images else None
-        return ops.log_softmax(_at_least_float32(self.network.head(rest, images)))
-
     def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
-        """See Twin."""
         self.step_function.sync()
         answers = []
         for positions in in_batches(self.pool.evaluated[0][part], self.recipe["batch_size"]):
             inputs = self.batches.inputs(positions, self.reads_images)
             if self.batches.features is None:
-                features = [backbone(inputs[0]) for backbone in self._backbone]
+                features = [backbone(inputs[0]) for backbone in self.backbone_functions]
                 inputs = [*inputs, *features] if self.network.reads_images else features
             answers.append(self._head(*inputs))
         return [np.concatenate(backend.on_host(answers))]
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
-        """See Twin."""
         self.step_function.sync()
         (images,) = (self.batches.images(p) for p in positions)
         return [activations.look(self.network, self.spec, images)]
@@ -188,7 +194,6 @@ class KerasTwin:
         return found
 
     def state(self) -> dict[str, np.ndarray]:
-        """See Twin."""
         if hasattr(self, "step_function"):
             self.step_function.sync()
         return {name: np.array(v) for name, v in self._stateful().items()}
@@ -196,28 +201,15 @@ class KerasTwin:
     def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
         """See Twin. Keras makes what an optimiser keeps before the first step."""
         found = {f"network/{i}": v for i, v in enumerate(self.network.variables)}
-        found |= {f"optimizer/{i}": v for i, v in enumerate(self._optimizer_variables(phase))}
+        found |= {f"optimizer/{i}": v for i, v in enumerate(self.optimizer_variables(phase))}
         return {name: (v.dtype, tuple(v.shape)) for name, v in found.items()}
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """See Twin."""
         if hasattr(self, "step_function"):
             self.step_function.sync()
         variables = self._stateful()
         for name, value in state.items():
             variables[name].assign(value)
-
-    def spare_memory(self) -> bool:
-        """See Twin."""
-        return self.batches.evict()
-
-    def device_memory(self) -> DeviceMemory:
-        """See Twin."""
-        return backend.device_memory()
-
-    def environment(self) -> dict[str, Any]:
-        """See Twin."""
-        return environment(self.spec)
 
 
 def _at_least_float32(x: Any) -> Any:

@@ -9,32 +9,17 @@ from torch import nn
 from torch.func import functional_call
 
 from impl_torch.device import autocast
-from impl_torch.models import JaneHead, LiangHead
+from impl_torch.models import MapHead, PooledHead
+from protocols.papers.backbones import Layer, load_backbones
 from protocols.papers.variants import load_variants
-from protocols.runs.activations import LAYERS, Layer, Seen
+from protocols.runs.activations import Seen
 from protocols.spec import RunSpec
-
-PATHS = {  # where timm's networks have the layers of protocols.runs.activations, by Keras's names
-    "xception": {  # timm counts the blocks without the stem
-        "block1_conv1": "conv1",
-        "block2_pool": "block1.rep.5",
-        "block3_pool": "block2.rep.6",
-        "block4_pool": "block3.rep.6",
-    },
-    "inception_v3": {
-        "conv2d": "Conv2d_1a_3x3.conv",
-        "max_pooling2d": "Pool1",
-        "max_pooling2d_1": "Pool2",
-    },
-    "resnet50": {"conv1_conv": "conv1", "pool1_pool": "maxpool"},
-    "efficientnet_lite0": {"conv_stem": "conv_stem"},
-}
 
 
 def look(
     spec: RunSpec,
     backbones: nn.ModuleList,
-    head: LiangHead | JaneHead,
+    head: PooledHead | MapHead,
     images: torch.Tensor,
     weights: dict[str, torch.Tensor] | None = None,
 ) -> Seen:
@@ -70,15 +55,14 @@ def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iter
     """Adds each layer's output for the first image to `found`, at once: a residual block adds to
     its pooling's output in place."""
     hooks = []
-    for layer in LAYERS[backbone]:
+    for layer in load_backbones()[backbone].layers:
 
         def keep(
             module: nn.Module, given: tuple, output: torch.Tensor, layer: Layer = layer
         ) -> None:
             found[f"{backbone}/{layer.name}"] = _channels_last(output[:1, : layer.maps])[0]
 
-        path = PATHS[backbone][layer.name]
-        hooks.append(model.get_submodule(path).register_forward_hook(keep))
+        hooks.append(model.get_submodule(layer.timm).register_forward_hook(keep))
     try:
         yield
     finally:

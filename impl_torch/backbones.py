@@ -13,14 +13,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from protocols.papers.backbones import load_backbones
 from protocols.spec import IMPLIED
 
-TIMM_NAMES = {
-    "xception": "legacy_xception",
-    "inception_v3": "inception_v3",
-    "resnet50": "resnet50",
-    "efficientnet_lite0": "tf_efficientnet_lite0",
-}
+Change = Callable[[nn.Module, Mapping[str, Any]], None]
+CHANGES: dict[str, Change] = {}  # what is done to timm's network; by backbone
+
+
+def changes(backbone: str) -> Callable[[Change], Change]:
+    """Registers the function that changes timm's network, by a run's recipe, into Keras's."""
+    return partial(CHANGES.setdefault, backbone)
 
 
 class SamePadMaxPool(nn.Module):
@@ -47,19 +49,18 @@ class WithoutPadding(nn.Module):
 class Preprocess(nn.Module):
     """keras.applications' input: uint8 RGB (n, h, w, 3) -> float (n, 3, h, w), channels last.
 
-    ResNet50: BGR minus ImageNet's mean, in 0..255 ("caffe"); the others: x / 127.5 - 1 ("tf").
+    "caffe" is BGR minus ImageNet's mean, in 0..255; "tf" is x / 127.5 - 1.
     """
 
     mean: torch.Tensor
 
     def __init__(self, backbone: str) -> None:
         super().__init__()
-        self.caffe = backbone == "resnet50"
+        self.caffe = load_backbones()[backbone].preprocessing == "caffe"
         mean = torch.tensor([103.939, 116.779, 123.68], dtype=torch.float64)  # B, G, R
         self.register_buffer("mean", mean, persistent=False)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         x = images.to(self.mean.dtype)
         x = x.flip(-1) - self.mean if self.caffe else x / 127.5 - 1
         return x.permute(0, 3, 1, 2)
@@ -70,18 +71,15 @@ def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Sequenti
 
     `recipe`: a run's, for ResNet50's epsilon and pooling.
     """
-    model = timm.create_model(TIMM_NAMES[name], pretrained=False, num_classes=0, global_pool="")
-    change: dict[str, Callable[[nn.Module], None]] = {
-        "xception": _as_keras_xception,
-        "inception_v3": _as_keras_inception,
-        "resnet50": partial(_as_keras_resnet, recipe),
-    }
-    if name in change:
-        change[name](model)
+    theirs = load_backbones()[name].timm
+    model = timm.create_model(theirs, pretrained=False, num_classes=0, global_pool="")
+    if name in CHANGES:
+        CHANGES[name](model, recipe)
     return nn.Sequential(Preprocess(name), model)
 
 
-def _as_keras_xception(model: nn.Module) -> None:
+@changes("xception")
+def _xception(model: nn.Module, recipe: Mapping[str, Any]) -> None:
     for module in model.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-3
@@ -89,7 +87,8 @@ def _as_keras_xception(model: nn.Module) -> None:
             module[-1] = SamePadMaxPool()
 
 
-def _as_keras_inception(model: nn.Module) -> None:
+@changes("inception_v3")
+def _inception_v3(model: nn.Module, recipe: Mapping[str, Any]) -> None:
     for module in list(model.modules()):
         if isinstance(module, nn.BatchNorm2d):
             module.eps = 1e-3
@@ -99,7 +98,8 @@ def _as_keras_inception(model: nn.Module) -> None:
             module.branch_pool = nn.Sequential(WithoutPadding(), pool)
 
 
-def _as_keras_resnet(recipe: Mapping[str, Any], model: nn.Module) -> None:
+@changes("resnet50")
+def _resnet50(model: nn.Module, recipe: Mapping[str, Any]) -> None:
     for name in ("layer2", "layer3", "layer4"):  # v1: the stride is in the first 1x1
         first = getattr(model, name)[0]
         first.conv1.stride, first.conv2.stride = (2, 2), (1, 1)

@@ -6,13 +6,14 @@ counters, the second bias of an LSTM (always zero), InceptionV3's gammas (always
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from timm.models.xception import SeparableConv2d
 from torch import nn
 
-from impl_torch.models import JaneHead, LiangHead, Network
+from impl_torch.models import MapHead, Network, PooledHead
 from impl_torch.recurrent import Recurrent
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
@@ -21,6 +22,13 @@ from protocols.weights.start import HEAD, Arrays, Start, check_same, shapes_of
 NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
         "moving_variance": "running_var"}  # fmt: skip
 Value = Callable[[torch.Tensor], torch.Tensor | None]
+Layers = Callable[[nn.Module], Iterator[tuple[str, nn.Module]]]
+BACKBONES: dict[str, Layers] = {}  # Keras's names of the layers of timm's network; by backbone
+
+
+def layers_of(backbone: str) -> Callable[[Layers], Layers]:
+    """Registers the function that gives the layers of timm's network by their names in Keras."""
+    return partial(BACKBONES.setdefault, backbone)
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,8 @@ def _recurrent(rnn: Recurrent, direction: str = "") -> Slots:
     }
 
 
-def _head(head: LiangHead | JaneHead, backbones: tuple[str, ...]) -> Iterator[tuple[str, Slots]]:
-    if isinstance(head, LiangHead):
+def _head(head: PooledHead | MapHead, backbones: tuple[str, ...]) -> Iterator[tuple[str, Slots]]:
+    if isinstance(head, PooledHead):
         for name, project in zip(backbones, head.project, strict=True):
             yield f"project_{name}", _layer(project)
         both = {"rows": head.rows} if head.rows is not None else {}
@@ -116,6 +124,7 @@ def _head(head: LiangHead | JaneHead, backbones: tuple[str, ...]) -> Iterator[tu
     yield "classify", _layer(head.classify)
 
 
+@layers_of("xception")
 def _xception(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     for i in (1, 2):
         yield f"block1_conv{i}", getattr(model, f"conv{i}")
@@ -137,6 +146,7 @@ def _xception(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
         yield f"block14_sepconv{j}_bn", getattr(model, f"bn{j + 2}")
 
 
+@layers_of("inception_v3")
 def _inception_v3(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Both make their layers in the same order, and Keras only counts them."""
     for kind, name in ((nn.Conv2d, "conv2d"), (nn.BatchNorm2d, "batch_normalization")):
@@ -144,6 +154,7 @@ def _inception_v3(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield f"{name}_{i}" if i else name, module
 
 
+@layers_of("resnet50")
 def _resnet50(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     yield "conv1_conv", model.get_submodule("conv1")
     yield "conv1_bn", model.get_submodule("bn1")
@@ -158,6 +169,7 @@ def _resnet50(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
                 yield f"{name}_{j}_bn", getattr(block, f"bn{j}")
 
 
+@layers_of("efficientnet_lite0")
 def _efficientnet_lite0(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """The Keras twin's layers are ours and have timm's names."""
     for name, module in model.named_modules():
@@ -165,15 +177,7 @@ def _efficientnet_lite0(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield name, module
 
 
-BACKBONES = {
-    "xception": _xception,
-    "inception_v3": _inception_v3,
-    "resnet50": _resnet50,
-    "efficientnet_lite0": _efficientnet_lite0,
-}
-
-
-def head_slots(head: LiangHead | JaneHead, variant: str) -> Slots:
+def head_slots(head: PooledHead | MapHead, variant: str) -> Slots:
     """Of a variant's head, by "head/layer/weight"."""
     layers = _head(head, load_variants()[variant].backbones)
     return {f"{HEAD}/{layer}/{k}": slot for layer, found in layers for k, slot in found.items()}
@@ -237,7 +241,7 @@ def begin(network: Network, spec: RunSpec, start: Start) -> None:
     begin_head(network.head, spec, start)
 
 
-def begin_head(head: LiangHead | JaneHead, spec: RunSpec, start: Start) -> None:
+def begin_head(head: PooledHead | MapHead, spec: RunSpec, start: Start) -> None:
     """The head's part of `begin`."""
     found = head_slots(head, spec.variant)
     if arrays := start.head(spec, shapes_of(read(found))):

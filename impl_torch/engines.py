@@ -25,7 +25,6 @@ class Probabilities(nn.Module):
         self.eval()
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         with autocast(self.spec):
             return self.network(images).float().softmax(1)
 

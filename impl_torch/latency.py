@@ -28,11 +28,9 @@ class TorchLatency:
         return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:
-        """See LatencyTwin."""
         return environment(self.spec)
 
     def device_memory(self) -> DeviceMemory:
-        """See LatencyTwin."""
         return device_memory(self.spec)
 
 

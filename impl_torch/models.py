@@ -1,4 +1,4 @@
-"""The networks: backbones, recurrent branch, product, softmax (Liang III.C; Jane 3.2)."""
+"""The networks: backbones, recurrent branch, product, softmax of every paper."""
 
 import math
 from functools import reduce
@@ -12,7 +12,8 @@ from impl_torch.backbones import make_backbone
 from impl_torch.device import dtype_of
 from impl_torch.recurrent import Recurrent, layer_of, recur
 from protocols.classes import CLASSES
-from protocols.papers.variants import CHANNELS, Variant, load_variants
+from protocols.papers.backbones import load_backbones
+from protocols.papers.variants import Variant, load_variants
 from protocols.seeds import derive
 from protocols.spec import RunSpec
 
@@ -31,13 +32,12 @@ class LastStates(nn.Module):
         self.rnn = rnn(inputs, units, batch_first=True, bidirectional=True)
 
     def forward(self, sequence: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         state = recur(self.rnn, sequence)[1]
         state = state[0] if isinstance(state, tuple) else state
         return torch.cat([state[0], state[1]], dim=1)
 
 
-class LiangHead(nn.Module):
+class PooledHead(nn.Module):
     """Pooled CNN features -> Dense 512 ReLU; times the rows' last states of both directions, if
     they are read; dropout, if any; Dense 4."""
 
@@ -46,7 +46,7 @@ class LiangHead(nn.Module):
     def __init__(self, variant: Variant, recipe: dict[str, Any], width: int) -> None:
         super().__init__()
         units = recipe["projection_units"]
-        channels = [CHANNELS[name] for name in variant.backbones]
+        channels = [load_backbones()[name].channels for name in variant.backbones]
         self.project = nn.ModuleList(nn.Linear(c, units) for c in channels)
         self.rows = (
             LastStates(
@@ -90,13 +90,14 @@ class LiangHead(nn.Module):
         return self.classify(product if keep is None else product * keep / self.kept)
 
 
-class JaneHead(nn.Module):
+class MapHead(nn.Module):
     """The CNN's last map read twice: pooled, and as a sequence; product, dropout, Dense 4."""
 
     def __init__(self, variant: Variant, recipe: dict[str, Any]) -> None:
         super().__init__()
         channels, small = recipe["map_channels"], recipe["small_rnn_units"]
-        rnn, of_map = layer_of(variant, recipe), CHANNELS[variant.backbones[0]]
+        rnn = layer_of(variant, recipe)
+        of_map = load_backbones()[variant.backbones[0]].channels
         self.project = nn.Linear(of_map, recipe["projection_units"])
         self.reduce_map = nn.Conv2d(of_map, channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels, eps=1e-3, momentum=BATCH_NORM_MOMENTUM)
@@ -129,15 +130,15 @@ class JaneHead(nn.Module):
         return self.classify(product if keep is None else product * keep / self.kept)
 
 
-def make_head(spec: RunSpec) -> LiangHead | JaneHead:
+def make_head(spec: RunSpec) -> PooledHead | MapHead:
     """A variant's head with the run's random weights."""
     variant = load_variants()[spec.variant]
     torch.manual_seed(derive(spec.seed, "weights", "head"))
-    head: LiangHead | JaneHead
-    if variant.paper == "liang":
-        head = LiangHead(variant, spec.recipe, spec.data["width"])
+    head: PooledHead | MapHead
+    if variant.pooled:
+        head = PooledHead(variant, spec.recipe, spec.data["width"])
     else:
-        head = JaneHead(variant, spec.recipe)
+        head = MapHead(variant, spec.recipe)
     initialise_as_keras(head)
     return head.to(dtype_of(spec))
 
@@ -165,7 +166,6 @@ class Network(nn.Module):
         return tuple(self.head.reduce(backbone(images)) for backbone in self.backbones)
 
     def forward(self, images: torch.Tensor, keep: torch.Tensor | None = None) -> torch.Tensor:
-        """See the class."""
         return self.head(self.features(images), images, keep)
 
 
@@ -205,7 +205,7 @@ def _initialise_rnn(rnn: nn.LSTM | nn.GRU) -> None:
 
 
 def penalised(head: nn.Module) -> list[torch.Tensor]:
-    """The tensors under Jane's L2: kernels and recurrent kernels of the layers we add."""
+    """The tensors under the recipe's L2: kernels and recurrent kernels of the layers we add."""
     kernels: list[torch.Tensor] = []
     for module in head.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from impl_torch import bridge
-from impl_torch.models import LiangHead
+from impl_torch.models import PooledHead
 from impl_torch.train import TorchTwin
 from protocols.images.pool import Pool
 from protocols.papers.variants import load_variants
@@ -33,29 +33,25 @@ class TorchSide:
         return {key: self.slots[key] for key in keys}
 
     def weights(self, keys: Iterable[str] = ()) -> Arrays:
-        """See Side."""
         return {
             key: array.copy() for key, array in bridge.read(self._of(keys or self.slots)).items()
         }
 
     def take(self, arrays: Arrays) -> None:
-        """See Side."""
         bridge.write(self._of(arrays), arrays)
 
     def calibrate(self, positions: np.ndarray) -> None:
-        """See Side."""
         self.twin.calibrate([positions])
 
     @torch.no_grad()
     def inputs(self, positions: np.ndarray) -> Arrays:
-        """See Side."""
         images = self.twin.batches.images(positions)
         found = {
             name: backbone.get_submodule("0")(images).permute(0, 2, 3, 1).numpy()
             for name, backbone in zip(self.names, self.network.backbones, strict=True)
         }
         head = self.network.head
-        if isinstance(head, LiangHead) and head.rows is not None:
+        if isinstance(head, PooledHead) and head.rows is not None:
             seen = []
             hook = head.rows.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
             self.network.eval()(images)
@@ -65,19 +61,16 @@ class TorchSide:
 
     @torch.no_grad()
     def features(self, positions: np.ndarray) -> Arrays:
-        """See Side."""
         self.network.eval()
         found = self.network.features(self.twin.batches.images(positions))
         arrays = [x.numpy().transpose(CHANNELS_LAST) if x.ndim == 4 else x.numpy() for x in found]
         return dict(zip(self.names, arrays, strict=True))
 
     def probabilities(self) -> np.ndarray:
-        """See Side."""
         return np.exp(self.twin.log_probabilities()[0])
 
     @torch.no_grad()
     def values(self) -> dict[str, int]:
-        """See Side."""
         keys = {
             slot.tensors[0].data_ptr(): key
             for key, slot in self.slots.items()
@@ -98,7 +91,6 @@ class TorchSide:
         return found
 
     def begin(self, phase: dict[str, Any], order: np.ndarray, stored: Arrays | None = None) -> None:
-        """See Side."""
         arrays = [
             x.transpose(CHANNELS_FIRST) if x.ndim == 4 else x for x in (stored or {}).values()
         ]
@@ -106,7 +98,6 @@ class TorchSide:
         self.twin.begin_epoch([order], None)
 
     def step(self, start: int, stop: int) -> tuple[float, float]:
-        """See Side."""
         (penalty,) = self.twin.penalty()
         figures = self.twin.read([self.twin.step(start, stop)])
         return float(figures[0, 0, 0]) / (stop - start), penalty

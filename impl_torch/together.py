@@ -14,11 +14,10 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from impl_torch import activations, bridge
-from impl_torch.batches import Batches
-from impl_torch.device import autocast, device_of, dtype_of, environment, prepare
-from impl_torch.models import Network, make_head, penalised
+from impl_torch.device import autocast
+from impl_torch.models import make_head, penalised
 from impl_torch.recurrent import by_steps
-from impl_torch.train import TorchTwin, make_optimizer
+from impl_torch.train import TorchTraining
 from protocols.images.pool import Pool
 from protocols.runs.activations import Seen
 from protocols.spec import RunSpec
@@ -40,20 +39,14 @@ def make_stackable(head: nn.Module) -> None:
             module.forward = partial(_pointwise, module)  # type: ignore[method-assign]
 
 
-class TorchFolds(TorchTwin):
+class TorchFolds(TorchTraining):
     """protocols.runs.twin.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
-        spec = specs[0]
-        if not spec.heads_only:
+        if not specs[0].heads_only:
             raise ValueError("only heads over a frozen CNN train together")
-        self.device = device_of(spec)
-        prepare(spec)
-        self.spec, self.recipe, self.pool, self.size = spec, spec.recipe, pool, len(specs)
-        self.batches = Batches(pool, self.device, resident=False)
-        self.network = Network(spec).to(self.device)  # its head is not used
-        bridge.begin(self.network, spec, start)
-        self.parameters = sum(v.numel() for v in self.network.state_dict().values())
+        super().__init__(specs, pool, start)  # the head of this network is not used
+        self.size = len(specs)
         heads = [make_head(s).to(self.device) for s in specs]
         for head, member in zip(heads, specs, strict=True):
             bridge.begin_head(head, member, start)
@@ -65,18 +58,14 @@ class TorchFolds(TorchTwin):
         self.labels = self.batches.labels
 
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
-        """See Twin."""
         if stored is None:
             raise ValueError("runs that train together read stored features")
-        self.phase, self.steps = phase, 0
-        self.batches.keep_features(stored, dtype_of(self.spec))
-        self.optimizer = make_optimizer(self._trained(phase), phase, self.recipe)
+        super().begin_phase(phase, stored)
 
-    def _trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
+    def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
         return [p for p in self.weights.values() if p.requires_grad]
 
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
-        """See Twin."""
         self.head.train()
         self.there = self.batches.to_device(np.stack(orders))
         self.keep = None if keep is None else torch.from_numpy(np.stack(keep)).to(self.device)
@@ -101,7 +90,6 @@ class TorchFolds(TorchTwin):
         return loss + self._term(weights), figures
 
     def step(self, start: int, stop: int) -> torch.Tensor:
-        """See Twin."""
         there = self.there[:, start:stop]
         keep = None if self.keep is None else self.keep[:, start:stop]
         loss = vmap(self._loss, in_dims=(0, 0, 0, 0, None if keep is None else 0))
@@ -111,19 +99,16 @@ class TorchFolds(TorchTwin):
         return figures
 
     def read(self, figures: list[torch.Tensor]) -> np.ndarray:
-        """See Twin."""
         return torch.stack(figures).cpu().numpy()
 
     @torch.no_grad()
     def penalty(self) -> list[float]:
-        """See Twin."""
         if not self.recipe["l2"]:
             return [0.0] * self.size
         return vmap(self._term)(self.weights).tolist()
 
     @torch.no_grad()
     def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
-        """See Twin."""
         self.head.eval()
         there = self.batches.to_device(np.stack(self.pool.evaluated)[:, part])
         answer = vmap(partial(self._logits, keep=None))
@@ -134,7 +119,6 @@ class TorchFolds(TorchTwin):
         return list(torch.cat(parts, dim=1).log_softmax(2).cpu().numpy())
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
-        """See Twin."""
         backbones, head = self.network.backbones.eval(), self.head.eval()
         own = [
             {name: value[i] for name, value in (self.weights | self.buffers).items()}
@@ -145,11 +129,10 @@ class TorchFolds(TorchTwin):
             for p, weights in zip(positions, own, strict=True)
         ]
 
-    def _network_state(self) -> dict[str, torch.Tensor]:
+    def network_state(self) -> dict[str, torch.Tensor]:
         backbones = {f"backbones/{k}": v for k, v in self.network.backbones.state_dict().items()}
         heads = {f"heads/{k}": v for k, v in (self.weights | self.buffers).items()}
         return backbones | heads
 
     def environment(self) -> dict[str, Any]:
-        """See Twin."""
-        return environment(self.spec) | {"engine": f"eager, {self.size} runs together (vmap)"}
+        return super().environment() | {"engine": f"eager, {self.size} runs together (vmap)"}

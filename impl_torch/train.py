@@ -42,50 +42,115 @@ def make_optimizer(
     return torch.optim.Adam(parameters, phase["rate"], betas, recipe["epsilon"], fused=True)
 
 
-class TorchTwin:
-    """protocols.runs.twin.Twin in PyTorch, one member."""
+class TorchTraining:
+    """The part of protocols.runs.twin.Twin that is the same for one member and for several: the
+    backbones, the optimiser, the state."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
-        (spec,) = specs
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start) -> None:
+        spec = specs[0]
         self.device = device_of(spec)
         prepare(spec)
         self.spec, self.recipe, self.pool = spec, spec.recipe, pool
-        resident = spec.device != "cpu" and pool.fits(free_memory())
+        on_gpu = spec.device != "cpu"
+        resident = on_gpu and len(specs) == 1 and pool.fits(free_memory())
         self.batches = Batches(pool, self.device, resident)
         self.network = Network(spec).to(self.device)
         bridge.begin(self.network, spec, start)
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
-        self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
 
-    @property
-    def waited(self) -> float:
-        """See Twin."""
-        return self.batches.waited
+    def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
+        """What a phase trains, in the optimiser's order."""
+        raise NotImplementedError
 
-    @waited.setter
-    def waited(self, seconds: float) -> None:
-        self.batches.waited = seconds
+    def network_state(self) -> dict[str, torch.Tensor]:
+        """All weights and moving statistics, by name."""
+        raise NotImplementedError
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
-        """See Twin."""
         with autocast(self.spec):
             calibrate(self.network, [self.batches.images(positions) for positions in batches])
 
     @torch.no_grad()
     def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
-        """See Twin."""
         self.network.eval()
         with autocast(self.spec):
             found = self.network.backbones[number](self.batches.images(positions))
         return self.network.head.reduce(found.float()).cpu().numpy()
 
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
-        """See Twin."""
         self.phase, self.steps = phase, 0
         self.batches.keep_features(stored, dtype_of(self.spec))
-        self.optimizer = make_optimizer(self._trained(phase), phase, self.recipe)
+        self.optimizer = make_optimizer(self.trained(phase), phase, self.recipe)
 
-    def _trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
+    def update(self, objective: torch.Tensor) -> None:
+        """One step of the optimiser down the gradient of `objective`."""
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()
+        self.steps += 1
+        if self.phase["optimizer"] == "adam":
+            epsilon = keras_epsilon(self.recipe["epsilon"], self.recipe["adam_beta2"], self.steps)
+            self.optimizer.param_groups[0]["eps"] = epsilon
+        self.optimizer.step()
+
+    def state(self) -> dict[str, np.ndarray]:
+        found = {f"network/{name}": value for name, value in self.network_state().items()}
+        if hasattr(self, "optimizer"):
+            found["optimizer/steps"] = torch.tensor(self.steps)
+            for i, slots in self.optimizer.state_dict()["state"].items():
+                found |= {f"optimizer/{i}/{name}": value for name, value in slots.items()}
+        return {name: value.detach().cpu().numpy().copy() for name, value in found.items()}
+
+    def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
+        found = {f"network/{name}": value for name, value in self.network_state().items()}
+        found["optimizer/steps"] = torch.tensor(0)
+        for i, parameter in enumerate(self.trained(phase) if stepped else ()):
+            found[f"optimizer/{i}/step"] = torch.tensor(0.0)
+            found |= {f"optimizer/{i}/{slot}": parameter for slot in SLOTS[phase["optimizer"]]}
+        return {n: (str(v.dtype).removeprefix("torch."), (*v.shape,)) for n, v in found.items()}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        tensors = {name: torch.from_numpy(value) for name, value in state.items()}
+        with torch.no_grad():
+            for name, variable in self.network_state().items():
+                if f"network/{name}" in tensors:
+                    variable.copy_(tensors[f"network/{name}"])
+        if "optimizer/steps" not in tensors:
+            return
+        self.steps = int(tensors.pop("optimizer/steps"))
+        slots: dict[int, dict[str, torch.Tensor]] = {}
+        parameters = self.optimizer.param_groups[0]["params"]
+        for name, value in tensors.items():
+            if name.startswith("optimizer/"):
+                _, index, slot = name.split("/")
+                parameter = parameters[int(index)]
+                if value.shape == parameter.shape:  # in its memory format, as fused steps need it
+                    value = torch.empty_like(parameter, device="cpu").copy_(value)
+                slots.setdefault(int(index), {})[slot] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+    def spare_memory(self) -> bool:
+        if self.batches.pixels is None:
+            return False
+        self.batches.pixels = None
+        torch.cuda.empty_cache()
+        return True
+
+    def device_memory(self) -> DeviceMemory:
+        return device_memory(self.spec)
+
+    def environment(self) -> dict[str, Any]:
+        return environment(self.spec)
+
+
+class TorchTwin(TorchTraining):
+    """protocols.runs.twin.Twin in PyTorch, one member."""
+
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
+        super().__init__(specs, pool, start)
+        self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
+
+    def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
         trained = self.network.head if phase["frozen"] else self.network
         return [p for p in trained.parameters() if p.requires_grad]
 
@@ -95,11 +160,9 @@ class TorchTwin:
 
     @torch.no_grad()
     def penalty(self) -> list[float]:
-        """See Twin."""
         return [float(self.penalty_term())]
 
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
-        """See Twin."""
         self.network.train()
         self.network.backbones.train(self.phase["batch_statistics"])
         for module in self.network.backbones.modules():
@@ -127,7 +190,6 @@ class TorchTwin:
             return head(features, images, keep)
 
     def step(self, start: int, stop: int) -> torch.Tensor:
-        """See Twin."""
         there = self.there[start:stop]
         labels = self.batches.labels[there]
         keep = None if self.keep is None else self.keep[start:stop]
@@ -138,23 +200,11 @@ class TorchTwin:
         right = (logits.argmax(1) == labels).sum()
         return torch.stack([loss.detach() * (stop - start), right])
 
-    def update(self, objective: torch.Tensor) -> None:
-        """One step of the optimiser down the gradient of `objective`."""
-        self.optimizer.zero_grad(set_to_none=True)
-        objective.backward()
-        self.steps += 1
-        if self.phase["optimizer"] == "adam":
-            epsilon = keras_epsilon(self.recipe["epsilon"], self.recipe["adam_beta2"], self.steps)
-            self.optimizer.param_groups[0]["eps"] = epsilon
-        self.optimizer.step()
-
     def read(self, figures: list[torch.Tensor]) -> np.ndarray:
-        """See Twin."""
         return torch.stack(figures).cpu().numpy()[:, None]
 
     @torch.no_grad()
     def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
-        """See Twin."""
         self.network.eval()
         answers = [
             _at_least_float32(self.logits(positions, self.batches.to_device(positions)))
@@ -163,69 +213,12 @@ class TorchTwin:
         return [torch.cat(answers).log_softmax(1).cpu().numpy()]
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
-        """See Twin."""
         network = self.network.eval()
         (images,) = (self.batches.images(p) for p in positions)
         return [activations.look(self.spec, network.backbones, network.head, images)]
 
-    def _network_state(self) -> dict[str, torch.Tensor]:
+    def network_state(self) -> dict[str, torch.Tensor]:
         return self.network.state_dict()
-
-    def state(self) -> dict[str, np.ndarray]:
-        """See Twin."""
-        found = {f"network/{name}": value for name, value in self._network_state().items()}
-        if hasattr(self, "optimizer"):
-            found["optimizer/steps"] = torch.tensor(self.steps)
-            for i, slots in self.optimizer.state_dict()["state"].items():
-                found |= {f"optimizer/{i}/{name}": value for name, value in slots.items()}
-        return {name: value.detach().cpu().numpy().copy() for name, value in found.items()}
-
-    def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
-        """See Twin."""
-        found = {f"network/{name}": value for name, value in self._network_state().items()}
-        found["optimizer/steps"] = torch.tensor(0)
-        for i, parameter in enumerate(self._trained(phase) if stepped else ()):
-            found[f"optimizer/{i}/step"] = torch.tensor(0.0)
-            found |= {f"optimizer/{i}/{slot}": parameter for slot in SLOTS[phase["optimizer"]]}
-        return {n: (str(v.dtype).removeprefix("torch."), (*v.shape,)) for n, v in found.items()}
-
-    def restore(self, state: dict[str, np.ndarray]) -> None:
-        """See Twin."""
-        tensors = {name: torch.from_numpy(value) for name, value in state.items()}
-        with torch.no_grad():
-            for name, variable in self._network_state().items():
-                if f"network/{name}" in tensors:
-                    variable.copy_(tensors[f"network/{name}"])
-        if "optimizer/steps" not in tensors:
-            return
-        self.steps = int(tensors.pop("optimizer/steps"))
-        slots: dict[int, dict[str, torch.Tensor]] = {}
-        parameters = self.optimizer.param_groups[0]["params"]
-        for name, value in tensors.items():
-            if name.startswith("optimizer/"):
-                _, index, slot = name.split("/")
-                parameter = parameters[int(index)]
-                if value.shape == parameter.shape:  # in its memory format, as fused steps need it
-                    value = torch.empty_like(parameter, device="cpu").copy_(value)
-                slots.setdefault(int(index), {})[slot] = value
-        groups = self.optimizer.state_dict()["param_groups"]
-        self.optimizer.load_state_dict({"state": slots, "param_groups": groups})
-
-    def spare_memory(self) -> bool:
-        """See Twin."""
-        if self.batches.pixels is None:
-            return False
-        self.batches.pixels = None
-        torch.cuda.empty_cache()
-        return True
-
-    def device_memory(self) -> DeviceMemory:
-        """See Twin."""
-        return device_memory(self.spec)
-
-    def environment(self) -> dict[str, Any]:
-        """See Twin."""
-        return environment(self.spec)
 
 
 def _at_least_float32(x: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,13 +18,19 @@ RESULTS_VERSION = 1
 PROTOCOLS = ("fixed", "fixed-grouped", "cv10", "cv10-grouped")
 FIXED = ("fixed", "fixed-grouped")  # those that divide the public set's own images
 FRAMEWORKS = ("keras", "torch")
-# What every run did before recipes.toml named it. A run with these values keeps the id that it had
-# then: they stand in its recipe, and not in its JSON. Never change one, whatever recipes.toml says.
+# What every run did before a recipe named it. A run with these values keeps the id that it had
+# then: they stand in its recipe, and not in its JSON. Never change one, whatever a recipe says.
 IMPLIED = {
     "recurrent_activation": "sigmoid",
     "resnet50_epsilon": 1.001e-5,
     "resnet50_stem_pooling": "padded",
 }
+
+
+def schedule(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The `epochs`, `optimizer` and `rate` of each training phase that a recipe has, in order."""
+    prefixes = [prefix for prefix in ("phase1_", "phase2_") if f"{prefix}epochs" in recipe] or [""]
+    return [{key: recipe[p + key] for key in ("epochs", "optimizer", "rate")} for p in prefixes]
 
 
 @dataclass(frozen=True)
@@ -86,21 +93,20 @@ class RunSpec:
         they are `frozen`; whether they normalise by the batch's own statistics in training
         (`batch_statistics`); and whether they give constants, which are `stored` and trained on.
 
-        Liang (III.D): frozen, then thawed. Jane: one phase; frozen only with ImageNet weights,
-        unless the recipe says that the CNN trains.
+        By a recipe of two phases they are frozen, then thawed; by one of a single phase they are
+        frozen only with ImageNet weights, unless the recipe says that the CNN trains.
         """
-        r = self.recipe
-        if "phase1_epochs" not in r:
-            loaded = self.weights["source"] != "random"
-            return [self._phase(1, "", loaded and r.get("cnn_trained") != "trained")]
-        return [self._phase(n, f"phase{n}_", n == 1) for n in (1, 2)]
+        first, *later = schedule(self.recipe)
+        loaded = self.weights["source"] != "random"
+        frozen = bool(later) or (loaded and self.recipe.get("cnn_trained") != "trained")
+        rest = [self._phase(number, words, False) for number, words in enumerate(later, 2)]
+        return [self._phase(1, first, frozen), *rest]
 
-    def _phase(self, number: int, prefix: str, frozen: bool) -> dict[str, Any]:
-        """One phase; the recipe's keys of it begin with `prefix`."""
+    def _phase(self, number: int, words: dict[str, Any], frozen: bool) -> dict[str, Any]:
         by_batch = not frozen or self.recipe.get("frozen_batch_norm") == "batch"
         return {
             "phase": number,
-            **{key: self.recipe[prefix + key] for key in ("epochs", "optimizer", "rate")},
+            **words,
             "frozen": frozen,
             "batch_statistics": by_batch,
             "stored": frozen and not by_batch,

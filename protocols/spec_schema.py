@@ -20,7 +20,7 @@ Alone = ("epochs", "optimizer", "rate")
 
 
 class Recipe(Struct):
-    """Hyperparameters: of two phases (Liang), or of one (Jane)."""
+    """Hyperparameters: of two training phases, or of a single one."""
 
     label_smoothing: Share
     batch_size: Size

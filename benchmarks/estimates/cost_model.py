@@ -149,7 +149,7 @@ def composed(variant: str, known: dict[str, Parts]) -> Parts:
     """
     made_of = load_variants()[variant]
     bare = [known.get(name, {}) for name in made_of.backbones]
-    alone = made_of.sequence == "feature_map" or made_of.suite == "control"
+    alone = not made_of.pooled or not made_of.published
     if alone or not all(bare):
         return {}
     more = dict.fromkeys(set.intersection(*map(set, bare)), 0.0)

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from benchmarks.planning import disk
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 
-# Rough costs where nothing is known of a device, in trained images of 120 x 160: of a backbone,
-# and, where it is frozen, of what is trained on its features. As the laptop profile's runs were.
-COST = {"xception": 3.0, "resnet50": 2.0, "inception_v3": 1.2, "efficientnet_lite0": 0.4}
+# Rough costs where nothing is known of a device, in trained images of 120 x 160: of a backbone
+# (backbones.toml), and, where it is frozen, of what is trained on its features. As the laptop
+# profile's runs were.
 PIXELS = 120 * 160
 HEAD, STEP, MAP = 0.0012, 0.0007, 0.01  # a dense head, a step of a row, a recurrent head on maps
 FORWARD = 1 / 3  # of the cost of a trained image
@@ -42,7 +43,7 @@ def rough(spec: RunSpec) -> Work:
     """By the size of the network and how much is frozen."""
     variant, recipe = load_variants()[spec.variant], spec.recipe
     pixels = spec.data["height"] * spec.data["width"] / PIXELS
-    image = pixels * sum(COST[name] for name in variant.backbones)
+    image = pixels * sum(load_backbones()[name].cost for name in variant.backbones)
     if spec.stage == "latency":
         return Work(image * FORWARD * recipe["latency_repeats"] * 33)
     n_train, n_test = disk.counts(spec)

@@ -29,7 +29,7 @@ def needed(variants: list[Variant]) -> list[str]:
     """The networks to run for estimates of `variants`: their parts, where those tell enough."""
     wanted = set()
     for variant in variants:
-        by_parts = variant.sequence == "rows" and variant.suite == "liang"
+        by_parts = variant.sequence == "rows" and variant.published
         if by_parts and variant.name != WITH_ROWS:
             wanted |= {*variant.backbones, WITH_ROWS, WITHOUT_ROWS}
         else:

@@ -183,7 +183,7 @@ def climb_all(
 ) -> Climbed:
     """Every rung of `variants`. What the frameworks keep goes below `cache`."""
     known = load_variants()  # the longest first, so that none is left to climb alone
-    longest = sorted(variants, key=lambda v: (-len(known[v].backbones), v not in parity.LONG))
+    longest = sorted(variants, key=lambda v: (-len(known[v].backbones), not parity.trains_whole(v)))
     results: list[Result] = []
     versions: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as temporary:

@@ -42,7 +42,7 @@ def spec_of(
     height, width = SIZES[precision]
     data = run.data | {"height": height, "width": width}
     recipe = parity.recipe(run.recipe)
-    if "grey_pooling" in recipe and load_variants()[variant].suite == "control":
+    if "grey_pooling" in recipe and not load_variants()[variant].published:
         recipe["grey_pooling"] = load_profiles()["laptop"].grey_pooling
     return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
 
@@ -219,7 +219,7 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
 
     RMSProp over the frozen CNN, the only way in which it ever trains; Adam the whole network.
     """
-    frozen = optimizer == "rmsprop" or pair.variant not in parity.LONG
+    frozen = optimizer == "rmsprop" or not parity.trains_whole(pair.variant)
     pair.begin(optimizer, frozen)
     before = pair.start
     moved: Set[str] = set()

@@ -11,8 +11,9 @@ import numpy as np
 from protocols.classes import CLASSES
 from protocols.images import dataset
 from protocols.images.splits import ungrouped
+from protocols.papers.backbones import load_backbones
 from protocols.papers.recipes import milestones
-from protocols.papers.variants import CHANNELS, load_variants
+from protocols.papers.variants import load_variants
 from protocols.photographs import provenance
 from protocols.runs import activations, features
 from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH
@@ -116,7 +117,7 @@ def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
             for backbone in load_variants()[spec.variant].backbones:
                 name = _named(features.subject(spec, backbone, NO_ROWS, NO_ROWS), n)
                 if name not in there:
-                    found[name] = n * CHANNELS[backbone] * 4 * _positions(spec)
+                    found[name] = n * load_backbones()[backbone].channels * 4 * _positions(spec)
     return found
 
 
@@ -127,8 +128,8 @@ def _set_images(spec: RunSpec) -> int:
 
 
 def _positions(spec: RunSpec) -> int:
-    """What is kept of a map: Liang's heads read its mean, Jane's all of it."""
-    if spec.phases[-1]["phase"] == 2:
+    """How many positions are kept of a map: one where the head reads its mean, else all."""
+    if load_variants()[spec.variant].pooled:
         return 1
     return -(-spec.data["height"] // activations.LAST) * -(-spec.data["width"] // activations.LAST)
 

@@ -11,14 +11,13 @@ from protocols.errors import RequestError
 from protocols.images import decoded
 from protocols.images.sets import SetRequest
 from protocols.images.splits import FOLD_SEED, VALIDATION_SHARE
-from protocols.papers.recipes import Profile, load_profiles, load_recipe, values
-from protocols.papers.variants import SUITES as PARTS
+from protocols.papers.papers import folders, load_papers
+from protocols.papers.recipes import OF_PROFILE, Profile, fold_count, load_profiles, values
 from protocols.papers.variants import Variant, load_variants
 from protocols.photographs import provenance
 from protocols.spec import FIXED, FRAMEWORKS, PROTOCOLS, RunSpec
 from protocols.weights import files as weight_files
 
-SUITES = (*PARTS, "all")  # all: the papers'
 INITS = ("own", "shared")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 BATCHING = ("torch", "jax")  # backends that train several networks as one computation
@@ -53,6 +52,11 @@ class Selection:
     changes: tuple[str, ...] = ()  # "key=value" of --set: sensitivity runs
 
 
+def suites() -> tuple[str, ...]:
+    """What --suite takes; all: the papers'."""
+    return (*folders(), "all")
+
+
 def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
     if word not in known:
         raise RequestError(f"unknown {what} {word!r}; give {flag} one of: {', '.join(known)}")
@@ -65,12 +69,12 @@ def chosen_variants(selection: Selection) -> list[Variant]:
     known, profile = load_variants(), chosen_profile(selection.profile)
     for name in selection.variants:
         _one_of(name, known, "variant", "--variant")
-    _one_of(selection.suite or "all", SUITES, "suite", "--suite")
-    papers = ("liang", "jane")
-    unsaid = profile.suites or (PARTS if selection.variants else papers)  # names need no suite
-    suites = {"": unsaid, "all": papers}.get(selection.suite, (selection.suite,))
+    _one_of(selection.suite or "all", suites(), "suite", "--suite")
+    papers = tuple(load_papers())
+    unsaid = profile.suites or (folders() if selection.variants else papers)  # names need no suite
+    asked = {"": unsaid, "all": papers}.get(selection.suite, (selection.suite,))
     named = [v for v in known.values() if not selection.variants or v.name in selection.variants]
-    picked = [v for v in named if v.suite in suites]
+    picked = [v for v in named if v.suite in asked]
     outside = [v for v in named if v not in picked] if selection.variants else []
     if profile.suites and (outside or not {v.suite for v in picked} <= set(profile.suites)):
         only = " and ".join(profile.suites)
@@ -111,7 +115,7 @@ def chosen_precision(selection: Selection, devices: dict[str, Device]) -> str:
 
 def _check_folds(folds: tuple[int, ...], protocols: set[str]) -> None:
     """Raises RequestError on a fold that there is none of, or where no protocol has folds."""
-    n_folds = load_recipe("jane")["folds"].value
+    n_folds = fold_count()
     wrong = [f for f in folds if not 0 <= f < n_folds]
     if wrong:
         raise RequestError(f"there is no fold {wrong[0]}; --folds takes 0 to {n_folds - 1}")
@@ -139,7 +143,7 @@ def _data(profile: Profile, protocol: str, fold: int | None, kind: str) -> dict[
         grouped = protocol == "cv10-grouped"
         wanted = profile.cv_grouped_train_per_class if grouped else profile.cv_per_class
         data["per_class"] = wanted
-        data["n_folds"] = load_recipe("jane")["folds"].value
+        data["n_folds"] = fold_count()
     data["digest"] = set_digest(kind, set_request(protocol, fold, data))
     return data
 
@@ -158,14 +162,8 @@ def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetReq
 
 def _recipe(variant: Variant, profile: Profile) -> dict[str, Any]:
     recipe = values(variant.paper)
-    if variant.paper == "liang":
-        recipe["phase1_epochs"] = profile.phase1_epochs
-        recipe["phase2_epochs"] = profile.phase2_epochs
-        recipe["grey_pooling"] = profile.grey_pooling
-    else:
-        recipe["epochs"] = profile.cv_epochs
-        recipe["images_per_class"] = profile.cv_per_class
-    return recipe
+    own = {key: getattr(profile, name) for key, name in OF_PROFILE.items() if key in recipe}
+    return recipe | own
 
 
 def make_plan(

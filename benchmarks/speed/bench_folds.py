@@ -1,4 +1,4 @@
-"""The ten folds of a Jane head trained together, against ten runs of a single one.
+"""The ten folds of a head on maps trained together, against ten runs of a single one.
 
 From made-up features that tell the classes apart.
 """
@@ -14,12 +14,13 @@ from benchmarks.speed.harness import Scale, Trained, device_of, spec_of
 from benchmarks.speed.side_by_side import paired, timed
 from protocols.classes import CLASSES
 from protocols.images.pool import Pool
-from protocols.papers.variants import CHANNELS, load_variants
+from protocols.papers.backbones import load_backbones
+from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, RunSpec
 from protocols.weights.start import HeadsOnly
 
 ON_A_GPU, ON_A_CPU = 0.25, 1.0  # of the ten runs' time
-JANE = [name for name, variant in load_variants().items() if variant.suite == "jane"]
+ON_MAPS = [name for name, v in load_variants().items() if v.published and not v.pooled]
 FOLDS, SEEDS, EPOCHS = (0, 1, 2), (0, 1, 2), 10  # of the comparison of final losses
 
 
@@ -35,7 +36,7 @@ def made_up(scale: Scale, folds: int) -> tuple[Pool, list[np.ndarray]]:
         train=[np.flatnonzero(fold != k) for k in range(folds)],
         evaluated=[np.flatnonzero(fold == k) for k in range(folds)],
     )
-    channels = CHANNELS["xception"]
+    channels = load_backbones()["xception"].channels
     shape = n, channels, -(-scale.height // 32), -(-scale.width // 32)
     of_class = rng.random((len(CLASSES), channels, 1, 1), dtype=np.float32)
     return pool, [rng.random(shape, dtype=np.float32) + 0.2 * of_class[pool.labels]]
@@ -81,7 +82,7 @@ def final_difference(first: RunSpec, pool: Pool, maps: list[np.ndarray]) -> str:
     )
 
 
-@pytest.mark.parametrize("variant", JANE)
+@pytest.mark.parametrize("variant", ON_MAPS)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_ten_folds(benchmark: Any, framework: str, variant: str, scale: Scale) -> None:
     """An epoch of each fold."""

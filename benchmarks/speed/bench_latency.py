@@ -14,6 +14,7 @@ import pytest
 from benchmarks.speed.harness import Scale, spec_of
 from benchmarks.speed.peers.process import ASKED, ONEDNN, PeerProcess, asks_for_onednn
 from benchmarks.speed.side_by_side import paired, timed
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.latency import BATCH, TRIAL
 from protocols.spec import FRAMEWORKS, RunSpec
@@ -40,7 +41,9 @@ class Contenders:
         self.run: RunSpec = spec_of(framework, variant, scale, stage="latency")
         spec = self.run.to_json()
         # keras.applications has no EfficientNet-Lite0, so plain Keras has nothing to call
-        known = framework == "torch" or self.variant.suite != "control"
+        known = framework == "torch" or all(
+            load_backbones()[name].keras for name in self.variant.backbones
+        )
         self.raw = PeerProcess(f"plain_{framework}", "answers", spec=spec) if known else None
         asked = known and asks_for_onednn(self.run)
         self.asked = (

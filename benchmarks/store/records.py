@@ -33,8 +33,9 @@ from protocols.boundary import (
     read_json,
 )
 from protocols.classes import CLASSES
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
-from protocols.runs.activations import FILE, LAYERS
+from protocols.runs.activations import FILE
 from protocols.runs.record import HISTORY, LATENCY_FILES, TRAIN_FILES
 from protocols.spec import RunSpec
 from protocols.spec_schema import Spec
@@ -56,7 +57,7 @@ ANSWERS: dict[str, tuple[str, tuple]] = {  # predictions.npz
     "milestone_epochs": ("int64", ("milestones",)),
 }
 MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", ("milestones", "n", 4))}
-NO_MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", (0,))}  # Liang's
+NO_MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", (0,))}  # none is printed
 VALIDATION: dict[str, tuple[str, tuple]] = {  # where another part than the test selects
     "validation_ids": ("text", ("v",)),
     "validation_labels": ("int64", ("v",)),
@@ -328,7 +329,7 @@ def activations(path: Path, variant: str) -> dict[str, np.ndarray]:
         }
         for backbone in known[variant].backbones if variant in known else ():
             wanted[f"cam/{backbone}"] = ("float32", ("n", f"{backbone} h", f"{backbone} w"))
-            for layer in LAYERS[backbone]:
+            for layer in load_backbones()[backbone].layers:
                 key = f"{backbone}/{layer.name}"
                 wanted[f"layer/{key}"] = ("uint8", (f"{key} maps", f"{key} h", f"{key} w"))
                 wanted[f"range/{key}"] = ("float64", (2,))

@@ -118,8 +118,8 @@ def parser() -> Parser:
     """The command line."""
     p = Parser(
         prog="runner.py",
-        description="Reproduces Liang 2018 (Table 1) and Jane 2022 (Tables I-III) in Keras and "
-        "PyTorch and reports claimed beside measured.",
+        description="Trains the networks of published papers again, in Keras and in PyTorch, and "
+        "reports claimed beside measured.",
         epilog="Exit codes: 0 all done, 1 a run failed, 2 a wrong request or one that the system "
         "refuses.",
     )
@@ -137,7 +137,8 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
     add = group.add_argument
     return [
         add("--suite", default="", metavar="NAME",
-            help="liang, jane, control (ours, in no paper); default: all of the papers'"),
+            help="whose networks, see --list: a paper's, or control (ours, in no paper); default: "
+            "all of the papers'"),
         add("--framework", default="both", choices=["keras", "torch", "both"]),
         add("--variant", nargs="+", default=[], metavar="NAME", help="see --list"),
         add("--protocol", default="", metavar="NAME",

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.planning import disk
-from benchmarks.planning.plan import SUITES, Selection, chosen_variants, together
+from benchmarks.planning.plan import Selection, chosen_variants, suites, together
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console, duration
@@ -14,6 +14,7 @@ from protocols.files import default_cache
 from protocols.images import dataset, decoded, integrity
 from protocols.images.dataset import Source
 from protocols.papers.claims import load_claims
+from protocols.papers.papers import load_papers
 from protocols.papers.recipes import Profile, load_profiles, load_recipe
 from protocols.papers.variants import load_variants
 from protocols.spec import PROTOCOLS, RESULTS_VERSION, RunSpec
@@ -27,7 +28,7 @@ def known_names() -> list[str]:
     variants = [f"  {v.name:28}{v.title} ({v.suite})" for v in load_variants().values()]
     profiles = [f"  {p.name:28}{p.about}" for p in load_profiles().values()]
     return [
-        f"suites:    {', '.join(SUITES)}",
+        f"suites:    {', '.join(suites())}",
         f"protocols: {', '.join(PROTOCOLS)}",
         "variants:",
         *variants,
@@ -194,8 +195,7 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
     Raises RequestError where there are no images, TableError where a table of the protocols is
     wrong.
     """
-    papers = sorted({v.paper for v in load_variants().values()})
-    values = sum(len(load_recipe(paper)) for paper in papers)
+    values = sum(len(load_recipe(paper)) for paper in load_papers())
     lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
     cache = cache or default_cache()
     source = dataset.locate(data, True, cache, dry=True)

@@ -1,9 +1,10 @@
-"""Jane's augmentation: which originals count, and the copies that fill a class up.
+"""The augmentation before cross-validation: which originals count, and the copies that fill a
+class up.
 
-Source: Jane's text says that 500 images a class were made by rotation and flips. The ranges are
-those of the public set's own generator (rotation within 20 degrees, both flips, constant fill 0:
-the corners of its images are black). Nothing here depends on global random state or on a NumPy
-version's order of draws, other than the three numbers `augment` takes from its generator.
+Source: the paper's text (3.1) says that 500 images a class were made by rotation and flips. The
+ranges are those of the public set's own generator (rotation within 20 degrees, both flips, constant
+fill 0: the corners of its images are black). Nothing here depends on global random state or on a
+NumPy version's order of draws, other than the three numbers `augment` takes from its generator.
 """
 
 import csv

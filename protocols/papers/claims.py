@@ -1,13 +1,25 @@
-"""The claims of both papers as data: claims.toml, checked."""
+"""The claims of the papers as data: the claims.toml of each, checked.
+
+A file has the results first, then the rest of the paper in its order. The kinds of claims:
+metric    a measured number can stand beside it (variant, protocol, metric, at)
+timing    seconds; measured on another device, so shown beside and never judged
+ordering  judged from complete sets of paper runs only
+count     about the data
+cited     quoted by the paper from elsewhere; not tested here (n: where the paper tells it)
+words     a sentence of the text: `printed` are words of it, `column` says what it claims
+"""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from protocols.errors import TableError
 from protocols.metrics import COURSE, METRICS
-from protocols.papers import toml_rows
-from protocols.papers.recipes import TABLE3_EPOCHS
+from protocols.papers import papers
+from protocols.papers.variants import load_variants
 from protocols.spec import PROTOCOLS
+
+FILE = "claims.toml"
 
 # kind -> the metrics that a claim of it may name; none where it measures nothing
 KINDS = {
@@ -19,7 +31,6 @@ KINDS = {
     "words": ("",),
 }
 UNITS = ("", "%", "fraction", "nat", "epoch", "h", "s", "images")
-POINTS = ("", "selected", *(f"epoch {e}" for e in TABLE3_EPOCHS))  # of a schedule
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ class Claim:
     variant: str = ""
     protocol: str = ""
     metric: str = ""
-    at: str = ""  # "selected" or "epoch N"
+    at: str = ""  # "selected" (lowest validation loss), or "epoch N" of the published schedule
     n: int = 0  # test images behind the number
     seconds: float = 0.0
     reason: str = ""
@@ -69,7 +80,7 @@ class Claim:
 
     @property
     def epoch(self) -> int | None:
-        """The published epoch a Table III number belongs to, else None."""
+        """The epoch of the published schedule that the number belongs to, else None."""
         return int(self.at.split()[1]) if self.at.startswith("epoch ") else None
 
 
@@ -77,8 +88,14 @@ def load_claims() -> dict[str, Claim]:
     """All claims by id. Raises TableError on an unknown kind, variant, unit, protocol, metric,
     point of the schedule or key, on a number that can't be read, and where two claims have one
     address."""
-    claims = toml_rows.rows(toml_rows.FOLDER / "claims.toml", Claim, "id")
-    known = ("", *toml_rows.raw(toml_rows.FOLDER / "variants.toml"))
+    claims = papers.rows(FILE, Claim, "id")
+    known, points = (
+        ("", *load_variants()),
+        {
+            key: ("", "selected", *(f"epoch {e}" for e in paper.milestones))
+            for key, paper in papers.load_papers().items()
+        },
+    )
     taken: dict[tuple[str, ...], str] = {}
     for claim in claims.values():
         for what, value, allowed in (
@@ -87,15 +104,15 @@ def load_claims() -> dict[str, Claim]:
             ("unit", claim.unit, UNITS),
             ("protocol", claim.protocol, ("", *PROTOCOLS)),
             ("metric", claim.metric, KINDS.get(claim.kind, ())),
-            ("point of the schedule", claim.at, POINTS),
+            ("point of the schedule", claim.at, points[claim.paper]),
         ):
             if value not in allowed:
-                raise TableError(f"claims.toml [{claim.id}]: the {what} {value!r} is unknown")
+                raise TableError(f"{FILE} [{claim.id}]: the {what} {value!r} is unknown")
         if claim.kind in ("metric", "count") and claim.value is None:
-            raise TableError(f"claims.toml [{claim.id}]: {claim.printed!r} is not a number")
+            raise TableError(f"{FILE} [{claim.id}]: {claim.printed!r} is not a number")
         first = taken.setdefault(claim.address, claim.id)
         if first != claim.id:
-            raise TableError(f"claims.toml [{claim.id}]: [{first}] has the same address")
+            raise TableError(f"{FILE} [{claim.id}]: [{first}] has the same address")
     return claims
 
 
@@ -107,6 +124,6 @@ def of_table(claims: dict[str, Claim], paper: str, where: str, metric: str) -> l
     ]  # fmt: skip
 
 
-def of_network(found: list[Claim], variant: str) -> list[Claim]:
+def of_network(found: Iterable[Claim], variant: str) -> list[Claim]:
     """Those about one network."""
     return [claim for claim in found if claim.variant == variant]

@@ -1,17 +1,32 @@
-"""Hyperparameters with their sources (recipes.toml) and the profiles (profiles.toml)."""
+"""Hyperparameters with their sources (each paper's recipe.toml) and the profiles (profiles.toml).
+
+Epoch counts and image sizes of shortened profiles stand in profiles.toml and are never called the
+paper's.
+"""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from protocols.errors import TableError
-from protocols.papers import toml_rows
+from protocols.papers import papers, toml_rows
+from protocols.papers.variants import load_variants
 from protocols.spec import IMPLIED, RunSpec
 
+PROFILES = Path(__file__).with_name("profiles.toml")
+# The values of a recipe that a profile replaces, and the profile's own names for them
+OF_PROFILE = {
+    "phase1_epochs": "phase1_epochs",
+    "phase2_epochs": "phase2_epochs",
+    "epochs": "cv_epochs",
+    "images_per_class": "cv_per_class",
+    "grey_pooling": "grey_pooling",
+}
 # The words that the code knows, where it has more than one form of a value
 WORDS = {
     "phase1_optimizer": ("rmsprop", "adam"),
     "phase2_optimizer": ("rmsprop", "adam"),
-    "optimizer": ("adam",),  # RMSProp's numbers are Liang's
+    "optimizer": ("adam",),  # a recipe of one phase has no numbers of RMSProp
     "frozen_batch_norm": ("inference", "batch"),
     "cnn_trained": ("frozen with ImageNet weights, trained from random ones", "trained"),
     "recurrent_activation": ("sigmoid", "hard_sigmoid"),
@@ -27,6 +42,7 @@ class Value:
     source: str  # "paper" or "assumed"
     reason: str
     reading: bool = False  # told only: the code has it in one form, and no run's recipe names it
+    settable: bool = False  # a number that both twins read from the run's recipe: --set takes it
 
 
 @dataclass(frozen=True)
@@ -57,22 +73,21 @@ class Profile:
 
 
 def load_recipe(paper: str) -> dict[str, Value]:
-    """The recipe of `paper` ("liang" or "jane"). Raises TableError on a wrong entry."""
-    table = toml_rows.raw(toml_rows.FOLDER / "recipes.toml")[paper]
+    """The recipe of the paper with that key. Raises TableError on a wrong entry."""
+    path = papers.folders()[paper] / "recipe.toml"
+    place = toml_rows.place(path)
     recipe = {
-        key: toml_rows.record(f"recipes.toml [{paper}] {key}", Value, v) for key, v in table.items()
+        key: toml_rows.record(f"{place} {key}", Value, v) for key, v in toml_rows.raw(path).items()
     }
     for key, entry in recipe.items():
         if entry.source not in ("paper", "assumed") or not entry.reason:
-            raise TableError(f"recipes.toml [{paper}] {key}: source or reason is missing")
+            raise TableError(f"{place} {key}: source or reason is missing")
         if entry.reading and (entry.source != "assumed" or key in {*IMPLIED, *WORDS}):
-            raise TableError(
-                f"recipes.toml [{paper}] {key}: a reading is assumed, and has one form only"
-            )
+            raise TableError(f"{place} {key}: a reading is assumed, and has one form only")
+        if entry.settable and (entry.source != "assumed" or entry.reading or key in WORDS):
+            raise TableError(f"{place} {key}: --set takes assumed numbers, and words by themselves")
         if key in WORDS and entry.value not in WORDS[key]:
-            raise TableError(
-                f"recipes.toml [{paper}] {key}: {entry.value!r} is none of {', '.join(WORDS[key])}"
-            )
+            raise TableError(f"{place} {key}: {entry.value!r} is none of {', '.join(WORDS[key])}")
     return recipe
 
 
@@ -93,17 +108,22 @@ def values(paper: str) -> dict[str, Any]:
 
 def load_profiles() -> dict[str, Profile]:
     """All profiles by name."""
-    return toml_rows.rows(toml_rows.FOLDER / "profiles.toml", Profile, "name")
+    return toml_rows.rows(PROFILES, Profile, "name")
 
 
-TABLE3_EPOCHS = (100, 200, 300, 400, 500)  # Jane, Table III
+def fold_count() -> int:
+    """Into how many parts cross-validation divides the images, whosever network it is: as the
+    recipe of the first paper that has it states."""
+    recipes = map(load_recipe, papers.load_papers())
+    return next(recipe["folds"].value for recipe in recipes if "folds" in recipe)
 
 
 def milestones(spec: RunSpec) -> dict[int, int]:
-    """Table III's epoch -> the epoch of this run at the same fraction of the schedule.
+    """The epochs for which the paper prints numbers -> the epoch of this run's last phase at the
+    same fraction of the schedule.
 
-    Empty for Liang. At `paper` both are equal; below it the fraction is rounded up.
+    Empty where the paper prints none. At `paper` both are equal; below it the fraction is rounded
+    up.
     """
-    if "epochs" not in spec.recipe:
-        return {}
-    return {e: -(-e * spec.recipe["epochs"] // TABLE3_EPOCHS[-1]) for e in TABLE3_EPOCHS}
+    published = papers.load_papers()[load_variants()[spec.variant].paper].milestones
+    return {e: -(-e * spec.phases[-1]["epochs"] // published[-1]) for e in published}

@@ -11,28 +11,40 @@ from protocols.errors import TableError
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-FOLDER = Path(__file__).parent  # of the papers
 T = TypeVar("T", bound="DataclassInstance")
 
 
 @cache
-def _parsed(path: Path) -> dict[str, dict[str, Any]]:
+def _parsed(path: Path) -> dict[str, Any]:
     with path.open("rb") as file:
         return tomllib.load(file)
 
 
-def rows(path: Path, into: type[T], key: str) -> dict[str, T]:
+def rows(
+    path: Path, into: type[T], key: str, given: tuple[tuple[str, Any], ...] = ()
+) -> dict[str, T]:
     """Each table of the file `path` as a dataclass `into`, by its name, in the file's order.
 
-    The table's name goes into field `key`. Raises TableError on an unknown or a missing key.
+    The table's name goes into field `key`, and the values `given` into the fields that they name.
+    Raises TableError on an unknown or a missing key.
     """
-    return dict(_rows(path, into, key))
+    return dict(_rows(path, into, key, given))
 
 
 @cache
-def _rows(path: Path, into: type[T], key: str) -> dict[str, T]:
-    return {title: record(f"{path.name} [{title}]", into, {key: title, **table})
-            for title, table in _parsed(path).items()}  # fmt: skip
+def _rows(path: Path, into: type[T], key: str, given: tuple[tuple[str, Any], ...]) -> dict[str, T]:
+    found = {}
+    for title, table in _parsed(path).items():
+        where, words = f"{place(path)} [{title}]", {key: title, **dict(given)}
+        if twice := sorted(words.keys() & table.keys()):
+            raise TableError(f"{where}: unknown keys {twice}, missing keys []")
+        found[title] = record(where, into, words | table)
+    return found
+
+
+def place(path: Path) -> str:
+    """A file in a sentence: its folder and its name."""
+    return f"{path.parent.name}/{path.name}"
 
 
 def record(where: str, into: type[T], values: dict[str, Any]) -> T:
@@ -49,6 +61,6 @@ def record(where: str, into: type[T], values: dict[str, Any]) -> T:
     return into(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
 
 
-def raw(path: Path) -> dict[str, dict[str, Any]]:
+def raw(path: Path) -> dict[str, Any]:
     """The file's tables as plain dictionaries."""
     return _parsed(path)

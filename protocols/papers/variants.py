@@ -1,73 +1,79 @@
-"""The nine networks of the two papers, and the control's: variants.toml, checked."""
+"""The networks, which stand in each paper's variants.toml and in the control's, checked.
+
+`paper`: whose recipe the network follows. `sequence`: what its recurrent branch reads ("rows": the
+grey image, row by row; "feature_map": the CNN's last map). `title`: as the paper prints it.
+"""
 
 from dataclasses import dataclass
 
 from protocols.errors import TableError
-from protocols.papers import toml_rows
+from protocols.papers import papers
+from protocols.papers.backbones import load_backbones
 
-CHANNELS = {  # of a backbone's last feature map
-    "inception_v3": 2048,
-    "resnet50": 2048,
-    "xception": 2048,
-    "efficientnet_lite0": 1280,
-}
-SUITES = ("liang", "jane", "control")
-SEQUENCES = {"liang": ("none", "rows"), "jane": ("feature_map",)}  # by whose recipe it is
-SMALL_MAPS = ("inception_v3",)  # its convolutions are not padded
+FILE = "variants.toml"
+CONTROL = "control"  # the suite whose networks ask the papers' questions on a small machine
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What a network is made of; how it is trained stands in recipes.toml."""
+    """What a network is made of; how it is trained stands in its paper's recipe."""
 
     name: str
-    suite: str  # "liang" or "jane", whose network it is; "control": ours, in neither paper
-    paper: str  # "liang" or "jane": whose recipe and protocol it follows
+    suite: str  # the paper whose network it is, or a folder of ours: no claim is judged from those
+    paper: str  # whose recipe and protocol it follows
     backbones: tuple[str, ...]
-    sequence: str  # what the recurrent branch reads: "none", "rows", "feature_map"
+    sequence: str  # one of papers.SEQUENCES
     cell: str  # "none", "lstm", "gru"
-    title: str  # as the papers print it
+    title: str
+
+    @property
+    def published(self) -> bool:
+        """Whether a paper has this network, so that claims may be about it."""
+        return self.suite == self.paper
 
     @property
     def published_protocol(self) -> str:
         """The protocol under which the paper reports this network."""
-        return "fixed" if self.paper == "liang" else "cv10"
+        return papers.load_papers()[self.paper].protocol
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the head reads the mean of each CNN's last map, and not all of the map."""
+        return self.sequence != "feature_map"
 
 
 def load_variants() -> dict[str, Variant]:
     """All variants by name, in the papers' order. Raises TableError on one that can't be built."""
-    variants = toml_rows.rows(toml_rows.FOLDER / "variants.toml", Variant, "name")
+    variants = papers.rows(FILE, Variant, "name")
     for v in variants.values():
         if problem := _problem(v):
-            raise TableError(f"variants.toml [{v.name}]: {problem}")
+            raise TableError(f"{FILE} [{v.name}]: {problem}")
     return variants
 
 
 def _problem(v: Variant) -> str:
     """Why a network can't be built as its table says, or ""."""
+    recipes, backbones = papers.load_papers(), load_backbones()
     known = (
-        ("suite", v.suite, SUITES),
-        ("paper", v.paper, tuple(SEQUENCES)),
-        *(("backbone", name, tuple(CHANNELS)) for name in v.backbones),
+        ("suite", v.suite, tuple(papers.folders())),
+        ("paper", v.paper, tuple(recipes)),
+        *(("backbone", name, tuple(backbones)) for name in v.backbones),
         ("cell", v.cell, ("none", "lstm", "gru")),
     )
     for what, word, words in known:
         if word not in words:
             return f"unknown {what} {word!r}; known are {', '.join(words)}"
-    if v.suite not in (v.paper, "control"):
+    if v.suite in recipes and not v.published:
         return f"suite {v.suite} has no network by the recipe of {v.paper}"
     if not v.backbones or len(set(v.backbones)) < len(v.backbones):
         return "it needs one backbone, or several different ones"
-    if v.sequence not in SEQUENCES[v.paper]:
-        return (
-            f"by the recipe of {v.paper} sequence is {' or '.join(SEQUENCES[v.paper])}, not "
-            f"{v.sequence!r}"
-        )
+    if v.sequence not in (able := recipes[v.paper].sequences):
+        return f"by the recipe of {v.paper} sequence is {' or '.join(able)}, not {v.sequence!r}"
     if (v.sequence == "none") != (v.cell == "none"):
         return "sequence and cell are both none, or neither is"
-    if v.sequence == "feature_map" and len(v.backbones) > 1:
+    if not v.pooled and len(v.backbones) > 1:
         return "one feature map is read, so there is one backbone"
-    if v.sequence == "feature_map" and v.backbones[0] in SMALL_MAPS:
+    if not v.pooled and not backbones[v.backbones[0]].pads:
         return (
             f"the last map of {v.backbones[0]} has one row at profile smoke's image size, and 2x2 "
             "pooling leaves none of it"

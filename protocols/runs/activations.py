@@ -1,4 +1,5 @@
-"""What the networks look at: activations.npz, for images and layers that are named here once.
+"""What the networks look at: activations.npz, for images that are named here once, and for the
+layers that backbones.toml names.
 
 ids, labels        the chosen images: of each class the first that is tested, in the tested order;
                    labels int64 (n,), index into CLASSES
@@ -18,53 +19,17 @@ import numpy as np
 
 from protocols.classes import CLASSES
 from protocols.images.pool import Pool
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.photographs import provenance
 from protocols.photographs.provenance import Shown
 from protocols.spec import RunSpec
 
 FILE = "activations.npz"
-POOLED = 16  # maps kept of a pooling layer; of the first convolution all
 LAST = 32  # pixels of the image, across, to one position of a last map
 HEADS = 1_500  # bytes of the arrays' heads
 # What compression leaves of maps, measured: of random and of loaded weights; of large images less
 PACKED_RANDOM, PACKED_LOADED, PACKED_LARGE, LARGE = 0.72, 0.48, 0.8, 40_000  # pixels
-
-
-@dataclass(frozen=True)
-class Layer:
-    """An inner layer: `name` as Keras has it, `source` "paper" or "assumed", and why."""
-
-    name: str
-    maps: int  # the first so many are kept
-    source: str
-    reason: str
-
-    @property
-    def pools(self) -> bool:
-        """Whether it is a pooling layer, not the first convolution."""
-        return "pool" in self.name
-
-
-_FIRST = "the counterpart of Xception's first convolution (Liang Fig. 7)"
-LAYERS = {  # of each backbone, from the image on
-    "xception": (
-        Layer("block1_conv1", 32, "paper", "Liang Fig. 7"),
-        *(Layer(f"block{i}_pool", POOLED, "paper", "Liang Fig. 8") for i in (2, 3, 4)),
-    ),
-    "inception_v3": (
-        Layer("conv2d", 32, "assumed", _FIRST),
-        *(
-            Layer(name, POOLED, "assumed", "its later pooling layers are branches of a block")
-            for name in ("max_pooling2d", "max_pooling2d_1")
-        ),
-    ),
-    "resnet50": (
-        Layer("conv1_conv", 64, "assumed", _FIRST),
-        Layer("pool1_pool", POOLED, "assumed", "it has one pooling layer"),
-    ),
-    "efficientnet_lite0": (Layer("conv_stem", 32, "assumed", f"{_FIRST}; it has no pooling"),),
-}
 
 
 @dataclass(frozen=True)
@@ -149,7 +114,7 @@ def about_bytes(spec: RunSpec) -> int:
     packed = PACKED_RANDOM if spec.weights["source"] == "random" else PACKED_LOADED
     packed *= PACKED_LARGE if pixels > LARGE else 1
     for name in load_variants()[spec.variant].backbones:
-        first, *pools = LAYERS[name]
+        first, *pools = load_backbones()[name].layers
         sizes = [first.maps * pixels // 4]
         sizes += [layer.maps * pixels // 4 ** (i + 2) for i, layer in enumerate(pools)]
         cams = len(CLASSES) * 4 * pixels // LAST**2  # float32

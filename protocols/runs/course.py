@@ -161,13 +161,13 @@ class Course:
     def run_epoch(self, phase: int, epoch: int) -> None:
         """Trains from step `at["step"]` on, evaluates, records."""
         start = running_seconds() - self.at.get("seconds", 0.0)
-        waited = self.waited - self.twin.waited  # what the phase adds to the twin's count
+        waited = self.waited - self.twin.batches.waited  # what the phase adds to the twin's count
         n = begin_epoch(self.specs, self.pool, self.twin, phase, epoch)
         before, figures = self.figures, []
         for first in range(self.at["step"] * self.size, n, self.size):
             last = min(first + self.size, n)
             figures.append(self.twin.step(first, last))
-            self.waited = waited + self.twin.waited
+            self.waited = waited + self.twin.batches.waited
             self.at["step"] += 1
             self._tick(phase, epoch, last, n)
             if self.checkpoints.due(inside=True):

@@ -18,6 +18,8 @@ from typing import Any
 import numpy as np
 
 from protocols.files import LEFT_OVER, aside, sha256_of, write_whole
+from protocols.papers.backbones import load_backbones
+from protocols.papers.variants import load_variants
 from protocols.spec import IMPLIED, RunSpec
 from protocols.weights.start import loaded
 
@@ -34,15 +36,14 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
     weights = {"init": spec.init} if random else {"digest": loaded(spec, backbone)}
     words = {
         "backbone": backbone,
-        "pooled": spec.phases[-1]["phase"] == 2,  # Liang's heads read the mean, Jane's the map
+        "pooled": load_variants()[spec.variant].pooled,
         "data": spec.data["digest"],
         "rows": _sha256(rows.astype(np.int64).tobytes()),
         "weights": weights,
         "batch_size": spec.recipe["batch_size"],
     }
-    if backbone == "resnet50":
-        own = {key: spec.recipe[key] for key in IMPLIED if key.startswith("resnet50_")}
-        words |= {key: value for key, value in own.items() if value != IMPLIED[key]}
+    own = {key: spec.recipe[key] for key in load_backbones()[backbone].options}
+    words |= {key: value for key, value in own.items() if value != IMPLIED.get(key)}
     for name in ("framework", "backend", "device", "precision", "threads", "deterministic"):
         words[name] = getattr(spec, name)
     if random:

@@ -13,18 +13,17 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from protocols.papers.backbones import load_backbones
+from protocols.spec import schedule
 from protocols.weights.start import Arrays
 
 SCHEMA = 2
 # Height, width in pixels: float32 as published; steps in float64 where 2 cores can take them, and
-# no smaller: at 75x96 Jane's recurrent layers would read one position, and hide which they end at.
+# no smaller: at 75x96 recurrent layers would read one position of a map, and hide which they end at
 SIZES = {"float64": (84, 112), "float32": (240, 320)}
 BATCH = 4  # images
 STEPS = 10
 NOISE = 1e-12  # of the network's largest gradient: a gradient below it is a zero, rounded
-# Those whose ten steps train the whole network: each backbone once, and one with an LSTM beside it.
-# The others' heads are trained over frozen CNNs, as Jane's always are.
-LONG = ("inception_v3", "resnet50", "xception", "efficientnet_lite0", "efficientnet_lite0_lstm")
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,8 @@ RUNGS = {
              "at 6e-8, which a hundred layers amplify; two backends of one framework differ as "
              "much", 1e-4, "of the largest value"),
         Rung("loss", "Loss",
-             "data loss of a training batch (label smoothing in Liang's) and L2 penalty", 1e-10,
-             "of the loss"),
+             "data loss of a training batch (with label smoothing where the recipe has it) and L2 "
+             "penalty", 1e-10, "of the loss"),
         Rung("gradients", "Gradients",
              "of data loss and penalty, every weight, whole network thawed, training mode, dropout "
              "off; the backward pass adds up more rounding than the forward pass", 1e-8,
@@ -282,10 +281,9 @@ def recipe(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def phase(optimizer: str, recipe: dict[str, Any], frozen: bool = False) -> dict[str, Any]:
-    """A phase at the paper's rate, of the head alone or of the whole network."""
-    own = {"rmsprop": "phase1_rate", "adam": "phase2_rate"}[optimizer]
-    rate = recipe[own if own in recipe else "rate"]
-    return {"phase": 1, "epochs": 1, "optimizer": optimizer, "rate": held(rate),
+    """A phase at the recipe's rate, of the head alone or of the whole network."""
+    rates = {words["optimizer"]: words["rate"] for words in schedule(recipe)}
+    return {"phase": 1, "epochs": 1, "optimizer": optimizer, "rate": held(rates[optimizer]),
             "frozen": frozen, "batch_statistics": not frozen, "stored": False}  # fmt: skip
 
 
@@ -295,5 +293,11 @@ def given(optimizer: str) -> str:
 
 
 def optimizers(recipe: dict[str, Any]) -> list[str]:
-    """Those of the paper."""
-    return ["rmsprop", "adam"] if "rmsprop_rho" in recipe else ["adam"]
+    """The optimisers of the recipe's phases, in their order."""
+    return list(dict.fromkeys(words["optimizer"] for words in schedule(recipe)))
+
+
+def trains_whole(variant: str) -> bool:
+    """Whether the ten steps of a network train its CNN too: each CNN once alone, and one with an
+    LSTM beside it. The heads of the others are trained over frozen CNNs."""
+    return any(variant in backbone.whole_ladders for backbone in load_backbones().values())

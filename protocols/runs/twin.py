@@ -20,11 +20,20 @@ class OutOfMemory(RuntimeError):
     """The device can't hold the run at its batch size."""
 
 
+class Fetching(Protocol):
+    """What fetches a twin's batches."""
+
+    waited: float  # seconds the host has spent so far drawing epochs and fetching batches
+
+
 class Twin(Protocol):
     """Networks on their device, one a member; positions count in the pool."""
 
-    waited: float  # seconds the host has spent so far drawing epochs and fetching batches
     parameters: int  # of one network, moving statistics counted
+
+    @property
+    def batches(self) -> Fetching:
+        """What fetches the batches, and counts how long that takes."""
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """Sets the moving statistics of random backbones from batches of positions."""
@@ -91,7 +100,7 @@ def begin_epoch(specs: list[RunSpec], pool: Pool, twin: Twin, phase: int, epoch:
             shape = len(train), spec.recipe["projection_units"]
             keep.append(dropout_keep(spec.seed, spec.fold, phase, epoch, shape, rate))
     twin.begin_epoch(orders, keep or None)
-    twin.waited += running_seconds() - start
+    twin.batches.waited += running_seconds() - start
     return len(orders[0])
 
 

@@ -1,4 +1,4 @@
-"""Weights learned from ImageNet: the files (pretrained.toml), where they are, what is in them.
+"""Weights learned from ImageNet: the files (backbones.toml), where they are, what is in them.
 
 No file is used unless its size and hash were verified. `read` gives every backbone's weights as
 Keras has them; no framework is needed for that.
@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from protocols import download
-from protocols.errors import RequestError
+from protocols.errors import RequestError, TableError
 from protocols.files import Progress
 from protocols.papers import toml_rows
+from protocols.papers.backbones import load_backbones
 from protocols.weights.keras_file import read_layers
 from protocols.weights.names import canonical_names, of_keras, of_lite0
 from protocols.weights.torch_file import read_tensors
@@ -26,7 +27,6 @@ from protocols.weights.torch_file import read_tensors
 __all__ = ["Pretrained", "canonical_names", "digest_of", "load_pretrained", "locate", "read",
            "verify"]  # fmt: skip
 IMAGENET = "imagenet"
-TABLE = Path(__file__).with_name("pretrained.toml")
 NO_TOP = "_notop"  # in the names of Keras's files that end before the classifier
 HASH = r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}"
 
@@ -56,17 +56,31 @@ class Pretrained:
 
 
 def load_pretrained() -> dict[str, Pretrained]:
-    """All files by backbone. Raises ValueError on an unknown layout or a malformed hash."""
-    files = toml_rows.rows(TABLE, Pretrained, "backbone")
-    for f in files.values():
-        if f.layout not in ("keras-hdf5", "torch") or not re.fullmatch(HASH, f.hash) or f.size <= 0:
-            raise ValueError(f"pretrained.toml [{f.backbone}]: unknown layout, hash or size")
-    return files
+    """All files by backbone, of those that have one. Raises TableError on an unknown layout or a
+    malformed hash."""
+    found = {}
+    for name, backbone in load_backbones().items():
+        if backbone.pretrained:
+            where = f"backbones.toml [{name}.pretrained]"
+            f = toml_rows.record(where, Pretrained, {"backbone": name, **backbone.pretrained})
+            whole = f.layout in ("keras-hdf5", "torch") and re.fullmatch(HASH, f.hash)
+            if not whole or f.size <= 0:
+                raise TableError(f"{where}: unknown layout, hash or size")
+            found[name] = f
+    return found
 
 
 def digest_of(backbones: Sequence[str]) -> str:
-    """The hashes of the backbones' files joined by "+", from the table: no file is touched."""
+    """The hashes of the backbones' files joined by "+", from the table: no file is touched.
+
+    Raises RequestError where no file of a backbone is known.
+    """
     table = load_pretrained()
+    if without := [name for name in backbones if name not in table]:
+        raise RequestError(
+            f"no file of ImageNet weights of {without[0]} is known here; start from random weights "
+            "with --weights random"
+        )
     return "+".join(table[name].hash for name in backbones)
 
 

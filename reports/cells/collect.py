@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from benchmarks.store.store import Store
+from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, PROTOCOLS, RunSpec
 from reports.cells.cell import Cell, Group
 from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
-from reports.cells.settings import CONTROL, Setting, setting_of, signature
+from reports.cells.settings import Setting, setting_of, signature
 
 # by setting and protocol, then by twin and network
 Training = dict[tuple[Setting, str], dict[tuple[str, str], list[Slot]]]
@@ -46,10 +47,10 @@ class Collected:
     @property
     def papers(self) -> list[Setting]:
         """The settings with runs of the papers' networks; others say nothing of a claim."""
-        return [s for s in self.settings if self.suites(s) - {CONTROL}]
+        return [s for s in self.settings if self.suites(s) & load_papers().keys()]
 
     def suites(self, setting: Setting) -> set[str]:
-        """Whose networks the runs of a setting are: "liang", "jane", "control"."""
+        """Whose networks the runs of a setting are: the keys of papers, and of folders of ours."""
         names = {v for g in self.groups if g.setting == setting for _, v in g.cells}
         names |= {v for _, v in self.latency.get(setting, {})}
         return {load_variants()[v].suite for v in names}

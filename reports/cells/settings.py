@@ -6,20 +6,11 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from protocols.papers.recipes import load_profiles, load_recipe
+from protocols.papers.recipes import OF_PROFILE, load_profiles, load_recipe
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 
-# Recipe keys that a profile replaces, and the profile's own name for them.
-SHORTENED = {
-    "phase1_epochs": "phase1_epochs",
-    "phase2_epochs": "phase2_epochs",
-    "epochs": "cv_epochs",
-    "images_per_class": "cv_per_class",
-    "folds": "cv_folds_run",
-    "grey_pooling": "grey_pooling",
-}
-CONTROL = "control"  # the suite of networks that are ours: no claim is judged from them
+SHORTENED = OF_PROFILE | {"folds": "cv_folds_run"}
 LONGEST = 100  # characters of a setting in the name of a file
 WEIGHTS = {"imagenet": "ImageNet"}  # as written on the pages
 _PATH = re.compile(
@@ -101,7 +92,7 @@ def _published(paper: str, profile: str) -> dict[str, tuple[str, ...]]:
         if key in SHORTENED and numbers:
             values.append(getattr(numbers, SHORTENED[key]))
             # runs of a setting all have the same schedule, and rows of the same length
-            if "epochs" in key or key == "grey_pooling":
+            if key.endswith("epochs") or key == "grey_pooling":
                 values = values[1:]
         allowed[key] = tuple(json.dumps(v) for v in values)
     return allowed

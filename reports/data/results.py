@@ -6,7 +6,7 @@ from typing import Any
 
 from protocols.metrics import COURSE, METRICS
 from protocols.papers.claims import load_claims
-from protocols.papers.recipes import TABLE3_EPOCHS
+from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
@@ -22,7 +22,7 @@ from reports.statistics.intervals import Estimate
 from reports.tables import spreadsheet
 
 SCHEMA_VERSION = 1
-AT = ("selected", "last", *(f"epoch {e}" for e in TABLE3_EPOCHS))
+AT = ("selected", "last", *(f"epoch {e}" for p in load_papers().values() for e in p.milestones))
 COLUMNS = (
     "suite",
     *("scope", "profile", "data", "weights", "device", "precision", "planned", "extra"),

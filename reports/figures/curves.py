@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from protocols.papers.claims import Claim, load_claims, of_network, of_table
+from protocols.papers.claims import Claim, load_claims, of_network
 from protocols.papers.recipes import milestones
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
@@ -19,7 +19,6 @@ from reports.tables.formats import MISSING, NAMES, number_text, title
 TEST = {"loss": "eval_loss", "accuracy": "eval_accuracy"}
 TRAIN = {"loss": "train_loss", "accuracy": "train_accuracy"}
 LABELS = {"loss": "loss, nat", "accuracy": "accuracy, %"}
-FIG6, JANE = "xception_lstm", ("cnn_lstm", "cnn_gru")
 MEASURES = {
     "precision_macro": "precision", "recall_macro": "recall", "f1_macro": "F",
     "accuracy": "accuracy",
@@ -95,10 +94,12 @@ def _compared(
     return drawn
 
 
-def liang_fig6(group: Group, name: str) -> Markup | None:
-    """Liang's Fig. 6, both twins: training and test loss and accuracy of Xception-LSTM over the
-    epochs of fine-tuning; what the paper prints as diamonds, where the epochs are the paper's."""
-    cells = [group.cells.get((f, FIG6)) for f in FRAMEWORKS]
+def fine_tuning_figure(group: Group, claims: Sequence[Claim], name: str) -> Markup | None:
+    """Training and test loss and accuracy of the claims' network over the epochs of fine-tuning,
+    both twins; the claims (its selected epoch, the loss and the accuracy there) as diamonds, where
+    the epochs are the paper's."""
+    variant = claims[0].variant
+    cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
     first = next((s for c in cells if c for s in c.slots if s.usable), None)
     if first is None:
         return None
@@ -106,21 +107,19 @@ def liang_fig6(group: Group, name: str) -> Markup | None:
     for what in ("loss", "accuracy"):
         found = [c for x in cells for part in PARTS for c in _compared(x, what, *part)]
         drawn = [_from(curve, before) for curve in found]
-        points = _claimed_fig6(what) if first.spec.profile == "paper" else ()
+        points = _selected_point(claims, what) if first.spec.profile == "paper" else ()
         panels.append(Panel("", LABELS[what], drawn, points=points))
     description = (
-        f"{title(FIG6)}: training and test loss and accuracy over the epochs of fine-tuning. "
+        f"{title(variant)}: training and test loss and accuracy over the epochs of fine-tuning. "
         + _results(cells, ("validation_loss", "accuracy"))
     )
     return kinds.curves(name, description, panels)
 
 
-def _claimed_fig6(what: str) -> tuple[tuple[float, float], ...]:
-    claims = load_claims()
-    epoch, loss, accuracy = (
-        claims[f"liang.fig6.{key}"].number for key in ("epoch", "min_val_loss", "val_acc")
-    )
-    return ((epoch, loss if what == "loss" else 100 * accuracy),)
+def _selected_point(claims: Sequence[Claim], what: str) -> tuple[tuple[float, float], ...]:
+    value = {claim.metric: claim.number for claim in claims}
+    found = value["validation_loss"] if what == "loss" else 100 * value["accuracy"]
+    return ((value["selected_epoch"], found),)
 
 
 def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
@@ -174,11 +173,8 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> M
 def network_figure(
     group: Group, variants: Sequence[str], what: str, name: str, phase2: bool = False
 ) -> Markup | None:
-    """Accuracy or loss on the test part, a panel a network, both twins; Table III as diamonds.
-
-    Jane's Fig. 1 (accuracy) and Fig. 2 (log loss); the control's curves. `phase2`: that phase
-    alone, its epochs counted from 1.
-    """
+    """Accuracy or loss on the test part, a panel a network, both twins; what a paper prints for
+    single epochs as diamonds. `phase2`: that phase alone, its epochs counted from 1."""
     panels = []
     for variant in variants:
         cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
@@ -209,19 +205,17 @@ def _from(curve: Curve, epochs: int) -> Curve:
 
 def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:
     metric = "log_loss" if what == "loss" else "accuracy"
-    claims = of_network(of_table(load_claims(), "jane", "Table III", metric), variant)
+    claims = [c for c in load_claims().values() if (c.variant, c.metric) == (variant, metric)]
     scale = 1 if what == "loss" else 100
     return tuple((c.epoch, scale * c.number) for c in claims if c.epoch is not None)
 
 
-def jane_bars(group: Group, name: str) -> Markup | None:
-    """Jane's Fig. 3: Table II's measures as bars, printed beside measured."""
-    panels = []
-    for variant in JANE:
-        claims = [
-            c for metric in MEASURES
-            for c in of_network(of_table(load_claims(), "jane", "Table II", metric), variant)
-        ]  # fmt: skip
+def bars_figure(group: Group, table: Sequence[Claim], name: str) -> Markup | None:
+    """The measures of a table of claims as bars, printed beside measured; a panel a network."""
+    panels, variants = [], list(dict.fromkeys(claim.variant for claim in table))
+    for variant in variants:
+        about = of_network(table, variant)
+        claims = [c for metric in MEASURES for c in about if c.metric == metric]
         panel = {"printed": [Bar(MEASURES[c.metric], c.value, _printed(c)) for c in claims]}
         for framework in FRAMEWORKS:
             cell = group.cells.get((framework, variant))
@@ -233,7 +227,7 @@ def jane_bars(group: Group, name: str) -> Markup | None:
         panels.append(panel)
     if not any(bar.value is not None for p in panels for f in FRAMEWORKS for bar in p[f]):
         return None
-    heads = [title(variant) for variant in JANE]
+    heads = [title(variant) for variant in variants]
     said = "; ".join(
         f"{heading}, {kinds.NAMES.get(key, key)}: "
         + ", ".join(f"{bar.measure} {bar.text}" for bar in some)
@@ -254,9 +248,8 @@ def _bar_text(value: float | None) -> str:
     return "diverged" if value != value else f"{value:.3f}"
 
 
-def liang_dots(group: Group, name: str) -> Markup | None:
-    """Table 1 as a dot plot, claimed beside both twins; whiskers span the seeds."""
-    claims = of_table(load_claims(), "liang", "Table 1", "accuracy")
+def dots_figure(group: Group, claims: Sequence[Claim], name: str) -> Markup | None:
+    """Claims about accuracy as a dot plot, claimed beside both twins; whiskers span the seeds."""
     series: list[dict[str, Any]] = [
         {
             "framework": None,
@@ -278,5 +271,6 @@ def liang_dots(group: Group, name: str) -> Markup | None:
         return None
     rows = [title(c.variant) for c in claims]
     cells = [group.cells.get((f, c.variant)) for c in claims for f in FRAMEWORKS]
-    said = f"Accuracy of the seven networks, printed and measured. {_results(cells, ('accuracy',))}"
+    said = f"Accuracy of {len(rows)} networks, printed and measured. "
+    said += _results(cells, ("accuracy",))
     return kinds.dots(name, said, rows, series, "accuracy, %")

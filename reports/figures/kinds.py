@@ -57,7 +57,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Bar:
-    """A number of Jane's Fig. 3; `text` as it stands at the bar's end, "X" where there is none."""
+    """A number as a bar; `text` as it stands at the bar's end, "X" where there is none."""
 
     measure: str
     value: float | None
@@ -218,7 +218,7 @@ def dots(
 def bars(
     name: str, description: str, titles: list[str], panels: list[dict[str, list[Bar]]]
 ) -> Markup:
-    """Jane's Fig. 3: bars of precision, recall, F and accuracy, each with its number.
+    """Bars of precision, recall, F and accuracy, each with its number.
 
     Panels: series ("printed", a twin) -> its bars, top to bottom; the same measures in all.
     """

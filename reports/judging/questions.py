@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from protocols.papers import papers
+
 # metric, at, in words
 ROWS = (
     ("accuracy", "selected", "Accuracy, selected epoch, points"),
@@ -22,21 +24,4 @@ class Question:
     second: str
 
 
-QUESTIONS = (
-    Question(
-        "liang",
-        "Liang’s question: does an LSTM over the rows help its own CNN?",
-        "One CNN alone, and with an LSTM beside it that reads the grey image row by row; by "
-        "Liang’s recipe: first the CNN frozen, then all layers.",
-        "efficientnet_lite0_lstm",
-        "efficientnet_lite0",
-    ),
-    Question(
-        "jane",
-        "Jane’s question: CNN-LSTM or CNN-GRU?",
-        "One frozen CNN, with an LSTM or a GRU that reads its last feature map; by Jane’s recipe: "
-        "cross-validation on images of equal classes.",
-        "efficientnet_lite0_cnn_lstm",
-        "efficientnet_lite0_cnn_gru",
-    ),
-)
+QUESTIONS = tuple(papers.rows("questions.toml", Question, "paper").values())

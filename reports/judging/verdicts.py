@@ -24,12 +24,6 @@ MIN_SEEDS = 3
 WIDEST = {"%": 0.02, "fraction": 0.02, "nat": 0.05, "epoch": 5.0}
 NOT_ASKED = "not part of the request"
 class_counts = cache(dataset.class_counts)  # reads the whole manifest
-# Liang V: each CNN-RNN against the CNN it is made of; the one with two CNNs has no single own one.
-OWN_CNN = (
-    ("inception_v3_lstm", "inception_v3"),
-    ("resnet50_lstm", "resnet50"),
-    ("xception_lstm", "xception"),
-)
 
 
 @dataclass(frozen=True)
@@ -88,10 +82,24 @@ def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
     return Verdict(word, reason, mean, half, seeds)
 
 
+def own_cnns(paper: str) -> list[tuple[str, str]]:
+    """(network with a recurrent branch, the CNN that it is made of), where a paper has both; one of
+    two CNNs has no single own one."""
+    networks = [v for v in load_variants().values() if v.suite == paper]
+    bare = {v.backbones: v.name for v in networks if v.sequence == "none"}
+    return [
+        (v.name, bare[v.backbones])
+        for v in networks
+        if v.sequence != "none" and v.backbones in bare
+    ]
+
+
 def contests(claim: Claim) -> list[tuple[str, str]]:
-    """(the one claimed better, the other) for each comparison an ordering claim makes."""
-    if claim.id == "liang.rank.rnn":
-        return list(OWN_CNN)
+    """(the one claimed better, the other) for each comparison an ordering claim makes: the network
+    that it names against the paper's others; if it names none, each with a recurrent branch against
+    its own CNN."""
+    if not claim.variant:
+        return own_cnns(claim.paper)
     others = [v.name for v in load_variants().values() if v.suite == claim.paper]
     return [(claim.variant, other) for other in others if other != claim.variant]
 

@@ -1,4 +1,5 @@
-"""The page "What the networks look at": Liang's Figs. 3, 4, 7, 8, and Grad-CAM, in both twins."""
+"""The page "What the networks look at": a paper's figures of images and maps, and Grad-CAM, in both
+twins."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,9 @@ import numpy as np
 from PIL import Image
 
 from protocols.classes import CLASSES
+from protocols.papers.backbones import load_backbones
+from protocols.papers.papers import load_papers
+from protocols.papers.variants import load_variants
 from protocols.runs import activations
 from protocols.spec import FRAMEWORKS
 from reports.cells.answers import short, short_id
@@ -16,13 +20,17 @@ from reports.figures.pictures import SEEN, address, grey, png, read
 from reports.pages.content import PageRecord
 from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
-FIGURES, OF = "xception_lstm", "xception"  # the network of Liang's Figs. 7 and 8, and its CNN
+PAPER = next(paper for paper in load_papers().values() if paper.pictured)
+DRAWN = PAPER.pictured or {}
+FIGURES = DRAWN["network"]  # whose maps the paper shows
+OF = load_variants()[FIGURES].backbones[0]
 LACKING = {
-    "real": "X: Liang’s Figs. 3 and 4 need the images, and so do the heat maps to stand on them; "
-    "here they stand alone. Name the images’ folder (WBC_DATA or --data) and write the report "
-    "again.",
+    "real": f"X: {PAPER.author}’s {DRAWN['classes']} and {DRAWN['turned']} need the images, and so "
+    "do the heat maps to stand on them; here they stand alone. Name the images’ folder (WBC_DATA "
+    "or --data) and write the report again.",
     "phantom": "X: the drawn images are no longer in the cache; the heat maps stand alone.",
 }
+AFTER = f"After {PAPER.author}’s"
 ACROSS = 8  # maps side by side
 WIDEST = 72  # pixels of a map
 CAM = (160, 120)  # pixels of a heat map without its image (width, height)
@@ -109,7 +117,7 @@ def sections(collected: Collected, out: Path) -> list[Section]:
 def _shown(
     name: str, twins: dict[str, dict[str, np.ndarray]], images: dict[str, str]
 ) -> list[Figure]:
-    """Liang's Fig. 3, an image of each class, and Fig. 4, one photograph as the set turns it."""
+    """The paper's figures of an image of each class, and of one photograph as the set turns it."""
     arrays = next(iter(twins.values()))
     ids = [str(i) for i in arrays["ids"]]
     classes = [CLASSES[c].lower() for c in arrays["labels"]]
@@ -124,7 +132,7 @@ def _shown(
     ]
     figures = []
     if some:
-        text = "After Liang’s Fig. 3: one image of each class, the first that is tested."
+        text = f"{AFTER} {DRAWN['classes']}: one image of each class, the first that is tested."
         figures.append(Figure(f"classes-{name}", "One image of each class", text, some))
     rows = [row for row in activations.turned(ids[0]) if row.file in images]
     turned = [
@@ -138,8 +146,8 @@ def _shown(
     ]
     if len(turned) > 1:
         text = (
-            f"After Liang’s Fig. 4: photograph {short(rows[0].original)} as images of the public "
-            "set show it, turned, mirrored, drawn out."
+            f"{AFTER} {DRAWN['turned']}: photograph {short(rows[0].original)} as images of the "
+            "public set show it, turned, mirrored, drawn out."
         )
         figures.append(Figure(f"turned-{name}", "One photograph, turned", text, turned))
     return figures
@@ -165,11 +173,11 @@ def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> list[Figure]:
-    """Liang's Fig. 7 and Fig. 8."""
+    """The maps of the layers that the paper shows."""
     figures = []
     arrays = next(iter(twins.values()))
     image = f"{CLASSES[arrays['labels'][0]].lower()}, {short_id(str(arrays['ids'][0]))}"
-    for layer in activations.LAYERS[OF]:
+    for layer in load_backbones()[OF].layers:
         key = f"{OF}/{layer.name}"
         pictures = []
         for framework, of in twins.items():

@@ -1,5 +1,6 @@
 """The page "What is guessed": every value the papers don't state, and what it changes."""
 
+from protocols.papers.papers import load_papers
 from protocols.papers.recipes import Value, load_recipe, others
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
@@ -7,14 +8,12 @@ from reports.cells.settings import changed
 from reports.judging.contrasts import Contrast, effect_key
 from reports.judging.pairings import effects, sensitivity_groups
 from reports.pages.content import PageRecord
-from reports.pages.overview.tables import PAPERS
 from reports.tables.builder import Line, numbers, over_twins, table, texts
 from reports.tables.cell_text import NOT_ASKED, contrast_cell, measured, pair
 from reports.tables.formats import MISSING, title
 from reports.tables.table import Table, Td, label
 
 NO_RUN = "no such run"
-COMMAND = "python runner.py --suite liang --set label_smoothing=0"
 
 
 def page(collected: Collected) -> dict[str, object]:
@@ -22,9 +21,9 @@ def page(collected: Collected) -> dict[str, object]:
     groups = sensitivity_groups(collected)
     keys = {key for g in groups for key in changed(g.slots[0].spec)}
     return {
-        "tables": [assumed_table(paper, keys) for paper in PAPERS],
+        "tables": [assumed_table(paper, keys) for paper in load_papers()],
         "effects": [effect_table(collected, group) for group in groups],
-        "command": COMMAND,
+        "command": f"python runner.py --suite {next(iter(load_papers()))} --set label_smoothing=0",
     }
 
 
@@ -42,7 +41,8 @@ def assumed_table(paper: str, keys: set[str]) -> Table:
     ]
     return table(
         f"assumed-{paper}",
-        f"{PAPERS[paper]}: {len(lines)} values the paper does not state, and our reading.",
+        f"{load_papers()[paper].name}: {len(lines)} values the paper does not state, and our "
+        "reading.",
         texts("Value", "Our reading", "Reason", "Its effect"),
         lines,
     )

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from markupsafe import Markup
 
+from protocols.papers.papers import load_papers
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.tables.table import Table
@@ -40,6 +44,13 @@ class PageRecord:
     is_there: Callable[[Results], bool] = lambda _: True
     # pages that belong to this one and are not in the menu
     further: Callable[[Results], list["PageRecord"]] = lambda _: []
+
+
+def of_papers(room: str) -> dict[str, ModuleType]:
+    """The modules of a room of reports.pages that are named after the papers' keys, by key; a paper
+    may have none."""
+    names = {key: f"{__package__}.{room}.{key}" for key in load_papers()}
+    return {key: import_module(name) for key, name in names.items() if find_spec(name)}
 
 
 @dataclass(frozen=True)

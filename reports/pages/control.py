@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from protocols.metrics import metric_of
+from protocols.papers.variants import CONTROL
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
-from reports.cells.settings import CONTROL, Setting
+from reports.cells.settings import Setting
 from reports.figures import curves
 from reports.judging.contrasts import Contrast, twins_apart
 from reports.judging.questions import QUESTIONS, ROWS, Question
@@ -58,7 +59,7 @@ def _parts(group: Group, question: Question) -> list[Table | Drawn]:
     name = f"{question.paper}-{group.setting.slug}-{group.protocol}"
     several = "Thin: single runs; thick: their mean, where none is missing."
     parts: list[Table | Drawn] = [difference_table(group, question), more_table(group)]
-    phases = any("phase2_epochs" in s.spec.recipe for s in group.slots)
+    phases = any(len(s.spec.phases) > 1 for s in group.slots)
     for what, text in (("accuracy", "Accuracy"), ("loss", "Data loss, as trained on,")):
         for alone in (False, True) if phases else (False,):
             part = f"{what}-2-{name}" if alone else f"{what}-{name}"

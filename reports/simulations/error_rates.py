@@ -6,7 +6,7 @@ A network's accuracy over seeds is Gaussian around its mean, and rounded to a co
 test images; the mean lies anywhere between two counts. A printed number is rounded to two digits
 of a percentage. `again`: the printed number is one more run of the same network, which the words
 "above" and "below" then get wrong. Orders: in each contest the claimed network leads by the same;
-of six contests, all have that network as one side, as Liang's "highest of the seven" has.
+of six contests, all have that network as one side, as a claim of "highest of the seven" has.
 """
 
 import argparse

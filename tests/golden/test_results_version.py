@@ -51,9 +51,10 @@ def matrix(tmp_path_factory, cache):
 
 @pytest.fixture(scope="module")
 def control(tmp_path_factory, cache, phantom):
-    """A store of the control's training runs of one fold: of their latencies and their report,
+    """A store of our own networks' training runs of one fold: of their latencies and their report,
     tests/whole/test_end_to_end.py asks by one of them."""
-    plan = make_plan(Selection(suite="control", folds=(0,)), "phantom", CPU, cores())
+    ours = tuple(v.name for v in load_variants().values() if not v.published)
+    plan = make_plan(Selection(variants=ours, folds=(0,)), "phantom", CPU, cores())
     todo, store = [s for s in plan if s.stage == "train"], Store(tmp_path_factory.mktemp("control"))
     launcher = Launcher(store, phantom, CPU, cache, Console(), 2)
     launcher.prepare(todo)
@@ -95,15 +96,24 @@ def test_every_network_has_its_golden_run():
 # SSE4.1 (oneDNN, MKL and ATen restricted), and between it and an AMD one without AVX-512 (the smoke
 # runs in reports/published). A network multiplies the last bit of a sum with every step. A loss may
 # be ten times as far off, and a hundred-thousandth; where that would exceed a tenth, it holds
-# nothing and isn't asked.
+# nothing and isn't asked. Of a network that was measured on one processor alone, the largest of the
+# others' stands for it.
 TIMES, LEAST, MOST = 10, 1e-5, 0.1
+
+
+def apart_of(variant: str) -> dict[str, list[float]]:
+    """By what losses of a network may differ between processors, epoch by epoch."""
+    known = golden()["apart"]
+    most = {key: [max(epochs) for epochs in zip(*(of[key] for of in known.values()), strict=True)]
+            for key in KEPT}  # fmt: skip
+    return known.get(variant, most)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", EVERY)
 def test_a_network_computes_what_it_computed(run, request):
     variant = run.split("-")[1]
-    if load_variants()[variant].suite == "control":
+    if not load_variants()[variant].published:
         found = by_name(request.getfixturevalue("control").runs())
     else:
         found = by_name(Store(request.getfixturevalue("matrix")[1]).runs())
@@ -112,7 +122,7 @@ def test_a_network_computes_what_it_computed(run, request):
         content["runs"] = dict(sorted((content["runs"] | {run: found[run]}).items()))
         GOLDEN.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     held = 0
-    for key, measured in golden()["apart"][variant].items():
+    for key, measured in apart_of(variant).items():
         for epoch, apart in enumerate(measured):
             if (bound := max(LEAST, TIMES * apart)) < MOST:
                 ours, recorded = found[run][key][epoch], golden()["runs"][run][key][epoch]

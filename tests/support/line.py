@@ -1,5 +1,7 @@
 """A twin of one number, for what needs no network; runs of it that are killed."""
 
+from types import SimpleNamespace
+
 import numpy as np
 
 from protocols.hardware import NO_DEVICE
@@ -27,7 +29,8 @@ class Line:
     parameters = 1
 
     def __init__(self, specs, pool, start=None):
-        self.pool, self.waited, self.network, self.optimizer = pool, 0.0, 1.0, 0.0
+        self.pool, self.network, self.optimizer = pool, 1.0, 0.0
+        self.batches = SimpleNamespace(waited=0.0)
         self.memory = []
 
     def calibrate(self, batches):

@@ -12,8 +12,9 @@ import impl_torch.models
 from benchmarks.parity import ladder
 from impl_torch.backbones import Preprocess
 from protocols.images.pool import Pool
-from protocols.papers import toml_rows
-from protocols.papers.variants import CHANNELS, Variant
+from protocols.papers import papers
+from protocols.papers.backbones import load_backbones
+from protocols.papers.variants import FILE, Variant
 from protocols.runs import parity
 
 SIZE = (128, 160)  # a last map of 4 x 5: pooled, it is still a sequence
@@ -33,14 +34,14 @@ class Small(nn.Module):
 
 
 def _torch(name, recipe=None):
-    return nn.Sequential(Preprocess(name), Small(CHANNELS[name]))
+    return nn.Sequential(Preprocess(name), Small(load_backbones()[name].channels))
 
 
 def _keras(name):
     def make(include_top, weights, input_shape):
         images = keras.Input(input_shape)
         x = keras.layers.AveragePooling2D(CELL)(images)
-        x = keras.layers.Conv2D(CHANNELS[name], 1, use_bias=False, name="conv")(x)
+        x = keras.layers.Conv2D(load_backbones()[name].channels, 1, use_bias=False, name="conv")(x)
         return keras.Model(images, keras.layers.BatchNormalization(name="bn")(x))
 
     return make
@@ -50,7 +51,7 @@ def put(patch: pytest.MonkeyPatch) -> None:
     """In both twins, under the names of all backbones; and the ladder at a size that suits it."""
     patch.setattr(impl_torch.models, "make_backbone", _torch)
     patch.setattr(impl_keras.models, "_resnet50_of", lambda model, recipe: model)
-    for name in CHANNELS:
+    for name in load_backbones():
         patch.setitem(impl_keras.models.BACKBONES, name, _keras(name))
         layers = lambda model: [("conv", model.conv), ("bn", model.bn)]  # noqa: E731
         patch.setitem(impl_torch.bridge.BACKBONES, name, layers)
@@ -60,13 +61,13 @@ def put(patch: pytest.MonkeyPatch) -> None:
 
 def add(patch: pytest.MonkeyPatch, *variants: Variant) -> None:
     """Variants that variants.toml doesn't have, as if it had them."""
-    rows = toml_rows.rows
+    rows = papers.rows
 
-    def more(path, into, key):
-        found = rows(path, into, key)
-        return found | {v.name: v for v in variants} if path.name == "variants.toml" else found
+    def more(file, into, key):
+        found = rows(file, into, key)
+        return found | {v.name: v for v in variants} if file == FILE else found
 
-    patch.setattr(toml_rows, "rows", more)
+    patch.setattr(papers, "rows", more)
 
 
 def pool_of(size=SIZE):

@@ -16,11 +16,12 @@ from benchmarks.store.store import Store
 from protocols.classes import CLASSES
 from protocols.images.pool import Pool
 from protocols.papers import recipes
+from protocols.papers.backbones import load_backbones
 from protocols.papers.recipes import load_profiles
-from protocols.papers.variants import CHANNELS, load_variants
+from protocols.papers.variants import load_variants
 from protocols.photographs import provenance
 from protocols.runs import activations
-from protocols.runs.activations import LAYERS, Seen
+from protocols.runs.activations import Seen
 from protocols.runs.record import Recorder, write_common
 from protocols.spec import FIXED, RESULTS_VERSION, RunSpec
 from tests.support import synthetic
@@ -203,10 +204,12 @@ def look(run: RunSpec, folder: Path) -> None:
     n, (height, width) = len(positions), (run.data["height"], run.data["width"])
     layers, maps, gradients = {}, {}, {}
     for name in load_variants()[run.variant].backbones:
-        for step, layer in enumerate(LAYERS[name], start=1):
+        for step, layer in enumerate(load_backbones()[name].layers, start=1):
             shape = height >> step, width >> step, layer.maps
             layers[f"{name}/{layer.name}"] = random.standard_normal(shape)
-        maps[name] = random.random((n, -(-height // 32), -(-width // 32), CHANNELS[name]))
+        maps[name] = random.random(
+            (n, -(-height // 32), -(-width // 32), load_backbones()[name].channels)
+        )
         gradients[name] = random.standard_normal(maps[name].shape) / 1000
     logits = random.standard_normal((n, 4))
     activations.write(folder, pool, positions, Seen(logits, layers, maps, gradients))

@@ -11,8 +11,9 @@ from benchmarks.parity import climb as climber
 from benchmarks.parity import ladder
 from benchmarks.processes.children import common
 from impl_torch import bridge
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
-from protocols.runs.activations import LAYERS, grad_cam
+from protocols.runs.activations import grad_cam
 from tests.support import faults
 from tests.support.twin_checks import CLIMBED, pool_of
 
@@ -255,7 +256,8 @@ def test_both_twins_see_the_same(pair):
     pair.begin("adam")
     (ours,), (theirs,) = (side.twin.look([POSITIONS]) for side in (pair.torch, pair.keras))
     names = load_variants()[pair.variant].backbones
-    assert set(theirs.layers) == {f"{n}/{layer.name}" for n in names for layer in LAYERS[n]}
+    wanted_layers = {f"{n}/{layer.name}" for n in names for layer in load_backbones()[n].layers}
+    assert set(theirs.layers) == wanted_layers
     for part in ("layers", "maps", "gradients"):
         found, wanted = getattr(ours, part), getattr(theirs, part)
         assert found.keys() == wanted.keys()

@@ -76,7 +76,7 @@ def test_each_twin_changes_what_1_0_2_had_otherwise():
     assert changed.get_layer("conv1_bn").epsilon == 0.001
     assert (today.output_shape[1:3], changed.output_shape[1:3]) == ((18, 22), (17, 21))
     model = timm.create_model("resnet50", pretrained=False, num_classes=0, global_pool="")
-    impl_torch.backbones._as_keras_resnet(recipe, model)
+    impl_torch.backbones.CHANGES["resnet50"](model, recipe)
     assert model.maxpool.padding == 0
     assert {m.eps for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {0.001}
 

@@ -19,7 +19,9 @@ import impl_torch.models
 import impl_torch.recurrent
 from benchmarks.parity import climb as climber
 from benchmarks.parity import ladder
-from protocols.papers.variants import CHANNELS, SEQUENCES, Variant, load_variants
+from protocols.papers.backbones import load_backbones
+from protocols.papers.papers import load_papers
+from protocols.papers.variants import Variant, load_variants
 from protocols.runs import parity
 from protocols.weights.start import counts, shapes_of
 from reports.pages.parity.ladder import read
@@ -35,11 +37,11 @@ def variant(paper="liang", backbones=("resnet50",), sequence="none", cell="none"
 
 def everything():
     """Each combination of paper, backbones, sequence and cell."""
-    many = [c for n in range(len(CHANNELS) + 1) for c in combinations(CHANNELS, n)]
+    many = [c for n in range(len(load_backbones()) + 1) for c in combinations(load_backbones(), n)]
     many.append(("resnet50", "resnet50"))
     return [
         variant(paper, backbones, sequence, cell)
-        for paper in SEQUENCES
+        for paper in load_papers()
         for backbones in many
         for sequence in ("none", "rows", "feature_map")
         for cell in ("none", "lstm", "gru")
@@ -63,8 +65,8 @@ def test_the_tables_admit_what_the_twins_can_build_and_no_more(monkeypatch):
         ("liang", "none", "none"), ("liang", "rows", "lstm"), ("liang", "rows", "gru"),
         ("jane", "feature_map", "lstm"), ("jane", "feature_map", "gru"),
     }  # fmt: skip
-    subsets = 2 ** len(CHANNELS) - 1
-    assert len(found) == 3 * subsets + 2 * (len(CHANNELS) - 1)
+    subsets = 2 ** len(load_backbones()) - 1
+    assert len(found) == 3 * subsets + 2 * (len(load_backbones()) - 1)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_every_network_that_the_tables_admit_has_equal_counts(monkeypatch):
     for name, make in list(impl_keras.models.BACKBONES.items()):
         monkeypatch.setitem(impl_keras.models.BACKBONES, name, once(make))
     real = impl_torch.models.make_backbone
-    shared = {name: once(partial(real, name)) for name in CHANNELS}
+    shared = {name: once(partial(real, name)) for name in load_backbones()}
     monkeypatch.setattr(impl_torch.models, "make_backbone", lambda name, recipe: shared[name]())
     for one in everything():
         if admitted(monkeypatch, one):

@@ -25,6 +25,7 @@ from protocols import files
 from protocols.errors import RequestError
 from protocols.files import ROOT
 from protocols.images import dataset
+from protocols.papers.papers import load_papers
 from protocols.runs.worker_loop import Job
 from reports.build import where_it_is
 from tests.support.devices import CPU
@@ -118,8 +119,8 @@ def test_seeds_and_folds_come_as_lists_and_ranges():
 def test_every_value_that_can_be_set_has_its_range():
     """Both ends are planned, and what lies beyond is refused."""
     below, above = {int: -1, float: -1e-9}, {int: 1, float: 0}  # below: itself not allowed
-    for paper, keys in overrides.SETTABLE.items():
-        for key in keys:
+    for paper in load_papers():
+        for key in overrides.settable(paper):
             kind = type(overrides.load_recipe(paper)[key].value)
             if kind not in below:
                 continue

@@ -10,17 +10,14 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
+from keras.applications.imagenet_utils import preprocess_input
 
 from benchmarks.speed.peers.process import normal_images
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.latency import BATCH
 from protocols.spec import RunSpec
 
-CNNS = {
-    "xception": (keras.applications.Xception, keras.applications.xception),
-    "inception_v3": (keras.applications.InceptionV3, keras.applications.inception_v3),
-    "resnet50": (keras.applications.ResNet50, keras.applications.resnet50),
-}
 RNN = {"lstm": layers.LSTM, "gru": layers.GRU}
 CLASSES = 4
 
@@ -46,10 +43,11 @@ def make_network(spec: RunSpec, frozen: bool = False, preprocess: bool = True) -
     images = keras.Input((spec.data["height"], spec.data["width"], 3))
     maps = []
     for name in _backbones(spec):
-        build, module = CNNS[name]
+        known = load_backbones()[name]
+        build = getattr(keras.applications, known.keras)
         cnn = build(include_top=False, weights=None, input_shape=images.shape[1:])
         cnn.trainable = not frozen
-        x = module.preprocess_input(images) if preprocess else images
+        x = preprocess_input(images, mode=known.preprocessing) if preprocess else images
         maps.append(cnn(x, training=False) if frozen else cnn(x))
     return keras.Model(images, head(spec, maps, images))
 

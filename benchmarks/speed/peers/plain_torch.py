@@ -18,14 +18,11 @@ from torchvision.datasets import ImageFolder
 
 from benchmarks.speed.peers.process import normal_images
 from protocols.hardware import cores
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.latency import BATCH
 from protocols.spec import RunSpec
 
-MODELS = {
-    "xception": "legacy_xception", "inception_v3": "inception_v3", "resnet50": "resnet50",
-    "efficientnet_lite0": "tf_efficientnet_lite0",
-}  # fmt: skip
 RNN = {"lstm": nn.LSTM, "gru": nn.GRU}
 CLASSES = 4
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -72,13 +69,12 @@ class Network(nn.Module):
         return self.classify(self.dropout(product))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """See the class."""
         return self.head([cnn(images) for cnn in self.cnns], images)
 
 
 def _backbone(name: str) -> Any:
     """One of timm's models, whose declared type doesn't have their attributes."""
-    return timm.create_model(MODELS[name], num_classes=0, global_pool="")
+    return timm.create_model(load_backbones()[name].timm, num_classes=0, global_pool="")
 
 
 def _both_ways(cell: str, inputs: int, units: int) -> nn.Module:

@@ -13,7 +13,8 @@ import torch
 from timm.optim import create_optimizer_v2
 from torch import nn
 
-from benchmarks.speed.peers.plain_torch import DEVICE, MODELS
+from benchmarks.speed.peers.plain_torch import DEVICE
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.latency import BATCH
 from protocols.spec import RunSpec
@@ -23,7 +24,7 @@ def _model(spec: RunSpec) -> nn.Module:
     torch.backends.cudnn.benchmark = True
     torch.backends.cudnn.allow_tf32 = False  # float32 proper, as the verdicts need
     (name,) = load_variants()[spec.variant].backbones
-    return timm.create_model(MODELS[name]).to(DEVICE)
+    return timm.create_model(load_backbones()[name].timm).to(DEVICE)
 
 
 def _images(spec: RunSpec, batch: int) -> torch.Tensor:

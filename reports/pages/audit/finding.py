@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from protocols.papers.claims import Claim
+from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from reports.tables.cell_text import claim_text
 from reports.tables.formats import THIN
@@ -16,7 +17,6 @@ from reports.tables.formats import THIN
 ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
 CONTRADICTORY, OPEN, NOT_CHECKED = "contradictory", "open", "not checked"
 WORDS = (CONTRADICTORY, NOT_ATTAINABLE, OPEN, ATTAINABLE, NOT_CHECKED)  # the gravest first
-PAPERS = {"liang": "Liang", "jane": "Jane"}
 Claims = dict[str, Claim]
 
 
@@ -58,7 +58,7 @@ def side(claim: Claim) -> Side:
 
 def where(claim: Claim) -> str:
     """A claim's address."""
-    return f"{PAPERS[claim.paper]} {claim.where}"
+    return f"{load_papers()[claim.paper].author} {claim.where}"
 
 
 def row(claim: Claim) -> str:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Iterator
 
 from protocols.papers.claims import Claim, of_network, of_table
+from reports.pages.audit import prose
 from reports.pages.audit.finding import (
     NOT_ATTAINABLE,
     Claims,
@@ -161,4 +162,4 @@ def figures(claims: Claims) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-AUDITS = (f_measures, table_2_against_3, loss_floors, order, figures)
+AUDITS = (f_measures, table_2_against_3, loss_floors, order, figures, *prose.JANE)

@@ -7,7 +7,8 @@ from protocols.classes import CLASSES
 from protocols.papers.claims import Claim, of_table
 from protocols.papers.recipes import load_recipe
 from protocols.photographs import provenance
-from reports.judging.verdicts import OWN_CNN, counted
+from reports.judging.verdicts import counted, own_cnns
+from reports.pages.audit import prose
 from reports.pages.audit.finding import (
     ATTAINABLE,
     NOT_ATTAINABLE,
@@ -167,7 +168,7 @@ def order(claims: Claims) -> Iterator[Finding]:
         judged(first.variant == best.variant), (best.id,),
     )  # fmt: skip
     rank = claims["liang.rank.rnn"]
-    pairs = [(table[rnn], table[cnn]) for rnn, cnn in OWN_CNN]
+    pairs = [(table[rnn], table[cnn]) for rnn, cnn in own_cnns("liang")]
     yield Finding(
         "Does each CNN-RNN beat its own CNN?", (rank.id,),
         (side(rank), Side("Liang Table 1", "; ".join(
@@ -221,4 +222,7 @@ def augmentation(claims: Claims) -> Iterator[Finding]:
     )  # fmt: skip
 
 
-AUDITS = (table_1_as_a_whole, sums_of_counts, one_number, loss_floor, speed, order, augmentation)
+AUDITS = (
+    table_1_as_a_whole, sums_of_counts, one_number, loss_floor, speed, order, augmentation,
+    *prose.LIANG,
+)  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 from protocols.papers.claims import Claim, load_claims
+from protocols.papers.papers import load_papers
 from reports.pages.audit import prose
 from reports.pages.audit.finding import (
     ATTAINABLE,
@@ -22,17 +23,13 @@ from reports.pages.audit.finding import (
     side,
     where,
 )
-from reports.pages.audit.jane import AUDITS as JANE
-from reports.pages.audit.liang import AUDITS as LIANG
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, of_papers
 from reports.statistics import printed
 from reports.tables.builder import Line, table, texts
 from reports.tables.table import Table, Td, label, words
 
-TITLES = {"liang": "Liang 2018", "jane": "Jane 2022"}
 BODIES = {OPEN: "What is open", ATTAINABLE: "What fits", NOT_CHECKED: "Not checked"}
 OK = {OPEN: None, ATTAINABLE: True, NOT_CHECKED: None}
-AUDITS = {"liang": (*LIANG, *prose.LIANG), "jane": (*JANE, *prose.JANE)}
 
 
 def findings() -> dict[str, list[Finding]]:
@@ -41,10 +38,10 @@ def findings() -> dict[str, list[Finding]]:
     return {
         paper: [
             *granularity(claims, paper),
-            *(f for audit in audits for f in audit(claims)),
+            *(f for audit in module.AUDITS for f in audit(claims)),
             *sources(claims, paper),
         ]
-        for paper, audits in AUDITS.items()
+        for paper, module in of_papers("audit").items()
     }
 
 
@@ -80,8 +77,8 @@ def finding_table(paper: str, found: list[Finding]) -> Table:
         )
     return table(
         f"audit-{paper}",
-        f"{TITLES[paper]}: what is printed, against other places and the files. ✓ both can stand, "
-        "✗ they can’t.",
+        f"{load_papers()[paper].name}: what is printed, against other places and the files. ✓ both "
+        "can stand, ✗ they can’t.",
         texts("Question", "It says", "and it says", "Calculation", "So"),
         {f"{title}: {len(body)}": body for title, body in lines.items()},
     )

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from protocols.classes import CLASSES
+from protocols.papers.backbones import load_backbones
 from protocols.papers.claims import of_table
 from protocols.photographs import provenance
-from protocols.runs import activations
 from reports.pages.audit.finding import (
     CONTRADICTORY,
     Claims,
@@ -99,7 +99,7 @@ def recurrent_input(claims: Claims) -> Iterator[Finding]:
 
 def filters(claims: Claims) -> Iterator[Finding]:
     """The first convolution's size against the image's channels."""
-    said, first = claims["liang.text.filters"], activations.LAYERS["xception"][0]
+    said, first = claims["liang.text.filters"], load_backbones()["xception"].layers[0]
     weights = first.maps * 3 * 3 * 3
     yield Finding(
         "Do the filters fit the image?", (said.id,),

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from protocols.papers.papers import load_papers
 from reports.cells.collect import Collected
 from reports.data.results import SCHEMA_VERSION
 from reports.judging.verdicts import MIN_SEEDS, WIDEST
@@ -17,12 +18,12 @@ SCHEMA = (
      "planned, anything else; backends; objections: why it judges no claim"),
     ("claims", "every claim as printed, and its verdict by setting and twin: word, reason, value "
      "(mean over seeds), half_width of the prediction interval, seeds"),
-    ("cells", "one network in one twin: suite (liang, jane, control: ours, no claim is judged from "
-     "it); numbers[at][metric] with value, lack (why there is none), "
+    ("cells", "one network in one twin: suite (a paper's key; another is ours, and no claim is "
+     "judged from it); numbers[at][metric] with value, lack (why there is none), "
      "diverged, by_seed; pooled[seed][metric] over the images of all folds together; "
      "intervals[at][metric] on new photographs, over all images of all seeds: low, high, method, "
-     "reason (why there is none), value, se, df; at is selected, last, or epoch N of Jane's "
-     "Table III; of whole cells also confusion, naive interval, over_folds, selection, "
+     "reason (why there is none), value, se, df; at is selected, last, or epoch N of those "
+     "that a paper prints; of whole cells also confusion, naive interval, over_folds, selection, "
      "calibration, photographs, times"),
     ("comparisons", "two networks in one twin, or the twins in one network, on the same images: "
      "difference of accuracy with intervals and p; means: difference of the means by metric"),
@@ -51,6 +52,7 @@ def page(collected: Collected) -> dict[str, Any]:
         "widest": WIDEST,
         "error_rates": error_rates.summed_up(),
         "schema_words": SCHEMA,
+        "papers": list(load_papers().values()),
     }
 
 

@@ -4,9 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from protocols.papers.claims import Claim, load_claims
-from protocols.papers.recipes import load_profiles, load_recipe
+from protocols.papers.papers import load_papers
+from protocols.papers.recipes import fold_count, load_profiles
 from protocols.papers.variants import load_variants
-from protocols.spec import FRAMEWORKS
+from protocols.spec import FIXED, FRAMEWORKS
 from protocols.weights.files import load_pretrained
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
@@ -19,7 +20,7 @@ from reports.pages.audit.finding import (
     NOT_CHECKED,
     OPEN,
 )
-from reports.pages.overview.tables import PAPERS, claim_name, value_text
+from reports.pages.overview.tables import claim_name, value_text
 from reports.tables.cell_text import claim_text
 from reports.tables.formats import NAMES, THIN
 
@@ -96,8 +97,8 @@ def summary(collected: Collected, settings: list[Setting]) -> Summary:
     found = [one for of_paper in audit_page.findings().values() for one in of_paper]
     words = audit_page.by_claim(found)
     lines: dict[str, Line] = {}
-    for key, claim in sorted(claims.items(), key=lambda item: list(PAPERS).index(item[1].paper)):
-        title = f"{PAPERS[claim.paper]}, {claim.where}"
+    for key, claim in claims.items():
+        title = f"{load_papers()[claim.paper].name}, {claim.where}"
         line = lines.setdefault(title, Line(title, {c: [] for c in ("audit", *FRAMEWORKS)}))
         line.squares["audit"].append(_arithmetic_square(claim, words[key][0]))
         for f in FRAMEWORKS:
@@ -156,18 +157,23 @@ def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
 def _takes(collected: Collected) -> list[tuple[str, str]]:
     """Command, runs, GPU hours, disk and weights of a full verdict."""
     profile, known = load_profiles()["paper"], load_variants().values()
-    folds = int(load_recipe("jane")["folds"].value)
-    seeds, liang = len(profile.seeds), sum(v.suite == "liang" for v in known)
-    jane = sum(v.suite == "jane" for v in known)
-    runs = len(FRAMEWORKS) * seeds * (liang + jane * folds)
-    names = {name for v in known if v.suite != "control" for name in v.backbones}
+    runs = 0
+    parts: list[str] = []
+    for paper in load_papers().values():
+        networks = sum(v.suite == paper.key for v in known)
+        parts.append(f"{networks} {'' if parts else 'networks '}of {paper.author}")
+        if paper.protocol not in FIXED:
+            networks *= fold_count()
+            parts[-1] += f" in {fold_count()} folds"
+        runs += len(FRAMEWORKS) * len(profile.seeds) * networks
+    names = {name for v in known if v.published for name in v.backbones}
     weights = sum(file.size for key, file in load_pretrained().items() if key in names)
     images = sum(sum(class_counts(part)) for part in ("train", "test"))
     decoded = images * profile.height * profile.width * 3
     return [
         ("Command", FULL),
-        ("Runs", f"{runs} trainings: two twins, {seeds} seeds (a verdict needs {MIN_SEEDS}), "
-         f"{liang} networks of Liang, {jane} of Jane in {folds} folds"),
+        ("Runs", f"{runs} trainings: two twins, {len(profile.seeds)} seeds (a verdict needs "
+         f"{MIN_SEEDS}), {', '.join(parts)}"),
         ("GPU hours", _hours(collected)),
         ("Disk", f"{decoded / 1e9:.1f}{THIN}GB of decoded images, and the features of frozen "
          "networks (the plan says how much)"),

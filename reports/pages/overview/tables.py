@@ -3,7 +3,8 @@
 from collections import Counter
 
 from protocols.papers.claims import Claim, load_claims
-from protocols.papers.recipes import load_profiles
+from protocols.papers.papers import load_papers
+from protocols.papers.recipes import OF_PROFILE, fold_count, load_profiles, load_recipe
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell
@@ -17,18 +18,17 @@ from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_
 from reports.tables.table import Table, Td, label, words
 
 STATES = ("done", "failed", "missing", "stale", "diverged")
-PAPERS = {"liang": "Liang 2018", "jane": "Jane 2022"}
-PROFILE_WORDS = {
+PROFILE_WORDS = {  # {whose}: the papers whose recipes have the value
     "height": "image height, pixels",
     "width": "image width, pixels",
     "train_per_class": "training images a class (fixed)",
     "test_per_class": "test images a class (fixed)",
-    "phase1_epochs": "epochs of phase 1 (Liang)",
-    "phase2_epochs": "epochs of phase 2 (Liang)",
+    "phase1_epochs": "epochs of phase 1 ({whose})",
+    "phase2_epochs": "epochs of phase 2 ({whose})",
     "cv_per_class": "images a class (cross-validation)",
-    "cv_folds_run": "folds run, of 10",
-    "cv_epochs": "epochs (Jane)",
-    "grey_pooling": "grey rows for the LSTM (Liang): means of so many pixels square",
+    "cv_folds_run": "folds run, of {folds}",
+    "cv_epochs": "epochs ({whose})",
+    "grey_pooling": "grey rows for the LSTM ({whose}): means of so many pixels square",
     "seeds": "seeds",
     "weights": "weights",
 }
@@ -70,10 +70,14 @@ def failures(collected: Collected) -> Table | None:
 
 
 def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) -> Table:
-    """Every claim of both papers: address, printed, measured and verdict in both twins.
+    """Every claim of the papers: address, printed, measured and verdict in both twins.
 
     `anchors`: whether a claim's row can be linked to by the claim's id; once a page.
     """
+    protocols = ", ".join(
+        f"{paper.author}'s networks under protocol {paper.protocol}"
+        for paper in load_papers().values()
+    )
     sections: dict[str, list[Line]] = {}
     for claim in load_claims().values():
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
@@ -92,12 +96,12 @@ def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) 
             for f, v, m in zip(FRAMEWORKS, verdicts, stale, strict=True)
         ]
         line += [verdict_cell(claim, v) for v in verdicts]
-        sections.setdefault(f"{PAPERS[claim.paper]}, {claim.where}", []).append(line)
+        sections.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(line)
     return table(
         f"verdicts-{setting.slug}",
-        f"Every claim of the two papers, by the runs of one setting: {setting.title}; Liang's "
-        "networks under protocol fixed, Jane's under cv10. Measured for an order: the smallest "
-        "margin. X: planned, or part of the set, and not there.",
+        f"Every claim of the papers, by the runs of one setting: {setting.title}; {protocols}. "
+        "Measured for an order: the smallest margin. X: planned, or part of the set, and not "
+        "there.",
         [*texts("Claim"), *numbers("Printed"), over("Measured", twins()),
          over("Verdict", twins("headtext"), "headtext")],
         sections,
@@ -185,7 +189,8 @@ def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
     for key, text in PROFILE_WORDS.items():
         values = [getattr(p, key) for p in (profiles["paper"], *shown)]
         if whole or any(v != values[0] for v in values):
-            lines.append([text, *(Td(_number(key, v)) for v in values)])
+            name = text.format(whose=_whose(key), folds=fold_count())
+            lines.append([name, *(Td(_number(key, v)) for v in values)])
     return table(
         "profiles",
         "The profiles' numbers, beside the published protocol's."
@@ -194,6 +199,13 @@ def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
         [*texts(""), *numbers("paper", *(p.name for p in shown))],
         lines,
     )
+
+
+def _whose(key: str) -> str:
+    """The papers whose recipes have a value of a profile."""
+    keys = [name for name, of_profile in OF_PROFILE.items() if of_profile == key]
+    papers = [p for p in load_papers().values() if load_recipe(p.key).keys() & keys]
+    return ", ".join(paper.author for paper in papers)
 
 
 def _number(key: str, value: object) -> str:
@@ -209,9 +221,9 @@ def deviations(collected: Collected) -> list[str]:
     if "random" in weights:
         sentences.append(
             "Random weights: where the papers start from ImageNet weights, these networks start "
-            "from random ones. Liang's frozen backbones then get their moving statistics from "
-            "training images (the value “calibration images” below) before phase 1, without "
-            "which every image would have the same feature; Jane's backbone is trained."
+            "from random ones. Backbones that begin frozen get their moving statistics from "
+            "training images first (the value “calibration images” below), without which every "
+            "image would have the same feature; the others are trained from the beginning."
         )
     for other in sorted(weights - {"random", "imagenet"}):
         sentences.append(f"Weights of another source than ImageNet's: {other}.")

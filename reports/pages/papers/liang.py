@@ -1,25 +1,43 @@
 """The page of Liang 2018."""
 
-from typing import Any
-
-from reports.pages.content import PageRecord, Results
-from reports.pages.papers.sections import groups_of, sections
-from reports.pages.papers.tables import cited_table, counts_table
-
-
-def page(results: Results) -> dict[str, Any]:
-    """What the page shows."""
-    return {
-        "lead": "Combining convolutional with recurrent networks for blood cell images: seven "
-        "networks on 2,487 test images. The epoch is selected on the test images, as the paper's "
-        "own numbers imply; the last epoch's accuracy stands beside the selected one's.",
-        "figures": "Figs. 3, 4, 7 and 8",
-        "fixed_tables": [counts_table(), cited_table("liang")],
-        "sections": sections(results.collected, "liang"),
-    }
+from protocols.papers.claims import load_claims, of_table
+from reports.cells.cell import Group
+from reports.cells.collect import Collected
+from reports.figures import curves
+from reports.pages.content import Drawn
+from reports.pages.papers import tables
+from reports.pages.papers.measures import more_table, per_class_table
+from reports.pages.papers.sections import record
+from reports.tables.table import Table
 
 
-PAGE = PageRecord(
-    "liang.html", "Liang 2018", "Liang 2018", page, place=2, template="paper.html.j2",
-    settings=lambda results: [g.setting for g in groups_of(results.collected, "liang")],
-)  # fmt: skip
+def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
+    """The tables and figures of a group as published."""
+    slug = group.setting.slug
+    spread = "Table 1 as a plot; whiskers span the seeds, where there are several."
+    curve = (
+        "After Liang's Fig. 6: Xception-LSTM over the epochs of fine-tuning (phase 2), whose test "
+        "images are the paper's validation part. Dotted: training. Thin: single runs; thick: their "
+        "mean, where none is missing. Open marks: selected epochs."
+    )
+    if group.setting.profile == "paper":
+        curve += " Diamonds: the point that the paper prints."
+    table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
+    fig6 = tables.claims_where("liang", "IV.A, Fig. 6")
+    return [
+        tables.liang_table1(collected, group),
+        Drawn(curves.dots_figure(group, table1, f"dots-{slug}"), f"{spread} {group.caption}"),
+        more_table(group),
+        per_class_table(group),
+        tables.liang_fig6(collected, group),
+        Drawn(curves.fine_tuning_figure(group, fig6, f"curve-{slug}"), f"{curve} {group.caption}"),
+        tables.ordering_table(collected, group, "liang"),
+    ]
+
+
+PAGE = record(
+    "liang",
+    parts,
+    lambda: [tables.counts_table(), tables.cited_table("liang")],
+    "Figs. 3, 4, 7 and 8",
+)

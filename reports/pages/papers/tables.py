@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from protocols.papers.claims import Claim, load_claims
+from protocols.papers.papers import load_papers
 from protocols.papers.recipes import milestones
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
@@ -10,7 +11,7 @@ from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.judging.uncertainty import new_cells_note
 from reports.judging.verdicts import claimed_contrasts, counted, judge, judge_ordering
-from reports.pages.overview.tables import PAPERS, claim_name
+from reports.pages.overview.tables import claim_name
 from reports.statistics.intervals import FEWEST
 from reports.tables.builder import Line, Over, numbers, over_twins, table, texts, twins
 from reports.tables.cell_text import (
@@ -159,7 +160,7 @@ def cited_table(paper: str) -> Table:
         )
     return table(
         f"{paper}-cited",
-        f"{PAPERS[paper]}: results quoted from other papers, as printed.",
+        f"{load_papers()[paper].name}: results quoted from other papers, as printed.",
         [*texts("Of what"), *numbers("Printed"), *texts("Here")],
         lines,
     )

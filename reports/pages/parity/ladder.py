@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from protocols.boundary import WHOLE, Amount, Count, Damaged, Key, Line, read_loose
-from protocols.papers.recipes import load_recipe
+from protocols.papers.recipes import values
 from protocols.papers.variants import load_variants
 from protocols.runs.parity import given, optimizers
 from reports.cells.settings import scrub
@@ -205,7 +205,7 @@ def lack(rung: str, variant: str) -> str:
     """Why a rung was not measured: it has no meaning where the recipe lacks the optimiser."""
     known = load_variants()
     if rung in OPTIMIZERS and variant in known:
-        used = optimizers(load_recipe(known[variant].paper))
+        used = optimizers(values(known[variant].paper))
         return MISSING if OPTIMIZERS[rung] in used else NONE
     return MISSING
 

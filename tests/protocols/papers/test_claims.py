@@ -9,15 +9,17 @@ import runner
 from benchmarks.store.store import Store
 from benchmarks.terminal.texts import validate
 from protocols.errors import TableError
-from protocols.papers import claims as claims_module
-from protocols.papers.claims import load_claims
+from protocols.papers import papers
+from protocols.papers.claims import load_claims, of_table
 from reports.cells.collect import collect
 from reports.figures import curves
 from reports.pages.audit import page as audit_page
 from reports.pages.overview import summary
 from reports.pages.papers import tables as papers_tables
+from reports.pages.papers.tables import claims_where
 from tests.support import synthetic
 
+JANE = ("cnn_lstm", "cnn_gru")
 ACCURACY = "liang.t1.xception_lstm"
 SECOND = {
     "id": f"{ACCURACY}.f1", "column": "F-measure", "metric": "f1_macro", "printed": "50.00",
@@ -27,15 +29,15 @@ SECOND = {
 @pytest.fixture
 def table(monkeypatch):
     """The claims' table with some claims more, made of others with some fields changed."""
-    rows = claims_module.toml_rows.rows
+    rows = papers.rows
 
     def add(key, **fields):
-        def more(path, into, title):
-            found = rows(path, into, title)
-            extra = replace(found[key], **fields) if path.name == "claims.toml" else None
+        def more(file, into, title):
+            found = rows(file, into, title)
+            extra = replace(found[key], **fields) if file == "claims.toml" else None
             return {**found, extra.id: extra} if extra else found
 
-        monkeypatch.setattr(claims_module.toml_rows, "rows", more)
+        monkeypatch.setattr(papers, "rows", more)
 
     return add
 
@@ -66,17 +68,17 @@ def test_a_wrong_claim_is_an_error_of_validate(table, fields, message, tmp_path)
 
 @pytest.mark.parametrize("words", [["--validate"], ["--plan", "--gpu", "none"], ["--list"]])
 def test_a_wrong_table_is_a_sentence_of_every_command(words, monkeypatch, capsys, tmp_path):
-    rows = claims_module.toml_rows.rows
+    rows = papers.rows
 
-    def wrong(path, into, title):
-        found = rows(path, into, title)
-        if path.name == "variants.toml":
+    def wrong(file, into, title):
+        found = rows(file, into, title)
+        if file == "variants.toml":
             one = replace(found["xception"], name="x", sequence="rows")
             found = {**found, "x": one}
-        spoiled = path.name == "claims.toml"
+        spoiled = file == "claims.toml"
         return {k: replace(v, unit="zz") for k, v in found.items()} if spoiled else found
 
-    monkeypatch.setattr(claims_module.toml_rows, "rows", wrong)
+    monkeypatch.setattr(papers, "rows", wrong)
     monkeypatch.setattr(sys, "argv", ["runner.py", *words, "--cache", str(tmp_path)])
     assert runner.main() == 2
     said = capsys.readouterr()
@@ -92,10 +94,11 @@ def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):
     (group,) = collected.groups
 
     def look():
+        table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
         found = [f for of_paper in audit_page.findings().values() for f in of_paper]
         ((_, rows),) = papers_tables.liang_table1(collected, group).bodies
         answer, said = summary.summary(collected, [group.setting]).sentences
-        return found, str(curves.liang_dots(group, "dots")), rows, answer, said
+        return found, str(curves.dots_figure(group, table1, "dots")), rows, answer, said
 
     number = len(load_claims())
     found, dots, rows, answer, said = look()
@@ -112,9 +115,13 @@ def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):
 
 
 def test_a_second_metric_of_a_figure_s_table_is_left_out_of_its_bars(table, tmp_path):
-    plan = [synthetic.spec("keras", v, fold=0) for v in curves.JANE]
+    plan = [synthetic.spec("keras", v, fold=0) for v in JANE]
     store = synthetic.fill(Store(tmp_path), plan)
     (group,) = collect(store, plan).groups
-    before = str(curves.jane_bars(group, "bars"))
+
+    def bars():
+        return str(curves.bars_figure(group, claims_where("jane", "Table II"), "bars"))
+
+    before = bars()
     table("jane.t2.cnn_lstm.f1", id="jane.t2.cnn_lstm.f1_micro", metric="f1_micro", column="micro")
-    assert str(curves.jane_bars(group, "bars")) == before
+    assert bars() == before

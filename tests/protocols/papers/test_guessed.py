@@ -7,7 +7,7 @@ from benchmarks.planning import overrides
 from benchmarks.planning.plan import Device, Selection, make_plan
 from benchmarks.store.store import Store
 from protocols.errors import RequestError
-from protocols.papers import toml_rows
+from protocols.papers import papers, toml_rows
 from protocols.papers.recipes import load_recipe, others, values
 from protocols.papers.variants import load_variants
 from protocols.spec import IMPLIED, RunSpec
@@ -142,12 +142,15 @@ def test_a_reading_is_in_no_run_and_all_else_is(paper):
         ("phase1_optimizer", {"reading": False, "value": "sgd"}),
         ("recurrent_activation", {"reading": False, "value": "tanh"}),
         ("cnn_trained", {"reading": False, "value": "half"}),
+        ("new", {"settable": True}),  # a reading is in no run's recipe
+        ("l2", {"reading": False, "settable": True, "source": "paper"}),
     ],
 )
 def test_an_entry_that_the_code_does_not_follow_is_refused(monkeypatch, key, wrong):
     entry = {"value": "so", "source": "assumed", "reason": "unstated", "reading": True}
-    monkeypatch.setattr(toml_rows, "raw", lambda _: {"liang": {key: entry | wrong}})
-    with pytest.raises(ValueError, match=rf"recipes.toml \[liang\] {key}"):
+    papers.folders()  # read before
+    monkeypatch.setattr(toml_rows, "raw", lambda _: {key: entry | wrong})
+    with pytest.raises(ValueError, match=rf"liang2018/recipe.toml {key}"):
         load_recipe("liang")
 
 
@@ -163,7 +166,8 @@ def test_the_recipe_names_the_backbone_that_is_built():
 def test_the_words_that_can_be_set(paper):
     recipe = load_recipe(paper)
     assert {key for key, entry in recipe.items() if others(key, entry)} == WORDS[paper]
-    assert set(overrides.settable(paper)) == WORDS[paper] | set(overrides.SETTABLE[paper])
+    numbers = {key for key, entry in recipe.items() if entry.settable}
+    assert set(overrides.settable(paper)) == WORDS[paper] | numbers
 
 
 @pytest.mark.parametrize(

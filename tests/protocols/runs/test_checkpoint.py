@@ -168,7 +168,7 @@ def test_drawing_an_epoch_counts_as_waiting():
     run, pool = spec("torch", "cnn_gru", fold=0), pool_of_eight()
     twin = Line([run], pool)
     assert twin_of.begin_epoch([run], pool, twin, 1, 1) == 8
-    assert twin.waited > 0
+    assert twin.batches.waited > 0
 
 
 def test_the_memory_check_takes_its_step_back():

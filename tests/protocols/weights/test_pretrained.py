@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from protocols.errors import RequestError
-from protocols.papers import toml_rows
+from protocols.errors import RequestError, TableError
+from protocols.papers.backbones import load_backbones
 from protocols.weights import files as weight_files
 from protocols.weights.files import Pretrained, locate
 from tests.support.loopback import BODY, serving
@@ -51,10 +51,10 @@ def test_the_digests_need_no_file(monkeypatch):
     "change", [{"layout": "zip"}, {"hash": "md5:12"}, {"size": 0}, {"sum": 1}], ids=str
 )
 def test_a_wrong_table_is_refused(monkeypatch, change):
-    table = toml_rows.raw(weight_files.TABLE)
-    monkeypatch.setattr(toml_rows, "_rows", toml_rows._rows.__wrapped__)  # unread
-    monkeypatch.setattr(toml_rows, "_parsed", lambda _: {"xception": table["xception"] | change})
-    with pytest.raises(ValueError, match=r"pretrained\.toml \[xception\]"):
+    known = load_backbones()["xception"]
+    wrong = dataclasses.replace(known, pretrained=known.pretrained | change)
+    monkeypatch.setattr(weight_files, "load_backbones", lambda: {"xception": wrong})
+    with pytest.raises(TableError, match=r"backbones\.toml \[xception\.pretrained\]"):
         weight_files.load_pretrained()
 
 

@@ -11,11 +11,13 @@ from protocols.papers.claims import load_claims
 from reports.build import build
 from reports.cells.collect import collect
 from reports.figures import curve_names, curves, kinds
+from reports.pages.papers.tables import claims_where
 from reports.tables.formats import number_text
 from tests.support import synthetic
 from tests.support.reading import Tables, pages
 
-TWINS = ("keras", "torch")
+TWINS, JANE = ("keras", "torch"), ("cnn_lstm", "cnn_gru")
+FIG6 = claims_where("liang", "IV.A, Fig. 6")
 PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
 
 
@@ -36,7 +38,7 @@ def grouped(out, plan, **more):
 
 def jane(folds=range(2)):
     return [
-        synthetic.spec(f, v, fold=k) for f in TWINS for v in curves.JANE for k in folds
+        synthetic.spec(f, v, fold=k) for f in TWINS for v in JANE for k in folds
     ]  # fmt: skip
 
 
@@ -47,7 +49,7 @@ def history(slot, name, scale=1):
 def test_liang_s_figure_6_has_every_seed_in_training_and_test(tmp_path, drawn):
     plan = [synthetic.spec(f, "xception_lstm", seed=s, **PAPER) for f in TWINS for s in range(3)]
     group = grouped(tmp_path, plan, epochs=4)
-    description, panels = curves.liang_fig6(group, "x")
+    description, panels = curves.fine_tuning_figure(group, FIG6, "x")
     assert [panel.ylabel for panel in panels] == ["loss, nat", "accuracy, %"]
     assert [panel.points for panel in panels] == [((59.0, 0.637),), ((59.0, 90.79),)]
     for panel, name, scale in zip(panels, ("loss", "accuracy"), (1, 100), strict=True):
@@ -77,10 +79,10 @@ def test_liang_s_figure_6_has_every_seed_in_training_and_test(tmp_path, drawn):
 
 def test_the_printed_point_stands_on_runs_of_the_paper_s_profile_alone(tmp_path, drawn):
     group = grouped(tmp_path, [synthetic.spec("keras", "xception_lstm")])
-    _, panels = curves.liang_fig6(group, "x")
+    _, panels = curves.fine_tuning_figure(group, FIG6, "x")
     assert [panel.points for panel in panels] == [(), ()]
     assert len(panels[0].curves) == 2  # one run: training and test
-    assert curves.liang_fig6(group.of("jane"), "x") is None
+    assert curves.fine_tuning_figure(group.of("jane"), FIG6, "x") is None
 
 
 @pytest.mark.parametrize("what", ["accuracy", "loss"])
@@ -89,9 +91,9 @@ def test_jane_s_figures_1_and_2_have_every_fold(what, tmp_path, drawn):
     group = grouped(tmp_path, plan)
     shutil.rmtree(tmp_path / "runs" / plan[-1].id)  # the last fold of PyTorch's CNN-GRU
     (group,) = collect(Store(tmp_path), plan).groups
-    description, panels = curves.network_figure(group, curves.JANE, what, "x")
+    description, panels = curves.network_figure(group, JANE, what, "x")
     assert [panel.title for panel in panels] == ["CNN-LSTM", "CNN-GRU"]
-    for panel, variant in zip(panels, curves.JANE, strict=True):
+    for panel, variant in zip(panels, JANE, strict=True):
         for framework in TWINS:
             slots = [s for s in group.cells[framework, variant].slots if s.usable]
             mine = [c for c in panel.curves if c.framework == framework]
@@ -115,9 +117,9 @@ def test_jane_s_claims_stand_where_the_epochs_are_the_paper_s():
 
 def test_jane_s_figure_3_prints_each_number_on_its_bar(tmp_path, drawn):
     group = grouped(tmp_path, jane())
-    description, titles, panels = curves.jane_bars(group, "x")
+    description, titles, panels = curves.bars_figure(group, claims_where("jane", "Table II"), "x")
     assert titles == ["CNN-LSTM", "CNN-GRU"]
-    for panel, variant in zip(panels, curves.JANE, strict=True):
+    for panel, variant in zip(panels, JANE, strict=True):
         claims = [c for c in load_claims().values()
                   if (c.where, c.variant) == ("Table II", variant)]  # fmt: skip
         assert [bar.value for bar in panel["printed"]] == [c.value for c in claims]

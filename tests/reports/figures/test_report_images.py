@@ -7,7 +7,7 @@ import pytest
 from tests.support.command import runner
 from tests.support.pictured import image_folder, some_runs
 
-LACKING = "X: Liang’s Figs. 3 and 4 need the images"
+LACKING = "X: Liang’s Fig. 3 and Fig. 4 need the images"
 UNDRAWN = "X: the images themselves aren’t drawn"
 
 

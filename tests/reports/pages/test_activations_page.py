@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks.store.store import Store
+from protocols.papers.backbones import load_backbones
 from protocols.runs import activations
 from reports.build import build
 from reports.figures.pictures import SEEN, address
@@ -34,7 +35,7 @@ def test_liang_s_figures_7_and_8_are_xception_lstm_s_of_both_twins(report):
     out, plan = report
     hold_together(out)
     found = drawn(pages(out)["activations.html"])
-    paper = [layer for layer in activations.LAYERS["xception"] if layer.source == "paper"]
+    paper = [layer for layer in load_backbones()["xception"].layers if layer.source == "paper"]
     assert [layer.name for layer in paper] == [
         "block1_conv1", "block2_pool", "block3_pool", "block4_pool",
     ]  # fmt: skip
@@ -72,7 +73,7 @@ def test_real_runs_without_the_images_say_what_is_missing(tmp_path):
     run = synthetic.spec("torch", "xception", kind="real")
     synthetic.add(store, run)
     made(tmp_path, [run], "activations.html")
-    assert "X: Liang’s Figs. 3 and 4 need the images" in pages(tmp_path)["activations.html"]
+    assert "X: Liang’s Fig. 3 and Fig. 4 need the images" in pages(tmp_path)["activations.html"]
 
 
 def test_a_sheet_holds_each_map_from_black_to_white():

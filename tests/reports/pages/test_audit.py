@@ -17,7 +17,7 @@ from protocols.photographs import provenance
 from reports.judging.verdicts import counted
 from reports.pages.audit import page as audit_page
 from reports.pages.audit.finding import ATTAINABLE, CONTRADICTORY, NOT_ATTAINABLE, OPEN, WORDS
-from reports.pages.leakage import page as leakage_page
+from reports.pages.leakage import evidence, liang
 from reports.statistics import printed as arithmetic
 from tests.support.reading import Tables, made, pages
 
@@ -176,8 +176,8 @@ def test_the_same_accuracy_twice_is_no_contradiction(changed):
     keys = ("liang.fig6.val_acc", "liang.t1.xception_lstm")
     words_of = audit_page.by_claim(changed())
     assert all(set(words_of[key]) == {ATTAINABLE} for key in keys)
-    kind, said = leakage_page._liang_selection()
-    assert kind == leakage_page.FOUND and "in 1.96\u202f% of the cases (binomial counts" in said
+    kind, said = liang.selection()
+    assert kind == evidence.FOUND and "in 1.96\u202f% of the cases (binomial counts" in said
 
 
 def test_claims_that_can_be_checked_are_there():

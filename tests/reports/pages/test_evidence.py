@@ -20,6 +20,7 @@ from reports.cells import cell as cells
 from reports.figures import photographs
 from reports.judging.uncertainty import interval_words, preferred_interval
 from reports.pages import images
+from reports.pages.leakage import evidence, liang
 from reports.pages.leakage import page as leakage_page
 from reports.statistics.intervals import Estimate, Interval, Sample, intervals, wilson
 from tests.support import synthetic
@@ -168,55 +169,51 @@ def test_the_sheet_has_eight_kinds_for_both_papers():
     rows = leakage_page.sheet().bodies[0][1]
     assert len(rows) == 8
     words = [(row[1].text, row[3].text) for row in rows]
-    assert words.count((leakage_page.NOT_FOUND, leakage_page.NOT_FOUND)) == 3
-    assert words[1] == (leakage_page.NOT_FOUND, leakage_page.FOUND)  # augmented before the folds
+    assert words.count((evidence.NOT_FOUND, evidence.NOT_FOUND)) == 3
+    assert words[1] == (evidence.NOT_FOUND, evidence.FOUND)  # augmented before the folds
     for row in rows:
         assert row[2].text and row[4].text
 
 
 def test_copies_of_a_photograph_are_counted_over_the_folds(monkeypatch):
-    own, grouped, n = leakage_page.cv_shares()
+    own, grouped, n = evidence.cv_shares()
     assert n == 2000 and 0.9 < own < grouped < 1
     # By hand: of a class with far fewer photographs than images nearly all have a copy elsewhere.
-    leakage_page.cv_shares.cache_clear()
-    rows = [leakage_page.set_rows.Row(f"{i}#0", i % 4, "pool", f"{i}.jpg", "") for i in range(2000)]
-    monkeypatch.setattr(leakage_page.set_rows, "filled", lambda *_: rows)
+    evidence.cv_shares.cache_clear()
+    rows = [evidence.set_rows.Row(f"{i}#0", i % 4, "pool", f"{i}.jpg", "") for i in range(2000)]
+    monkeypatch.setattr(evidence.set_rows, "filled", lambda *_: rows)
     alone = {row.group: set() for row in rows}
-    monkeypatch.setattr(leakage_page.provenance, "overlapping", lambda: alone)
-    assert leakage_page.cv_shares() == (0, 0, 2000)
-    leakage_page.cv_shares.cache_clear()
+    monkeypatch.setattr(evidence.provenance, "overlapping", lambda: alone)
+    assert evidence.cv_shares() == (0, 0, 2000)
+    evidence.cv_shares.cache_clear()
 
 
 def test_what_was_photographed_again_overlaps_a_training_photograph_itself(monkeypatch):
     """263 overlaps 223 alone, which is tested too; with one of TRAIN it would be the eighth."""
-    leakage_page.photographed_again.cache_clear()
-    direct, by_way = leakage_page.photographed_again()
+    evidence.photographed_again.cache_clear()
+    direct, by_way = evidence.photographed_again()
     assert len(direct) == 7 and by_way == {"BloodImage_00263.jpg"}
-    assert (
-        "But 215 test images (8.6\u202f%) show 7 photographs" in leakage_page._liang_duplicates()[1]
-    )
+    assert "But 215 test images (8.6\u202f%) show 7 photographs" in liang.duplicates()[1]
     known = provenance.overlapping()
     train = next(o.file for o in provenance.originals() if o.split == "TRAIN")
-    monkeypatch.setattr(leakage_page.provenance, "overlapping",
+    monkeypatch.setattr(evidence.provenance, "overlapping",
                         lambda: {**known, "BloodImage_00263.jpg": {train}})  # fmt: skip
-    leakage_page.photographed_again.cache_clear()
-    assert (
-        "But 228 test images (9.2\u202f%) show 8 photographs" in leakage_page._liang_duplicates()[1]
-    )
-    leakage_page.photographed_again.cache_clear()
+    evidence.photographed_again.cache_clear()
+    assert "But 228 test images (9.2\u202f%) show 8 photographs" in liang.duplicates()[1]
+    evidence.photographed_again.cache_clear()
 
 
 def test_classes_in_runs_would_be_seen(monkeypatch):
-    leakage_page.neighbours.cache_clear()
+    evidence.neighbours.cache_clear()
     rows = [
         provenance.Original(f"BloodImage_{i:05}.jpg", "", name, "TRAIN")
         for i, name in enumerate(["EOSINOPHIL"] * 50 + ["NEUTROPHIL"] * 50)
     ]
-    monkeypatch.setattr(leakage_page.provenance, "originals", lambda: rows)
-    share, chance, high = leakage_page.neighbours()
+    monkeypatch.setattr(evidence.provenance, "originals", lambda: rows)
+    share, chance, high = evidence.neighbours()
     assert share == 98 / 99 and chance == pytest.approx(0.495, abs=0.01) and high < 0.7
-    assert leakage_page._batches()[0] == leakage_page.OPEN
-    leakage_page.neighbours.cache_clear()
+    assert evidence.batches()[0] == evidence.OPEN
+    evidence.neighbours.cache_clear()
 
 
 def test_every_overlap_stands_on_the_page_with_its_place_and_focus(tmp_path):

@@ -1,0 +1,88 @@
+"""The papers: of each a folder with its facts (paper.toml), claims, networks and recipe.
+
+A folder without a paper.toml has networks of ours, which follow a paper's recipe: the control.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from protocols.errors import TableError
+from protocols.papers import toml_rows
+from protocols.papers.toml_rows import T
+from protocols.spec import PROTOCOLS
+
+FOLDER = Path(__file__).parent
+SEQUENCES = ("none", "rows", "feature_map")  # what a recurrent branch reads
+
+
+@dataclass(frozen=True)
+class Paper:
+    """What a paper is, and what is common to all of its networks."""
+
+    key: str  # in ids and in data
+    name: str  # in sentences: author and year
+    title: str
+    year: int
+    doi: str
+    lead: str  # of its page
+    protocol: str  # under which it reports its networks
+    sequences: tuple[str, ...]  # what recurrent branches by its recipe read
+    milestones: tuple[int, ...]  # epochs of its schedule for which it prints numbers
+    pictured: dict[str, str] | None = None  # the `network` whose maps it shows; figures of images
+
+    @property
+    def author(self) -> str:
+        """The name without the year."""
+        return self.name.removesuffix(f" {self.year}")
+
+
+@cache
+def load_papers() -> dict[str, Paper]:
+    """All papers by key, in the order of their years. Raises TableError on a wrong entry."""
+    files = sorted(FOLDER.glob("*/paper.toml"))
+    found = [toml_rows.record(toml_rows.place(f), Paper, toml_rows.raw(f)) for f in files]
+    for file, paper in zip(files, found, strict=True):
+        for what, word, known in (
+            ("protocol", paper.protocol, PROTOCOLS),
+            *(("sequence", word, SEQUENCES) for word in paper.sequences),
+        ):
+            if word not in known:
+                raise TableError(f"{toml_rows.place(file)}: the {what} {word!r} is unknown")
+    papers = {paper.key: paper for paper in sorted(found, key=lambda paper: paper.year)}
+    if len(papers) < len(found):
+        raise TableError("two papers have one key")
+    return papers
+
+
+@cache
+def folders() -> dict[str, Path]:
+    """The folder of each paper, then those of our own networks, by key: a suite each."""
+    of_papers = {toml_rows.raw(f)["key"]: f.parent for f in FOLDER.glob("*/paper.toml")}
+    ours = {f.parent.name: f.parent for f in sorted(FOLDER.glob("*/variants.toml"))
+            if f.parent not in of_papers.values()}  # fmt: skip
+    return {key: of_papers[key] for key in load_papers()} | ours
+
+
+def rows(file: str, into: type[T], key: str) -> dict[str, T]:
+    """Each table of the files named `file` as a dataclass `into`, by its name: folder by folder,
+    and in a file's own order.
+
+    The folder says whose they are, where `into` has a field `suite` or `paper`; a network of ours
+    names itself the paper whose recipe it follows. Raises TableError on an unknown or a missing
+    key, and where two tables have one name.
+    """
+    fields = {f.name for f in dataclasses.fields(into)}
+    found: dict[str, T] = {}
+    for suite, folder in folders().items():
+        given: dict[str, Any] = {"suite": suite} if "suite" in fields else {}
+        if "paper" in fields and suite in load_papers():
+            given["paper"] = suite
+        if (path := folder / file).exists():
+            of_folder = toml_rows.rows(path, into, key, tuple(given.items()))
+            if twice := found.keys() & of_folder.keys():
+                raise TableError(f"{toml_rows.place(path)} [{min(twice)}] is in two folders")
+            found |= of_folder
+    return found

@@ -1,0 +1,121 @@
+"""What was counted of the public set for the leakage sheet, and the evidence on all papers alike.
+
+Evidence is a word (FOUND, NOT_FOUND or OPEN) and what was computed.
+"""
+
+from collections import Counter
+from functools import cache
+
+import numpy as np
+
+from protocols.classes import CLASSES
+from protocols.images import set_rows
+from protocols.images.sets import SetRequest
+from protocols.images.splits import stratified_folds
+from protocols.papers.recipes import fold_count, load_profiles
+from protocols.photographs import provenance
+from protocols.seeds import generator
+from reports.tables.formats import THIN
+
+FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
+SHUFFLES = 2000  # of the labels, for what chance would give
+
+
+def percent(share: float) -> str:
+    """A share as the sheet writes it."""
+    return f"{100 * share:.1f}{THIN}%"
+
+
+def part(split: str) -> list[provenance.Shown]:
+    """The images of one part of the public set."""
+    return [row for row in provenance.shown() if row.split == split]
+
+
+@cache
+def cv_shares() -> tuple[float, float, int]:
+    """Of `cv10`'s test images: the share whose photograph, and whose photograph or one that
+    overlaps it, trains as well; n."""
+    per_class = load_profiles()["paper"].cv_per_class
+    names = [(o.file, CLASSES.index(o.label)) for o in provenance.originals() if o.label in CLASSES]
+    rows = set_rows.filled(names, SetRequest("cv10", 240, 320, per_class=per_class), "pool")
+    folds = stratified_folds(np.array([row.label for row in rows]), fold_count())
+    near, own, again = provenance.overlapping(), 0, 0
+    for one in np.unique(folds):
+        trained = {row.group for row, fold in zip(rows, folds, strict=True) if fold != one}
+        tested = [row.group for row, fold in zip(rows, folds, strict=True) if fold == one]
+        own += sum(name in trained for name in tested)
+        again += sum(name in trained or bool(near[name] & trained) for name in tested)
+    return own / len(rows), again / len(rows), len(rows)
+
+
+def no_features() -> tuple[str, str]:
+    """Evidence on features that are selected."""
+    return NOT_FOUND, "No feature is selected: the networks read pixels."
+
+
+@cache
+def photographed_again() -> tuple[set[str], set[str]]:
+    """Photographs of TEST that overlap one of TRAIN themselves; and those that don't, but that
+    overlaps connect with TRAIN by way of others."""
+    train, test = ({row.original for row in part(split)} for split in ("TRAIN", "TEST"))
+    near = provenance.overlapping()
+    of = provenance.groups()
+    groups = {of[name] for name in train}
+    direct = {name for name in test if near[name] & train}
+    return direct, {name for name in test if of[name] in groups} - direct
+
+
+@cache
+def neighbours() -> tuple[float, float, float]:
+    """Share of consecutive labelled photographs with one label; by chance: mean, 99th percentile
+    (labels shuffled)."""
+    rows = [(int(o.file[11:16]), o.label) for o in provenance.originals() if o.label in CLASSES]
+    numbers = np.array([number for number, _ in rows])
+    labels = np.array([CLASSES.index(name) for _, name in rows])
+    next_to = np.flatnonzero(np.diff(numbers) == 1)
+    rng = generator(0, "neighbours")
+    shuffled = [rng.permutation(labels) for _ in range(SHUFFLES)]
+    by_chance = [np.mean(s[next_to] == s[next_to + 1]) for s in shuffled]
+    share = np.mean(labels[next_to] == labels[next_to + 1])
+    return float(share), float(np.mean(by_chance)), float(np.percentile(by_chance, 99))
+
+
+def batches() -> tuple[str, str]:
+    """Evidence on photographs that were taken one after the other."""
+    share, chance, high = neighbours()
+    said = (
+        f"Photographs that follow each other share their class in {percent(share)} of cases; by "
+        f"chance {percent(chance)}, in 99{THIN}% of shuffles at most {percent(high)}. "
+    )
+    if share <= high:
+        return NOT_FOUND, said + "So the order of taking tells little of the class."
+    return OPEN, said + (
+        "So a class comes in runs, and stain, light or focus of a session could tell it; the "
+        "data don’t say which photographs were taken together, so how far is open."
+    )
+
+
+def no_time() -> tuple[str, str]:
+    """Evidence on training on what came after."""
+    return NOT_FOUND, "Nothing is forecast. That neighbours in time are divided stands above."
+
+
+def cut() -> tuple[int, int]:
+    """Overlapping pairs with one photograph in TRAIN and one in TEST; all pairs in the two."""
+    split = {o.file: o.split for o in provenance.originals()}
+    sides = [{split[p.first], split[p.second]} for p in provenance.overlaps()]
+    return sides.count({"TRAIN", "TEST"}), sum("" not in s for s in sides)
+
+
+def balance(balanced: str) -> tuple[str, str]:
+    """Evidence on the classes' shares; `balanced`: how they are tested."""
+    labels = Counter(o.label for o in provenance.originals())
+    counts = [labels[name] for name in CLASSES]
+    two = sum(n for name, n in labels.items() if "," in name)
+    shares = " / ".join(f"{100 * n / sum(counts):.0f}" for n in counts)
+    return FOUND, (
+        f"The classes are tested {balanced}; among the photographs they are {shares}{THIN}% "
+        f"(E/L/M/N). Left out: {two} photographs of two cells, {labels['BASOPHIL']} of basophils, "
+        f"{labels['']} without a label. Laboratory, stain and microscope aren’t "
+        "recorded."
+    )
