@@ -96,11 +96,12 @@ def run(args: argparse.Namespace) -> int:
 
 def compute(args: argparse.Namespace, launcher: Launcher, runs: list, todo: list) -> int:
     """Runs what is to do of the plan, and reports."""
+    from benchmarks.store.current_page import page_is_current
     from reports.build import where_it_is
 
     launcher.store.remember(runs)
     failed = [r for r in launcher.run(todo) if r.status == "failed"] if todo else []
-    if launcher.store.page_is_current(args.out / "index.html"):
+    if page_is_current(launcher.store, args.out / "index.html"):
         launcher.console.say(where_it_is(args.out / "index.html"))
     else:
         report(args, launcher.source)

@@ -32,9 +32,10 @@ def build(
     images and the decoded ones, if they are at hand, to draw some. Each file is written to a
     temporary name and renamed. Returns the path of index.html.
     """
-    from reports.cells.collect import collect  # noqa: PLC0415 (slow imports)
+    from benchmarks.store import current_page  # noqa: PLC0415 (slow imports)
+    from reports.cells.collect import collect  # noqa: PLC0415
 
-    made_from = store.made_from()  # before the first of it is read
+    made_from = current_page.made_from(store)  # before the first of it is read
     collected = collect(store, plan, jobs, _import_the_rest)
     from reports.data import results  # noqa: PLC0415
     from reports.figures import photographs, pictures  # noqa: PLC0415
@@ -65,7 +66,7 @@ def build(
     for path in old:  # of settings that are no longer shown so
         if path.relative_to(out).as_posix() not in files:
             path.unlink(missing_ok=True)
-    store.page_is_built(out / "index.html", made_from)
+    current_page.page_is_built(store, out / "index.html", made_from)
     return out / "index.html"
 
 

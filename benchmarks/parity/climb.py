@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks.parity import ladder
 from benchmarks.parity.ladder import Pools
+from benchmarks.parity.twin_pair import TEST, TRAIN, spec_of
 from benchmarks.planning import ranges
 from benchmarks.planning.overrides import read
 from benchmarks.processes.children import common, piped
@@ -118,7 +119,7 @@ def images(data: str, cache: Path) -> tuple[Pools, str]:
             next(fixed_arrays(source, request, entries, [row], None))
             for row in order
         ])  # fmt: skip
-        parts = [ladder.TRAIN], [ladder.TEST]
+        parts = [TRAIN], [TEST]
         pools[precision] = Pool(pixels, np.arange(len(ids)), ids, labels, *parts)
     return pools, source.kind
 
@@ -154,7 +155,7 @@ def _set(words: dict[str, str]) -> None:
 
 def _versions(framework: str) -> dict[str, str]:
     backend = "torch" if framework == "torch" else os.environ["KERAS_BACKEND"]
-    spec = ladder.spec_of(framework, next(iter(load_variants())), "float32", backend)
+    spec = spec_of(framework, next(iter(load_variants())), "float32", backend)
     return importlib.import_module(f"impl_{framework}.device").environment(spec)["versions"]
 
 

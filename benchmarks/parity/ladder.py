@@ -1,114 +1,21 @@
 """The rungs of the parity ladder: what each measures of two twins of one network."""
 
 import gc
-import importlib
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.planning.plan import Device, Selection, make_plan
+from benchmarks.parity.twin_pair import TRAIN, Pair, make_pair, side, spec_of
 from protocols.images.pool import Pool
-from protocols.papers.recipes import load_profiles
-from protocols.papers.variants import load_variants
 from protocols.runs import parity
-from protocols.runs.parity import BATCH, SIZES, STEPS, GivenSide, Result, Side
-from protocols.seeds import generator
-from protocols.spec import RunSpec
-from protocols.weights.start import Arrays, check_same, counts, drawn, shapes_of
+from protocols.runs.parity import BATCH, STEPS, Result, Side
+from protocols.weights.start import Arrays, check_same, counts, shapes_of
 
 Pools = dict[str, Pool]  # the images, by precision
 MOMENTUM = 0.99  # of batch normalisation, both twins
-SEED = 3  # of the drawn weights
-SPREAD = 0.1  # standard deviation of what is added to gammas, betas and biases
-THREADS = 1
-TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the ladder's pool
-SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
-
-
-def spec_of(
-    framework: str, variant: str, precision: str, backend: str, changes: tuple[str, ...] = ()
-) -> RunSpec:
-    """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
-    stand in each other's way, and one sums in a fixed order. Controls read rows as the laptop does.
-    `changes`: "key=value" of --set.
-    """
-    wish = Selection(
-        frameworks=(framework,), variants=(variant,), weights="random", changes=changes
-    )
-    run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
-    height, width = SIZES[precision]
-    data = run.data | {"height": height, "width": width}
-    recipe = parity.recipe(run.recipe)
-    if "grey_pooling" in recipe and not load_variants()[variant].published:
-        recipe["grey_pooling"] = load_profiles()["laptop"].grey_pooling
-    return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
-
-
-def side(framework: str, spec: RunSpec, pool: Pool) -> Any:
-    """One twin: a Side, and Keras's a GivenSide.
-
-    The framework is imported here; PyTorch must come before TensorFlow.
-    """
-    return getattr(importlib.import_module(f"impl_{framework}.parity"), SIDES[framework])(
-        spec, pool
-    )
-
-
-@dataclass
-class Pair:
-    """Both twins of one network in one precision, at the same calibrated weights."""
-
-    variant: str
-    torch: Side
-    keras: GivenSide
-    recipe: dict
-    start: Arrays
-
-    def reset(self) -> None:
-        """Both at the start again."""
-        self.torch.take(self.start)
-        self.keras.take(self.start)
-
-    def begin(self, optimizer: str, frozen: bool = False) -> None:
-        """Both at the start, in a new phase; batches take the pool's halves in turn. A frozen CNN's
-        features are stored, as in training, and Keras's for both."""
-        self.reset()
-        images = np.concatenate([TRAIN, TEST])
-        stored = self.keras.features(images) if frozen else None
-        for twin in (self.torch, self.keras):
-            order = np.tile(images, STEPS // 2)
-            twin.begin(parity.phase(optimizer, self.recipe, frozen), order, stored)
-
-
-def disturbed(arrays: Arrays) -> Arrays:
-    """Noise added to what every network draws as zeros or ones: a bridge that left one of them
-    where it was would go unseen."""
-    return {
-        key: array
-        if key.endswith("kernel") or "/moving_" in key
-        else array + SPREAD * generator(SEED, "disturbed", key).standard_normal(array.shape)
-        for key, array in arrays.items()
-    }
-
-
-def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...] = ()) -> Pair:
-    """Twins at weights drawn once, where PyTorch can take them; Keras calibrates the statistics for
-    both."""
-    runs = {
-        framework: spec_of(framework, variant, precision, backend, changes)
-        for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
-    }
-    torch: Side = side("torch", runs["torch"], pool)
-    keras: GivenSide = side("keras", runs["keras"], pool)
-    keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
-    keras.calibrate(np.concatenate([TRAIN, TEST]))
-    pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
-    if shapes_of(torch.weights()) == shapes_of(pair.start):  # else the first rungs are broken
-        torch.take(pair.start)
-    return pair
 
 
 def count_rung(pair: Pair) -> Result:
@@ -137,7 +44,7 @@ def shape_rung(pair: Pair) -> Result:
 def preprocessing_rung(pair: Pair) -> Result:
     """Float32 inputs of the network."""
     ours, theirs = (s.inputs(TRAIN) for s in (pair.torch, pair.keras))
-    if found := unlike(ours, theirs):
+    if found := shapes_apart(ours, theirs):
         return Result("preprocessing", pair.variant, np.inf, found)
     value, name = parity.largest({k: parity.roundings(ours[k], theirs[k]) for k in theirs})
     return Result("preprocessing", pair.variant, value, f"{', '.join(theirs)}; largest: {name}")
@@ -149,7 +56,7 @@ def answers(twin: Side, recipe: dict) -> Arrays:
     return twin.features(TRAIN) | {"probabilities": twin.probabilities()}
 
 
-def unlike(a: Arrays, b: Arrays) -> str:
+def shapes_apart(a: Arrays, b: Arrays) -> str:
     """What one twin lacks, or has in another shape, in words; "" if there is nothing."""
     here, there = shapes_of(a), shapes_of(b)
     names = sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k))
@@ -161,7 +68,7 @@ def unlike(a: Arrays, b: Arrays) -> str:
 
 def compared(rung: str, variant: str, a: Arrays, b: Arrays) -> Result:
     """The largest relative difference of two forward passes."""
-    if other := unlike(a, b):
+    if other := shapes_apart(a, b):
         return Result(rung, variant, np.inf, other)
     found = {name: parity.relative(a[name], b[name]) for name in b}
     said = ", ".join(f"{name} {value:.1e}" for name, value in found.items())

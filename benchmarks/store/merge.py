@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
+from benchmarks.store.validation import faults_of
 from protocols.errors import RequestError
 from protocols.spec import RunSpec
 
@@ -51,7 +52,7 @@ def checked(folder: Path, say: Callable[[str], None] = print) -> Store:
     """An output folder, its runs held against their digests and schemas: those that don't fit have
     failed in it, and `say` is told why. Raises RequestError if no run is left."""
     source = Store(folder)
-    faults = [found[0] for found in source.faults().values()]
+    faults = [found[0] for found in faults_of(source).values()]
     source.refused = {fault.folder.name: fault.short for fault in faults}
     if not any(run.done for run in source.runs()):
         if faults:

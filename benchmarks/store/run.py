@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.store import records
+from benchmarks.store import records, run_arrays
 from protocols.boundary import Damaged
 from protocols.runs.activations import FILE, turned
 from protocols.spec import RESULTS_VERSION, RunSpec
@@ -46,7 +46,7 @@ class Run:
         try:
             _ = (self.record, self.env, self.timings)
             if self.spec.stage == "train":
-                rows, epochs = len(self.history), records.epochs_of(self.predictions)
+                rows, epochs = len(self.history), run_arrays.epochs_of(self.predictions)
                 if rows != epochs:
                     raise Damaged(f"history.csv has {rows} rows, and {epochs} epochs are stored")
                 _ = self.seen_ids
@@ -77,14 +77,14 @@ class Run:
     @cached_property
     def predictions(self) -> dict[str, np.ndarray]:
         """The arrays of predictions.npz."""
-        return records.predictions(self.folder / "predictions.npz")
+        return run_arrays.predictions(self.folder / "predictions.npz")
 
     @property
     def activations(self) -> dict[str, np.ndarray] | None:
         """The arrays of activations.npz; None for runs made before there was any."""
         if FILE not in self.record["files"]:
             return None
-        return records.activations(self.folder / FILE, self.spec.variant)
+        return run_arrays.activations(self.folder / FILE, self.spec.variant)
 
     @cached_property
     def seen_ids(self) -> list[str]:

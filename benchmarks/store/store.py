@@ -1,46 +1,22 @@
 """Run folders: `<out>/runs/<id>/`. Done is written last, by rename, and believed."""
 
-import contextlib
-import hashlib
 import json
 import os
-import platform
 import shutil
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from benchmarks.store import records
 from benchmarks.store.run import DAMAGED, UNREADABLE, Run
 from protocols.boundary import Damaged, clean
 from protocols.errors import RequestError
-from protocols.files import ROOT, sha256_of, unwritable, write_whole
+from protocols.files import sha256_of, unwritable
 from protocols.runs.checkpoint import remove
 from protocols.runs.record import LATENCY_FILES, TRAIN_FILES
 from protocols.spec import RESULTS_VERSION, RunSpec
 
 CHECKPOINT = ".checkpoint.npz"
-SOURCES = "protocols", "impl_keras", "impl_torch", "benchmarks", "reports"
-TEXTS = ".py", ".toml", ".csv", ".gz", ".json", ".j2", ".js", ".css"
-PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
-
-
-class Fault(NamedTuple):
-    """What is wrong with a run folder (`file` empty), or with a file in it."""
-
-    folder: Path
-    file: str
-    why: str
-
-    @property
-    def short(self) -> str:
-        """Without the folder."""
-        return f"{self.file}: {self.why}" if self.file else self.why
-
-    def __str__(self) -> str:
-        return f"{self.folder / self.file}: {self.why}"
 
 
 class Store:
@@ -140,41 +116,6 @@ class Store:
                 f"{self.out / 'plan.json'} is damaged or of another version ({damaged}); run the "
                 "suite again"
             ) from None
-
-    def made_from(self) -> str:
-        """SHA-256 of what a page of this store is made from, by content: the last request, the
-        runs, benchmarks and the parity ladder, and all that computes and writes it."""
-        digest = hashlib.sha256(platform.python_version().encode())
-        for name in PACKAGES:
-            digest.update(f"{name} {version(name)}\n".encode())
-        paths = [self.out / name for name in ("plan.json", "benchmarks.json", "parity.json")]
-        for folder in sorted(self.runs_folder.glob("[!.]*/")):
-            with contextlib.suppress(OSError):  # what can't be read is shown as unreadable
-                sizes = sorted((f.name, f.stat().st_size) for f in folder.iterdir() if f.is_file())
-                digest.update(repr(sizes).encode())
-            paths += [folder / name for name in ("spec.json", "run.json", "failed.json")]
-        paths += (path for folder in SOURCES for path in _texts(ROOT / folder))
-        return _digest(paths, digest)
-
-    def page_is_current(self, page: Path) -> bool:
-        """Whether `page` is as it was written and would be made from the same today; file times
-        are not asked."""
-        try:
-            return self._built(page).read_text(encoding="utf-8") == self._state(page)
-        except (OSError, ValueError):
-            return False
-
-    def page_is_built(self, page: Path, made_from: str) -> None:
-        """Keeps beside `page` what it was made from, as `made_from` said before it was begun."""
-        write_whole(self._built(page), self._state(page, made_from).encode())
-
-    def _built(self, page: Path) -> Path:
-        return page.with_name(f".{page.name}.made-from")
-
-    def _state(self, page: Path, made_from: str = "") -> str:
-        """Digests of what is shown, of the pictures that lie beside the page, and of the page."""
-        pictures = _digest(sorted(page.parent.glob("*-pictures.json")), hashlib.sha256())
-        return f"{made_from or self.made_from()} {pictures} {sha256_of(page)}\n"
 
     def place(self, spec: RunSpec) -> Path:
         """The hidden folder that this process writes the run into."""
@@ -284,72 +225,6 @@ class Store:
     def discard(self, folder: Path) -> None:
         """Removes what an interrupted run wrote."""
         shutil.rmtree(folder, ignore_errors=True)
-
-    def faults(self) -> dict[str, list[Fault]]:
-        """Name of a run folder -> what in it is missing, altered or damaged; sound ones are left
-        out."""
-        runs, others = self.look()
-        found = {name: [Fault(self.runs_folder / name, "", why)] for name, why in others.items()}
-        for run in runs:
-            if wrong := _wrong_files(run):
-                found[run.folder.name] = wrong
-            elif why := run.damage if run.done else run.reason if run.damaged else "":
-                found[run.folder.name] = [Fault(run.folder, "", why)]
-            run.forget()
-        return found
-
-    def validate(self) -> list[str]:
-        """A sentence for each of `faults`, and for each file that a run.json doesn't list."""
-        found = self.faults()
-        for run in self.look()[0]:
-            found[run.folder.name] = found.get(run.folder.name, []) + _unlisted(run)
-        return [str(fault) for name in sorted(found) for fault in found[name]]
-
-
-def _wrong_files(run: Run) -> list[Fault]:
-    """Of a run that finished: what of its run.json's files is missing or altered."""
-    wrong = []
-    for name, entry in _listed(run).items():
-        path = run.folder / name
-        try:
-            if not path.is_file():
-                wrong.append(Fault(run.folder, name, "missing"))
-            elif path.stat().st_size != entry["size"] or sha256_of(path) != entry["sha256"]:
-                wrong.append(Fault(run.folder, name, "altered since the run was finished"))
-        except OSError as error:
-            wrong.append(Fault(run.folder, name, f"can't be read ({error.strerror})"))
-    return wrong
-
-
-def _unlisted(run: Run) -> list[Fault]:
-    """Of a run that finished: what else lies in its folder."""
-    listed = _listed(run)
-    names = sorted({path.name for path in run.folder.iterdir()} - {*listed, "run.json"})
-    return [Fault(run.folder, name, "not listed in run.json") for name in names if listed]
-
-
-def _listed(run: Run) -> dict[str, Any]:
-    """The files of a run.json; none where there is none that can be read."""
-    try:
-        return run.record["files"]
-    except Damaged:
-        return {}
-
-
-def _texts(folder: Path) -> Iterator[Path]:
-    """The files below `folder` that are written by hand or recorded, but for those of runs."""
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(set(folders) - {"runs", "__pycache__"})
-        yield from (Path(place, name) for name in sorted(files) if name.endswith(TEXTS))
-
-
-def _digest(paths: list[Path], digest: Any) -> str:
-    """SHA-256 hex over `digest`, and the place and content of each of `paths` that can be read."""
-    for path in paths:
-        with contextlib.suppress(OSError):
-            content = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""
-            digest.update(os.fsencode(f"{path.parent.name}/{path.name}") + content)
-    return digest.hexdigest()
 
 
 def _alive(pid: int) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.planning import disk
 from benchmarks.planning.plan import Selection, chosen_variants, suites, together
+from benchmarks.store import validation
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console, duration
@@ -213,6 +214,6 @@ def validate(data: str, cache: Path | None, store: Store) -> tuple[list[str], li
             wrong.append(str(error))
     count, altered = decoded.wrong_sets(source, cache, progress)
     lines.append(f"decoded images: {count} sets in {cache / 'arrays'}, {len(altered)} wrong")
-    found = store.validate()
+    found = validation.sentences(store)
     lines.append(f"runs: {len(store.runs())} stored, {len(found)} files wrong")
     return lines, [*wrong, *altered, *found]

@@ -124,7 +124,7 @@ def layout_of(arrays: dict[str, np.ndarray]) -> Layout:
     return {name: (str(value.dtype), value.shape) for name, value in arrays.items()}
 
 
-def unlike(found: Layout, expected: Layout) -> str:
+def layout_difference(found: Layout, expected: Layout) -> str:
     """The first array by name that lacks, is too many or is of another type or shape; or ""."""
     for name in sorted({*found, *expected}):
         if name not in found:

@@ -7,7 +7,7 @@ import numpy as np
 
 from protocols.classes import CLASSES
 from protocols.images.pool import Pool
-from protocols.runs.checkpoint import layout_of, not_finite, unlike
+from protocols.runs.checkpoint import layout_difference, layout_of, not_finite
 from protocols.runs.record import HISTORY
 from protocols.runs.twin import Twin
 from protocols.spec import RunSpec
@@ -61,7 +61,7 @@ def doubt(
     whole = np.isfinite(figures).all() and all(
         math.isfinite(row[name]) for found in rows for row in found for name in LOSSES
     )
-    return unlike(layout_of(arrays), expected) or (not_finite(arrays) if whole else "")
+    return layout_difference(layout_of(arrays), expected) or (not_finite(arrays) if whole else "")
 
 
 def _unlike_history(rows: list[dict[str, Any]], places: list[tuple[int, int]]) -> bool:

@@ -1,14 +1,62 @@
-"""What env.json says of a run's machine."""
+"""What is recorded of where and how a run ran, each fact once, and how it is written."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
+from protocols.spec import RunSpec
+from reports.cells.settings import scrub
+
 SHORT = 12  # hexadecimal digits shown of a digest
-
-
+NONE = "–"
 NOT_RECORDED = "not recorded"  # of runs made before it was
+DIGESTS = {"md5": "MD5", "sha256": "SHA-256"}
+INSTRUCTIONS = "CPU instructions"
+
+Environment = dict[str, Any]  # env.json
 
 
-KINDS = {"md5": "MD5", "sha256": "SHA-256"}
+@dataclass(frozen=True)
+class Fact:
+    """One fact of where and how a run ran."""
+
+    name: str
+    read: Callable[[RunSpec, Environment], object]
+    of_environment: bool = True  # whether env.json alone decides it
+
+
+def _variables(spec: RunSpec, env: Environment) -> str:
+    found = env.get("variables")
+    if not isinstance(found, dict):
+        return NOT_RECORDED
+    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "none set"
+
+
+FACTS = (
+    Fact("device", lambda spec, env: env.get("device", spec.device)),
+    Fact("device, in detail", lambda spec, env: env.get("device_detail")),
+    Fact(INSTRUCTIONS, lambda spec, env: env.get("instruction_set", NOT_RECORDED)),
+    Fact("variables that choose kernels", _variables),
+    Fact("backend", lambda spec, env: env.get("backend", spec.backend)),
+    Fact("engine", lambda spec, env: env.get("engine")),
+    Fact("CPU threads", lambda spec, env: env.get("threads", spec.threads)),
+    Fact("precision", lambda spec, env: spec.precision, of_environment=False),
+    Fact("deterministic", lambda spec, env: spec.deterministic, of_environment=False),
+    Fact("the same run again", lambda spec, env: env.get("repeatable")),
+    Fact("Python", lambda spec, env: env.get("python")),
+    Fact("platform", lambda spec, env: env.get("platform")),
+    Fact("contract", lambda spec, env: spec.contract, of_environment=False),
+)
+
+
+def as_text(value: object) -> str:
+    """A recorded value as the pages write it: a dash where there is none, no machine's folders."""
+    return NONE if value in (None, "") else scrub(str(value))
+
+
+def packages(env: Environment) -> dict[str, str]:
+    """Package -> the version that the run used, by name."""
+    return {name: as_text(v) for name, v in sorted(env.get("versions", {}).items())}
 
 
 def short(digest: str) -> str:
@@ -16,18 +64,5 @@ def short(digest: str) -> str:
     parts = []
     for part in digest.split("+"):
         kind, _, digits = part.rpartition(":")
-        parts.append(f"{KINDS.get(kind, kind)} {digits[:SHORT]}".strip())
+        parts.append(f"{DIGESTS.get(kind, kind)} {digits[:SHORT]}".strip())
     return " + ".join(parts)
-
-
-def instructions_of(env: dict[str, Any]) -> str:
-    """The processor's instructions that kernels are chosen by, as env.json has them."""
-    return str(env.get("instruction_set", NOT_RECORDED))
-
-
-def variables_of(env: dict[str, Any]) -> str:
-    """The variables of the environment that choose kernels, as env.json has them."""
-    found = env.get("variables")
-    if not isinstance(found, dict):
-        return NOT_RECORDED
-    return ", ".join(f"{name}={value}" for name, value in sorted(found.items())) or "none set"

@@ -5,8 +5,9 @@ from collections import Counter
 from typing import Any
 
 from protocols.spec import RunSpec
-from reports.comparison.join import Joined, Pair, Side
+from reports.comparison.join import Joined, Side
 from reports.comparison.judge import MEASURES, WORDS, Row
+from reports.comparison.run_pairs import RunPair
 from reports.comparison.surroundings import Field
 from reports.comparison.times import PARTS, seconds
 from reports.data.results import clean, suite_of
@@ -65,7 +66,7 @@ def _what(spec: RunSpec) -> dict[str, Any]:
     return {"suite": suite_of(spec.variant)} | {name: getattr(spec, name) for name in names}
 
 
-def _ids(pair: Pair) -> dict[str, str]:
+def _ids(pair: RunPair) -> dict[str, str]:
     return {"a": pair.a.spec.id, "b": pair.b.spec.id}
 
 
@@ -84,7 +85,7 @@ def _cell(row: Row) -> dict[str, Any]:
         }
         for metric, change in row.changes.items()
     }  # fmt: skip
-    both = row.both
+    both = row.cells
     images = {}
     for metric, difference in row.differences.items():
         one = difference.estimate
@@ -102,7 +103,7 @@ def _cell(row: Row) -> dict[str, Any]:
         "seconds": {k: _ratio(*v) for k, v in seconds(both).items()} if both.common else {},
         "runs": [
             {"id": pair.key} | _ids(pair)
-            | {"seed": pair.a.spec.seed, "fold": pair.a.spec.fold, "n": pair.a.scored.n,
+            | {"seed": pair.a.spec.seed, "fold": pair.a.spec.fold, "n": pair.n,
                "identical": pair.identical, "agree": pair.agree,
                "largest_difference": pair.apart, "other_answers": pair.otherwise,
                "accuracy": [s.scored.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]}

@@ -8,8 +8,6 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.store.store import Store
 from protocols.errors import RequestError
 from protocols.papers.variants import load_variants
@@ -17,12 +15,10 @@ from protocols.spec import RunSpec
 from reports.cells.cell import Cell
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
+from reports.comparison.run_pairs import RunPair, pair_of
 
 # How and where a run ran. Everything else of a RunSpec makes another experiment.
 FREE = ("device", "backend", "precision", "threads", "deterministic", "contract")
-
-# every epoch's answers, as earlier runs and today's store them: the same bits can't be told there
-EVERY_EPOCH = {f"{part}{name}" for part in ("", "validation_") for name in ("epochs", "log_epochs")}
 
 
 @dataclass(frozen=True)
@@ -44,42 +40,12 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One experiment, finished on both sides."""
-
-    a: Slot
-    b: Slot
-    identical: bool = False  # every stored probability has the same bits (training runs)
-    order: np.ndarray | None = None  # b's images in a's order, int (n,); None: other images
-    apart: float | None = None  # the largest difference of a selected epoch's probability; or none
-
-    @property
-    def key(self) -> str:
-        """Its id in compare.json and on the page."""
-        return f"{self.a.spec.id}={self.b.spec.id}"
-
-    @property
-    def agree(self) -> float | None:
-        """Share of test images to which both selected epochs give one class."""
-        other = self.otherwise
-        return None if other is None else (self.a.scored.n - other) / self.a.scored.n
-
-    @property
-    def otherwise(self) -> int | None:
-        """How many test images get another class on the other side."""
-        if self.order is None:
-            return None
-        one, two = (s.scored.selected.argmax(axis=1) for s in (self.a, self.b))
-        return int((one != two[self.order]).sum())
-
-
-@dataclass(frozen=True)
-class Both:
+class CellPair:
     """One network in one twin under a setting and protocol: its runs on both sides."""
 
     a: Cell
     b: Cell
-    pairs: list[Pair]
+    pairs: list[RunPair]
 
     @property
     def spec(self) -> RunSpec:
@@ -100,7 +66,7 @@ class Both:
                 and self.b.whole(s)]  # fmt: skip
 
     @property
-    def common(self) -> list[Pair]:
+    def common(self) -> list[RunPair]:
         """The pairs of those seeds."""
         return [pair for pair in self.pairs if pair.a.spec.seed in self.seeds]
 
@@ -126,14 +92,14 @@ class Joined:
 
     a: Side
     b: Side
-    training: list[Both]
-    latency: list[Pair]
+    training: list[CellPair]
+    latency: list[RunPair]
     lone: list[Lone] = field(default_factory=list)
 
     @property
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[RunPair]:
         """Every pair of runs, of training and of latency."""
-        return [pair for both in self.training for pair in both.pairs] + self.latency
+        return [pair for cells in self.training for pair in cells.pairs] + self.latency
 
 
 def side(letter: str, store: Store) -> Side:
@@ -170,19 +136,18 @@ def ways(spec: RunSpec) -> tuple[object, ...]:
 
 
 def join(a: Side, b: Side) -> Joined:
-    """Every run of both sides is in a pair or among the lone ones."""
+    """Every run of both sides, in a pair or among the lone ones."""
     found = Joined(a, b, [], [])
-    sets = _sets(a.slots), _sets(b.slots)
+    sets = _by_experiment(a.slots), _by_experiment(b.slots)
     for key in dict.fromkeys([*sets[0], *sets[1]]):
-        ours, theirs = (dict(s.get(key, {})) for s in sets)
-        for one, two in _alike(ours, theirs):
+        ours, theirs = (dict(one.get(key, {})) for one in sets)
+        for one, two in most_alike(ours, theirs):
             _compare(ours.pop(one), theirs.pop(two), found)
         for here, rest, there, other in ((a, ours, b, sets[1]), (b, theirs, a, sets[0])):
+            nearer = f"not compared: another way of running it is nearer to {there.letter}’s"
             for slot in (slot for slots in rest.values() for slot in slots):
-                nearer = f"not compared: another way of running it is nearer to {there.letter}’s"
-                why = nearer if key in other else _nearest(slot, there)
-                found.lone.append(Lone(here.letter, slot, _own(slot) or why))
-    found.training.sort(key=lambda both: _place(both.spec))
+                found.lone.append(_lone(here, slot, there, nearer if key in other else ""))
+    found.training.sort(key=lambda pair: _place(pair.spec))
     found.latency.sort(key=lambda pair: _place(pair.a.spec))
     return found
 
@@ -194,17 +159,19 @@ def _place(spec: RunSpec) -> tuple[object, ...]:
     return spec.profile, spec.protocol, order, spec.variant, spec.framework
 
 
-Editions = dict[tuple[object, ...], list[Slot]]  # by the way they ran
+Ways = dict[
+    tuple[object, ...], list[Slot]
+]  # the runs of a set of seeds and folds, by the way they ran
 
 
-def _sets(slots: list[Slot]) -> dict[str, Editions]:
-    found: dict[str, Editions] = defaultdict(lambda: defaultdict(list))
+def _by_experiment(slots: list[Slot]) -> dict[str, Ways]:
+    found: dict[str, Ways] = defaultdict(lambda: defaultdict(list))
     for slot in slots:
         found[experiments(slot.spec)][ways(slot.spec)].append(slot)
     return found
 
 
-def _alike(ours: Editions, theirs: Editions) -> list[tuple[tuple, tuple]]:
+def most_alike(ours: Ways, theirs: Ways) -> list[tuple[tuple, tuple]]:
     """Pairs of ways to run the same, the most alike first; each is in one pair at most."""
     left = sorted(
         ((x, y) for x in ours for y in theirs),
@@ -218,68 +185,42 @@ def _alike(ours: Editions, theirs: Editions) -> list[tuple[tuple, tuple]]:
 
 
 def _compare(ours: list[Slot], theirs: list[Slot], found: Joined) -> None:
-    keys = [{experiment(s.spec): s for s in slots} for slots in (ours, theirs)]
-    pairs = [pair_of(keys[0][k], keys[1][k]) for k in keys[0] if k in keys[1]
-             and keys[0][k].usable and keys[1][k].usable]  # fmt: skip
-    paired = {id(s) for pair in pairs for s in (pair.a, pair.b)}
-    both = (found.a, ours, found.b, keys[1]), (found.b, theirs, found.a, keys[0])
-    for here, slots, there, other in both:
-        for slot in (s for s in slots if id(s) not in paired):
-            twin = other.get(experiment(slot.spec))
-            why = f"{twin.state} in {there.letter}" if twin else _nearest(slot, there)
-            found.lone.append(Lone(here.letter, slot, _own(slot) or why))
+    """Puts the runs of two sets of seeds and folds into pairs, or among the lone ones."""
+    own, other = ({experiment(s.spec): s for s in slots} for slots in (ours, theirs))
+    pairs = [pair_of(own[k], other[k]) for k in own if k in other
+             and own[k].usable and other[k].usable]  # fmt: skip
+    paired = {slot.spec.id for pair in pairs for slot in (pair.a, pair.b)}
+    for here, slots, there, twins in (
+        (found.a, ours, found.b, other),
+        (found.b, theirs, found.a, own),
+    ):
+        for slot in (s for s in slots if s.spec.id not in paired):
+            twin = twins.get(experiment(slot.spec))
+            why = f"{twin.state} in {there.letter}" if twin else ""
+            found.lone.append(_lone(here, slot, there, why))
     if ours[0].spec.stage == "latency":
         found.latency.extend(pairs)
     elif any(s.usable for s in ours) and any(s.usable for s in theirs):
         key = (ours[0].spec.framework, ours[0].spec.variant)
-        found.training.append(Both(Cell(*key, ours), Cell(*key, theirs), pairs))
+        found.training.append(CellPair(Cell(*key, ours), Cell(*key, theirs), pairs))
 
 
-def pair_of(a: Slot, b: Slot) -> Pair:
-    """Both runs' predictions, read and held against each other."""
-    if a.spec.stage != "train":
-        return Pair(a, b)
-    files = [s.stored.record["files"]["predictions.npz"]["sha256"] for s in (a, b)]
-    if files[0] == files[1]:
-        return Pair(a, b, True, np.arange(a.scored.n), 0.0)
-    one, two = a.stored.predictions, b.stored.predictions
-    for slot in (a, b):
-        slot.stored.forget()
-    both = one.keys() & two.keys()
-    same = one.keys() ^ two.keys() <= EVERY_EPOCH and all(
-        one[k].dtype == two[k].dtype and one[k].tobytes() == two[k].tobytes() for k in both
-    )
-    rows = [np.argsort(x["ids"], kind="stable") for x in (one, two)]
-    order = None
-    if all(np.array_equal(one[k][rows[0]], two[k][rows[1]]) for k in ("ids", "labels")):
-        order = rows[1][np.argsort(rows[0])]
-    return Pair(a, b, same, order, _apart(one["selected"], two["selected"], order))
-
-
-def _apart(one: np.ndarray, two: np.ndarray, order: np.ndarray | None) -> float | None:
-    """The largest difference of a probability, float (n, 4) each; None if there is none."""
-    if order is None:
-        return None
-    gaps = np.abs(one.astype(np.float64) - two[order])
-    return float(gaps.max()) if np.isfinite(gaps).all() else None
-
-
-def _own(slot: Slot) -> str:
-    """Why the run has no numbers of its own; empty if it has."""
-    if slot.usable:
-        return ""
+def _lone(here: Side, slot: Slot, there: Side, why: str) -> Lone:
+    """The run with the first reason that holds: its own lack of numbers, `why`, or what the other
+    side has instead."""
     if slot.state == "missing":
-        return "asked for, not there"
-    return f"{slot.state}: {scrub(slot.reason)}"
+        why = "asked for, not there"
+    elif not slot.usable:
+        why = f"{slot.state}: {scrub(slot.reason)}"
+    return Lone(here.letter, slot, why or _instead(slot.spec, there))
 
 
-def _nearest(slot: Slot, there: Side) -> str:
+def _instead(spec: RunSpec, there: Side) -> str:
     """What the other side has instead of a run."""
     names = ("stage", "framework", "variant", "protocol", "fold", "seed")
     for near in (s.spec for s in there.slots):
-        if all(getattr(near, n) == getattr(slot.spec, n) for n in names):
-            unlike = ", ".join(_unlike(slot.spec, near))
-            return f"{there.letter} has another experiment: {unlike}"
+        if all(getattr(near, n) == getattr(spec, n) for n in names):
+            return f"{there.letter} has another experiment: {', '.join(_unlike(spec, near))}"
     return f"not in {there.letter}"
 
 

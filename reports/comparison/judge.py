@@ -6,8 +6,7 @@ sides, k and m seeds. With m = 1 it is the interval of one more training run, as
 reports.judging.verdicts; with more it is Student's two-sample interval.
 """
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,11 +14,11 @@ from protocols.metrics import metric_of
 from protocols.seeds import generator
 from reports.cells.cell import Number
 from reports.cells.planned_run import Measured
-from reports.comparison.join import Both, Joined, Pair
+from reports.comparison.join import CellPair, Joined
 from reports.judging.verdicts import MIN_SEEDS, WIDEST
-from reports.statistics.between_seeds import LEVEL
+from reports.statistics.between_seeds import LEVEL, TINY
 from reports.statistics.comparisons import ALPHA, Difference, compare, holm
-from reports.statistics.intervals import DRAWS, TINY, Sample
+from reports.statistics.intervals import DRAWS, Sample
 
 # metric, heading, widest half-width of agreement (as a fraction, or nats)
 MEASURES = tuple(
@@ -54,7 +53,7 @@ class Change:
 class Row:
     """One network in one twin: its word, and what it rests on."""
 
-    both: Both
+    cells: CellPair
     word: str
     reason: str
     changes: dict[str, Change]
@@ -74,100 +73,81 @@ def noise(a: list[float], b: list[float]) -> tuple[float, float] | None:
 
 def rows(joined: Joined) -> list[Row]:
     """Every network that both sides have, judged; the adjustment is over all of them."""
-    first = [{m: _change(both, m) for m, _, _ in MEASURES} for both in joined.training]
-    flat = [change for found in first for change in found.values() if change.p is not None]
-    adjusted = {id(c): p for c, p in zip(flat, holm([c.p for c in flat]), strict=True)}
+    found = [(cells, {m: _change(cells, m) for m, _, _ in MEASURES}) for cells in joined.training]
+    tested = [change for _, changes in found for change in changes.values() if change.p is not None]
+    adjusted = holm([change.p for change in tested])
+    p_holm = {id(change): p for change, p in zip(tested, adjusted, strict=True)}
     made = []
-    for both, found in zip(joined.training, first, strict=True):
-        judged = {
-            metric: _judged(found[metric], adjusted.get(id(found[metric])), widest)
-            for metric, _, widest in MEASURES
-        }
-        made.append(Row(both, *_word(both, judged), judged, differences(both)))
+    for cells, changes in found:
+        judged = {m: _judged(changes[m], p_holm.get(id(changes[m])), w) for m, _, w in MEASURES}
+        made.append(Row(cells, *_word(cells, judged), judged, differences(cells)))
     return made
 
 
-def _change(both: Both, metric: str) -> Change:
+def _change(cells: CellPair, metric: str) -> Change:
     """The measure with the interval of no change, or why it can't be judged."""
-    numbers = both.a.number(metric), both.b.number(metric)
-    found = Change(*numbers, UNDECIDED)
-    if both.identical:
-        return dataclasses.replace(found, word=IDENTICAL)
-    lacks = [f"{side}: {n.lack}" for side, n in zip("AB", numbers, strict=True) if n.lack]
-    seeds = [len(n.by_seed) for n in numbers]
-    reason = ""
-    if lacks:
-        reason = "; ".join(lacks)
-    elif found.gap is None:
+    a, b = (cell.number(metric) for cell in (cells.a, cells.b))
+    found = Change(a, b, UNDECIDED)
+    if cells.identical:
+        return replace(found, word=IDENTICAL)
+    lacks = [f"{side}: {n.lack}" for side, n in zip("AB", (a, b), strict=True) if n.lack]
+    k, m = len(a.by_seed), len(b.by_seed)
+    reason = "; ".join(lacks)
+    if not reason and found.gap is None:
         reason = "diverged"
-    elif any(pair.order is None for pair in both.pairs):
+    elif not reason and any(pair.order is None for pair in cells.pairs):
         reason = "not the same test images"
-    elif max(seeds) < MIN_SEEDS:
-        reason = f"seeds: {seeds[0]} in A, {seeds[1]} in B; one side needs {MIN_SEEDS}"
-    spread = None if reason else noise(*(list(n.by_seed.values()) for n in numbers))
-    if reason or spread is None:
-        return dataclasses.replace(found, reason=reason or "the seeds do not differ")
-    return dataclasses.replace(found, half=spread[0], p=spread[1])
+    elif not reason and max(k, m) < MIN_SEEDS:
+        reason = f"seeds: {k} in A, {m} in B; one side needs {MIN_SEEDS}"
+    spread = None if reason else noise(list(a.by_seed.values()), list(b.by_seed.values()))
+    if spread is None:
+        return replace(found, reason=reason or "the seeds do not differ")
+    return replace(found, half=spread[0], p=spread[1])
 
 
 def _judged(change: Change, adjusted: float | None, widest: float) -> Change:
-    half, p = change.half, change.p
-    if half is None or p is None or adjusted is None:
+    if change.half is None or change.p is None or adjusted is None:
         return change
-    change = dataclasses.replace(change, adjusted=adjusted)
+    word, reason = UNDECIDED, "the interval is too wide"
     if adjusted < ALPHA:
-        return dataclasses.replace(change, word=MORE, reason="beyond the interval")
-    if p < ALPHA:
+        word, reason = MORE, "beyond the interval"
+    elif change.p < ALPHA:
         reason = "beyond the interval, but not when adjusted for the number of comparisons"
-        return dataclasses.replace(change, reason=reason)
-    if half > widest:
-        return dataclasses.replace(change, reason="the interval is too wide")
-    return dataclasses.replace(change, word=WITHIN, reason="inside the interval")
+    elif change.half <= widest:
+        word, reason = WITHIN, "inside the interval"
+    return replace(change, word=word, reason=reason, adjusted=adjusted)
 
 
-def _word(both: Both, changes: dict[str, Change]) -> tuple[str, str]:
+def _word(cells: CellPair, changes: dict[str, Change]) -> tuple[str, str]:
     """Of the network: that of its accuracy, unless another measure changed more than noise."""
-    if both.identical:
+    if cells.identical:
         return IDENTICAL, "every stored probability has the same bits"
     names = {metric: text.partition(",")[0] for metric, text, _ in MEASURES}
     more = [names[m] for m, change in changes.items() if change.word == MORE]
     if more:
         return MORE, ", ".join(more)
     accuracy = changes["accuracy"]
-    same = sum(pair.identical for pair in both.pairs)
-    also = f"; {same} of {len(both.pairs)} common runs have the same bits" if same else ""
+    same = sum(pair.identical for pair in cells.pairs)
+    also = f"; {same} of {len(cells.pairs)} common runs have the same bits" if same else ""
     return accuracy.word, accuracy.reason + also
 
 
-def differences(both: Both) -> dict[str, Difference]:
+def differences(cells: CellPair) -> dict[str, Difference]:
     """B less A on the images of the common seeds, photographs resampled for both sides alike."""
-    pairs = [(pair, pair.order) for pair in both.common if pair.order is not None]
-    if not pairs or len(pairs) < len(both.common):
-        return {}
-    a = _sample([(pair.a.scored, np.arange(pair.a.scored.n)) for pair, _ in pairs])
-    b = _sample([(pair.b.scored, order) for pair, order in pairs])
+    a, b = [], []
+    for pair in cells.common:
+        if pair.order is None:
+            return {}
+        a.append((pair.a.scored, np.arange(pair.n)))
+        b.append((pair.b.scored, pair.order))
     names = tuple(metric for metric, _, _ in MEASURES)
-    return compare(b, a, generator(0, "interval"), DRAWS, names)
+    return compare(_sample(b), _sample(a), generator(0, "interval"), DRAWS, names) if a else {}
 
 
-def _sample(parts: list[tuple[Measured, np.ndarray]]) -> Sample:
+def _sample(runs: list[tuple[Measured, np.ndarray]]) -> Sample:
+    """The test images of several runs, each run's in the order that stands beside it."""
     return Sample.of(
-        np.concatenate([m.labels[order] for m, order in parts]),
-        np.concatenate([m.selected[order] for m, order in parts]),
-        np.concatenate([np.array(m.groups)[order] for m, order in parts]),
+        np.concatenate([m.labels[order] for m, order in runs]),
+        np.concatenate([m.selected[order] for m, order in runs]),
+        np.concatenate([np.array(m.groups)[order] for m, order in runs]),
     )
-
-
-def apart_text(pairs: list[Pair]) -> str:
-    """How far the probabilities of both sides are apart, of pairs of which some are; "" of none
-    that is known."""
-    known = [
-        (pair.apart, pair.otherwise, pair.a.scored.n)
-        for pair in pairs
-        if pair.apart is not None and pair.otherwise is not None
-    ]
-    if not known:
-        return ""
-    aparts, others, sizes = zip(*known, strict=True)
-    largest, count, n = max(aparts), sum(others), sum(sizes)
-    return f"selected epochs at most {largest:.2g} apart, {count:,} of {n:,} answers differ"

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from benchmarks.store.store import Store
 from protocols.files import make_folder, write
-from reports.cells.environment import NOT_RECORDED
+from reports.cells.environment import INSTRUCTIONS, NOT_RECORDED
 from reports.comparison import data as comparison_data
-from reports.comparison.join import Joined, Pair, join, side
-from reports.comparison.judge import MEASURES, MORE, UNDECIDED, WORDS, Row, apart_text, rows
-from reports.comparison.surroundings import INSTRUCTIONS, Field, fields
+from reports.comparison.join import Joined, join, side
+from reports.comparison.judge import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
+from reports.comparison.run_pairs import RunPair, apart_text
+from reports.comparison.surroundings import Field, fields
 from reports.comparison.tables import (
     changes_table,
     devices,
@@ -37,7 +38,7 @@ NAME = "A beside B"
 def compare(a: Store, b: Store, out: Path) -> list[str]:
     """Compares two checked stores, writes PAGE and DATA into `out`, and gives lines for a person.
 
-    Both stores have a finished run at least.
+    CellPair stores have a finished run at least.
     """
     joined = join(side("A", a), side("B", b))
     judged, around = rows(joined), fields(joined)
@@ -111,7 +112,7 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
 
 
 def _name(row: Row) -> str:
-    spec = row.both.spec
+    spec = row.cells.spec
     return f"{named(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
 
 
@@ -126,7 +127,7 @@ def _more(row: Row) -> str:
     return "; ".join(found)
 
 
-def _bits(pairs: list[Pair]) -> str:
+def _bits(pairs: list[RunPair]) -> str:
     """How many common runs have other probabilities, and how far apart; "" where none has."""
     trained = [p for p in pairs if p.a.spec.stage == "train"]
     unlike = [p for p in trained if not p.identical]

@@ -9,11 +9,13 @@ from protocols.metrics import metric_of
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 from reports.cells.commands import command
+from reports.cells.environment import NONE
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, extra_of, scrub
-from reports.comparison.join import Joined, Lone, Pair
-from reports.comparison.judge import MEASURES, MORE, Change, Row, apart_text
-from reports.comparison.surroundings import NONE, Field, values
+from reports.comparison.join import Joined, Lone
+from reports.comparison.judge import MEASURES, MORE, Change, Row
+from reports.comparison.run_pairs import RunPair, apart_text
+from reports.comparison.surroundings import KINDS, Field, surroundings
 from reports.judging.uncertainty import interval_words, preferred_interval
 from reports.tables.formats import (
     FIRM,
@@ -29,7 +31,6 @@ from reports.tables.formats import (
 from reports.tables.table import Table, Td, head, label, words
 
 RUNS = ("Run of A, and again", "Run of B, and again")
-KINDS = {"place": "Where and how", "package": "Packages", "suite": "This suite"}
 
 
 def named(variant: str) -> str:
@@ -74,7 +75,7 @@ def sides_table(joined: Joined) -> Table:
 def devices(slots: list[Slot]) -> list[str]:
     """The devices of finished runs, in detail."""
     names = ("device", "device, in detail", "CPU threads")
-    found = (tuple(values(s)["place", n] for n in names) for s in slots if s.usable)
+    found = (tuple(surroundings(s)["place", n] for n in names) for s in slots if s.usable)
     return [
         f"{d if detail in (d, NONE) else f'{d} ({detail})'}, {_threads(threads)}"
         for d, detail, threads in sorted({*found})
@@ -124,7 +125,7 @@ def _values(found: dict[str, int]) -> str:
 def _by_setting(rows: list[Row]) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        found[shared(row.both.spec)].append(row)
+        found[shared(row.cells.spec)].append(row)
     return found
 
 
@@ -148,11 +149,11 @@ def changes_table(rows: list[Row]) -> Table:
     for setting, group in _by_setting(rows).items():
         lines = []
         for row in group:
-            line = first_cells(row.both.spec)
+            line = first_cells(row.cells.spec)
             for metric, _, _ in MEASURES:
                 line += _change_cells(row, metric)
             seeds = [len(row.changes["accuracy"].a.by_seed), len(row.changes["accuracy"].b.by_seed)]
-            line.append(Td(f"{seeds[0]}, {seeds[1]}", href=f"#{row.both.key}"))
+            line.append(Td(f"{seeds[0]}, {seeds[1]}", href=f"#{row.cells.key}"))
             lines.append([*line, words(row.word, row.reason)])
         bodies.append((setting, lines))
     judged = sum(c.p is not None for row in rows for c in row.changes.values())
@@ -174,8 +175,8 @@ def changes_table(rows: list[Row]) -> Table:
 
 def _change_cells(row: Row, metric: str) -> list[Td]:
     """A, B, B − A, linked to the pairs of runs."""
-    change, key = row.changes[metric], f"{row.both.key}:changes.{metric}"
-    more: dict[str, Any] = {"href": f"#{row.both.key}", "scale": metric_of(metric).scale}
+    change, key = row.changes[metric], f"{row.cells.key}:changes.{metric}"
+    more: dict[str, Any] = {"href": f"#{row.cells.key}", "scale": metric_of(metric).scale}
     found = [
         Td(number_text(metric, n.value), n.lack if n.value is None else "", key=f"{key}.{side}",
            **more)
@@ -192,11 +193,11 @@ def images_table(rows: list[Row]) -> Table:
     for setting, group in _by_setting(rows).items():
         lines = []
         for row in group:
-            pairs = row.both.common
+            pairs = row.cells.common
             same = sum(p.identical for p in pairs)
             lines.append(
-                [*first_cells(row.both.spec),
-                 *(replace(td, href=f"#{row.both.key}" if pairs else "")
+                [*first_cells(row.cells.spec),
+                 *(replace(td, href=f"#{row.cells.key}" if pairs else "")
                    for td in (Td(f"{same} of {len(pairs)}"), *_images(row, pairs)))]
             )  # fmt: skip
         bodies.append((setting, lines))
@@ -215,12 +216,12 @@ def images_table(rows: list[Row]) -> Table:
     )
 
 
-def _images(row: Row, pairs: list[Pair]) -> list[Td]:
-    n = sum(p.a.scored.n for p in pairs)
+def _images(row: Row, pairs: list[RunPair]) -> list[Td]:
+    n = sum(p.n for p in pairs)
     if not row.differences:
         why = "not the same test images" if pairs else "no seed is whole on both sides"
         return [Td(f"{n:,}"), Td(MISSING, why), *[Td(MISSING)] * len(MEASURES)]
-    agree = sum(p.agree * p.a.scored.n for p in pairs if p.agree is not None) / n
+    agree = sum(p.agree * p.n for p in pairs if p.agree is not None) / n
     cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate
@@ -229,7 +230,7 @@ def _images(row: Row, pairs: list[Pair]) -> list[Td]:
         text = (
             "–" if interval.reason else minus(interval_words(interval, known.scale, known.digits))
         )
-        key = f"{row.both.key}:images.{metric}"
+        key = f"{row.cells.key}:images.{metric}"
         cells.append(Td(gap_text(metric, one.value), text, key=f"{key}.value", near=key,
                         scale=known.scale))  # fmt: skip
     return cells
@@ -255,7 +256,7 @@ def runs_table(joined: Joined, out: Path) -> Table | None:
     )  # fmt: skip
 
 
-def _run_row(pair: Pair, places: list[str]) -> list[Td]:
+def _run_row(pair: RunPair, places: list[str]) -> list[Td]:
     spec, key = pair.a.spec, pair.key
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
     scores = [s.scored.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
@@ -271,8 +272,8 @@ def _run_row(pair: Pair, places: list[str]) -> list[Td]:
     ]  # fmt: skip
 
 
-def run_cells(pair: Pair, places: list[str]) -> list[Td]:
-    """Both runs, with the commands that make them again; linked to their digests, if they lie
+def run_cells(pair: RunPair, places: list[str]) -> list[Td]:
+    """CellPair runs, with the commands that make them again; linked to their digests, if they lie
     beside the page."""
     cells = []
     for slot, place in zip((pair.a, pair.b), places, strict=True):

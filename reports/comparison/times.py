@@ -4,7 +4,8 @@ from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 
-from reports.comparison.join import Both, Joined, Pair
+from reports.comparison.join import CellPair, Joined
+from reports.comparison.run_pairs import RunPair
 from reports.comparison.tables import RUNS, devices, first_cells, run_cells, shared
 from reports.tables.formats import seconds_text
 from reports.tables.table import Table, Td, head, words
@@ -23,16 +24,16 @@ def ratio(a: float, b: float, key: str, href: str) -> Td:
     return Td(f"{b / a:.2f}" if a else "–", text, key=f"{key}.ratio", href=href)
 
 
-def seconds(both: Both) -> dict[str, tuple[float, float]]:
+def seconds(both: CellPair) -> dict[str, tuple[float, float]]:
     """Seconds of the common runs, on A and on B: "training", "evaluation", "whole run"."""
     found = {}
     for key, name in (("training", "train_seconds"), ("evaluation", "eval_seconds")):
         found[key] = tuple(
-            sum(p[name] for pair in both.common for p in getattr(pair, s).run.timings["phases"])
+            sum(p[name] for pair in both.common for p in getattr(pair, s).stored.timings["phases"])
             for s in ("a", "b")
         )
     found["whole run"] = tuple(
-        sum(getattr(pair, s).run.timings["total_seconds"] for pair in both.common)
+        sum(getattr(pair, s).stored.timings["total_seconds"] for pair in both.common)
         for s in ("a", "b")
     )
     return found
@@ -90,6 +91,6 @@ def latency_table(joined: Joined, out: Path) -> Table | None:
     )  # fmt: skip
 
 
-def _devices(pairs: list[Pair]) -> Td:
+def _devices(pairs: list[RunPair]) -> Td:
     sides = [pair.a for pair in pairs], [pair.b for pair in pairs]
     return words(" → ".join("; ".join(devices(slots)) for slots in sides))

@@ -7,7 +7,7 @@ from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.collect import Collected
 from reports.cells.commands import command
-from reports.cells.environment import SHORT, instructions_of, short, variables_of
+from reports.cells.environment import FACTS, NONE, SHORT, as_text, packages, short
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, scrub
 from reports.pages.content import PageRecord
@@ -27,24 +27,16 @@ def environments(collected: Collected) -> list[Table]:
                 found[json.dumps(slot.stored.env, sort_keys=True)].append(slot)
         if not found:
             continue
-        envs = [json.loads(text) for text in sorted(found)]
-        fields = (
-            ("Backend", lambda e: e.get("backend")),
-            ("Engine", lambda e: e.get("engine")),
-            ("Device", lambda e: e.get("device")),
-            ("Device, in detail", lambda e: e.get("device_detail")),
-            ("CPU instructions", instructions_of),
-            ("Variables that choose kernels", variables_of),
-            ("CPU threads", lambda e: e.get("threads")),
-            ("The same run again", lambda e: e.get("repeatable")),
-            ("Python", lambda e: e.get("python")),
-            ("Platform", lambda e: e.get("platform")),
-        )
-        lines = [[text, *(_text(get(e)) for e in envs)] for text, get in fields]
-        packages = sorted({name for e in envs for name in e.get("versions", {})})
-        versions = [
-            [name, *(_text(e.get("versions", {}).get(name)) for e in envs)] for name in packages
+        runs = [found[text][0] for text in sorted(found)]  # one of each environment
+        lines = [
+            [fact.name[0].upper() + fact.name[1:]]
+            + [as_text(fact.read(slot.spec, slot.stored.env)) for slot in runs]
+            for fact in FACTS
+            if fact.of_environment
         ]
+        installed = [packages(slot.stored.env) for slot in runs]
+        names = sorted({name for one in installed for name in one})
+        versions = [[name, *(one.get(name, NONE) for one in installed)] for name in names]
         tables.append(
             table(
                 f"env-{framework}",
@@ -54,10 +46,6 @@ def environments(collected: Collected) -> list[Table]:
             )
         )
     return tables
-
-
-def _text(value: object) -> str:
-    return "–" if value in (None, "") else scrub(str(value))
 
 
 def sources(collected: Collected) -> Table:

@@ -20,13 +20,12 @@ import numpy as np
 
 from protocols import metrics
 from protocols.metrics import METRICS, K
+from reports.statistics.between_seeds import LEVEL, TINY
 from reports.statistics.scores import Scores, complex_steps
 
-LEVEL = 0.95
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
 DRAWS = 10_000  # of every interval on a page
 CHUNK = 500  # draws studentised at a time; bounds the memory
-TINY = 1e-12  # a standard error below this is rounding, not spread
 PROPORTION, UNBOUNDED = (0.0, 1.0), (-np.inf, np.inf)
 LONE_CLUSTER = "a class with one cluster: its variance can't be estimated"
 NO_SPREAD = "no cluster differs from the others: the variance can't be estimated"

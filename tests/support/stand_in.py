@@ -9,7 +9,7 @@ from torch import nn
 import impl_keras.models
 import impl_torch.bridge
 import impl_torch.models
-from benchmarks.parity import ladder
+from benchmarks.parity import twin_pair
 from impl_torch.backbones import Preprocess
 from protocols.images.pool import Pool
 from protocols.papers import papers
@@ -73,4 +73,4 @@ def add(patch: pytest.MonkeyPatch, *variants: Variant) -> None:
 def pool_of(size=SIZE):
     pixels = np.random.default_rng(0).integers(0, 256, (8, *size, 3), dtype=np.uint8)
     n = np.arange(8)
-    return Pool(pixels, n, list("abcdefgh"), n % 4, [ladder.TRAIN], [ladder.TEST])
+    return Pool(pixels, n, list("abcdefgh"), n % 4, [twin_pair.TRAIN], [twin_pair.TEST])

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from benchmarks.parity import ladder
+from benchmarks.parity import twin_pair
 from protocols.images.pool import Pool
+from protocols.papers.variants import load_variants
 from protocols.runs import parity
 
 # Keras's networks without top, moving statistics counted.
@@ -13,7 +14,8 @@ MOVING = {"xception": 54_528, "inception_v3": 34_432, "resnet50": 53_120}
 # The networks that the tests climb the whole ladder with: every backbone, every head, two backbones
 # beside each other, and whatever trains whole. The others are built of the same parts; of them is
 # asked what joins parts: counts, bridge, forward pass. `python runner.py --parity` climbs all.
-CLIMBED = (*parity.LONG, "cnn_lstm", "cnn_gru", "xception_resnet50_lstm")
+WHOLE = [name for name in load_variants() if parity.trains_whole(name)]
+CLIMBED = (*WHOLE, "cnn_lstm", "cnn_gru", "xception_resnet50_lstm")
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 84, 112, 3), dtype=np.uint8)
 
@@ -98,4 +100,4 @@ def pool_of(precision):
     size = (8, *parity.SIZES[precision], 3)
     pixels = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
     n = np.arange(8)
-    return Pool(pixels, n, list("abcdefgh"), n % 4, [ladder.TRAIN], [ladder.TEST])
+    return Pool(pixels, n, list("abcdefgh"), n % 4, [twin_pair.TRAIN], [twin_pair.TEST])

@@ -137,11 +137,11 @@ def test_the_course_stores_features_only_where_they_are_constants(tmp_path, reci
 @pytest.fixture
 def sides(monkeypatch):
     """Both twins of a network with a small backbone, at the same weights, by a changed value."""
-    from benchmarks.parity import ladder
+    from benchmarks.parity import twin_pair
     from tests.support import stand_in
 
     stand_in.put(monkeypatch)
-    return lambda *changes, variant="resnet50": ladder.make_pair(
+    return lambda *changes, variant="resnet50": twin_pair.make_pair(
         variant, "float64", stand_in.pool_of(), changes
     )
 
@@ -149,8 +149,8 @@ def sides(monkeypatch):
 def test_batch_statistics_over_a_frozen_cnn_are_the_same_in_both_twins(sides):
     """A step of phase 1: loss and gradients alike, of the head alone; the CNN and its moving
     statistics stay bit by bit; answers come from the moving statistics."""
-    from benchmarks.parity.ladder import BATCH as SIZE
-    from benchmarks.parity.ladder import TRAIN
+    from benchmarks.parity.twin_pair import BATCH as SIZE
+    from benchmarks.parity.twin_pair import TRAIN
     from protocols.runs import parity
 
     pair = sides("frozen_batch_norm=batch")
@@ -178,8 +178,8 @@ def test_batch_statistics_over_a_frozen_cnn_are_the_same_in_both_twins(sides):
 
 
 def test_the_thawed_phase_after_it_moves_the_statistics_again(sides):
-    from benchmarks.parity.ladder import BATCH as SIZE
-    from benchmarks.parity.ladder import TRAIN
+    from benchmarks.parity.twin_pair import BATCH as SIZE
+    from benchmarks.parity.twin_pair import TRAIN
 
     pair = sides("frozen_batch_norm=batch")
     first, second = spec(recipe=BATCH).phases
@@ -197,8 +197,8 @@ def test_the_thawed_phase_after_it_moves_the_statistics_again(sides):
 
 
 def test_jane_s_loaded_cnn_trains_where_the_recipe_says_so(sides):
-    from benchmarks.parity.ladder import BATCH as SIZE
-    from benchmarks.parity.ladder import TRAIN
+    from benchmarks.parity.twin_pair import BATCH as SIZE
+    from benchmarks.parity.twin_pair import TRAIN
 
     pair = sides(variant="cnn_gru")
     both = {"head", "xception"}

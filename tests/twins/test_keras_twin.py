@@ -42,6 +42,20 @@ def small(variant, **words):
     return Network(spec("keras", variant, fold=0 if variant.startswith("cnn") else None, **words))
 
 
+@pytest.fixture
+def two_layers(monkeypatch):
+    """Of every network the backbone is two layers: for what asks nothing of a backbone's inside."""
+
+    def make(include_top, weights, input_shape):
+        images = keras.Input(input_shape)
+        maps = keras.layers.AveragePooling2D(32)(images)
+        maps = keras.layers.Conv2D(2048, 1, use_bias=False, name="conv")(maps)
+        return keras.Model(images, keras.layers.BatchNormalization(name="bn")(maps))
+
+    for name in BACKBONES:
+        monkeypatch.setitem(MAKERS, name, make)
+
+
 def count(variables):
     return sum(int(np.prod(v.shape)) for v in variables)
 
@@ -70,7 +84,7 @@ def test_preprocessing_is_that_of_keras_applications(name):
     np.testing.assert_allclose(ours, expected, rtol=1e-6, atol=1e-5)
 
 
-def test_the_seed_decides_the_weights():
+def test_the_seed_decides_the_weights(two_layers):
     first, again, other = (small("resnet50", seed=s).body.get_weights()[0] for s in (0, 0, 1))
     assert (first == again).all()
     assert (first != other).any()
@@ -154,9 +168,9 @@ def test_the_compiled_step_is_what_plain_fit_does(name, rng):
 
 @pytest.mark.parametrize(
     ("variant", "shape"),
-    [("resnet50", (2048,)), ("cnn_lstm", (3, 4, 2048)), ("cnn_gru", (3, 4, 2048))],
+    [("resnet50", (2048,)), ("cnn_lstm", (2, 3, 2048)), ("cnn_gru", (2, 3, 2048))],
 )
-def test_a_frozen_phase_moves_only_the_head(variant, shape, rng):
+def test_a_frozen_phase_moves_only_the_head(variant, shape, rng, two_layers):
     """Jane's heads have dropout, batch normalisation and recurrent layers under the step."""
     network = small(variant)
     features = rng.normal(size=(8, *shape)).astype(np.float32)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from benchmarks.parity import climb as climber
-from benchmarks.parity import ladder
+from benchmarks.parity import ladder, twin_pair
 from benchmarks.processes.children import common
 from impl_torch import bridge
 from protocols.papers.backbones import load_backbones
@@ -32,7 +32,7 @@ def pair_of():
 
     @lru_cache(maxsize=1)
     def make(variant):
-        pair = ladder.make_pair(variant, "float64", pool_of("float64"))
+        pair = twin_pair.make_pair(variant, "float64", pool_of("float64"))
         return pair, ladder.answers(pair.keras, pair.recipe)
 
     yield make
@@ -153,7 +153,7 @@ def test_running_statistics_break_with_a_biased_variance(pair, monkeypatch):
 @slow
 def test_another_backend_holds_and_breaks_with_one_weight_changed(tmp_path):
     pools = {"float32": pool_of("float32")}
-    pair = ladder.make_pair(SMALL, "float32", pools["float32"])
+    pair = twin_pair.make_pair(SMALL, "float32", pools["float32"])
     weights, answers = dict(pair.start), ladder.answers(pair.keras, pair.recipe)
     key = next(k for k in weights if k.endswith("/gamma"))
     results = []
@@ -170,7 +170,7 @@ def test_another_backend_holds_and_breaks_with_one_weight_changed(tmp_path):
 
 @slow
 def test_the_forward_pass_in_float32_holds_and_breaks_without(monkeypatch):
-    pair = ladder.make_pair(SMALL, "float32", pool_of("float32"))
+    pair = twin_pair.make_pair(SMALL, "float32", pool_of("float32"))
     result = ladder.forward_rung(pair, "forward32")
     assert result.ok, result
     faults.symmetric(pair, monkeypatch)

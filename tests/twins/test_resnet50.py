@@ -11,7 +11,7 @@ import impl_keras.models
 import impl_torch.backbones
 import impl_torch.bridge
 import impl_torch.models
-from benchmarks.parity import ladder
+from benchmarks.parity import twin_pair
 from impl_keras import bridge
 from impl_keras.device import prepare
 from protocols.runs.features import subject
@@ -25,7 +25,7 @@ SIZE = (72, 88)
 def features(changes, arrays, pixels):
     """What the head reads in PyTorch and in Keras, float64, with the given weights."""
     runs = [
-        ladder.spec_of(f, "resnet50", "float64", b, changes)
+        twin_pair.spec_of(f, "resnet50", "float64", b, changes)
         for f, b in (("torch", "torch"), ("keras", "tensorflow"))
     ]
     prepare(runs[1])
@@ -50,7 +50,7 @@ def weights():
 
 @pytest.mark.slow
 def test_both_twins_have_the_resnet50_of_2018(weights, monkeypatch):
-    monkeypatch.setitem(ladder.SIZES, "float64", SIZE)
+    monkeypatch.setitem(twin_pair.SIZES, "float64", SIZE)
     pixels = np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3), dtype=np.uint8)
     ours, theirs, network = features(OF_2018, weights, pixels)
     scale = np.abs(theirs).max()

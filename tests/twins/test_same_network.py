@@ -18,7 +18,7 @@ import impl_torch.bridge
 import impl_torch.models
 import impl_torch.recurrent
 from benchmarks.parity import climb as climber
-from benchmarks.parity import ladder
+from benchmarks.parity import ladder, twin_pair
 from protocols.papers.backbones import load_backbones
 from protocols.papers.papers import load_papers
 from protocols.papers.variants import Variant, load_variants
@@ -113,7 +113,7 @@ def climbed(one, changes=()):
 def shapes(one):
     """Of all arrays of a network, by key, in PyTorch and in Keras."""
     torch, keras = (
-        ladder.spec_of(f, one.name, "float32", b)
+        twin_pair.spec_of(f, one.name, "float32", b)
         for f, b in (("torch", "torch"), ("keras", "tensorflow"))
     )
     impl_keras.device.prepare(keras)  # its threads, before anything is computed
@@ -164,7 +164,7 @@ HARD = ("recurrent_activation=hard_sigmoid",)
 def test_the_ladder_holds_with_the_gates_of_2018(networks, number):
     """Forward pass, loss and gradients in float64; and they are other gates than sigmoid's."""
     one = NETWORKS[number]
-    pair = ladder.make_pair(one.name, "float64", stand_in.pool_of(), HARD)
+    pair = twin_pair.make_pair(one.name, "float64", stand_in.pool_of(), HARD)
     for result in (ladder.forward_rung(pair), *ladder.step_rungs(pair)):
         assert result.ok, result
     found = ladder.answers(pair.torch, pair.recipe)["probabilities"]
@@ -200,7 +200,7 @@ def test_both_twins_have_the_hard_sigmoid_of_2018():
 def test_liang_s_dropout_is_in_both_twins(networks):
     """With it, PyTorch's head left every unit in."""
     one = NETWORKS[1]
-    pair = ladder.make_pair(one.name, "float64", stand_in.pool_of(), ("dropout=0.5",))
+    pair = twin_pair.make_pair(one.name, "float64", stand_in.pool_of(), ("dropout=0.5",))
     keep = np.random.default_rng(1).random((ladder.BATCH, 512)) < 0.5
     losses = []
     for side in (pair.torch, pair.keras):
@@ -209,7 +209,7 @@ def test_liang_s_dropout_is_in_both_twins(networks):
         head = side.network.head if side is pair.torch else side.network
         head.kept = 0.5
         twin.begin_phase(parity.phase("adam", twin.recipe), None)
-        twin.begin_epoch([ladder.TRAIN], [keep])
+        twin.begin_epoch([twin_pair.TRAIN], [keep])
         losses.append(twin.read([twin.step(0, ladder.BATCH)])[0, 0, 0])
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)
 

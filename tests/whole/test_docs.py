@@ -43,10 +43,13 @@ def dead_links(path, text):
 
 
 def lost_paths(text):
-    """The paths in code type that the repository doesn't have."""
+    """The paths in code type that the repository doesn't have; but for those that a reader is told
+    to write."""
+    told = re.findall(r"^(?:Append to|Write) `([^`]+)`:$", text, re.MULTILINE)
     named = re.findall(rf"`((?:{'|'.join(PARTS)})/[\w./*{{}},-]*)", prose(text))
     named = [re.sub(r"\bNAME\b", "*", name).rstrip("/.") for name in named]  # whatever its name is
-    return [name for name in named if not name.startswith(MADE) and not any(ROOT.glob(name))]
+    there = (*MADE, *told)
+    return [name for name in named if not name.startswith(there) and not any(ROOT.glob(name))]
 
 
 def commands(text):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from benchmarks.store import validation
 from benchmarks.store.merge import merge
 from benchmarks.store.store import Store
 from protocols.errors import RequestError
@@ -38,7 +39,7 @@ def test_runs_and_plans_of_several_folders_come_together(store_of):
     assert merge([one.out, two.out], ours) == 1
     assert ids(ours.plan()) == ids([KERAS, TORCH, missing])
     assert [run.status for run in ours.runs()] == ["done", "done"]
-    assert ours.validate() == []
+    assert validation.sentences(ours) == []
     taken, original = ours.find(TORCH), two.find(TORCH)
     assert taken.record == original.record
     np.testing.assert_array_equal(taken.predictions["selected"], original.predictions["selected"])

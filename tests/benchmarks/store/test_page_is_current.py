@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from benchmarks.store import store as store_module
+from benchmarks.store import current_page
 from benchmarks.store.store import Store
 from tests.support.synthetic import add, add_failed, spec
 
@@ -22,19 +22,19 @@ PARTS = [
 def built(tmp_path, monkeypatch):
     """A store with a run, and a page that says it is made from it."""
     store = Store(tmp_path / "out")
-    monkeypatch.setattr(store_module, "ROOT", store.out)  # where the sources are looked for
+    monkeypatch.setattr(current_page, "ROOT", store.out)  # where the sources are looked for
     add(store, spec())
     store.remember([spec()])
     for name in PARTS[1:]:
         (store.out / name).parent.mkdir(parents=True, exist_ok=True)
         (store.out / name).write_text(f"{name} as it was", encoding="utf-8")
-    store.page_is_built(store.out / "index.html", store.made_from())
+    current_page.page_is_built(store, store.out / "index.html", current_page.made_from(store))
     assert current(store)
     return store
 
 
 def current(store):
-    return store.page_is_current(store.out / "index.html")
+    return current_page.page_is_current(store, store.out / "index.html")
 
 
 def make_old(folder):
@@ -67,17 +67,17 @@ def test_runs_that_were_copied_with_their_old_times_are_seen(built, tmp_path):
 
 
 def test_a_failure_a_lost_file_and_a_lost_run_are_seen(built):
-    page, states = built.out / "index.html", {built.made_from()}
+    page, states = built.out / "index.html", {current_page.made_from(built)}
     failed = add_failed(built, spec("torch"), "MemoryError")
-    states.add(built.made_from())
+    states.add(current_page.made_from(built))
     shutil.rmtree(failed.folder)
     assert current(built)
     (built.runs()[0].folder / "history.csv").unlink()
-    states.add(built.made_from())
+    states.add(current_page.made_from(built))
     shutil.rmtree(built.runs()[0].folder)
-    states.add(built.made_from())
+    states.add(current_page.made_from(built))
     assert len(states) == 4 and not current(built)
-    built.page_is_built(page, built.made_from())
+    current_page.page_is_built(built, page, current_page.made_from(built))
     assert current(built)
 
 
@@ -89,9 +89,9 @@ def test_times_alone_change_nothing(built):
 
 
 def test_a_run_that_ends_while_the_page_is_made_makes_it_old(built):
-    made_from = built.made_from()
+    made_from = current_page.made_from(built)
     add(built, spec("torch"))
-    built.page_is_built(built.out / "index.html", made_from)
+    current_page.page_is_built(built, built.out / "index.html", made_from)
     assert not current(built)
 
 
@@ -115,6 +115,6 @@ def test_two_hundred_runs_are_asked_in_no_time(tmp_path):
     seconds = []
     for _ in range(3):
         begin = time.perf_counter()
-        store.made_from()
+        current_page.made_from(store)
         seconds.append(time.perf_counter() - begin)
     assert min(seconds) < 0.3

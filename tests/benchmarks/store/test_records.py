@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from benchmarks.store import records
+from benchmarks.store import records, validation
 from benchmarks.store.merge import merge
 from benchmarks.store.run import DAMAGED, UNREADABLE
 from benchmarks.store.store import Store
@@ -217,7 +217,7 @@ def forged(store, name, change):
 
 def costs_only_itself(store, said=""):
     """What is said of it everywhere; all else is still there."""
-    wrong = store.validate()
+    wrong = validation.sentences(store)
     assert wrong and all(BAD.id in line for line in wrong)
     first, *more = status(store)
     assert first.startswith("3 runs: 2 done, 0 stale, 1 failed")
@@ -278,7 +278,7 @@ def test_a_specification_that_doesn_t_fit_is_no_run_but_named(store, change):
     change(folder / "spec.json")
     assert {run.spec.id for run in store.runs()} == {GOOD.id, LATENCY.id}
     assert list(store.look()[1]) == [BAD.id]
-    (wrong,) = store.validate()
+    (wrong,) = validation.sentences(store)
     assert BAD.id in wrong and "spec.json" in wrong
     assert any(line.startswith(f"damaged {BAD.id}: ") for line in status(store))
     assert merge([store.out], Store(store.out.parent / "taken"), lambda _: None) == 2
@@ -318,7 +318,7 @@ def test_validate_speaks_of_what_was_left_out_silently(store):
     without_env = json.loads((folders[2] / RUN).read_text(encoding="utf-8"))
     del without_env["files"]["env.json"]
     (folders[2] / RUN).write_text(json.dumps(without_env), encoding="utf-8")
-    assert store.validate() == sorted([
+    assert validation.sentences(store) == sorted([
         f"{folders[0]}: there is neither run.json nor failed.json",
         f"{folders[1] / 'notes.txt'}: not listed in run.json",
         f"{folders[2]}: {DAMAGED}: run.json doesn't list env.json",

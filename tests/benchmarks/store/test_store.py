@@ -9,6 +9,7 @@ import pytest
 
 from benchmarks.launch.pending import todo_of
 from benchmarks.store import store as store_module
+from benchmarks.store import validation
 from benchmarks.store.run import DAMAGED
 from benchmarks.store.store import Store
 from benchmarks.terminal.texts import status
@@ -119,10 +120,10 @@ def test_another_spec_is_refused(store):
 
 def test_validate_names_what_was_altered(store):
     stored = add(store, spec())
-    assert store.validate() == []
+    assert validation.sentences(store) == []
     (stored.folder / "history.csv").write_text("phase\n", encoding="utf-8")
     (stored.folder / "env.json").unlink()
-    assert [line.rsplit("/", 1)[1] for line in store.validate()] == [
+    assert [line.rsplit("/", 1)[1] for line in validation.sentences(store)] == [
         "env.json: missing",
         "history.csv: altered since the run was finished",
     ]
@@ -139,9 +140,9 @@ def test_a_damaged_record_is_a_failure_that_is_named(store, name, text):
     (found,) = store.runs()
     assert (found.status, found.done) == ("failed", False)
     assert found.reason.startswith(f"{DAMAGED}: {name}")
-    assert store.validate() == [f"{run.folder}: {found.reason}"]
+    assert validation.sentences(store) == [f"{run.folder}: {found.reason}"]
     assert add(store, spec()).status == store.find(spec()).status == "done"
-    assert store.validate() == []
+    assert validation.sentences(store) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"total_seconds": null}'])

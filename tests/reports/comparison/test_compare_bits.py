@@ -9,7 +9,8 @@ import pytest
 from benchmarks.store.store import Store
 from benchmarks.terminal import texts
 from protocols import hardware
-from reports.comparison.join import pair_of, side
+from reports.comparison.join import side
+from reports.comparison.run_pairs import pair_of
 from reports.pages.environment import environments
 from tests.support import synthetic
 from tests.support.synthetic import add, spec

@@ -1,0 +1,106 @@
+"""Both twins of one network in one process, at the same weights: what the ladder climbs with."""
+
+import importlib
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.planning.plan import Device, Selection, make_plan
+from protocols.images.pool import Pool
+from protocols.papers.recipes import load_profiles
+from protocols.papers.variants import load_variants
+from protocols.runs import parity
+from protocols.runs.parity import BATCH, SIZES, STEPS, GivenSide, Side
+from protocols.seeds import generator
+from protocols.spec import RunSpec
+from protocols.weights.start import Arrays, drawn, shapes_of
+
+SEED = 3  # of the drawn weights
+SPREAD = 0.1  # standard deviation of what is added to gammas, betas and biases
+THREADS = 1
+TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the ladder's pool
+SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
+
+
+def spec_of(
+    framework: str, variant: str, precision: str, backend: str, changes: tuple[str, ...] = ()
+) -> RunSpec:
+    """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
+    stand in each other's way, and one sums in a fixed order. Controls read rows as the laptop does.
+    `changes`: "key=value" of --set.
+    """
+    wish = Selection(
+        frameworks=(framework,), variants=(variant,), weights="random", changes=changes
+    )
+    run = make_plan(wish, "phantom", {framework: Device(backend, "cpu")}, THREADS)[0]
+    height, width = SIZES[precision]
+    data = run.data | {"height": height, "width": width}
+    recipe = parity.recipe(run.recipe)
+    if "grey_pooling" in recipe and not load_variants()[variant].published:
+        recipe["grey_pooling"] = load_profiles()["laptop"].grey_pooling
+    return replace(run, data=data, recipe=recipe, precision=precision, threads=THREADS)
+
+
+def side(framework: str, spec: RunSpec, pool: Pool) -> Any:
+    """One twin: a Side, and Keras's a GivenSide.
+
+    The framework is imported here; PyTorch must come before TensorFlow.
+    """
+    return getattr(importlib.import_module(f"impl_{framework}.parity"), SIDES[framework])(
+        spec, pool
+    )
+
+
+@dataclass
+class Pair:
+    """Both twins of one network in one precision, at the same calibrated weights."""
+
+    variant: str
+    torch: Side
+    keras: GivenSide
+    recipe: dict
+    start: Arrays
+
+    def reset(self) -> None:
+        """Both at the start again."""
+        self.torch.take(self.start)
+        self.keras.take(self.start)
+
+    def begin(self, optimizer: str, frozen: bool = False) -> None:
+        """Both at the start, in a new phase; batches take the pool's halves in turn. A frozen CNN's
+        features are stored, as in training, and Keras's for both."""
+        self.reset()
+        images = np.concatenate([TRAIN, TEST])
+        stored = self.keras.features(images) if frozen else None
+        for twin in (self.torch, self.keras):
+            order = np.tile(images, STEPS // 2)
+            twin.begin(parity.phase(optimizer, self.recipe, frozen), order, stored)
+
+
+def disturbed(arrays: Arrays) -> Arrays:
+    """Noise added to what every network draws as zeros or ones: a bridge that left one of them
+    where it was would go unseen."""
+    return {
+        key: array
+        if key.endswith("kernel") or "/moving_" in key
+        else array + SPREAD * generator(SEED, "disturbed", key).standard_normal(array.shape)
+        for key, array in arrays.items()
+    }
+
+
+def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...] = ()) -> Pair:
+    """Twins at weights drawn once, where PyTorch can take them; Keras calibrates the statistics for
+    both."""
+    runs = {
+        framework: spec_of(framework, variant, precision, backend, changes)
+        for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
+    }
+    torch: Side = side("torch", runs["torch"], pool)
+    keras: GivenSide = side("keras", runs["keras"], pool)
+    keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
+    keras.calibrate(np.concatenate([TRAIN, TEST]))
+    pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
+    if shapes_of(torch.weights()) == shapes_of(pair.start):  # else the first rungs are broken
+        torch.take(pair.start)
+    return pair

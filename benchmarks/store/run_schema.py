@@ -1,0 +1,125 @@
+"""What run.json, failed.json, env.json, timings.json and plan.json may hold, as msgspec's types."""
+
+from typing import Annotated
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from protocols.boundary import Amount, Content, Count, FileName, Hex, Key, Line, Positive
+from protocols.spec_schema import Spec
+
+Seconds = Annotated[float, Meta(ge=0, le=1e10)]
+
+
+class Entry(Struct):
+    """One file of a run folder."""
+
+    size: Count
+    sha256: Hex
+
+
+class Record(Struct):
+    """run.json. From before there were results versions: version 0, so a stale run; where it
+    has another, `carried` says why."""
+
+    id: Key
+    finished: Annotated[str, Meta(max_length=40, pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]+\Z")]
+    files: Annotated[dict[FileName, Entry], Meta(max_length=100)]
+    results_version: Annotated[int, Meta(ge=0, le=10**6)] = 0
+    commit: Line = ""
+    carried: Line = ""
+
+
+class Failure(Struct):
+    """failed.json."""
+
+    reason: Annotated[str, Meta(max_length=1_000_000)]
+
+
+class Env(Struct):
+    """env.json; what else it says is kept."""
+
+    framework: Line | UnsetType = UNSET
+    backend: Line | None = None
+    device: Line | None = None
+    device_detail: Line | None = None
+    engine: Line | None = None
+    platform: Line | None = None
+    python: Line | None = None
+    results_version: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
+    instruction_set: Line | None = None
+    variables: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
+    repeatable: Line | None = None
+    threads: Annotated[int, Meta(ge=1, le=10**5)] | UnsetType = UNSET
+    versions: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
+
+
+class Phase(Struct):
+    """What timings.json says of a phase."""
+
+    phase: Annotated[int, Meta(ge=1, le=2)]
+    epochs: Count
+    frozen: bool
+    train_seconds: Seconds
+    eval_seconds: Seconds
+    images: Count
+    images_per_second: Amount | None = None
+    waiting_seconds: Seconds | None = None
+
+
+class TrainTimings(Struct):
+    """timings.json of a training run."""
+
+    total_seconds: Seconds
+    phases: Annotated[list[Phase], Meta(min_length=1, max_length=2)]
+    build_seconds: Seconds | None = None
+    calibration_seconds: Seconds | None = None
+    features_seconds: Seconds | None = None
+    activations_seconds: Seconds | None = None
+    features_stored: bool | UnsetType = UNSET
+    resumed: Count | UnsetType = UNSET
+    together: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
+    parameters: Count | UnsetType = UNSET
+    state_bytes: Count | UnsetType = UNSET
+    host_peak_bytes: Count | None = None
+    device_peak_bytes: Count | None = None
+    device_reserved_bytes: Count | None = None
+
+
+class Answers(Struct):
+    """Seconds of one kind of answer."""
+
+    repeats: Annotated[int, Meta(ge=1, le=10**9)]
+    median: Positive
+    p5: Positive
+    p95: Positive
+    engine: Line | UnsetType = UNSET
+
+
+class LatencyTimings(Struct):
+    """timings.json of a latency run."""
+
+    total_seconds: Seconds
+    cold: Answers
+    single: Answers
+    batch32: Answers
+    jpeg: Answers
+    engine: Line | UnsetType = UNSET
+    engines: Annotated[dict[Key, dict[Key, Amount]], Meta(max_length=100)] | UnsetType = UNSET
+    host_peak_bytes: Count | None = None
+    device_peak_bytes: Count | None = None
+    device_reserved_bytes: Count | None = None
+
+
+class Plan(Struct):
+    """plan.json."""
+
+    runs: Annotated[list[Spec], Meta(max_length=100_000)]
+
+
+class PlainPlan(Struct):
+    """The same, its runs as plain dictionaries."""
+
+    runs: list[Content]
+
+
+TIMINGS = {"train": TrainTimings, "latency": LatencyTimings}

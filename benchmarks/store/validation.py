@@ -1,0 +1,77 @@
+"""What is missing, altered or damaged in the run folders of a store."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from benchmarks.store.run import Run
+from benchmarks.store.store import Store
+from protocols.boundary import Damaged
+from protocols.files import sha256_of
+
+
+class Fault(NamedTuple):
+    """What is wrong with a run folder (`file` empty), or with a file in it."""
+
+    folder: Path
+    file: str
+    why: str
+
+    @property
+    def short(self) -> str:
+        """Without the folder."""
+        return f"{self.file}: {self.why}" if self.file else self.why
+
+    def __str__(self) -> str:
+        return f"{self.folder / self.file}: {self.why}"
+
+
+def faults_of(store: Store) -> dict[str, list[Fault]]:
+    """Name of a run folder -> what in it is missing, altered or damaged; sound ones are left
+    out."""
+    runs, others = store.look()
+    found = {name: [Fault(store.runs_folder / name, "", why)] for name, why in others.items()}
+    for run in runs:
+        if wrong := _wrong_files(run):
+            found[run.folder.name] = wrong
+        elif why := run.damage if run.done else run.reason if run.damaged else "":
+            found[run.folder.name] = [Fault(run.folder, "", why)]
+        run.forget()
+    return found
+
+
+def sentences(store: Store) -> list[str]:
+    """A sentence for each of `faults_of`, and for each file that a run.json doesn't list."""
+    found = faults_of(store)
+    for run in store.look()[0]:
+        found[run.folder.name] = found.get(run.folder.name, []) + _unlisted(run)
+    return [str(fault) for name in sorted(found) for fault in found[name]]
+
+
+def _wrong_files(run: Run) -> list[Fault]:
+    """Of a run that finished: what of its run.json's files is missing or altered."""
+    wrong = []
+    for name, entry in _listed(run).items():
+        path = run.folder / name
+        try:
+            if not path.is_file():
+                wrong.append(Fault(run.folder, name, "missing"))
+            elif path.stat().st_size != entry["size"] or sha256_of(path) != entry["sha256"]:
+                wrong.append(Fault(run.folder, name, "altered since the run was finished"))
+        except OSError as error:
+            wrong.append(Fault(run.folder, name, f"can't be read ({error.strerror})"))
+    return wrong
+
+
+def _unlisted(run: Run) -> list[Fault]:
+    """Of a run that finished: what else lies in its folder."""
+    listed = _listed(run)
+    names = sorted({path.name for path in run.folder.iterdir()} - {*listed, "run.json"})
+    return [Fault(run.folder, name, "not listed in run.json") for name in names if listed]
+
+
+def _listed(run: Run) -> dict[str, Any]:
+    """The files of a run.json; none where there is none that can be read."""
+    try:
+        return run.record["files"]
+    except Damaged:
+        return {}
