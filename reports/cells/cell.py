@@ -60,6 +60,10 @@ class Cell:
         """The protocol that all of its runs have."""
         return self.slots[0].spec.protocol
 
+    def address(self, metric: str, at: str = "selected") -> str:
+        """The place of its number in results.json, as "id:path"."""
+        return f"{self.key}:numbers.{at}.{metric}.value"
+
     @property
     def href(self) -> str:
         """Where its runs are shown."""

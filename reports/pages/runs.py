@@ -14,6 +14,7 @@ from reports.cells.commands import command
 from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
+from reports.data.numbers import Numbers, Recorded
 from reports.figures import curves, kinds
 from reports.pages.content import PageRecord, Results
 from reports.tables.builder import Line, numbers, table, texts, twins
@@ -48,18 +49,19 @@ class Block:
     evidence: Table  # their files
 
 
-def blocks(groups: list[Group], jobs: int = 1) -> list[list[Block]]:
+def blocks(groups: list[Group], results: Results) -> list[list[Block]]:
     """Of each group a block for each network, twin and seed, in the papers' order."""
     wanted = []
     for group in groups:
         cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
         wanted.append([(cell, seed) for cell in cells if cell for seed in cell.seeds])
-    made = iter(spread(_block, [one for some in wanted for one in some], jobs))
+    whole = [(*one, results.numbers) for some in wanted for one in some]
+    made = iter(spread(_block, whole, results.collected.jobs))
     return [[next(made) for _ in some] for some in wanted]
 
 
-def _block(wanted: tuple[Cell, int]) -> Block:
-    cell, seed = wanted
+def _block(wanted: tuple[Cell, int, Numbers]) -> Block:
+    cell, seed, known = wanted
     slots = cell.of_seed(seed)
     there = [s for s in slots if s.usable]
     anchor = cell.anchor(seed)
@@ -70,8 +72,8 @@ def _block(wanted: tuple[Cell, int]) -> Block:
         summary(cell, seed),
         curves.run_figure(cell, seed, f"f-{anchor}"),
         _caption(cell, there),
-        _folds(anchor, slots) if cell.slots[0].spec.fold is not None else None,
-        _confusion(cell, seed) if cell.whole(seed) else None,
+        _folds(anchor, slots, known) if cell.slots[0].spec.fold is not None else None,
+        _confusion(cell, seed, known) if cell.whole(seed) else None,
         _troubles(cell, seed),
         command([s.spec for s in slots]),
         _evidence(anchor, slots),
@@ -136,16 +138,16 @@ def _trouble(slot: Slot) -> str:
     return f"{fold}{slot.state}{reason}"
 
 
-def _confusion(cell: Cell, seed: int) -> Table:
+def _confusion(cell: Cell, seed: int, known: Numbers) -> Table:
     there = cell.of_seed(seed)
-    matrix = np.sum([s.scored.confusion for s in there], axis=0)
+    found = known[cell.key]["confusion"][str(seed)]
+    matrix = np.array(found.value)
     pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
     names = [name.capitalize() for name in CLASSES]
     old = any(s.state == "stale" for s in there)
-    key = f"{cell.key}:confusion.{seed}"
     lines: list[Line] = [
         [name,
-         *(replace(_rate(v, row.sum()), key=f"{key}.{i}.{j}") for j, v in enumerate(row)),
+         *(replace(_rate(v, row.sum()), key=found[i][j].key) for j, v in enumerate(row)),
          int(row.sum())]
         for i, (name, row) in enumerate(zip(names, matrix, strict=True))
     ]  # fmt: skip
@@ -179,21 +181,24 @@ def _evidence(anchor: str, slots: list[Slot]) -> Table:
     )
 
 
-def _folds(anchor: str, slots: list[Slot]) -> Table:
+def _folds(anchor: str, slots: list[Slot], known: Numbers) -> Table:
     return table(
         f"folds-{anchor}",
         "Each fold at its selected epoch.",
         [*texts("Fold"), *numbers("n", *(m.heading for m in FOLD)), *texts("State")],
-        [[f"Fold {slot.spec.fold}", *_fold(slot), slot.state] for slot in slots],
+        [
+            [f"Fold {slot.spec.fold}", *_fold(slot, known[slot.spec.id]), slot.state]
+            for slot in slots
+        ],
     )
 
 
-def _fold(slot: Slot) -> list[Td]:
+def _fold(slot: Slot, record: Recorded) -> list[Td]:
     if not slot.usable:
         return [Td(MISSING)] * 5
-    scores, key = slot.scored.scores["selected"], f"{slot.spec.id}:scores.selected"
-    cells = [number(m.name, scores[m.name], f"{key}.{m.name}") for m in FOLD]
-    return [Td(f"{slot.scored.n:,}", key=f"{slot.spec.id}:n"), *cells]
+    n, scores = record["n"], [(m.name, record["scores"]["selected"][m.name]) for m in FOLD]
+    cells = [number(name, found.value, found.key) for name, found in scores]
+    return [Td(f"{n.value:,}", key=n.key), *cells]
 
 
 def overview(group: Group) -> Table:
@@ -232,7 +237,7 @@ def _run_sets(results: Results) -> list[PageRecord]:
     for group in results.collected.groups:
         of_page.setdefault(group.page, []).append(group)
     ordered = [group for groups in of_page.values() for group in groups]
-    made = dict(zip(map(id, ordered), blocks(ordered, results.collected.jobs), strict=True))
+    made = dict(zip(map(id, ordered), blocks(ordered, results), strict=True))
     return [
         _run_set(file, groups, [made[id(group)] for group in groups])
         for file, groups in of_page.items()

@@ -82,7 +82,7 @@ def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "
     lack = found.lack if found.value is None else ""
     return Td(
         _marked(found, metric), note or lack, href=cell.href if cell.page else "",
-        key=f"{cell.key}:numbers.{at}.{metric}.value", scale=metric_of(metric).scale,
+        key=cell.address(metric, at), scale=metric_of(metric).scale,
     )  # fmt: skip
 
 

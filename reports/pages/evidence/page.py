@@ -12,24 +12,16 @@ from protocols.metrics import Metric
 from protocols.papers.claims import Claim, load_claims
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
-from reports.cells.collect import Collected
+from reports.data.numbers import Numbers, Recorded, interval_of
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import on_the_same_images
-from reports.judging.uncertainty import (
-    as_good_as,
-    interval_text,
-    interval_words,
-    naive,
-    over_folds,
-    preferred_interval,
-    selection_means,
-)
+from reports.judging.uncertainty import interval_text, interval_words
 from reports.judging.verdicts import contests, why_not_judged
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, Results
 from reports.pages.evidence.coverage_table import METHODS, coverage_table
 from reports.simulations.equivalence import margin, rarely
-from reports.statistics.comparisons import MARGIN, POWER, Difference, equivalence, ordering
-from reports.statistics.intervals import DRAWS, Estimate, Interval
+from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
+from reports.statistics.intervals import DRAWS, Estimate
 from reports.tables.builder import numbers, table, texts, twins
 from reports.tables.cell_text import marked_twin, twin
 from reports.tables.formats import (
@@ -56,7 +48,7 @@ class Section:
     tables: list[Table]
 
 
-def accuracy_table(group: Group) -> Table:
+def accuracy_table(group: Group, known: Numbers) -> Table:
     """Return the accuracy with the interval that respects photographs, and the naive one."""
     heads = ["Accuracy", "On new photographs", "Naive", "Images", "Clusters", "As good as"]
     return table(
@@ -65,7 +57,8 @@ def accuracy_table(group: Group) -> Table:
         "naive one, as if all images were independent, and how many independent images would say "
         f"as much. {group.caption}",
         [*texts("Network", "Twin"), *numbers(*heads, *["Over the folds"] * _folds(group))],
-        [[title(cell.variant), twin(cell), *_accuracy(cell)] for cell in group.in_order],
+        [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
+         for cell in group.in_order],
         ["A cluster is what overlapping photographs of one class show. Method: bootstrap-t; where "
          "too few clusters leave it undefined, linearised t, and a footnote says so."],
         spans=[[0]],
@@ -76,37 +69,38 @@ def _folds(group: Group) -> bool:
     return any(cell.folds > 1 for cell in group.cells.values())
 
 
-def _accuracy(cell: Cell) -> list[Td]:
+def _accuracy(cell: Cell, record: Recorded) -> list[Td]:
     more = [Td("")] if cell.folds > 1 else []
-    sample = cell.sample()
-    if sample is None:
+    if "naive" not in record:  # the cell isn't whole
         return [Td(MISSING, cell.lack), *[Td("–")] * 5, *more]
-    found = cell.estimates["selected"]["accuracy"]
-    interval, method = preferred_interval(found)
-    seeds, plain, worth = len(cell.seeds), naive(cell), as_good_as(cell)
-    reason = interval.reason or ("" if method == "bootstrap_t" else f"method: {METHODS[method]}")
-    value = percent(found.value) if math.isfinite(found.value) else "diverged"
-    key = f"{cell.key}:intervals.selected.accuracy"
+    found, seeds = record["intervals"]["selected"]["accuracy"], len(cell.seeds)
+    value, method = found["value"], found["method"].value
+    text = percent(value.value) if math.isfinite(value.value) else "diverged"
+    reason = "" if method == "bootstrap_t" else f"method: {METHODS[method]}"
     row = [
-        Td(marked(value, cell.stale), key=f"{key}.value", scale=100),
-        replace(_interval(interval, key), reason=reason),
-        _interval(plain, f"{cell.key}:naive"),
-        Td(f"{cell.n:,}", plural(seeds, "seed") if seeds > 1 else "", key=f"{cell.key}:n"),
-        Td(str(len(sample.strata)), key=f"{cell.key}:clusters"),
-        Td(f"{worth:,.0f}" if worth else "–", key=f"{cell.key}:as_good_as"),
-    ]  # fmt: skip
+        Td(marked(text, cell.stale), key=value.key, scale=100),
+        replace(_interval(found), reason=found["reason"].value or reason),
+        _interval(record["naive"]),
+        _count(record["n"], plural(seeds, "seed") if seeds > 1 else ""),
+        _count(record["clusters"]),
+        _count(record["as_good_as"]),
+    ]
     if not more:
         return row
-    folds = over_folds(cell)
-    return [*row, replace(_interval(folds, f"{cell.key}:over_folds"), reason=folds.reason)]
+    folds = record["over_folds"]
+    return [*row, replace(_interval(folds), reason=folds["reason"].value)]
 
 
-def _interval(found: Interval, key: str) -> Td:
-    text = "–" if found.reason else interval_words(found)
-    return Td(text, key=key, scale=100)
+def _count(found: Recorded, note: str = "") -> Td:
+    return Td(f"{found.value:,.0f}" if found.value else "–", note, key=found.key)
 
 
-def measures_table(group: Group) -> Table:
+def _interval(found: Recorded) -> Td:
+    ends = interval_of(found.value)
+    return Td("–" if ends.reason else interval_words(ends), key=found.key, scale=100)
+
+
+def measures_table(group: Group, known: Numbers) -> Table:
     """Return the other metrics, each with its interval."""
     more = other_metrics()
     return table(
@@ -115,7 +109,11 @@ def measures_table(group: Group) -> Table:
         f"points), with their 95% intervals on new photographs. {group.caption}",
         [*texts("Network", "Twin"), *numbers(*(m.heading.removesuffix(MACRO) for m in more))],
         [
-            [title(cell.variant), marked_twin(cell), *(_measure(cell, one) for one in more)]
+            [
+                title(cell.variant),
+                marked_twin(cell),
+                *(_measure(known[cell.key]["intervals"]["selected"][m.name], m) for m in more),
+            ]
             for cell in group.in_order
             if cell.estimates
         ],
@@ -123,18 +121,17 @@ def measures_table(group: Group) -> Table:
     )
 
 
-def _measure(cell: Cell, metric: Metric) -> Td:
-    found = cell.estimates["selected"][metric.name]
-    key = f"{cell.key}:intervals.selected.{metric.name}"
-    return Td(plain_text(metric.name, found.value), interval_text(metric.name, found),
-              key=f"{key}.value", near=key, scale=metric.scale)  # fmt: skip
+def _measure(found: Recorded, metric: Metric) -> Td:
+    value, note = found["value"], interval_text(metric.name, interval_of(found.value))
+    return Td(plain_text(metric.name, value.value), note,
+              key=value.key, near=found.key, scale=metric.scale)  # fmt: skip
 
 
 def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
-def comparison_table(group: Group) -> Table | None:
+def comparison_table(group: Group, known: Numbers) -> Table | None:
     """Networks within a twin, and the twins within a network, image by image."""
     found = on_the_same_images(group)
     if not found:
@@ -148,7 +145,7 @@ def comparison_table(group: Group) -> Table | None:
          *numbers("Difference", "Interval", "Bootstrap-t", "p", "p, Holm", "McNemar, naive",
                   "Smallest to be found"),
          *texts(*(f"Equal within {_points(m)}?" for m in (MARGIN, wide) if m))],
-        {name: [_difference(one, images, wide) for one in found
+        {name: [_difference(one, known[one.key], images.estimate, wide) for one in found
                 if _of_twins(one) == both and (images := one.on_images)]
          for name, both in (("Networks", False), ("Twins", True))},
         [
@@ -177,18 +174,16 @@ def _can_show(group: Group, wide: float) -> str:
     )
 
 
-def _difference(one: Contrast, on_images: Difference, wide: float | None) -> list[Td | str]:
-    found = on_images.estimate
-    least = one.detectable
+def _difference(
+    one: Contrast, record: Recorded, found: Estimate, wide: float | None
+) -> list[Td | str]:
+    value, least = record["value"], record["detectable"]
     same = found.value == 0 and found.se is None
     cells = [
-        Td(marked(points(found.value), one.stale), key=f"{one.key}:value", scale=100),
-        _interval(found.linearised, f"{one.key}:linearised"),
-        _interval(found.bootstrap_t, f"{one.key}:bootstrap_t"),
-        Td(_p(on_images.p), key=f"{one.key}:p"),
-        Td(_p(one.p_holm), key=f"{one.key}:p_holm"),
-        Td(_p(one.mcnemar), key=f"{one.key}:mcnemar"),
-        Td("–" if least is None else f"{100 * least:.2f}", key=f"{one.key}:detectable", scale=100),
+        Td(marked(points(value.value), one.stale), key=value.key, scale=100),
+        *(_interval(record[method]) for method in ("linearised", "bootstrap_t")),
+        *(Td(_p(record[p].value), key=record[p].key) for p in ("p", "p_holm", "mcnemar")),
+        Td("–" if least.value is None else f"{100 * least.value:.2f}", key=least.key, scale=100),
     ]
     answers = [_equal(found, m, same, one.stale) for m in (MARGIN, wide) if m]
     return [_sides(one), *(replace(td, href=one.a.href) for td in cells), *answers]
@@ -249,10 +244,11 @@ def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
     return words(ordering(found))
 
 
-def selection_table(group: Group) -> Table | None:
+def selection_table(group: Group, known: Numbers) -> Table | None:
     """What choosing the epoch on the test part adds."""
-    cells = [cell for cell in group.in_order if selection_means(cell)]
-    if not cells:
+    records = {cell: known[cell.key] for cell in group.in_order}
+    chosen = {cell: one["selection"] for cell, one in records.items() if one.value.get("selection")}
+    if not chosen:
         return None
     return table(
         f"selection-{group.setting.slug}-{group.protocol}",
@@ -260,7 +256,8 @@ def selection_table(group: Group) -> Table | None:
         "on a random half of the photographs, scored on the other, mean of 1,000 halvings. "
         f"{group.caption}",
         [*texts("Network", "Twin"), *numbers("Selected", "Last", "Honest", "Optimism, points")],
-        [[title(cell.variant), marked_twin(cell), *_selection(cell)] for cell in cells],
+        [[title(cell.variant), marked_twin(cell), *_selection(found)]
+         for cell, found in chosen.items()],
         ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
          "of every epoch (half precision), which choose and score on both sides; where they choose "
          "another epoch than the run did, small print has its accuracy. Mean over seeds "
@@ -270,23 +267,21 @@ def selection_table(group: Group) -> Table | None:
     )  # fmt: skip
 
 
-def _selection(cell: Cell) -> list[Td]:
-    found = selection_means(cell)
-    stored = found["honest"] + found["optimism"]  # of the epochs that these numbers choose
-    other = abs(stored - found["selected"]) > 5e-5
-    cells = [Td(percent(mean), key=f"{cell.key}:selection.{part}", scale=100)
-             for part, mean in found.items() if part != "optimism"]  # fmt: skip
-    note = f"of {percent(stored)}" if other else ""
-    key = f"{cell.key}:selection.optimism"
-    return [*cells, Td(points(found["optimism"]), note, key=key, scale=100)]
+def _selection(found: Recorded) -> list[Td]:
+    *parts, optimism = (found[part] for part in ("selected", "last", "honest", "optimism"))
+    stored = parts[-1].value + optimism.value  # of the epochs that these numbers choose
+    note = f"of {percent(stored)}" if abs(stored - parts[0].value) > 5e-5 else ""
+    cells = [Td(percent(part.value), key=part.key, scale=100) for part in parts]
+    return [*cells, Td(points(optimism.value), note, key=optimism.key, scale=100)]
 
 
-def page(collected: Collected) -> dict[str, Any]:
+def page(results: Results) -> dict[str, Any]:
     """What the page shows."""
-    sections = []
-    for group in collected.groups:
-        tables = [accuracy_table(group), comparison_table(group), ranking_table(group),
-                  selection_table(group), measures_table(group)]  # fmt: skip
+    sections, known = [], results.numbers
+    for group in results.collected.groups:
+        tables = [accuracy_table(group, known), comparison_table(group, known),
+                  ranking_table(group), selection_table(group, known),
+                  measures_table(group, known)]  # fmt: skip
         whole = any(not cell.lack for cell in group.cells.values())
         if whole:
             kept = [table for table in tables if table is not None]
@@ -294,7 +289,4 @@ def page(collected: Collected) -> dict[str, Any]:
     return {"coverage": coverage_table(), "sections": sections}
 
 
-PAGE = PageRecord(
-    "evidence.html", "How much can the numbers bear?", "Evidence",
-    lambda results: page(results.collected), place=4,
-)  # fmt: skip
+PAGE = PageRecord("evidence.html", "How much can the numbers bear?", "Evidence", page, place=4)

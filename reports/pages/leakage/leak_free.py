@@ -5,6 +5,7 @@ from dataclasses import replace
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
+from reports.data.numbers import Numbers
 from reports.figures import curves
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import LeakFree, leak_free
@@ -15,15 +16,15 @@ from reports.tables.formats import marked, title
 from reports.tables.table import Table, Td
 
 
-def beside(collected: Collected) -> list[Table | Drawn]:
+def beside(collected: Collected, known: Numbers) -> list[Table | Drawn]:
     """As-published and leak-free protocols of one setting, side by side, with learning curves."""
     found: list[Table | Drawn] = []
     for one in leak_free(collected):
-        found += [_table(one), *_curves(one.published, one.free)]
+        found += [_table(one, known), *_curves(one.published, one.free)]
     return found
 
 
-def _table(of: LeakFree) -> Table:
+def _table(of: LeakFree, known: Numbers) -> Table:
     group, free, metric = of.published, of.free.protocol, of.contrasts[0].metric
     return table(
         f"leakfree-{group.setting.slug}-{group.protocol}",
@@ -32,7 +33,7 @@ def _table(of: LeakFree) -> Table:
         f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
         [*texts("Network", "Twin"), *numbers(group.protocol, free, "Difference")],
         [
-            [title(one.b.variant), twin(one.b), _shown(one, 0), _shown(one, 1), _taken(one)]
+            [title(one.b.variant), twin(one.b), *_shown(one, known), _taken(one)]
             for one in of.contrasts
         ],
     )
@@ -61,10 +62,13 @@ def _curves(group: Group, other: Group) -> list[Drawn]:
     return [one for one in drawn if one.svg]
 
 
-def _shown(one: Contrast, index: int) -> Td:
-    """The number as published (index 0) or without leakage (1)."""
-    cell, value = (one.b, one.a)[index], one.numbers[1 - index].value
+def _shown(one: Contrast, known: Numbers) -> list[Td]:
+    """The number as published, and the one without leakage."""
+    cells = (one.b, one.a)
     if one.metric == "accuracy":
-        return measured(cell, "accuracy")
-    made = number(one.metric, value, f"{one.key}:values.{index}", cell.lack, cell.href)
-    return replace(made, text=marked(made.text, cell.stale))
+        return [measured(cell, "accuracy") for cell in cells]
+    values = [known[one.key]["values"][index] for index in range(len(cells))]
+    made = [number(one.metric, found.value, found.key, cell.lack, cell.href)
+            for found, cell in zip(values, cells, strict=True)]  # fmt: skip
+    return [replace(td, text=marked(td.text, cell.stale))
+            for td, cell in zip(made, cells, strict=True)]  # fmt: skip

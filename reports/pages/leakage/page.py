@@ -8,8 +8,7 @@ tables of provenance and overlap, the splits, and the claims; nothing is quoted 
 from typing import Any
 
 from protocols.papers.papers import load_papers
-from reports.cells.collect import Collected
-from reports.pages.content import PageRecord, of_papers
+from reports.pages.content import PageRecord, Results, of_papers
 from reports.pages.leakage import leak_free
 from reports.pages.leakage.evidence import FOUND, NOT_FOUND, OPEN
 from reports.tables.builder import Line, Value, over, table, texts
@@ -44,11 +43,9 @@ def sheet() -> Table:
     return table("leakage", caption, [*texts("Kind of leakage"), *above], lines)
 
 
-def page(collected: Collected) -> dict[str, Any]:
+def page(results: Results) -> dict[str, Any]:
     """What the page shows."""
-    return {"sheet": sheet(), "beside": leak_free.beside(collected)}
+    return {"sheet": sheet(), "beside": leak_free.beside(results.collected, results.numbers)}
 
 
-PAGE = PageRecord(
-    "leakage.html", "What leaks?", "Leakage", lambda results: page(results.collected), place=7
-)
+PAGE = PageRecord("leakage.html", "What leaks?", "Leakage", page, place=7)

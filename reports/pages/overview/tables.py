@@ -11,6 +11,7 @@ from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, Setting, scrub
+from reports.data.numbers import Numbers, verdict_key
 from reports.judging.verdicts import Verdict, contests, judge
 from reports.tables.builder import Line, numbers, over, table, texts, twins
 from reports.tables.cell_text import claim_text, verdict_cell
@@ -69,7 +70,9 @@ def failures(collected: Collected) -> Table | None:
     return table("failures", caption, texts("Run", "Reason"), lines) if lines else None
 
 
-def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) -> Table:
+def verdict_table(
+    collected: Collected, known: Numbers, setting: Setting, anchors: bool = True
+) -> Table:
     """Every claim of the papers: address, printed, measured and verdict in both twins.
 
     `anchors`: whether a claim's row can be linked to by the claim's id; once a page.
@@ -90,7 +93,7 @@ def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) 
             Td(
                 value_text(claim, v) + m,
                 href=_evidence(collected, setting, claim, f),
-                key=f"{claim.id}/{setting.slug}/{f}:value",
+                key=known[verdict_key(claim, setting, f)]["value"].key,
                 scale=_scale(claim),
             )
             for f, v, m in zip(FRAMEWORKS, verdicts, stale, strict=True)

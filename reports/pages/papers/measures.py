@@ -76,4 +76,4 @@ def per_class_table(group: Group) -> Table:
 
 def _of_class(cell: Cell, metric: str) -> Td:
     text = number_text("accuracy", cell.number(metric).value).removesuffix(f"{THIN}%")
-    return Td(text, key=f"{cell.key}:numbers.selected.{metric}.value", scale=100)
+    return Td(text, key=cell.address(metric), scale=100)

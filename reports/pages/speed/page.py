@@ -10,13 +10,12 @@ from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, PROTOCOLS
 from reports.cells.cell import Cell, Group, differences
-from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting
-from reports.cells.times import phase_means, total_seconds
+from reports.data.numbers import Numbers, Recorded
 from reports.figures import kinds
 from reports.judging.verdicts import phase_seconds
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, Results
 from reports.pages.speed import benchmarks
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.cell_text import NOT_ASKED, marked_twin, twin_name
@@ -33,7 +32,7 @@ TIMED = {
 Latency = dict[tuple[str, str], Slot]
 
 
-def latency_table(setting: Setting, slots: Latency) -> Table:
+def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
     """Seconds of an answer, per variant and twin: median, and 5th to 95th percentile."""
     return table(
         f"latency-{setting.slug}",
@@ -44,7 +43,11 @@ def latency_table(setting: Setting, slots: Latency) -> Table:
          *numbers(*(text for _, text in PARTS), "Images/s, batch of 32", "Cold"),
          *texts("Engine"), *numbers("Threads", "Repeats")],
         [
-            [title(variant), twin_name(framework), *_latency_cells(slots[framework, variant])]
+            [
+                title(variant),
+                twin_name(framework),
+                *_latency_cells(slots[framework, variant], known),
+            ]
             for variant in load_variants()
             for framework in FRAMEWORKS
             if (framework, variant) in slots
@@ -60,14 +63,15 @@ def _caption(setting: Setting, slots: Latency) -> str:
     return f"{named}; {size} (height × width).{differences(list(slots.values()))}"
 
 
-def _latency_cells(slot: Slot) -> list[Td]:
+def _latency_cells(slot: Slot, known: Numbers) -> list[Td]:
     if not slot.usable:
         return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
-    times, stale = slot.stored.timings, slot.state == "stale"
+    found, stale = known[slot.spec.id]["timings"], slot.state == "stale"
+    times, parts = found.value, [found[p] for p in (*(p for p, _ in PARTS), "cold")]
     cells = [
-        Td(marked(seconds_text(times[p]["median"]), stale), _range(times[p]),
-           key=f"{slot.spec.id}:timings.{p}.median")
-        for p in (*(p for p, _ in PARTS), "cold")
+        Td(marked(seconds_text(one.value["median"]), stale), _range(one.value),
+           key=one["median"].key)
+        for one in parts
     ]  # fmt: skip
     cells.insert(-1, Td(marked(f"{BATCH / times['batch32']['median']:,.1f}", stale)))
     repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
@@ -128,7 +132,7 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
     )
 
 
-def training_table(group: Group) -> Table:
+def training_table(group: Group, known: Numbers) -> Table:
     """Seconds and images a second of each phase, mean over a whole set of runs."""
     return table(
         f"training-{group.setting.slug}-{group.protocol}",
@@ -139,45 +143,45 @@ def training_table(group: Group) -> Table:
         [
             [title(cell.variant), marked_twin(cell), *line]
             for cell in group.in_order
-            for line in _training_lines(cell)
+            for line in _training_lines(cell, known)
         ],
         spans=[[0], [1, 8, 9, 10]],
     )  # fmt: skip
 
 
-def _training_lines(cell: Cell) -> list[Line]:
+def _training_lines(cell: Cell, known: Numbers) -> list[Line]:
     """Return a line for each phase; what stands of the whole run is the same in each."""
     if cell.lack:
         return [["–", *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
-    runs = [s.stored.timings for s in cell.slots]
+    runs, found = [s.stored.timings for s in cell.slots], known[cell.key]["times"]
     lines: list[Line] = []
-    for index, (phase, mean) in enumerate(zip(runs[0]["phases"], phase_means(cell), strict=True)):
-        key = f"{cell.key}:times.phases.{index}"
-        frozen = "frozen" if phase["frozen"] else "all layers"
-        times = [Td(seconds_text(mean[name]), key=f"{key}.{name}")
-                 for name in ("train_seconds", "eval_seconds")]  # fmt: skip
+    for index, phase in enumerate(runs[0]["phases"]):
+        mean, frozen = found["phases"][index], "frozen" if phase["frozen"] else "all layers"
+        times = [_seconds(mean[name]) for name in ("train_seconds", "eval_seconds")]
         lines.append([f"{phase['phase']} ({frozen})", Td(str(phase["epochs"])), *times,
-                      _speed(mean, key), len(runs), *_whole(cell, runs)])  # fmt: skip
+                      _speed(mean), len(runs), *_whole(found, runs)])  # fmt: skip
     return lines
 
 
-def _speed(mean: dict[str, float | None], key: str) -> Td:
-    if mean["images_per_second"] is None:
+def _seconds(found: Recorded) -> Td:
+    return Td(seconds_text(found.value), key=found.key)
+
+
+def _speed(mean: Recorded) -> Td:
+    speed, train = mean["images_per_second"], mean["train_seconds"].value
+    if speed.value is None:
         return Td("–")
-    train = mean["train_seconds"]
-    waiting = (mean["waiting_seconds"] or 0.0) / train if train else 0.0
-    text = f"{mean['images_per_second']:,.1f}"
-    return Td(text, f"{waiting:.1%} waiting for images", key=f"{key}.images_per_second")
+    waiting = (mean["waiting_seconds"].value or 0.0) / train if train else 0.0
+    return Td(f"{speed.value:,.1f}", f"{waiting:.1%} waiting for images", key=speed.key)
 
 
-def _whole(cell: Cell, runs: list[dict[str, float]]) -> list[Td]:
+def _whole(found: Recorded, runs: list[dict[str, float]]) -> list[Td]:
     def mean(key: str) -> float:
         return sum(r.get(key) or 0.0 for r in runs) / len(runs)
 
     parts = [mean(f"{k}_seconds") for k in ("build", "calibration", "features")]
     texts = " + ".join(seconds_text(p) if p else "0" for p in parts)
-    total = Td(seconds_text(total_seconds(cell)), key=f"{cell.key}:times.total_seconds")
-    return [total, Td(texts), Td(_memory(runs))]
+    return [_seconds(found["total_seconds"]), Td(texts), Td(_memory(runs))]
 
 
 def _memory(runs: list[dict[str, float]]) -> str:
@@ -198,7 +202,7 @@ def _most(runs: list[dict[str, float]], key: str) -> str:
 
 
 def claims_table(
-    setting: Setting, group: Group | None, slots: Latency, claims: list[Claim]
+    setting: Setting, group: Group | None, slots: Latency, claims: list[Claim], known: Numbers
 ) -> Table:
     """The claims on time, with the measured seconds beside them."""
     lines: list[Line] = []
@@ -206,7 +210,7 @@ def claims_table(
         address = f"{load_papers()[claim.paper].name}, {claim.where}: {title(claim.variant)}"
         keys = [(f, claim.variant) for f in FRAMEWORKS]
         if claim.metric == "cold_seconds":
-            cells = [_cold_cell(slots.get(key)) for key in keys]
+            cells = [_cold_cell(slots.get(key), known) for key in keys]
         else:
             cells = [_phase_cell(group.cells.get(key) if group else None) for key in keys]
         first = label(TIMED[claim.metric], f"{address}, {claim.column}")
@@ -220,12 +224,13 @@ def claims_table(
     )
 
 
-def _cold_cell(slot: Slot | None) -> Td:
+def _cold_cell(slot: Slot | None, known: Numbers) -> Td:
     if slot is None:
         return NOT_ASKED
-    value = slot.stored.timings["cold"]["median"] if slot.usable else None
-    return Td(marked(seconds_text(value), slot.state == "stale"), "" if slot.usable else slot.state,
-              href=_place(slot), key=f"{slot.spec.id}:timings.cold.median")  # fmt: skip
+    if not slot.usable:
+        return Td(MISSING, slot.state, href=_place(slot))
+    cell = _seconds(known[slot.spec.id]["timings"]["cold"]["median"])
+    return replace(cell, text=marked(cell.text, slot.state == "stale"), href=_place(slot))
 
 
 def _phase_cell(cell: Cell | None) -> Td:
@@ -236,9 +241,9 @@ def _phase_cell(cell: Cell | None) -> Td:
     return Td(text, cell.lack or f"{epochs} epochs", href=cell.href)
 
 
-def sections(collected: Collected) -> list[dict[str, Any]]:
+def sections(results: Results) -> list[dict[str, Any]]:
     """What the speed page shows of each setting; claims only where a paper's network ran."""
-    found = []
+    collected, known, found = results.collected, results.numbers, []
     for setting in collected.settings:
         slots = collected.latency.get(setting, {})
         groups = [g for p in PROTOCOLS if (g := collected.group(setting, p))]
@@ -250,9 +255,10 @@ def sections(collected: Collected) -> list[dict[str, Any]]:
         )
         tables = []
         if claims and setting.as_published:
-            tables.append(claims_table(setting, collected.group(setting, "fixed"), slots, claims))
-        tables += [latency_table(setting, slots)] if slots else []
-        tables += [training_table(g) for g in groups]
+            group = collected.group(setting, "fixed")
+            tables.append(claims_table(setting, group, slots, claims, known))
+        tables += [latency_table(setting, slots, known)] if slots else []
+        tables += [training_table(g, known) for g in groups]
         found.append(
             {
                 "planned": setting.planned,
@@ -269,7 +275,7 @@ def sections(collected: Collected) -> list[dict[str, Any]]:
 PAGE = PageRecord(
     "speed.html", "Speed", "Speed",
     lambda results: {
-        "sections": sections(results.collected), "measured": benchmarks.read(results.out),
+        "sections": sections(results), "measured": benchmarks.read(results.out),
     },
     place=14,
 )  # fmt: skip
