@@ -201,6 +201,12 @@ class Group:
         """Those that occur, in the papers' order."""
         return [v for v in load_variants() if any((f, v) in self.cells for f in FRAMEWORKS)]
 
+    @property
+    def in_order(self) -> list[Cell]:
+        """Every cell: the networks in the papers' order, Keras before PyTorch."""
+        keys = ((f, v) for v in self.variants for f in FRAMEWORKS)
+        return [self.cells[key] for key in keys if key in self.cells]
+
     def of(self, suite: str, paper: str = "") -> "Group":
         """The cells of a suite alone; of one paper's recipe, if a paper is named."""
         known = load_variants()

@@ -15,24 +15,10 @@ from reports.judging.verdicts import MIN_SEEDS
 from reports.pages.content import Drawn, PageRecord, Section
 from reports.pages.overview.tables import profile_table
 from reports.pages.papers.measures import more_table
-from reports.tables.cell_text import (
-    contrast_cell,
-    framework_heads,
-    gap_text,
-    plain_text,
-    stale_notes,
-)
-from reports.tables.table import (
-    MISSING,
-    NAMES,
-    STALE,
-    Table,
-    Td,
-    head,
-    label,
-    plural,
-    title,
-)
+from reports.tables.builder import Line, numbers, table, texts, twins
+from reports.tables.cell_text import contrast_cell
+from reports.tables.formats import MISSING, NAMES, gap_text, marked, plain_text, plural, title
+from reports.tables.table import Table, Td
 
 
 @dataclass(frozen=True)
@@ -87,23 +73,20 @@ def _parts(group: Group, question: Question) -> list[Table | Drawn]:
 def difference_table(group: Group, question: Question) -> Table:
     """First network less the second, in each twin, and how far the twins differ in it."""
     first, second = question.first, question.second
-    between = head(f"{NAMES['torch']} less {NAMES['keras']}")
-    table = Table(
+    cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
+    lines: list[Line] = []
+    for metric, at, text in ROWS:
+        both = [Contrast(a, b, metric, at) if a and b else None for a, b in cells]
+        found = [contrast_cell(one, _note(one) if one else "") for one in both]
+        lines.append([text, *found, _between(*both)])
+    return table(
         f"difference-{question.paper}-{group.setting.slug}-{group.protocol}",
         f"{title(first)} less {title(second)}: the difference that the question asks for, in each "
         f"twin. {group.caption}",
-        [[head("Measure", kind="headtext"), *framework_heads(), between]],
-        [],
+        [*texts("Measure"), *twins(), *numbers(f"{NAMES['torch']} less {NAMES['keras']}")],
+        lines,
+        [_weight(group)],
     )
-    cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
-    rows = []
-    for metric, at, text in ROWS:
-        twins = [Contrast(a, b, metric, at) if a and b else None for a, b in cells]
-        found = [contrast_cell(one, _note(one) if one else "") for one in twins]
-        rows.append([label(text), *found, _between(*twins)])
-    table.bodies.append(("", rows))
-    table.notes += [_weight(group), *stale_notes(group)]
-    return table
 
 
 def _note(one: Contrast) -> str:
@@ -122,9 +105,8 @@ def _between(keras: Contrast | None, torch: Contrast | None) -> Td:
     if keras is None or torch is None:
         return Td(MISSING)
     key, value = twins_apart(keras, torch)
-    old = f" {STALE}" if (keras.stale or torch.stale) and value is not None else ""
     return Td(
-        gap_text(keras.metric, value) + old, href=torch.a.href,
+        marked(gap_text(keras.metric, value), keras.stale or torch.stale), href=torch.a.href,
         key=f"{key}:means.{keras.at}.{keras.metric}.value", scale=metric_of(keras.metric).scale,
     )  # fmt: skip
 

@@ -8,15 +8,17 @@ from markupsafe import Markup
 
 from protocols.spec import FRAMEWORKS
 from reports.cells.answers import Answers, accuracies, answers, comparable
-from reports.cells.cell import Group
+from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
 from reports.cells.parallel import spread
 from reports.figures import errors, photographs, pictures
 from reports.pages.content import PageRecord
 from reports.pages.errors import misclassified
 from reports.statistics.reliability import Reliability, reliability
-from reports.tables.cell_text import framework_heads, pair, stale_notes
-from reports.tables.table import MISSING, STALE, Table, Td, head, label, points, title
+from reports.tables.builder import numbers, over_twins, table, texts
+from reports.tables.cell_text import NOT_ASKED, pair
+from reports.tables.formats import MISSING, marked, points, title
+from reports.tables.table import Table, Td
 
 
 @dataclass(frozen=True)
@@ -94,42 +96,31 @@ def _answers(group: Group) -> dict[tuple[str, str], Answers]:
 
 
 def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
-    table = Table(
+    return table(
         f"calibration-{group.setting.slug}-{group.protocol}",
         "How far probabilities can be believed, at the selected epoch: expected calibration error "
         "(10 equal bins of the predicted class's probability), and mean probability less accuracy: "
         f"positive where the network is too sure. {group.caption}",
+        [*texts("Network"), *over_twins(numbers("calibration error", "too sure by, points"))],
         [
-            [head("Network", rows=2, kind="headtext"), *framework_heads(span=2)],
-            [head("calibration error"), head("too sure by, points")] * 2,
+            [title(v), *(td for f, c in pair(group, v) for td in _sure(c, found.get((f, v))))]
+            for v in group.variants
         ],
-        [],
-        stale_notes(group),
     )
-    rows = []
-    for variant in group.variants:
-        row = [label(title(variant))]
-        for framework, cell in pair(group, variant):
-            one = found.get((framework, variant))
-            if one is None or cell is None:
-                lack = "not asked for" if cell is None else cell.lack or "diverged"
-                text, href = (MISSING, cell.href) if cell else ("–", "")
-                row += [Td(text, lack, href=href), Td(text, href=href)]
-                continue
-            measured = reliability(one.labels, one.probabilities)
-            old, key = f" {STALE}" if cell.stale else "", f"{cell.key}:calibration"
-            row += [
-                Td(f"{measured.error:.4f}{old}", href=cell.href, key=f"{key}.error"),
-                Td(
-                    f"{points(measured.excess)}{old}",
-                    href=cell.href,
-                    key=f"{key}.excess",
-                    scale=100,
-                ),
-            ]
-        rows.append(row)
-    table.bodies.append(("", rows))
-    return table
+
+
+def _sure(cell: Cell | None, found: Answers | None) -> list[Td]:
+    """Return the calibration error and the excess of one cell."""
+    if cell is None:
+        return [NOT_ASKED, Td("–")]
+    if found is None:
+        return [Td(MISSING, cell.lack or "diverged", href=cell.href), Td(MISSING, href=cell.href)]
+    measured, key = reliability(found.labels, found.probabilities), f"{cell.key}:calibration"
+    error, excess = f"{measured.error:.4f}", points(measured.excess)
+    return [
+        Td(marked(error, cell.stale), href=cell.href, key=f"{key}.error"),
+        Td(marked(excess, cell.stale), href=cell.href, key=f"{key}.excess", scale=100),
+    ]
 
 
 def _block(

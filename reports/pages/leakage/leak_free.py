@@ -1,5 +1,7 @@
 """As-published and leak-free protocols of one setting, side by side: tables, learning curves."""
 
+from dataclasses import replace
+
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
@@ -7,8 +9,10 @@ from reports.figures import curves
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import LeakFree, leak_free
 from reports.pages.content import Drawn
-from reports.tables.cell_text import contrast_cell, measured, number_text, stale_notes, twin
-from reports.tables.table import STALE, Table, Td, head, label, title
+from reports.tables.builder import numbers, table, texts
+from reports.tables.cell_text import contrast_cell, measured, number, twin
+from reports.tables.formats import marked, title
+from reports.tables.table import Table, Td
 
 
 def beside(collected: Collected) -> list[Table | Drawn]:
@@ -21,21 +25,22 @@ def beside(collected: Collected) -> list[Table | Drawn]:
 
 def _table(of: LeakFree) -> Table:
     group, free, metric = of.published, of.free.protocol, of.contrasts[0].metric
-    rows = []
-    for one in of.contrasts:
-        known = all(number.value is not None for number in one.numbers)  # else it is said beside
-        row = [label(title(one.b.variant)), twin(one.b), _shown(one, 0), _shown(one, 1)]
-        rows.append([*row, contrast_cell(one, one.lack if known else "")])
-    return Table(
+    return table(
         f"leakfree-{group.setting.slug}-{group.protocol}",
         f"The same networks under {group.protocol} and {free}: "
         f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
         f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
-        [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-          head(group.protocol), head(free), head("Difference")]],
-        [("", rows)],
-        list(dict.fromkeys(stale_notes(group) + stale_notes(of.free))),
-    )  # fmt: skip
+        [*texts("Network", "Twin"), *numbers(group.protocol, free, "Difference")],
+        [
+            [title(one.b.variant), twin(one.b), _shown(one, 0), _shown(one, 1), _taken(one)]
+            for one in of.contrasts
+        ],
+    )
+
+
+def _taken(one: Contrast) -> Td:
+    known = all(number.value is not None for number in one.numbers)  # else it is said beside
+    return contrast_cell(one, one.lack if known else "")
 
 
 def _curves(group: Group, other: Group) -> list[Drawn]:
@@ -61,6 +66,5 @@ def _shown(one: Contrast, index: int) -> Td:
     cell, value = (one.b, one.a)[index], one.numbers[1 - index].value
     if one.metric == "accuracy":
         return measured(cell, "accuracy")
-    old = f" {STALE}" if cell.stale and value is not None else ""
-    return Td(number_text(one.metric, value) + old, cell.lack, href=cell.href,
-              key=f"{one.key}:values.{index}", scale=100)  # fmt: skip
+    made = number(one.metric, value, f"{one.key}:values.{index}", cell.lack, cell.href)
+    return replace(made, text=marked(made.text, cell.stale))

@@ -15,8 +15,10 @@ from reports.figures import kinds
 from reports.figures.kinds import Curve, Panel
 from reports.judging.shared_starts import Pair, pairs
 from reports.pages.content import Drawn
-from reports.tables.cell_text import framework_heads, number_text
-from reports.tables.table import FIRM, NAMES, STALE, STALE_NOTE, Table, Td, head, label, title
+from reports.tables.builder import numbers, over, table, texts, twins
+from reports.tables.cell_text import number
+from reports.tables.formats import FIRM, MISSING, NAMES, marked, minus, title
+from reports.tables.table import Table, Td, label
 
 COMMAND = "python runner.py --variant efficientnet_lite0 --profile laptop --init shared"
 A_ROW = 2  # panels side by side
@@ -51,23 +53,18 @@ def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
 def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str, str]) -> Block:
     caption = f"Protocol {protocol}, {setting.title}."
     name, part = f"{setting.slug}-{protocol}", found[0].keras.scored.part
-    table = Table(
+    of: dict[str, list[Pair]] = defaultdict(list)
+    for pair in found:
+        of[pair.keras.spec.variant].append(pair)
+    shown = table(
         f"agreement-{name}",
         f"Both twins’ runs from the same bytes. Loss: on the {part} part, Keras less PyTorch, where"
         " the two lie furthest apart. Same class: test images to which both selected epochs give "
         f"one class. Kappa: Cohen’s, the same beyond chance. {caption}",
-        [
-            [head("Run", rows=2, kind="headtext"), head("Selected epoch", span=2)]
-            + [head("Loss, nat", rows=2), head("Same class", rows=2), head("Kappa", rows=2)],
-            framework_heads(),
-        ],
-        [],
-        [STALE_NOTE] if any(p.stale for p in found) else [],
-    )
-    of: dict[str, list[Pair]] = defaultdict(list)
-    for pair in found:
-        of[pair.keras.spec.variant].append(pair)
-    table.bodies = [(title(v), [_row(p, places) for p in own]) for v, own in of.items()]
+        [*texts("Run"), over("Selected epoch", twins()),
+         *numbers("Loss, nat", "Same class", "Kappa")],
+        {title(v): [_row(p, places) for p in own] for v, own in of.items()},
+    )  # fmt: skip
     text = (
         f"How far the twins’ losses on the {part} part lie apart, without the sign, on a "
         "logarithmic scale; epochs with equal losses are left out. Thin: single pairs; thick: the "
@@ -78,7 +75,7 @@ def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str,
         Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text)
         for i in range(0, len(drawn), A_ROW)
     ]
-    return Block(setting, [table, *figures_])
+    return Block(setting, [shown, *figures_])
 
 
 def _row(pair: Pair, places: dict[str, str]) -> list[Td]:
@@ -93,21 +90,17 @@ def _cells(pair: Pair) -> list[Td]:
     spec = pair.keras.spec
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
     backend = "" if spec.backend == "tensorflow" else f"{NAMES['keras']} on {spec.backend}"
-    row = [label(text + (f" {STALE}" if pair.stale else ""), backend)]
+    row = [label(marked(text, pair.stale), backend)]
     row += [Td(_epoch(s, s.scored.row)) for s in (pair.keras, pair.torch)]
     row.append(_furthest(pair))
     if not pair.same_images:
-        return [*row, Td("X", "not the same test images"), Td("X")]
+        return [*row, Td(MISSING, "not the same test images"), Td(MISSING)]
     same, kappa = pair.agreement
     n = pair.keras.scored.n
     note = f"{round(same * n):,} of {n:,}"
     last = Td("–", "one class only") if math.isnan(kappa) else Td(f"{kappa:.3f}")
-    last = replace(last, key=f"{pair.key}:kappa")
-    return [
-        *row,
-        Td(number_text("accuracy", same), note, key=f"{pair.key}:same_class", scale=100),
-        last,
-    ]
+    agree = number("accuracy", same, f"{pair.key}:same_class", note)
+    return [*row, agree, replace(last, key=f"{pair.key}:kappa")]
 
 
 def _epoch(slot: Slot, row: int) -> str:
@@ -122,7 +115,7 @@ def _furthest(pair: Pair) -> Td:
     index = pair.widest
     if index is None:
         return Td("diverged")
-    text = f"{pair.gaps[index]:+.2g}".replace("-", "−")
+    text = minus(f"{pair.gaps[index]:+.2g}")
     return Td(text, f"epoch {_epoch(pair.keras, index)}", key=f"{pair.key}:loss_gap")
 
 

@@ -18,19 +18,10 @@ from reports.figures import kinds
 from reports.judging.verdicts import phase_seconds
 from reports.pages.content import PageRecord
 from reports.pages.speed import benchmarks
-from reports.tables.cell_text import marked_twin, seconds_text, stale_notes
-from reports.tables.table import (
-    MISSING,
-    NAMES,
-    STALE,
-    STALE_NOTE,
-    Table,
-    Td,
-    head,
-    label,
-    title,
-    words,
-)
+from reports.tables.builder import Line, numbers, table, texts
+from reports.tables.cell_text import NOT_ASKED, marked_twin, twin_name
+from reports.tables.formats import MISSING, NAMES, marked, seconds_text, title
+from reports.tables.table import Table, Td, label, words
 
 PARTS = (("single", "One image"), ("batch32", "Batch of 32"), ("jpeg", "From JPEG"))
 BATCH = 32
@@ -44,30 +35,22 @@ Latency = dict[tuple[str, str], Slot]
 
 def latency_table(setting: Setting, slots: Latency) -> Table:
     """Seconds of an answer, per variant and twin: median, and 5th to 95th percentile."""
-    table = Table(
+    return table(
         f"latency-{setting.slug}",
         "Time to an answer: median, with the 5th to 95th percentile below. One image and batch: "
         "warm, from an array; from JPEG: warm, from a file; cold: from the start of the process "
         f"to the first probabilities. Freshly made networks. {_caption(setting, slots)}",
+        [*texts("Network", "Twin"),
+         *numbers(*(text for _, text in PARTS), "Images/s, batch of 32", "Cold"),
+         *texts("Engine"), *numbers("Threads", "Repeats")],
         [
-            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
-            + [head(text) for _, text in PARTS]
-            + [head("Images/s, batch of 32"), head("Cold")]
-            + [head("Engine", kind="headtext"), head("Threads"), head("Repeats")]
+            [title(variant), twin_name(framework), *_latency_cells(slots[framework, variant])]
+            for variant in load_variants()
+            for framework in FRAMEWORKS
+            if (framework, variant) in slots
         ],
-        [],
-    )
-    rows = []
-    for variant in load_variants():
-        found = [(f, slots[f, variant]) for f in FRAMEWORKS if (f, variant) in slots]
-        for index, (framework, slot) in enumerate(found):
-            first = [label(title(variant), rows=len(found))] if index == 0 else []
-            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
-            rows.append(row + _latency_cells(slot))
-    table.bodies.append(("", rows))
-    if any(s.state == "stale" for s in slots.values()):
-        table.notes.append(STALE_NOTE)
-    return table
+        spans=[[0]],
+    )  # fmt: skip
 
 
 def _caption(setting: Setting, slots: Latency) -> str:
@@ -80,23 +63,17 @@ def _caption(setting: Setting, slots: Latency) -> str:
 def _latency_cells(slot: Slot) -> list[Td]:
     if not slot.usable:
         return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
-    times = slot.stored.timings
-    stale = f" {STALE}" if slot.state == "stale" else ""
-    run = _place(slot)
+    times, stale = slot.stored.timings, slot.state == "stale"
     cells = [
-        Td(
-            seconds_text(times[p]["median"]) + stale,
-            _range(times[p]),
-            href=run,
-            key=f"{slot.spec.id}:timings.{p}.median",
-        )
+        Td(marked(seconds_text(times[p]["median"]), stale), _range(times[p]),
+           key=f"{slot.spec.id}:timings.{p}.median")
         for p in (*(p for p, _ in PARTS), "cold")
-    ]
-    cells.insert(-1, Td(f"{BATCH / times['batch32']['median']:,.1f}{stale}", href=run))
+    ]  # fmt: skip
+    cells.insert(-1, Td(marked(f"{BATCH / times['batch32']['median']:,.1f}", stale)))
     repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
     threads = slot.stored.env.get("threads", slot.spec.threads)
-    more = [_engine(times), Td(str(threads)), Td(repeats)]
-    return cells + [replace(td, href=run) for td in more]
+    cells += [_engine(times), Td(str(threads)), Td(repeats)]
+    return [replace(td, href=_place(slot)) for td in cells]
 
 
 def _place(slot: Slot) -> str:
@@ -153,47 +130,34 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
 
 def training_table(group: Group) -> Table:
     """Seconds and images a second of each phase, mean over a whole set of runs."""
-    table = Table(
+    return table(
         f"training-{group.setting.slug}-{group.protocol}",
         f"Time to train, mean over the runs of a set; X where one is missing. {group.caption}",
+        [*texts("Network", "Twin", "Phase"),
+         *numbers("Epochs", "Training", "Evaluation", "Images/s", "Runs", "Whole run",
+                  "Building, calibration, features", "Peak memory")],
         [
-            [head(t, kind="headtext") for t in ("Network", "Twin", "Phase")]
-            + [head(t) for t in ("Epochs", "Training", "Evaluation", "Images/s", "Runs")]
-            + [head("Whole run")]
-            + [head("Building, calibration, features"), head("Peak memory")]
+            [title(cell.variant), marked_twin(cell), *line]
+            for cell in group.in_order
+            for line in _training_lines(cell)
         ],
-        [],
-    )
-    rows = []
-    for variant in group.variants:
-        cells = [group.cells[f, variant] for f in FRAMEWORKS if (f, variant) in group.cells]
-        for index, cell in enumerate(cells):
-            lines = _training_lines(cell)
-            if index == 0:
-                height = sum(len(_training_lines(c)) for c in cells)
-                lines[0].insert(0, label(title(variant), rows=height))
-            rows += lines
-    table.bodies.append(("", rows))
-    table.notes += stale_notes(group)
-    return table
+        spans=[[0], [1, 8, 9, 10]],
+    )  # fmt: skip
 
 
-def _training_lines(cell: Cell) -> list[list[Td]]:
-    named = marked_twin(cell)
+def _training_lines(cell: Cell) -> list[Line]:
+    """Return a line for each phase; what stands of the whole run is the same in each."""
     if cell.lack:
-        return [[named, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
-    runs, lines = [s.stored.timings for s in cell.slots], []
+        return [["–", *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
+    runs = [s.stored.timings for s in cell.slots]
+    lines: list[Line] = []
     for index, (phase, mean) in enumerate(zip(runs[0]["phases"], phase_means(cell), strict=True)):
         key = f"{cell.key}:times.phases.{index}"
         frozen = "frozen" if phase["frozen"] else "all layers"
-        row = [words(f"{phase['phase']} ({frozen})"), Td(str(phase["epochs"]))]
-        row += [Td(seconds_text(mean[name]), key=f"{key}.{name}")
-                for name in ("train_seconds", "eval_seconds")]  # fmt: skip
-        row += [_speed(mean, key), Td(str(len(runs)))]
-        if index == 0:
-            row.insert(0, replace(named, rows=len(runs[0]["phases"])))
-            row += _whole(cell, runs, len(runs[0]["phases"]))
-        lines.append(row)
+        times = [Td(seconds_text(mean[name]), key=f"{key}.{name}")
+                 for name in ("train_seconds", "eval_seconds")]  # fmt: skip
+        lines.append([f"{phase['phase']} ({frozen})", Td(str(phase["epochs"])), *times,
+                      _speed(mean, key), len(runs), *_whole(cell, runs)])  # fmt: skip
     return lines
 
 
@@ -206,14 +170,14 @@ def _speed(mean: dict[str, float | None], key: str) -> Td:
     return Td(text, f"{waiting:.1%} waiting for images", key=f"{key}.images_per_second")
 
 
-def _whole(cell: Cell, runs: list[dict[str, float]], rows: int) -> list[Td]:
+def _whole(cell: Cell, runs: list[dict[str, float]]) -> list[Td]:
     def mean(key: str) -> float:
         return sum(r.get(key) or 0.0 for r in runs) / len(runs)
 
     parts = [mean(f"{k}_seconds") for k in ("build", "calibration", "features")]
     texts = " + ".join(seconds_text(p) if p else "0" for p in parts)
-    first = Td(seconds_text(total_seconds(cell)), rows=rows, key=f"{cell.key}:times.total_seconds")
-    return [first, Td(texts, rows=rows), Td(_memory(runs), rows=rows)]
+    total = Td(seconds_text(total_seconds(cell)), key=f"{cell.key}:times.total_seconds")
+    return [total, Td(texts), Td(_memory(runs))]
 
 
 def _memory(runs: list[dict[str, float]]) -> str:
@@ -237,49 +201,39 @@ def claims_table(
     setting: Setting, group: Group | None, slots: Latency, claims: list[Claim]
 ) -> Table:
     """The claims on time, with the measured seconds beside them."""
-    table = Table(
+    lines: list[Line] = []
+    for claim in claims:
+        address = f"{load_papers()[claim.paper].name}, {claim.where}: {title(claim.variant)}"
+        keys = [(f, claim.variant) for f in FRAMEWORKS]
+        if claim.metric == "cold_seconds":
+            cells = [_cold_cell(slots.get(key)) for key in keys]
+        else:
+            cells = [_phase_cell(group.cells.get(key) if group else None) for key in keys]
+        first = label(TIMED[claim.metric], f"{address}, {claim.column}")
+        lines.append([first, Td(claim.printed), *cells])
+    return table(
         f"speed-claims-{setting.slug}",
         "The times that the papers print, beside the runs here. Never judged: another device. "
         f"{setting.title[:1].upper() + setting.title[1:]}; training under protocol fixed.",
-        [[head("Claim", kind="headtext"), head("Printed")] + [head(NAMES[f]) for f in FRAMEWORKS]],
-        [],
+        [*texts("Claim"), *numbers("Printed", *NAMES.values())],
+        lines,
     )
-    rows = []
-    for claim in claims:
-        address = f"{load_papers()[claim.paper].name}, {claim.where}: {title(claim.variant)}"
-        row = [label(TIMED[claim.metric], f"{address}, {claim.column}"), Td(claim.printed)]
-        for framework in FRAMEWORKS:
-            key = framework, claim.variant
-            cold = claim.metric == "cold_seconds"
-            row.append(
-                _cold_cell(slots.get(key))
-                if cold
-                else _phase_cell(group.cells.get(key) if group else None)
-            )
-        rows.append(row)
-    table.bodies.append(("", rows))
-    if any(STALE in td.text for row in rows for td in row):
-        table.notes.append(STALE_NOTE)
-    return table
 
 
 def _cold_cell(slot: Slot | None) -> Td:
     if slot is None:
-        return Td("–", "not asked for")
+        return NOT_ASKED
     value = slot.stored.timings["cold"]["median"] if slot.usable else None
-    old = f" {STALE}" if slot.state == "stale" else ""
-    return Td(seconds_text(value) + old, "" if slot.usable else slot.state, href=_place(slot),
-              key=f"{slot.spec.id}:timings.cold.median")  # fmt: skip
+    return Td(marked(seconds_text(value), slot.state == "stale"), "" if slot.usable else slot.state,
+              href=_place(slot), key=f"{slot.spec.id}:timings.cold.median")  # fmt: skip
 
 
 def _phase_cell(cell: Cell | None) -> Td:
     if cell is None:
-        return Td("–", "not asked for")
-    seconds = phase_seconds(cell, 2)
+        return NOT_ASKED
     epochs = cell.slots[0].spec.recipe.get("phase2_epochs", "?")
-    note = cell.lack or f"{epochs} epochs"
-    old = f" {STALE}" if cell.stale and seconds is not None else ""
-    return Td(seconds_text(seconds) + old, note, href=cell.href)
+    text = marked(seconds_text(phase_seconds(cell, 2)), cell.stale)
+    return Td(text, cell.lack or f"{epochs} epochs", href=cell.href)
 
 
 def sections(collected: Collected) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from reports.judging.contrasts import Contrast
 from reports.judging.verdicts import claimed_contrasts
 from reports.pages.evidence.page import comparison_table, ranking_table, selection_table
 from reports.pages.overview import tables as overview_tables
-from reports.tables.table import STALE
+from reports.tables.formats import STALE
 from tests.support import synthetic
 from tests.support.published import FOLDERS
 
