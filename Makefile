@@ -34,6 +34,7 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 $(VENV)/installed: requirements.txt
 	@$(PYTHON) -c "import sys; sys.path.insert(0, '.'); from benchmarks.terminal.supported import refuse; refuse([])"

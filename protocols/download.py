@@ -7,6 +7,7 @@ Whatever a server answers, in headers or in bytes, ends in a file that is right 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import queue
 import re
@@ -20,11 +21,6 @@ from typing import BinaryIO
 
 from protocols.errors import RequestError, one_line
 from protocols.files import Progress, throttled
-
-try:
-    import fcntl
-except ImportError:  # not a POSIX system: no lock, the SHA-256 of every file still guards
-    fcntl = None
 
 INSTEAD = "give a folder that holds the images with --data DIR"
 BLOCK = 1 << 18  # bytes read at once
@@ -134,10 +130,8 @@ def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
     return answer
 
 
-def _lock(file, path: Path, what: str = "images") -> None:
+def _lock(file: BinaryIO, path: Path, what: str = "images") -> None:
     """Raises Busy. Where the file system has no locks, nothing is kept out."""
-    if fcntl is None:
-        return
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

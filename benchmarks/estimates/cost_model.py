@@ -43,7 +43,8 @@ def train_parts(run: Run) -> dict[str, Observation]:
     """
     timings = run.timings
     parts: dict[str, Observation] = {"state": timings["state_bytes"]}
-    answered = (run.predictions.get(part, ()) for part in ("labels", "validation_labels"))
+    arrays = run.predictions
+    answered = (arrays.get(part, ()) for part in ("labels", "validation_labels"))
     n_test, spent, forward = sum(map(len, answered)), 0.0, math.inf
     kinds = {phase["phase"]: kind_of(phase) for phase in run.spec.phases}
     for phase in timings["phases"]:

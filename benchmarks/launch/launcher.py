@@ -229,7 +229,6 @@ class Launcher:
                     if self.estimates and result.done:
                         self.estimates.learn(result)
                 self.console.finished(result, self._work([spec]))
-                result.forget()
         return worker
 
     def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:

@@ -36,22 +36,29 @@ class Run:
         """Whether it has failed because what is stored of it can't be read."""
         return self.status == "failed" and self.reason.startswith((DAMAGED, UNREADABLE))
 
-    def forget(self) -> None:
-        """Drops what takes megabytes; it is read again where it is asked for."""
-        self.__dict__.pop("predictions", None)
+    def checked(self) -> dict[str, np.ndarray] | None:
+        """Reads every file of a run that finished, and gives the arrays of predictions.npz, or None
+        for a latency run. Raises Damaged where a file can't be used."""
+        try:
+            _ = (self.record, self.env, self.timings)
+            if self.spec.stage != "train":
+                return None
+            arrays = self.predictions
+            rows, epochs = len(self.history), run_arrays.epochs_of(arrays)
+            if rows != epochs:
+                raise Damaged(f"history.csv has {rows} rows, and {epochs} epochs are stored")
+            _ = self.seen_ids
+        except Damaged as damaged:
+            raise Damaged(f"{UNREADABLE}: {damaged}") from damaged
+        return arrays
 
-    @cached_property
+    @property
     def damage(self) -> str:
         """Why its files can't be used though it finished, or ""; reads them all."""
         try:
-            _ = (self.record, self.env, self.timings)
-            if self.spec.stage == "train":
-                rows, epochs = len(self.history), run_arrays.epochs_of(self.predictions)
-                if rows != epochs:
-                    raise Damaged(f"history.csv has {rows} rows, and {epochs} epochs are stored")
-                _ = self.seen_ids
+            self.checked()
         except Damaged as damaged:
-            return f"{UNREADABLE}: {damaged}"
+            return str(damaged)
         return ""
 
     @cached_property
@@ -74,9 +81,10 @@ class Run:
         """One dictionary an epoch, keys of contract.HISTORY."""
         return records.history(self.folder / "history.csv")
 
-    @cached_property
+    @property
     def predictions(self) -> dict[str, np.ndarray]:
-        """The arrays of predictions.npz."""
+        """The arrays of predictions.npz. They take megabytes, so they are read whenever they are
+        asked for."""
         return run_arrays.predictions(self.folder / "predictions.npz")
 
     @property

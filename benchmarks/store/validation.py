@@ -35,7 +35,6 @@ def faults_of(store: Store) -> dict[str, list[Fault]]:
             found[run.folder.name] = wrong
         elif why := run.damage if run.done else run.reason if run.damaged else "":
             found[run.folder.name] = [Fault(run.folder, "", why)]
-        run.forget()
     return found
 
 

@@ -149,11 +149,11 @@ def status(store: Store) -> list[str]:
     for spec in wanted:
         run = store.find(spec)
         state, reason = _state(run)
-        if run and run.done and run.damage:
-            state, reason = "failed", one_line(run.damage)
-        elif run and run.done:
-            done.append(run)
-            run.forget()
+        if run and run.done:
+            if damage := run.damage:
+                state, reason = "failed", one_line(damage)
+            else:
+                done.append(run)
         states.append((spec, state, reason))
     counts = {
         word: sum(state == word for _, state, _ in states)

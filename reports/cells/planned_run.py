@@ -7,6 +7,7 @@ import numpy as np
 
 from benchmarks.store.run import Run
 from protocols import metrics
+from protocols.boundary import Damaged
 from protocols.photographs import provenance
 from protocols.runs.record import stored_epochs
 from protocols.seeds import generator
@@ -17,8 +18,7 @@ from reports.statistics.selection import Selection, select
 class Measured:
     """The scores of one finished training run, and what its selection was."""
 
-    def __init__(self, run: Run) -> None:
-        arrays = run.predictions
+    def __init__(self, run: Run, arrays: dict[str, np.ndarray]) -> None:
         self.labels: np.ndarray = arrays["labels"]
         self.selected: np.ndarray = arrays["selected"]
         self.n = len(self.labels)
@@ -45,7 +45,6 @@ class Measured:
         self.phase = int(run.history[self.row]["phase"])
         self.selection = self._as_stored(_selection(run, arrays, epochs, self.groups))
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
-        run.forget()
 
     def _as_stored(self, found: Selection | None) -> Selection | None:
         """With the run's own choice, which was made before its numbers were rounded; what choosing
@@ -99,9 +98,11 @@ class Slot:
         """Its scores, and why there are none though it finished: its files are damaged."""
         if self.run is None or not self.usable:
             return None, ""
-        if self.run.damage:
-            return None, self.run.damage
-        return (Measured(self.run) if self.spec.stage == "train" else None), ""
+        try:
+            arrays = self.run.checked()
+        except Damaged as damaged:
+            return None, str(damaged)
+        return (Measured(self.run, arrays) if arrays is not None else None), ""
 
     def with_numbers(self, read: tuple[Measured | None, str]) -> "Slot":
         """The same run with what `read` found; a damaged one stays without numbers."""

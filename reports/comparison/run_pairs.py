@@ -52,8 +52,6 @@ def pair_of(a: Slot, b: Slot) -> RunPair:
     if files[0] == files[1]:
         return RunPair(a, b, True, np.arange(a.scored.n), 0.0)
     one, two = a.stored.predictions, b.stored.predictions
-    for slot in (a, b):
-        slot.stored.forget()
     both = one.keys() & two.keys()
     same = one.keys() ^ two.keys() <= EVERY_EPOCH and all(
         one[k].dtype == two[k].dtype and one[k].tobytes() == two[k].tobytes() for k in both

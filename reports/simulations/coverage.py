@@ -100,20 +100,12 @@ def coverage(ends: np.ndarray, truth: float) -> float:
     return float(np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
 
 
-def simulate(
-    layout: Layout, spread: Spread, n_sims: int, rng: np.random.Generator
-) -> dict[str, float]:
-    """Coverage of each method at one spread, in (0, 1)."""
-    ends = trials(layout, spread, n_sims, rng)
-    return {method: coverage(ends[method], layout.truth) for method in METHODS}
-
-
 def record(layout: Layout, spreads: tuple[float, ...], sims: int, seed: int) -> dict:
     """What --json writes: the layout, and coverage and median width by spread and method."""
     rng = np.random.default_rng(seed)
     rows = []
     for spread in spreads:
-        rows.append({"spread": spread} | _measured(layout, spread, sims, rng))
+        rows.append({"spread": spread} | measured(layout, spread, sims, rng))
     return {
         "layout": asdict(layout),
         "what": "accuracy; nominal coverage 0.95; spread: intra-cluster correlation",
@@ -131,11 +123,12 @@ def of_networks(sims: int, seed: int) -> list[dict]:
         if protocol == "fixed":
             layout, spread = shape(sample)
             made = {"variant": variant, "framework": framework, "spread": spread}
-            rows.append(made | asdict(layout) | _measured(layout, spread, sims, rng))
+            rows.append(made | asdict(layout) | measured(layout, spread, sims, rng))
     return rows
 
 
-def _measured(layout: Layout, spread: Spread, sims: int, rng: np.random.Generator) -> dict:
+def measured(layout: Layout, spread: Spread, sims: int, rng: np.random.Generator) -> dict:
+    """Coverage of each method at one spread, in (0, 1), and the median width of its intervals."""
     ends = trials(layout, spread, sims, rng)
     widths = {m: float(np.nanmedian(e[:, 1] - e[:, 0])) for m, e in ends.items()}
     held = {m: coverage(e, layout.truth) for m, e in ends.items()}

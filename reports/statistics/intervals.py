@@ -234,17 +234,6 @@ def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) ->
     return Interval(*np.clip([low, high], *limit).tolist())
 
 
-def intervals(
-    sample: Sample,
-    rng: np.random.Generator,
-    draws: int | None = DRAWS,
-    names: Collection[str] = METRICS,
-) -> dict[str, Estimate]:
-    """The estimate of each metric; the same bytes for the same seed of rng. Without draws (None)
-    its value alone."""
-    return weighted(sample, resample(sample.strata, draws, rng), names)
-
-
 def weighted(
     sample: Sample, weights: np.ndarray | None, names: Collection[str] = METRICS
 ) -> dict[str, Estimate]:

@@ -129,7 +129,7 @@ def test_an_earlier_runs_bits_are_compared_where_both_have_them(tmp_path):
 
     def slot(arrays, digest):
         record = {"files": {"predictions.npz": {"sha256": digest}}}
-        run = SimpleNamespace(record=record, predictions=arrays, forget=lambda: None)
+        run = SimpleNamespace(record=record, predictions=arrays)
         return Slot(synthetic.spec(), run, True)
 
     assert pair_of(slot(old, "a"), slot(new, "b")).identical

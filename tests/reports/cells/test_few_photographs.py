@@ -5,9 +5,10 @@ import numpy as np
 from benchmarks.store.store import Store
 from reports.build import build
 from reports.cells.collect import collect
-from reports.statistics.intervals import FEWEST, TOO_FEW, Interval, Sample, intervals, unless_few
+from reports.statistics.intervals import FEWEST, TOO_FEW, Interval, Sample, unless_few
 from tests.support import synthetic
 from tests.support.reading import Tables, pages
+from tests.support.sample_intervals import intervals
 
 METHODS = ("linearised", "percentile", "bootstrap_t")
 

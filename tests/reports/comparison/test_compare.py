@@ -64,7 +64,7 @@ def test_one_seed_is_no_evidence_however_near(stores, compared):
 
 def test_one_epoch_of_one_run_with_other_bits_is_not_identical(stores, compared, monkeypatch):
     a, b = stores("a", (KERAS, 0.8)), stores("b", (spec(threads=4), 0.8))
-    read, change = benchmarks.store.store.Run.predictions.func, False
+    read, change = benchmarks.store.store.Run.predictions.fget, False
 
     def all_of_a(run):  # B hands back A's bits, but for one probability of one epoch
         arrays = read(a.runs()[0])

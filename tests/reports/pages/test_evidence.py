@@ -22,9 +22,10 @@ from reports.judging.uncertainty import interval_words, preferred_interval
 from reports.pages import images
 from reports.pages.leakage import evidence, liang
 from reports.pages.leakage import page as leakage_page
-from reports.statistics.intervals import Estimate, Interval, Sample, intervals, wilson
+from reports.statistics.intervals import Estimate, Interval, Sample, wilson
 from tests.support import synthetic
 from tests.support.reading import Tables, made, pages, percent, scored
+from tests.support.sample_intervals import intervals
 
 
 @pytest.fixture(scope="module")

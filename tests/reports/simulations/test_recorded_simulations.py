@@ -32,7 +32,7 @@ def test_the_recorded_correlations_are_those_of_the_recorded_networks(samples):
 def test_coverage_at_those_correlations_is_measured_again(samples):
     one = recorded()["networks"][0]
     layout, spread = coverage.shape(samples["fixed", one["framework"], one["variant"]])
-    found = coverage.simulate(layout, spread, 250, np.random.default_rng(1))
+    found = coverage.measured(layout, spread, 250, np.random.default_rng(1))["coverage"]
     for method, share in one["coverage"].items():
         assert found[method] == pytest.approx(share, abs=4 * (share * (1 - share) / 250) ** 0.5)
 

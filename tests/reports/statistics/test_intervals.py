@@ -20,12 +20,12 @@ from reports.statistics.intervals import (
     corrected_t,
     design_effect,
     gradient,
-    intervals,
     linearise,
     resample,
     wilson,
 )
 from reports.statistics.scores import Gap, Scores
+from tests.support.sample_intervals import intervals
 
 METHODS = ("linearised", "percentile", "bootstrap_t")
 
@@ -288,7 +288,7 @@ def test_all_metrics_take_less_than_a_second():
 
 @pytest.mark.parametrize("spread", [0.05, 0.15, 0.3])
 def test_coverage_of_the_real_layout(spread):
-    found = coverage.simulate(coverage.REAL, spread, 400, np.random.default_rng(11))
+    found = coverage.measured(coverage.REAL, spread, 400, np.random.default_rng(11))["coverage"]
     # The binomial error of 400 simulations is 0.012; three of them beside the long runs' values.
     assert 0.90 <= found["bootstrap_t"] <= 0.985
     assert 0.86 <= found["linearised"] <= 0.97
@@ -303,7 +303,7 @@ def test_coverage_of_the_real_layout(spread):
 )
 def test_many_equal_clusters_are_covered_as_promised(spread, sims):
     layout = coverage.Layout((30,) * 4, (620,) * 4, coverage.REAL.rates)
-    found = coverage.simulate(layout, spread, sims, np.random.default_rng(12))
+    found = coverage.measured(layout, spread, sims, np.random.default_rng(12))["coverage"]
     assert found["bootstrap_t"] == pytest.approx(0.95, abs=0.02)
     assert found["linearised"] == pytest.approx(0.95, abs=0.02)
     assert found["wilson"] < 0.93
