@@ -38,6 +38,7 @@ def build(
     made_from = current_page.made_from(store)  # before the first of it is read
     collected = collect(store, plan, jobs, _import_the_rest)
     from reports.data import results  # noqa: PLC0415
+    from reports.data.numbers import Numbers  # noqa: PLC0415
     from reports.figures import photographs, pictures  # noqa: PLC0415
     from reports.pages import menu  # noqa: PLC0415
     from reports.pages.content import Results  # noqa: PLC0415
@@ -50,12 +51,13 @@ def build(
         photographs.write(source, out)
         pictures.write_wrong(source, errors_page.wrong_images(collected), out)
 
+    content = results.document(collected)
+
     def numbers() -> list[Made]:
-        content = results.document(collected)
         as_json, as_csv = results.as_json(content), results.as_csv(content)
         return [Made("results.json", as_json), Made("results.csv", as_csv)]
 
-    made = rendered(Results(collected, out), numbers)
+    made = rendered(Results(collected, Numbers(content), out), numbers)
     files = {one.file: one.text for one in made}
     files |= exports.files([one.tables for one in made if one.tables])
     make_folder(out / exports.FOLDER)

@@ -22,8 +22,7 @@ from reports.data import results
 from reports.figures import errors
 from reports.figures.svg import standalone
 from reports.pages.audit import page as audit
-from reports.tables.cell_text import number_text
-from reports.tables.table import plural, points, title
+from reports.tables.formats import number_text, plural, points, title
 
 README = ROOT / "README.md"
 RECORDED = ROOT / "docs" / "recorded-runs.md"

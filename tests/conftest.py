@@ -32,6 +32,7 @@ LONG = (
     "whole/test_resume.py",
     "whole/test_browser.py",
     "whole/test_end_to_end.py",
+    "whole/test_worked_examples.py",
     "twins/test_jax.py",
     "twins/test_pairs.py",
     "twins/test_training.py",

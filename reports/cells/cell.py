@@ -60,6 +60,10 @@ class Cell:
         """The protocol that all of its runs have."""
         return self.slots[0].spec.protocol
 
+    def address(self, metric: str, at: str = "selected") -> str:
+        """The place of its number in results.json, as "id:path"."""
+        return f"{self.key}:numbers.{at}.{metric}.value"
+
     @property
     def href(self) -> str:
         """Where its runs are shown."""
@@ -200,6 +204,12 @@ class Group:
     def variants(self) -> list[str]:
         """Those that occur, in the papers' order."""
         return [v for v in load_variants() if any((f, v) in self.cells for f in FRAMEWORKS)]
+
+    @property
+    def in_order(self) -> list[Cell]:
+        """Every cell: the networks in the papers' order, Keras before PyTorch."""
+        keys = ((f, v) for v in self.variants for f in FRAMEWORKS)
+        return [self.cells[key] for key in keys if key in self.cells]
 
     def of(self, suite: str, paper: str = "") -> "Group":
         """The cells of a suite alone; of one paper's recipe, if a paper is named."""

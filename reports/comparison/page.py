@@ -28,9 +28,8 @@ from reports.data import results
 from reports.judging.verdicts import MIN_SEEDS
 from reports.pages import menu
 from reports.tables import exports
-from reports.tables.cell_text import gap_text, number_text
+from reports.tables.formats import NAMES, gap_text, number_text, plural
 from reports.tables.grid import Page, tables_in
-from reports.tables.table import NAMES, plural
 
 PAGE, DATA, FORMS = "compare.html", "compare.json", "compare"
 NAME = "A beside B"

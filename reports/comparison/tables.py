@@ -17,20 +17,18 @@ from reports.comparison.judge import MEASURES, MORE, Change, Row
 from reports.comparison.run_pairs import RunPair, apart_text
 from reports.comparison.surroundings import KINDS, Field, surroundings
 from reports.judging.uncertainty import interval_words, preferred_interval
-from reports.tables.cell_text import gap_text, number_text, plain_text
-from reports.tables.table import (
+from reports.tables.formats import (
     FIRM,
     MISSING,
     NAMES,
-    Table,
-    Td,
-    head,
-    label,
+    gap_text,
     minus,
+    number_text,
+    plain_text,
     plural,
     points,
-    words,
 )
+from reports.tables.table import Table, Td, head, label, words
 
 RUNS = ("Run of A, and again", "Run of B, and again")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from reports.comparison.join import CellPair, Joined
 from reports.comparison.run_pairs import RunPair
 from reports.comparison.tables import RUNS, devices, first_cells, run_cells, shared
-from reports.tables.cell_text import seconds_text
+from reports.tables.formats import seconds_text
 from reports.tables.table import Table, Td, head, words
 
 PARTS = (

@@ -15,6 +15,7 @@ from reports.cells.commands import command
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
 from reports.data import cell_records, contrast_records
+from reports.data.numbers import verdict_key
 from reports.judging.uncertainty import preferred_interval
 from reports.judging.verdicts import MIN_SEEDS, WIDEST, judge
 from reports.statistics.between_seeds import LEVEL
@@ -126,7 +127,7 @@ def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
     record = dataclasses.asdict(claim) | {"value": claim.value}
     record["verdicts"] = [
         {
-            "id": f"{claim_id}/{setting.slug}/{framework}",
+            "id": verdict_key(claim, setting, framework),
             "setting": setting.slug,
             "framework": framework,
         }
@@ -138,35 +139,35 @@ def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
 
 
 def document(collected: Collected) -> dict[str, Any]:
-    """results.json as a dictionary."""
-    return clean(
-        {
-            "schema_version": SCHEMA_VERSION,
-            "rules": {"level": LEVEL, "min_seeds": MIN_SEEDS, "widest_half_width": WIDEST},
-            "settings": [
-                {"slug": s.slug, "objections": s.objections, "backends": collected.backends(s)}
-                | {k: v for k, v in dataclasses.asdict(s).items() if k != "shadowed"}
-                for s in collected.settings
-            ],
-            "claims": [claim_record(collected, key) for key in load_claims()],
-            "cells": [cell_record(g, c) for g in collected.groups for c in g.cells.values()],
-            "comparisons": [r for g in collected.groups for r in contrast_records.comparisons(g)],
-            "both_wrong": [r for g in collected.groups for r in contrast_records.both_wrong(g)],
-            "leak_free": contrast_records.leak_free_records(collected),
-            "sensitivity": contrast_records.sensitivity(collected),
-            "shared_starts": contrast_records.shared_starts(collected),
-            "runs": [run_record(slot) for slot in collected.slots],
-        }
-    )
+    """results.json as a dictionary; NaN still stands for what diverged."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "rules": {"level": LEVEL, "min_seeds": MIN_SEEDS, "widest_half_width": WIDEST},
+        "settings": [
+            {"slug": s.slug, "objections": s.objections, "backends": collected.backends(s)}
+            | {k: v for k, v in dataclasses.asdict(s).items() if k != "shadowed"}
+            for s in collected.settings
+        ],
+        "claims": [claim_record(collected, key) for key in load_claims()],
+        "cells": [cell_record(g, c) for g in collected.groups for c in g.cells.values()],
+        "comparisons": [r for g in collected.groups for r in contrast_records.comparisons(g)],
+        "both_wrong": [r for g in collected.groups for r in contrast_records.both_wrong(g)],
+        "leak_free": contrast_records.leak_free_records(collected),
+        "sensitivity": contrast_records.sensitivity(collected),
+        "shared_starts": contrast_records.shared_starts(collected),
+        "runs": [run_record(slot) for slot in collected.slots],
+    }
 
 
 def as_json(content: dict[str, Any]) -> str:
     """Text of results.json; never NaN."""
+    content = clean(content)
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def as_csv(content: dict[str, Any]) -> str:
     """Text of results.csv: one number a line, of runs, of cells (means) and of timings."""
+    content = clean(content)
     settings = {s["slug"]: s for s in content["settings"]}
     rows: list[dict[str, Any]] = []
     for cell in content["cells"]:

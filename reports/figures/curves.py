@@ -14,8 +14,7 @@ from reports.cells.histories import _mean, boundary, column, mean_curve
 from reports.cells.planned_run import Slot
 from reports.figures import kinds
 from reports.figures.kinds import Bar, Curve, Panel
-from reports.tables.cell_text import number_text
-from reports.tables.table import MISSING, NAMES, title
+from reports.tables.formats import MISSING, NAMES, number_text, title
 
 TEST = {"loss": "eval_loss", "accuracy": "eval_accuracy"}
 TRAIN = {"loss": "train_loss", "accuracy": "train_accuracy"}

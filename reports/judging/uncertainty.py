@@ -20,9 +20,8 @@ def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> s
     return " to ".join(ends)
 
 
-def interval_text(metric: str, estimate: Estimate) -> str:
+def interval_text(metric: str, interval: Interval) -> str:
     """The interval as it is written beside a number; empty where there is none."""
-    interval, _ = preferred_interval(estimate)
     if interval.reason:
         return ""
     one = METRICS[metric]
@@ -32,7 +31,7 @@ def interval_text(metric: str, estimate: Estimate) -> str:
 def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:
     """Small print under a measured number: its interval on new photographs."""
     found = cell.estimates.get(at, {}).get(metric) if cell else None
-    text = interval_text(metric, found) if found else ""
+    text = interval_text(metric, preferred_interval(found)[0]) if found else ""
     return f"new cells: {text}" if text else ""
 
 

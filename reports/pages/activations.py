@@ -18,7 +18,7 @@ from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures.pictures import SEEN, address, grey, png, read
 from reports.pages.content import PageRecord
-from reports.tables.table import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
+from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
 PAPER = next(paper for paper in load_papers().values() if paper.pictured)
 DRAWN = PAPER.pictured or {}

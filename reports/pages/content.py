@@ -13,15 +13,17 @@ from markupsafe import Markup
 from protocols.papers.papers import load_papers
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
+from reports.data.numbers import Numbers
 from reports.tables.table import Table
 
 
 @dataclass(frozen=True)
 class Results:
-    """What every page is made of: the collected runs, and the folder that the report stands in,
-    which may hold pictures and other measurements."""
+    """What every page is made of: the collected runs, their numbers as results.json has them, and
+    the folder that the report stands in, which may hold pictures and other measurements."""
 
     collected: Collected
+    numbers: Numbers
     out: Path
 
 

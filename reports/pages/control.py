@@ -8,31 +8,18 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
+from reports.data.numbers import Numbers
 from reports.figures import curves
 from reports.judging.contrasts import Contrast, twins_apart
 from reports.judging.questions import QUESTIONS, ROWS, Question
 from reports.judging.verdicts import MIN_SEEDS
-from reports.pages.content import Drawn, PageRecord, Section
+from reports.pages.content import Drawn, PageRecord, Results, Section
 from reports.pages.overview.tables import profile_table
 from reports.pages.papers.measures import more_table
-from reports.tables.cell_text import (
-    contrast_cell,
-    framework_heads,
-    gap_text,
-    plain_text,
-    stale_notes,
-)
-from reports.tables.table import (
-    MISSING,
-    NAMES,
-    STALE,
-    Table,
-    Td,
-    head,
-    label,
-    plural,
-    title,
-)
+from reports.tables.builder import Line, numbers, table, texts, twins
+from reports.tables.cell_text import contrast_cell
+from reports.tables.formats import MISSING, NAMES, gap_text, marked, plain_text, plural, title
+from reports.tables.table import Table, Td
 
 
 @dataclass(frozen=True)
@@ -55,24 +42,30 @@ def settings(collected: Collected) -> list[Setting]:
     return list(dict.fromkeys(found))
 
 
-def page(collected: Collected) -> dict[str, object]:
+def page(results: Results) -> dict[str, object]:
     """What the page shows: the profiles, and each question with its groups of runs."""
+    collected, known = results.collected, results.numbers
     asked = [
-        Asked(question, [_section(group, question) for group in _groups(collected, question)])
+        Asked(
+            question, [_section(group, question, known) for group in _groups(collected, question)]
+        )
         for question in QUESTIONS
     ]
     return {"profiles": profile_table(settings(collected), whole=True), "questions": asked}
 
 
-def _section(group: Group, question: Question) -> Section:
-    main, parts = group.setting.planned, _parts(group, question)
+def _section(group: Group, question: Question, known: Numbers) -> Section:
+    main, parts = group.setting.planned, _parts(group, question, known)
     return Section("Earlier runs", group.caption, main, "", parts)
 
 
-def _parts(group: Group, question: Question) -> list[Table | Drawn]:
+def _parts(group: Group, question: Question, known: Numbers) -> list[Table | Drawn]:
     name = f"{question.paper}-{group.setting.slug}-{group.protocol}"
     several = "Thin: single runs; thick: their mean, where none is missing."
-    parts: list[Table | Drawn] = [difference_table(group, question), more_table(group)]
+    parts: list[Table | Drawn] = [
+        difference_table(group, question, known),
+        more_table(group),
+    ]
     phases = any(len(s.spec.phases) > 1 for s in group.slots)
     for what, text in (("accuracy", "Accuracy"), ("loss", "Data loss, as trained on,")):
         for alone in (False, True) if phases else (False,):
@@ -84,26 +77,23 @@ def _parts(group: Group, question: Question) -> list[Table | Drawn]:
     return parts
 
 
-def difference_table(group: Group, question: Question) -> Table:
+def difference_table(group: Group, question: Question, known: Numbers) -> Table:
     """First network less the second, in each twin, and how far the twins differ in it."""
     first, second = question.first, question.second
-    between = head(f"{NAMES['torch']} less {NAMES['keras']}")
-    table = Table(
+    cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
+    lines: list[Line] = []
+    for metric, at, text in ROWS:
+        both = [Contrast(a, b, metric, at) if a and b else None for a, b in cells]
+        found = [contrast_cell(one, _note(one) if one else "") for one in both]
+        lines.append([text, *found, _between(both[0], both[1], known)])
+    return table(
         f"difference-{question.paper}-{group.setting.slug}-{group.protocol}",
         f"{title(first)} less {title(second)}: the difference that the question asks for, in each "
         f"twin. {group.caption}",
-        [[head("Measure", kind="headtext"), *framework_heads(), between]],
-        [],
+        [*texts("Measure"), *twins(), *numbers(f"{NAMES['torch']} less {NAMES['keras']}")],
+        lines,
+        [_weight(group)],
     )
-    cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
-    rows = []
-    for metric, at, text in ROWS:
-        twins = [Contrast(a, b, metric, at) if a and b else None for a, b in cells]
-        found = [contrast_cell(one, _note(one) if one else "") for one in twins]
-        rows.append([label(text), *found, _between(*twins)])
-    table.bodies.append(("", rows))
-    table.notes += [_weight(group), *stale_notes(group)]
-    return table
 
 
 def _note(one: Contrast) -> str:
@@ -117,16 +107,14 @@ def _note(one: Contrast) -> str:
     return ", ".join(notes)
 
 
-def _between(keras: Contrast | None, torch: Contrast | None) -> Td:
+def _between(keras: Contrast | None, torch: Contrast | None, known: Numbers) -> Td:
     """How far the twins differ in the difference."""
     if keras is None or torch is None:
         return Td(MISSING)
-    key, value = twins_apart(keras, torch)
-    old = f" {STALE}" if (keras.stale or torch.stale) and value is not None else ""
-    return Td(
-        gap_text(keras.metric, value) + old, href=torch.a.href,
-        key=f"{key}:means.{keras.at}.{keras.metric}.value", scale=metric_of(keras.metric).scale,
-    )  # fmt: skip
+    key, _ = twins_apart(keras, torch)
+    found = known[key]["means"][keras.at][keras.metric]["value"]
+    text = marked(gap_text(keras.metric, found.value), keras.stale or torch.stale)
+    return Td(text, href=torch.a.href, key=found.key, scale=metric_of(keras.metric).scale)
 
 
 def _weight(group: Group) -> str:
@@ -147,7 +135,7 @@ def _weight(group: Group) -> str:
 
 PAGE = PageRecord(
     "control.html", "The same question on a laptop", "On a laptop",
-    lambda results: page(results.collected), place=11,
+    page, place=11,
     settings=lambda results: settings(results.collected),
     is_there=lambda results: bool(settings(results.collected)),
 )  # fmt: skip

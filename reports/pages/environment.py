@@ -11,17 +11,10 @@ from reports.cells.environment import FACTS, NONE, SHORT, as_text, packages, sho
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, scrub
 from reports.pages.content import PageRecord
-from reports.tables.table import (
-    NAMES,
-    STALE,
-    STALE_NOTE,
-    Table,
-    Td,
-    head,
-    label,
-    plural,
-    words,
-)
+from reports.tables.builder import Line, numbers, table, texts
+from reports.tables.cell_text import file_link
+from reports.tables.formats import NAMES, STALE, plural
+from reports.tables.table import Table, label, words
 
 
 def environments(collected: Collected) -> list[Table]:
@@ -35,24 +28,21 @@ def environments(collected: Collected) -> list[Table]:
         if not found:
             continue
         runs = [found[text][0] for text in sorted(found)]  # one of each environment
-        heads = [head(plural(len(found[t]), "run"), kind="headtext") for t in sorted(found)]
-        rows = [
-            [label(fact.name[0].upper() + fact.name[1:])]
-            + [words(as_text(fact.read(slot.spec, slot.stored.env))) for slot in runs]
+        lines = [
+            [fact.name[0].upper() + fact.name[1:]]
+            + [as_text(fact.read(slot.spec, slot.stored.env)) for slot in runs]
             for fact in FACTS
             if fact.of_environment
         ]
         installed = [packages(slot.stored.env) for slot in runs]
-        versions = [
-            [label(name), *(words(one.get(name, NONE)) for one in installed)]
-            for name in sorted({name for one in installed for name in one})
-        ]
+        names = sorted({name for one in installed for name in one})
+        versions = [[name, *(one.get(name, NONE) for one in installed)] for name in names]
         tables.append(
-            Table(
+            table(
                 f"env-{framework}",
                 f"{NAMES[framework]}: where its runs ran, one column an environment.",
-                [[head("", kind="headtext"), *heads]],
-                [("", rows), ("Packages", versions)],
+                texts("", *(plural(len(found[t]), "run") for t in sorted(found))),
+                {"": lines, "Packages": versions},
             )
         )
     return tables
@@ -64,27 +54,18 @@ def sources(collected: Collected) -> Table:
     for slot in collected.slots:
         if slot.usable:
             found[slot.stored.version, slot.stored.record["commit"]].append(slot)
-    rows = []
+    lines: list[Line] = []
     for (version, commit), slots in sorted(found.items()):
         stale = any(slot.state == "stale" for slot in slots)
         carried = {slot.stored.record.get("carried", "") for slot in slots} - {""}
-        state = f"stale {STALE}" if stale else "as today's"
-        rows.append(
-            [
-                label(f"{version}"),
-                words(commit[:SHORT] or "not recorded"),
-                words(state, " ".join(sorted(carried))),
-                Td(str(len(slots))),
-            ]
-        )
-    heads = [head(text, kind="headtext") for text in ("Results version", "Commit", "State")]
-    return Table(
+        state = words(f"stale {STALE}" if stale else "as today's", " ".join(sorted(carried)))
+        lines.append([f"{version}", commit[:SHORT] or "not recorded", state, len(slots)])
+    return table(
         "sources",
         "The state of this suite that made the finished runs. The results version is raised "
         "whenever a change moves what a run computes; the commit is information only.",
-        [[*heads, head("Runs")]],
-        [("", rows)],
-        [STALE_NOTE] if any(s.state == "stale" for s in collected.slots) else [],
+        [*texts("Results version", "Commit", "State"), *numbers("Runs")],
+        lines,
     )
 
 
@@ -100,43 +81,41 @@ def data_sets(collected: Collected) -> Table:
         weights = f"{WEIGHTS.get(source, source)}, {NAMES[s.framework]} {s.variant}"
         if s.weights.get("digest"):
             kinds["Weights", weights, short(str(s.weights["digest"]))] += 1
-    bodies: dict[str, list[list[Td]]] = defaultdict(list)
+    lines: dict[str, list[Line]] = defaultdict(list)
     for (kind, name, digest), count in sorted(kinds.items()):
-        bodies[kind].append([label(name), words(digest), Td(str(count))])
-    return Table(
+        lines[kind].append([name, digest, count])
+    return table(
         "data",
         "Images and weights, by the first digits of their digests (SHA-256 where no other kind "
         "is named; one a backbone, joined by +), and the runs that name them.",
-        [[head("What", kind="headtext"), head("Digest", kind="headtext"), head("Runs")]],
-        list(bodies.items()),
+        [*texts("What", "Digest"), *numbers("Runs")],
+        lines,
     )
 
 
 def run_list(collected: Collected) -> Table:
     """Every run asked for or found: id, state, when it finished, and where it is shown or, of a
     latency run, the command that makes it again; its specification, times and log."""
-    bodies: dict[str, list[list[Td]]] = {"The current request": [], "Beside it": []}
+    lines: dict[str, list[Line]] = {"The current request": [], "Beside it": []}
     for slot in collected.slots:
-        finished = slot.stored.record["finished"] if slot.usable else "–"
-        row = [
+        shown = collected.blocks.get(slot.spec.id, "")
+        lines["The current request" if slot.planned else "Beside it"].append([
             label(slot.spec.id, _again(slot), anchor=slot.spec.id),
             words(slot.state, scrub(slot.reason)),
-            words(finished),
-        ]
-        shown = collected.blocks.get(slot.spec.id, "")
-        row.append(words("curves, files" if shown else "–", href=shown))
-        row += [_file(slot, name) for name in ("spec.json", "timings.json", "log.txt")]
-        bodies["The current request" if slot.planned else "Beside it"].append(row)
-    bodies["Folders without a run that can be read"] = [
-        [label(name), words("damaged", scrub(why)), *[words("–")] * 5]
+            slot.stored.record["finished"] if slot.usable else "–",
+            words("curves, files" if shown else "–", href=shown),
+            *(file_link(slot, name) for name in ("spec.json", "timings.json", "log.txt")),
+        ])  # fmt: skip
+    lines["Folders without a run that can be read"] = [
+        [name, words("damaged", scrub(why)), *["–"] * 5]
         for name, why in collected.unreadable.items()
     ]
     heads = ("Run", "State", "Finished (UTC)", "Shown", "Specification", "Times", "Log")
-    return Table(
+    return table(
         "runs",
         "Every run: its id is a readable prefix and a digest of everything that decides it.",
-        [[head(t, kind="headtext") for t in heads]],
-        [(name, rows) for name, rows in bodies.items() if rows],
+        texts(*heads),
+        lines,
     )
 
 
@@ -144,12 +123,6 @@ def _again(slot: Slot) -> str:
     """The command that makes a latency run again: no other page has it."""
     known = slot.spec.stage == "latency" and slot.spec.variant in load_variants()
     return command([slot.spec]) if known else ""
-
-
-def _file(slot: Slot, name: str) -> Td:
-    there = slot.run is not None and (slot.run.folder / name).is_file()
-    text = name.partition(".")[0] if there else "–"
-    return words(text, href=f"runs/{slot.stored.folder.name}/{name}" if there else "")
 
 
 def page(collected: Collected) -> dict[str, object]:

@@ -12,7 +12,9 @@ from reports.cells.answers import short
 from reports.figures.photographs import OVERLAPS
 from reports.figures.pictures import read
 from reports.pages.content import PageRecord
-from reports.tables.table import THIN, Table, Td, head, label, plural
+from reports.tables.builder import Line, numbers, over, table, texts
+from reports.tables.formats import minus, percent, plural
+from reports.tables.table import Table, Td
 
 COMMAND = "python runner.py --provenance"
 SHARP = 1.5  # ratio of sharpness from which one photograph counts as out of focus
@@ -29,13 +31,12 @@ class Pair:
 
 def _checks() -> Table:
     found = provenance.checks(provenance.shown(), provenance.originals())
-    rows = [
-        [label(c.title), Td(c.said, kind="text"), Td("yes" if c.ok else "no", ok=c.ok)]
-        for c in found
-    ]
-    return Table("provenance-checks", "What must hold, and needs no ground truth.",
-                 [[head("It must hold that", kind="headtext"), head("Found", kind="headtext"),
-                   head("Holds")]], [("", rows)])  # fmt: skip
+    return table(
+        "provenance-checks",
+        "What must hold, and needs no ground truth.",
+        [*texts("It must hold that", "Found"), *numbers("Holds")],
+        [[c.title, c.said, Td("yes" if c.ok else "no", ok=c.ok)] for c in found],
+    )
 
 
 def _names(original: Original) -> str:
@@ -59,8 +60,8 @@ KINDS = ("One in TRAIN, one in TEST", "Both in TEST", "Both in TRAIN",
 
 def _evidence(pair: Overlap, known: dict[str, Original]) -> str:
     first, second = known[pair.first], known[pair.second]
-    shift = f"shift {pair.dx:+d}, {pair.dy:+d} pixels".replace("-", "−")
-    said = [f"{shift}; {100 * pair.share:.0f}{THIN}% of the field in both",
+    shift = minus(f"shift {pair.dx:+d}, {pair.dy:+d} pixels")
+    said = [f"{shift}; {percent(pair.share, 0)} of the field in both",
             f"correlation {pair.correlation:.2f}",
             plural(pair.features, "SIFT feature") + " in the same place"]  # fmt: skip
     if max(pair.sharpness, 1 / pair.sharpness) >= SHARP:
@@ -89,53 +90,52 @@ def _consequences() -> Table:
     test = {of[o.file] for o in known.values() if o.split == "TEST"}
     train = {of[o.file] for o in known.values() if o.split == "TRAIN"}
     both = test & train
-    rows = []
+    lines: list[Line] = []
     for split, own in (("TEST", test), ("TRAIN", train)):
         images = [row for row in provenance.shown() if row.split == split]
-        photographs = {row.original for row in images}
         near = [row for row in images if of[row.original] in both]
-        rows.append([
-            label(split), Td(f"{len(images):,}"), Td(str(len(photographs))), Td(str(len(own))),
-            Td(f"{len({row.original for row in near})}"),
-            Td(f"{len(near):,}", f"{100 * len(near) / len(images):.1f}{THIN}%"),
+        lines.append([
+            split, len(images), len({row.original for row in images}), len(own),
+            len({row.original for row in near}),
+            Td(f"{len(near):,}", percent(len(near) / len(images), 1)),
         ])  # fmt: skip
-    heads = ("Part", "Images", "Photographs", "Groups", "Photographs whose group is in both parts",
+    heads = ("Images", "Photographs", "Groups", "Photographs whose group is in both parts",
              "Images of those")  # fmt: skip
     largest = max(groups.values())
-    return Table(
+    return table(
         "provenance-groups",
         f"What the {len(known)} photographs come to. A group is what overlaps connect: "
         f"{len(groups)} groups, {sum(n > 1 for n in groups.values())} of more than one photograph, "
         f"the largest of {largest}.",
-        [[head(text, kind="headtext" if text == "Part" else "head") for text in heads]],
-        [("", rows)],
-        notes=["The grouped protocols let no group stand on both sides."],
-    )  # fmt: skip
+        [*texts("Part"), *numbers(*heads)],
+        lines,
+        ["The grouped protocols let no group stand on both sides."],
+    )
 
 
 def _maps() -> Table:
     """How the images of each part show their photographs."""
-    rows = []
+    lines: list[Line] = []
     for split in ("TRAIN", "TEST", "TEST_SIMPLE"):
         images = [row for row in provenance.shown() if row.split == split]
         turned = sorted(min(abs(row.angle), 180 - abs(row.angle)) for row in images)
         drawn = sorted(row.stretch for row in images)
         moved = sorted(math.hypot(row.right, row.down) for row in images)
-        mirrored = 100 * sum(row.mirrored for row in images) / len(images)
-        rows.append([label(split), Td(f"{mirrored:.1f}{THIN}%")])
+        line = [split, Td(percent(sum(row.mirrored for row in images) / len(images), 1))]
         for values, digits in ((turned, 1), (drawn, 3), (moved, 1)):
             middle, high = values[len(values) // 2], values[99 * len(values) // 100]
-            rows[-1] += [Td(f"{middle:.{digits}f}"), Td(f"{high:.{digits}f}")]
-    return Table(
+            line += [Td(f"{middle:.{digits}f}"), Td(f"{high:.{digits}f}")]
+        lines.append(line)
+    below = numbers("median", "99%")
+    return table(
         "provenance-maps",
         "The affine map from each photograph to its image: whether it mirrors, how far it turns "
         "(degrees from upright or upside down), how far it draws out along one direction (1: not "
         "at all), how far it moves the centre (pixels of 320 × 240). TEST_SIMPLE wasn’t augmented: "
         "what it shows is the fit’s own error.",
-        [[head("Part", rows=2, kind="headtext"), head("Mirrored", rows=2),
-          head("Turned by", span=2), head("Drawn out by", span=2), head("Moved by", span=2)],
-         [head("median"), head("99%")] * 3],
-        [("", rows)],
+        [*texts("Part"), *numbers("Mirrored"),
+         *(over(name, below) for name in ("Turned by", "Drawn out by", "Moved by"))],
+        lines,
     )  # fmt: skip
 
 

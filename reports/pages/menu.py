@@ -13,7 +13,7 @@ from reports.cells.collect import Collected
 from reports.cells.settings import WEIGHTS, Setting, scrub
 from reports.pages.content import PageRecord
 from reports.pages.inline import inline
-from reports.tables.table import NAMES
+from reports.tables.formats import NAMES
 
 PHANTOM = "Drawn, not real cells: tests the machinery, judges no claim."
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}

@@ -9,8 +9,8 @@ from reports.data import results as data
 from reports.pages import menu, one_file
 from reports.pages.content import PageRecord, Results
 from reports.tables import exports
+from reports.tables.formats import NAMES
 from reports.tables.grid import Page, tables_in
-from reports.tables.table import NAMES
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup
@@ -15,23 +14,13 @@ from reports.cells.commands import command
 from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
+from reports.data.numbers import Numbers, Recorded
 from reports.figures import curves, kinds
 from reports.pages.content import PageRecord, Results
-from reports.tables.cell_text import number_text
-from reports.tables.table import (
-    MISSING,
-    NAMES,
-    STALE,
-    STALE_NOTE,
-    THIN,
-    Table,
-    Td,
-    head,
-    label,
-    plural,
-    title,
-    words,
-)
+from reports.tables.builder import Line, numbers, table, texts, twins
+from reports.tables.cell_text import file_link, number
+from reports.tables.formats import MISSING, NAMES, STALE, number_text, percent, plural, title
+from reports.tables.table import Table, Td, words
 
 # file, heading
 FILES = (
@@ -60,18 +49,19 @@ class Block:
     evidence: Table  # their files
 
 
-def blocks(groups: list[Group], jobs: int = 1) -> list[list[Block]]:
+def blocks(groups: list[Group], results: Results) -> list[list[Block]]:
     """Of each group a block for each network, twin and seed, in the papers' order."""
     wanted = []
     for group in groups:
         cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
         wanted.append([(cell, seed) for cell in cells if cell for seed in cell.seeds])
-    made = iter(spread(_block, [one for some in wanted for one in some], jobs))
+    whole = [(*one, results.numbers) for some in wanted for one in some]
+    made = iter(spread(_block, whole, results.collected.jobs))
     return [[next(made) for _ in some] for some in wanted]
 
 
-def _block(wanted: tuple[Cell, int]) -> Block:
-    cell, seed = wanted
+def _block(wanted: tuple[Cell, int, Numbers]) -> Block:
+    cell, seed, known = wanted
     slots = cell.of_seed(seed)
     there = [s for s in slots if s.usable]
     anchor = cell.anchor(seed)
@@ -82,8 +72,8 @@ def _block(wanted: tuple[Cell, int]) -> Block:
         summary(cell, seed),
         curves.run_figure(cell, seed, f"f-{anchor}"),
         _caption(cell, there),
-        _folds(anchor, slots) if cell.slots[0].spec.fold is not None else None,
-        _confusion(cell, seed) if cell.whole(seed) else None,
+        _folds(anchor, slots, known) if cell.slots[0].spec.fold is not None else None,
+        _confusion(cell, seed, known) if cell.whole(seed) else None,
         _troubles(cell, seed),
         command([s.spec for s in slots]),
         _evidence(anchor, slots),
@@ -148,101 +138,77 @@ def _trouble(slot: Slot) -> str:
     return f"{fold}{slot.state}{reason}"
 
 
-def _confusion(cell: Cell, seed: int) -> Table:
+def _confusion(cell: Cell, seed: int, known: Numbers) -> Table:
     there = cell.of_seed(seed)
-    matrix = np.sum([s.scored.confusion for s in there], axis=0)
+    found = known[cell.key]["confusion"][str(seed)]
+    matrix = np.array(found.value)
     pooled = f", {plural(len(there), 'fold')} together" if there[0].spec.fold is not None else ""
     names = [name.capitalize() for name in CLASSES]
     old = any(s.state == "stale" for s in there)
-    key = f"{cell.key}:confusion.{seed}"
-    rows = [
-        [label(names[i]),
-         *(replace(_rate(v, row.sum()), key=f"{key}.{i}.{j}") for j, v in enumerate(row)),
-         Td(f"{int(row.sum()):,}")]
-        for i, row in enumerate(matrix)
+    lines: list[Line] = [
+        [name,
+         *(replace(_rate(v, row.sum()), key=found[i][j].key) for j, v in enumerate(row)),
+         int(row.sum())]
+        for i, (name, row) in enumerate(zip(names, matrix, strict=True))
     ]  # fmt: skip
-    foot = [label("All"), *(Td(f"{int(v):,}") for v in matrix.sum(axis=0))]
-    rows.append([*foot, Td(f"{int(matrix.sum()):,}")])
-    return Table(
+    lines.append(["All", *map(int, matrix.sum(axis=0)), int(matrix.sum())])
+    return table(
         f"confusion-{cell.anchor(seed)}",
         f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' * old}: "
         "rows are the true classes, columns the predicted ones. Below each count: its share of the "
         "true class.",
-        [[head("", kind="headtext"), *(head(n) for n in names), head("All")]],
-        [("", rows)],
-        [STALE_NOTE] if old else [],
+        [*texts(""), *numbers(*names, "All")],
+        lines,
     )
 
 
 def _rate(count: int, of: int) -> Td:
-    share = f"{100 * count / of:.1f}{THIN}%" if of else MISSING
-    return Td(f"{int(count):,}", share)
+    return Td(f"{int(count):,}", percent(count / of, 1) if of else MISSING)
 
 
 def _evidence(anchor: str, slots: list[Slot]) -> Table:
     """Each run with its files, as they lie beside the page."""
-    rows = []
-    for slot in slots:
-        folder = slot.run.folder if slot.run else Path()
-        row = [label(slot.spec.id), words(slot.state)]
-        row.append(words(slot.stored.record["finished"] if slot.usable else "–"))
-        for name, _ in FILES:
-            there = slot.run is not None and (folder / name).is_file()
-            text = name.partition(".")[0] if there else "–"
-            row.append(words(text, href=f"runs/{folder.name}/{name}" if there else ""))
-        rows.append(row)
-    heads = ("Run", "State", "Finished (UTC)", *(text for _, text in FILES))
-    return Table(
+    return table(
         f"files-{anchor}",
         "What the runs left: every number above is made from these files.",
-        [[head(text, kind="headtext") for text in heads]],
-        [("", rows)],
+        texts("Run", "State", "Finished (UTC)", *(text for _, text in FILES)),
+        [
+            [slot.spec.id, slot.state, slot.stored.record["finished"] if slot.usable else "–"]
+            + [file_link(slot, name) for name, _ in FILES]
+            for slot in slots
+        ],
         tight=True,
     )
 
 
-def _folds(anchor: str, slots: list[Slot]) -> Table:
-    rows = []
-    for slot in slots:
-        row = [label(f"Fold {slot.spec.fold}")]
-        if slot.usable:
-            scores, key = slot.scored.scores["selected"], f"{slot.spec.id}:scores.selected"
-            row.append(Td(f"{slot.scored.n:,}", key=f"{slot.spec.id}:n"))
-            for one in FOLD:
-                text = number_text(one.name, scores[one.name])
-                row.append(Td(text, key=f"{key}.{one.name}", scale=one.scale))
-            row.append(words(slot.state))
-        else:
-            row += [Td("X")] * 5 + [words(slot.state)]
-        rows.append(row)
-    heads = ("n", *(one.heading for one in FOLD))
-    return Table(
+def _folds(anchor: str, slots: list[Slot], known: Numbers) -> Table:
+    return table(
         f"folds-{anchor}",
         "Each fold at its selected epoch.",
+        [*texts("Fold"), *numbers("n", *(m.heading for m in FOLD)), *texts("State")],
         [
-            [head("Fold", kind="headtext")]
-            + [head(t) for t in heads]
-            + [head("State", kind="headtext")]
+            [f"Fold {slot.spec.fold}", *_fold(slot, known[slot.spec.id]), slot.state]
+            for slot in slots
         ],
-        [("", rows)],
     )
+
+
+def _fold(slot: Slot, record: Recorded) -> list[Td]:
+    if not slot.usable:
+        return [Td(MISSING)] * 5
+    n, scores = record["n"], [(m.name, record["scores"]["selected"][m.name]) for m in FOLD]
+    cells = [number(name, found.value, found.key) for name, found in scores]
+    return [Td(f"{n.value:,}", key=n.key), *cells]
 
 
 def overview(group: Group) -> Table:
     """All run sets of a group in a table, linked to their blocks."""
-    rows = []
-    for variant in group.variants:
-        row = [label(title(variant))]
-        for framework in FRAMEWORKS:
-            cell = group.cells.get((framework, variant))
-            row.append(Td("–", kind="text") if cell is None else _links(cell))
-        rows.append(row)
-    heads = [head(NAMES[f], kind="headtext", colour=f) for f in FRAMEWORKS]
-    return Table(
+    cells = {v: [group.cells.get((f, v)) for f in FRAMEWORKS] for v in group.variants}
+    return table(
         f"sets-{group.setting.slug}-{group.protocol}",
-        f"{group.caption}",
-        [[head("Network", kind="headtext"), *heads]],
-        [("", rows)],
+        group.caption,
+        [*texts("Network"), *twins("headtext")],
+        [[title(v), *(_links(c) if c else "–" for c in both)] for v, both in cells.items()],
     )
 
 
@@ -271,7 +237,7 @@ def _run_sets(results: Results) -> list[PageRecord]:
     for group in results.collected.groups:
         of_page.setdefault(group.page, []).append(group)
     ordered = [group for groups in of_page.values() for group in groups]
-    made = dict(zip(map(id, ordered), blocks(ordered, results.collected.jobs), strict=True))
+    made = dict(zip(map(id, ordered), blocks(ordered, results), strict=True))
     return [
         _run_set(file, groups, [made[id(group)] for group in groups])
         for file, groups in of_page.items()

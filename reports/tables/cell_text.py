@@ -2,77 +2,27 @@
 
 from dataclasses import replace
 
-from protocols.metrics import METRICS, Metric, metric_of
+from protocols.metrics import metric_of
 from protocols.papers.claims import Claim
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
+from reports.cells.planned_run import Slot
 from reports.judging.contrasts import Contrast
 from reports.judging.verdicts import Verdict
-from reports.tables.table import (
+from reports.tables.formats import (
     FIRM,
-    MISSING,
     NAMES,
     STALE,
-    STALE_NOTE,
     THIN,
-    Table,
-    Td,
-    head,
+    gap_text,
+    marked,
     minus,
+    number_text,
     plural,
-    words,
 )
+from reports.tables.table import Td, words
 
-MACRO = ", macro"  # left out of headings where the caption says it
-
-
-def other_metrics() -> list[Metric]:
-    """What the tables of several measures show beside the accuracy."""
-    return [one for one in METRICS.values() if one.shown and one.name != "accuracy"]
-
-
-def plain_text(metric: str, value: float, digits: int | None = None) -> str:
-    """A number of the metric without its unit, with as many digits as its record says, or with
-    `digits`."""
-    one = metric_of(metric)
-    return f"{one.scale * value:.{one.digits if digits is None else digits}f}"
-
-
-def number_text(metric: str, value: float | None) -> str:
-    """A measured value as written, with % where it is a fraction; or X, or diverged."""
-    if value is None:
-        return MISSING
-    if value != value:
-        return "diverged"
-    if (unit := metric_of(metric).unit) == "epoch" and value == int(value):
-        return f"{value:g}"
-    return plain_text(metric, value) + (f"{THIN}%" if unit == "%" else "")
-
-
-def gap_text(metric: str, value: float | None) -> str:
-    """A difference as written, with its sign: in points where the metric is a fraction; or X, or
-    diverged."""
-    if value is None:
-        return MISSING
-    if value != value:
-        return "diverged"
-    one = metric_of(metric)
-    text = f"{one.scale * value:+.{one.digits}f}"
-    return minus(text) if float(text) else text[1:]
-
-
-def seconds_text(seconds: float | None) -> str:
-    """A duration with a unit that fits."""
-    if seconds is None:
-        return MISSING
-    for limit, scale, unit in ((1, 1000, "ms"), (120, 1, "s"), (7200, 1 / 60, "min")):
-        if seconds < limit:
-            return (
-                f"{seconds * scale:.3g}{THIN}{unit}"
-                if seconds * scale < 100
-                else (f"{seconds * scale:.0f}{THIN}{unit}")
-            )
-    return f"{seconds / 3600:.1f}{THIN}h"
+NOT_ASKED = Td("–", "not asked for")
 
 
 def claim_text(claim: Claim) -> str:
@@ -97,13 +47,12 @@ def difference_text(claim: Claim, value: float | None) -> str:
 
 
 def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
-    """The difference of two cells, linked to the first one's runs; X with what is missing; a dash
-    if one of them is not asked for."""
+    """Return the difference of two cells, linked to the first one's runs; X with what is missing; a
+    dash if one of them was not asked for."""
     if one is None:
-        return Td("–", "not asked for")
-    old = f" {STALE}" if one.stale and one.value is not None else ""
+        return NOT_ASKED
     return Td(
-        gap_text(one.metric, one.value) + old, note, href=href or one.a.href,
+        marked(gap_text(one.metric, one.value), one.stale), note, href=href or one.a.href,
         key=one.address, scale=metric_of(one.metric).scale,
     )  # fmt: skip
 
@@ -119,23 +68,28 @@ def runs_behind(cell: Cell) -> str:
     return ", ".join(parts)
 
 
+def number(metric: str, value: float | None, key: str, note: str = "", href: str = "") -> Td:
+    """Return a metric's value as a cell; `key` is its place in results.json."""
+    return Td(number_text(metric, value), note, href=href, key=key, scale=metric_of(metric).scale)
+
+
 def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "") -> Td:
-    """The number of a cell as written; X with what is missing; a dash if not asked for."""
+    """Return the number of a cell as it is written; X with what is missing; a dash if it was not
+    asked for."""
     if cell is None:
-        return Td("–", "not asked for")
-    number = cell.number(metric, at)
-    small = note or (number.lack if number.value is None else "")
+        return NOT_ASKED
+    found = cell.number(metric, at)
+    lack = found.lack if found.value is None else ""
     return Td(
-        _marked(number, metric), small, href=cell.href if cell.page else "",
-        key=f"{cell.key}:numbers.{at}.{metric}.value",
-        scale=metric_of(metric).scale,
+        _marked(found, metric), note or lack, href=cell.href if cell.page else "",
+        key=cell.address(metric, at), scale=metric_of(metric).scale,
     )  # fmt: skip
 
 
-def _marked(number: Number, metric: str) -> str:
-    if number.value is None and number.diverged:
+def _marked(found: Number, metric: str) -> str:
+    if found.value is None and found.diverged:
         return "diverged"
-    return number_text(metric, number.value) + (f" {STALE}" if number.stale else "")
+    return number_text(metric, found.value) + (f" {STALE}" if found.stale else "")
 
 
 def interval_text(claim: Claim, verdict: Verdict) -> str:
@@ -151,16 +105,11 @@ def interval_text(claim: Claim, verdict: Verdict) -> str:
     return f"{text}, {plural(verdict.seeds, 'seed')}"
 
 
-def verdict_cell(table: Table, claim: Claim, verdict: Verdict) -> Td:
-    """The word; its interval beside it, or its reason as a footnote."""
+def verdict_cell(claim: Claim, verdict: Verdict) -> Td:
+    """Return the word; its interval beside it, or its reason as a footnote."""
     if verdict.judged:
         return words(verdict.word, interval_text(claim, verdict) or verdict.reason)
-    return words(verdict.word, ref=table.reason(verdict.reason))
-
-
-def framework_heads(span: int = 1, rows: int = 1) -> list[Td]:
-    """A column heading for each twin, with its mark."""
-    return [head(NAMES[f], span, rows, colour=f) for f in FRAMEWORKS]
+    return words(verdict.word, reason=verdict.reason)
 
 
 def pair(group: Group | None, variant: str) -> list[tuple[str, Cell | None]]:
@@ -168,18 +117,25 @@ def pair(group: Group | None, variant: str) -> list[tuple[str, Cell | None]]:
     return [(f, group.cells.get((f, variant)) if group else None) for f in FRAMEWORKS]
 
 
+def twin_name(framework: str) -> Td:
+    """Return a row's twin, with its mark."""
+    return Td(NAMES[framework], kind="text", colour=framework)
+
+
 def twin(cell: Cell) -> Td:
-    """A row's twin, linked to the runs behind the row."""
-    href = cell.href if cell.page else ""
-    return Td(NAMES[cell.framework], kind="text", colour=cell.framework, href=href)
+    """Return a row's twin, linked to the runs behind the row."""
+    return replace(twin_name(cell.framework), href=cell.href if cell.page else "")
 
 
 def marked_twin(cell: Cell) -> Td:
-    """The same, marked where the row's numbers are stale and too narrow for a mark of their own."""
+    """Return the same, marked where the row's numbers are stale and too narrow for a mark of their
+    own."""
     found = twin(cell)
-    return replace(found, text=f"{found.text} {STALE}") if cell.stale else found
+    return replace(found, text=marked(found.text, cell.stale))
 
 
-def stale_notes(group: Group) -> list[str]:
-    """The footnote on stale numbers, where a group has some."""
-    return [STALE_NOTE] if any(c.stale for c in group.cells.values()) else []
+def file_link(slot: Slot, name: str) -> Td:
+    """Return a link to a file of a run, as it lies beside the page; a dash if it is not there."""
+    there = slot.run is not None and (slot.run.folder / name).is_file()
+    text = name.partition(".")[0] if there else "–"
+    return words(text, href=f"runs/{slot.stored.folder.name}/{name}" if there else "")

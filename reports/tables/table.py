@@ -1,15 +1,6 @@
-"""Tables as data, and how every number is written: rounding happens here and nowhere before."""
+"""Tables as data."""
 
 from dataclasses import dataclass, field
-
-from protocols.papers.variants import load_variants
-
-NAMES = {"keras": "Keras", "torch": "PyTorch"}
-THIN = "\u202f"  # no-break space between a number and its unit
-FIRM = "\u00a0"  # no-break space
-MISSING = "X"
-STALE = "†"
-STALE_NOTE = f"{STALE} stale: of another results version of this suite; shown, never judged."
 
 
 @dataclass(frozen=True)
@@ -22,7 +13,8 @@ class Td:
     span: int = 1
     rows: int = 1
     href: str = ""
-    ref: int = 0  # number of a footnote of the same table
+    reason: str = ""  # a footnote of the same table
+    ref: int = 0  # its number
     id: str = ""
     colour: str = ""  # a framework's name: its mark stands before the text
     ok: bool | None = None  # whether a bound was kept: a sign and a colour
@@ -63,39 +55,11 @@ def head(text: str, span: int = 1, rows: int = 1, colour: str = "", kind: str = 
     return Td(text, kind=kind, span=span, rows=rows, colour=colour)
 
 
-def label(text: str, note: str = "", rows: int = 1, anchor: str = "") -> Td:
-    """A row's heading."""
-    return Td(text, note, kind="row", rows=rows, id=anchor)
+def label(text: str, note: str = "", anchor: str = "") -> Td:
+    """Return a row's heading."""
+    return Td(text, note, kind="row", id=anchor)
 
 
-def words(text: str, note: str = "", ref: int = 0, href: str = "") -> Td:
-    """A cell of text."""
-    return Td(text, note, kind="text", ref=ref, href=href)
-
-
-def title(variant: str) -> str:
-    """The network's name as the papers print it."""
-    return load_variants()[variant].title
-
-
-def minus(text: str) -> str:
-    """A number's text with a typographic minus."""
-    return text.replace("-", "−")
-
-
-def points(value: float) -> str:
-    """A difference of two fractions, in points."""
-    if value != value:
-        return "diverged"
-    text = f"{100 * value:+.2f}"
-    return minus(text) if float(text) else "0.00"
-
-
-def plural(count: int, noun: str) -> str:
-    """ "1 seed", "2 seeds"."""
-    return f"{count}{FIRM}{noun}" + ("" if count == 1 else "s")
-
-
-def with_article(noun: str) -> str:
-    """ "a neutrophil", "an eosinophil"."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+def words(text: str, note: str = "", href: str = "", reason: str = "") -> Td:
+    """Return a cell of text."""
+    return Td(text, note, kind="text", href=href, reason=reason)

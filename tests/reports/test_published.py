@@ -13,7 +13,7 @@ from protocols.spec import FRAMEWORKS
 from reports import readme
 from reports.build import build
 from reports.pages.audit import page as audit
-from reports.tables.table import STALE
+from reports.tables.formats import STALE
 from tests.support.data_keys import Numbers, agrees
 from tests.support.published import FOLDERS, PUBLISHED
 from tests.support.synthetic import add, raise_version, spec

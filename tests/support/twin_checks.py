@@ -11,12 +11,25 @@ from protocols.runs import parity
 BACKBONES = {"xception": 20_861_480, "inception_v3": 21_802_784, "resnet50": 23_587_712}
 MOVING = {"xception": 54_528, "inception_v3": 34_432, "resnet50": 53_120}
 
-# The networks that the tests climb the whole ladder with: every backbone, every head, two backbones
-# beside each other, and whatever trains whole. The others are built of the same parts; of them is
-# asked what joins parts: counts, bridge, forward pass. `python runner.py --parity` climbs all.
-WHOLE = [name for name in load_variants() if parity.trains_whole(name)]
-CLIMBED = (*WHOLE, "cnn_lstm", "cnn_gru", "xception_resnet50_lstm")
 
+def parts_of(variant) -> set:
+    """What a network is built of: its backbones, how many they are, its head."""
+    return {*variant.backbones, len(variant.backbones), (variant.sequence, variant.cell)}
+
+
+def climbed_networks() -> list[str]:
+    """Those that the tests climb the whole ladder with: all that train whole, and each that brings
+    a part. The others are built of the same; of them is asked what joins parts: counts, bridge,
+    forward pass. `python runner.py --parity` climbs all."""
+    known = load_variants()
+    found = [name for name in known if parity.trains_whole(name)]
+    for name, variant in known.items():
+        if parts_of(variant) - set().union(*(parts_of(known[n]) for n in found)):
+            found.append(name)
+    return found
+
+
+CLIMBED = climbed_networks()
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 84, 112, 3), dtype=np.uint8)
 
 

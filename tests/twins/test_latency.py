@@ -10,6 +10,7 @@ from PIL import Image
 from protocols.hardware import NO_DEVICE
 from protocols.runs import latency
 from reports.cells.planned_run import Slot
+from reports.data.numbers import Recorded
 from reports.pages.speed import page as speed_page
 from tests.support.synthetic import spec, timings
 
@@ -104,7 +105,8 @@ def test_the_speed_page_names_the_engines(old):
         times["single"]["engine"], times["batch32"]["engine"] = "folded", "eager"
     stored = SimpleNamespace(timings=times, env={"threads": 2}, status="done", done=True)
     slot = Slot(run, stored, True)
-    cell = speed_page._latency_cells(slot)[-3]
+    known = {run.id: Recorded(run.id, {"timings": times})}
+    cell = speed_page._latency_cells(slot, known)[-3]
     wanted = ("eager", "") if old else ("folded", "batch of 32: eager")
     assert (cell.text, cell.note) == wanted
 

@@ -12,7 +12,7 @@ from protocols.papers.claims import Claim
 from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from reports.tables.cell_text import claim_text
-from reports.tables.table import THIN
+from reports.tables.formats import THIN
 
 ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
 CONTRADICTORY, OPEN, NOT_CHECKED = "contradictory", "open", "not checked"

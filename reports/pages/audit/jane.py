@@ -20,7 +20,7 @@ from reports.pages.audit.finding import (
 )
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
-from reports.tables.table import THIN
+from reports.tables.formats import THIN
 
 
 def f_measures(claims: Claims) -> Iterator[Finding]:

@@ -25,7 +25,8 @@ from reports.pages.audit.finding import (
 )
 from reports.pages.content import PageRecord, of_papers
 from reports.statistics import printed
-from reports.tables.table import Table, Td, head, label, words
+from reports.tables.builder import Line, table, texts
+from reports.tables.table import Table, Td, label, words
 
 BODIES = {OPEN: "What is open", ATTAINABLE: "What fits", NOT_CHECKED: "Not checked"}
 OK = {OPEN: None, ATTAINABLE: True, NOT_CHECKED: None}
@@ -66,39 +67,36 @@ def said(found: list[Finding]) -> str:
 
 def finding_table(paper: str, found: list[Finding]) -> Table:
     """Both sides, the calculation and the word of each finding."""
-    heads = ("Question", "It says", "and it says", "Calculation", "So")
-    table = Table(
+    lines: dict[str, list[Line]] = {"What does not fit": []}
+    lines |= {body: [] for body in BODIES.values()}
+    for one in found:
+        sides = [words(s.text, s.where) for s in one.sides]
+        word = Td(one.word, kind="text", ok=OK.get(one.word, False))
+        lines[BODIES.get(one.word, "What does not fit")].append(
+            [one.title, *sides, *["–"] * (2 - len(sides)), one.sums, word]
+        )
+    return table(
         f"audit-{paper}",
         f"{load_papers()[paper].name}: what is printed, against other places and the files. ✓ both "
         "can stand, ✗ they can’t.",
-        [[head(text, kind="headtext") for text in heads]],
-        [],
+        texts("Question", "It says", "and it says", "Calculation", "So"),
+        {f"{title}: {len(body)}": body for title, body in lines.items()},
     )
-    rows: dict[str, list[list[Td]]] = {"What does not fit": []}
-    rows |= {body: [] for body in BODIES.values()}
-    for one in found:
-        sides = [words(s.text, s.where) for s in one.sides]
-        body = rows[BODIES.get(one.word, "What does not fit")]
-        body.append(
-            [label(one.title), *sides, *[words("–")] * (2 - len(sides)), words(one.sums)]
-            + [Td(one.word, kind="text", ok=OK.get(one.word, False))]
-        )
-    table.bodies += [(f"{title}: {len(body)}", body) for title, body in rows.items() if body]
-    return table
 
 
 def claim_table(found: list[Finding]) -> Table:
     """Every claim, and the words of the findings about it."""
-    rows, words_of = [], by_claim(found)
+    lines: list[Line] = []
+    words_of = by_claim(found)
     for claim in load_claims().values():
         count = Counter(words_of[claim.id])
         counted = ", ".join(f"{word} ({number})" for word, number in count.items())
         place = side(claim)
-        rows.append([label(claim.id, anchor=f"audit-{claim.id}"), words(place.text, place.where),
-                     words(counted)])  # fmt: skip
-    heads = ("Claim", "As printed", "By arithmetic (findings)")
-    return Table("audit-claims", "Every claim of both papers, and what became of it.",
-                 [[head(text, kind="headtext") for text in heads]], [("", rows)])  # fmt: skip
+        first = label(claim.id, anchor=f"audit-{claim.id}")
+        lines.append([first, words(place.text, place.where), counted])
+    heads = texts("Claim", "As printed", "By arithmetic (findings)")
+    caption = "Every claim of both papers, and what became of it."
+    return table("audit-claims", caption, heads, lines)
 
 
 def page() -> dict[str, object]:

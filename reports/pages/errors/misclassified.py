@@ -6,19 +6,13 @@ import numpy as np
 
 from protocols.classes import CLASSES
 from protocols.spec import FRAMEWORKS
-from reports.cells.answers import (
-    Answers,
-    Wrong,
-    name_of,
-    short_id,
-    tests_wrong,
-    wrong_in_both,
-)
+from reports.cells.answers import Answers, Wrong, name_of, short_id, tests_wrong, wrong_in_both
 from reports.cells.cell import Cell
 from reports.pages.errors import tables as errors_tables
-from reports.pages.errors.tables import MOST, share
+from reports.pages.errors.tables import MOST
 from reports.tables.exports import FOLDER
-from reports.tables.table import Table, plural, title, with_article
+from reports.tables.formats import percent, plural, title, with_article
+from reports.tables.table import Table
 
 FEW = 4  # images: photographs with fewer are drawn together
 STAND_INS = "X: these tests are of drawn stand-ins, not of cells; they aren’t shown."
@@ -78,13 +72,13 @@ def both(
     groups, links = _groups(name, shown, there)
     marked = errors_tables.marked_title(variant, cells)
     rows = errors_tables.by_row(cells, twins, links)
-    whole = errors_tables.every_photograph(name, marked, cells, rows)
-    listed = errors_tables.every_test(name, marked, cells, twins)
+    whole = errors_tables.every_photograph(name, marked, rows)
+    listed = errors_tables.every_test(name, marked, twins)
     overview = [_overview(p, counts[p], shown[p][0].label) for p in list(shown)[:MOST]]
     drawn = sum(len(group.images) for group in groups)
     return Both(
         _sentence(variant, twins),
-        errors_tables.by_photograph(name, marked, cells, rows, counts),
+        errors_tables.by_photograph(name, marked, rows, counts),
         errors_tables.surest(name, marked, cells, wrong),
         [one for one in overview if one.picture in there],
         groups,
@@ -145,7 +139,7 @@ def _drawn(one: Wrong, named: bool = False) -> Drawn:
     """`named`: with its photograph and class, which elsewhere a heading tells."""
     true = CLASSES[one.label].lower()
     said = tuple(
-        (framework, f"{CLASSES[c].lower()}, {share(p)}")
+        (framework, f"{CLASSES[c].lower()}, {percent(p, 1)}")
         for framework, c, p in zip(FRAMEWORKS, one.said, one.of_true, strict=True)
     )
     words = f"{name_of(one.photograph)}, {true}: " if named else ""

@@ -1,22 +1,24 @@
 """The page "Where they err": by class, by photograph, image by image, and how sure they were."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from markupsafe import Markup
 
 from protocols.spec import FRAMEWORKS
 from reports.cells.answers import Answers, accuracies, answers, comparable
-from reports.cells.cell import Group
+from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
 from reports.cells.parallel import spread
+from reports.data.numbers import Numbers
 from reports.figures import errors, photographs, pictures
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, Results
 from reports.pages.errors import misclassified
 from reports.statistics.reliability import Reliability, reliability
-from reports.tables.cell_text import framework_heads, pair, stale_notes
-from reports.tables.table import MISSING, STALE, Table, Td, head, label, points, title
+from reports.tables.builder import numbers, over_twins, table, texts
+from reports.tables.cell_text import NOT_ASKED, pair
+from reports.tables.formats import MISSING, marked, points, title
+from reports.tables.table import Table, Td
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,10 @@ class Section:
     blocks: list[Block]
 
 
-def page(collected: Collected, out: Path) -> dict[str, Any]:
+def page(results: Results) -> dict[str, Any]:
     """What the page shows: groups with a whole cell, planned ones first; `pool`: the pictures it
-    draws, by name. `out` has pictures, or hasn't."""
+    draws, by name. The report's folder has pictures, or hasn't."""
+    collected, out = results.collected, results.out
     at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / photographs.PHOTOGRAPHS)
     answered = [(group, _answers(group)) for group in collected.groups]
     answered = [(group, found) for group, found in answered if found]
@@ -55,11 +58,13 @@ def page(collected: Collected, out: Path) -> dict[str, Any]:
     ]
     blocks = iter(spread(_block, wanted, collected.jobs))
     sections = []
-    for group, found in answered:
+    for group, _ in answered:
         own = [next(blocks) for _ in group.variants]
         shown = [block for block in own if block]
         sections.append(
-            Section(group.caption, group.setting.planned, _calibration(group, found), shown)
+            Section(
+                group.caption, group.setting.planned, _calibration(group, results.numbers), shown
+            )
         )
     both = [b.both for section in sections for b in section.blocks if b.both]
     used = sorted({name for one in both for name in one.pictures})
@@ -93,43 +98,33 @@ def _answers(group: Group) -> dict[tuple[str, str], Answers]:
     return {key: one for key, one in found.items() if one}
 
 
-def _calibration(group: Group, found: dict[tuple[str, str], Answers]) -> Table:
-    table = Table(
+def _calibration(group: Group, known: Numbers) -> Table:
+    return table(
         f"calibration-{group.setting.slug}-{group.protocol}",
         "How far probabilities can be believed, at the selected epoch: expected calibration error "
         "(10 equal bins of the predicted class's probability), and mean probability less accuracy: "
         f"positive where the network is too sure. {group.caption}",
+        [*texts("Network"), *over_twins(numbers("calibration error", "too sure by, points"))],
         [
-            [head("Network", rows=2, kind="headtext"), *framework_heads(span=2)],
-            [head("calibration error"), head("too sure by, points")] * 2,
+            [title(v), *(td for _, cell in pair(group, v) for td in _sure(cell, known))]
+            for v in group.variants
         ],
-        [],
-        stale_notes(group),
     )
-    rows = []
-    for variant in group.variants:
-        row = [label(title(variant))]
-        for framework, cell in pair(group, variant):
-            one = found.get((framework, variant))
-            if one is None or cell is None:
-                lack = "not asked for" if cell is None else cell.lack or "diverged"
-                text, href = (MISSING, cell.href) if cell else ("–", "")
-                row += [Td(text, lack, href=href), Td(text, href=href)]
-                continue
-            measured = reliability(one.labels, one.probabilities)
-            old, key = f" {STALE}" if cell.stale else "", f"{cell.key}:calibration"
-            row += [
-                Td(f"{measured.error:.4f}{old}", href=cell.href, key=f"{key}.error"),
-                Td(
-                    f"{points(measured.excess)}{old}",
-                    href=cell.href,
-                    key=f"{key}.excess",
-                    scale=100,
-                ),
-            ]
-        rows.append(row)
-    table.bodies.append(("", rows))
-    return table
+
+
+def _sure(cell: Cell | None, known: Numbers) -> list[Td]:
+    """Return the calibration error and the excess of one cell."""
+    if cell is None:
+        return [NOT_ASKED, Td("–")]
+    record = known[cell.key]
+    if "calibration" not in record:
+        return [Td(MISSING, cell.lack or "diverged", href=cell.href), Td(MISSING, href=cell.href)]
+    error, excess = (record["calibration"][name] for name in ("error", "excess"))
+    texts = [marked(text, cell.stale) for text in (f"{error.value:.4f}", points(excess.value))]
+    return [
+        Td(texts[0], href=cell.href, key=error.key),
+        Td(texts[1], href=cell.href, key=excess.key, scale=100),
+    ]
 
 
 def _block(
@@ -155,7 +150,4 @@ def _block(
     )
 
 
-PAGE = PageRecord(
-    "errors.html", "Where they err", "Errors",
-    lambda results: page(results.collected, results.out), place=5,
-)  # fmt: skip
+PAGE = PageRecord("errors.html", "Where they err", "Errors", page, place=5)

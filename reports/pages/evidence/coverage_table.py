@@ -4,7 +4,9 @@ import json
 
 from protocols.classes import LETTERS
 from protocols.files import ROOT
-from reports.tables.table import NAMES, THIN, Table, Td, head, label, title
+from reports.tables.builder import numbers, table, texts
+from reports.tables.formats import NAMES, percent, title
+from reports.tables.table import Table, Td, label
 
 COVERAGE = ROOT / "reports" / "published" / "coverage.json"
 METHODS = {"bootstrap_t": "bootstrap-t", "linearised": "linearised t", "percentile": "percentile "
@@ -21,16 +23,15 @@ def coverage_table() -> Table:
     found = recorded()
     layout = found["layout"]
     clusters = "/".join(map(str, layout["clusters"]))
-    heads = ("Correlation within a photograph", *METHODS.values())
-    same = [[label(f"{one['spread']:g}"), *_rates(one)] for one in found["spreads"]]
+    same = [[f"{one['spread']:g}", *_rates(one)] for one in found["spreads"]]
     own = [[label(_network(one), _classes(one)), *_rates(one)] for one in found["networks"]]
-    return Table(
+    return table(
         "coverage",
         f"How often a 95% interval of the accuracy held the truth: {found['sims']:,} simulated "
         f"test sets of {clusters} photographs and {sum(layout['images']):,} images, as the real "
         f"one. {_said(found)}",
-        [[head(text, kind="headtext" if i == 0 else "head") for i, text in enumerate(heads)]],
-        [("The same in all classes", same), ("As the recorded networks have it", own)],
+        [*texts("Correlation within a photograph"), *numbers(*METHODS.values())],
+        {"The same in all classes": same, "As the recorded networks have it": own},
         ["Photographs of a class are equally large there, and classes have fixed rates "
          f"({', '.join(f'{100 * r:.0f}%' for r in layout['rates'])}; for the recorded networks "
          "their own, and overlapping photographs count as one): a model, not the data."],
@@ -52,7 +53,7 @@ def _said(found: dict) -> str:
 
 
 def _rates(one: dict) -> list[Td]:
-    return [Td(f"{100 * one['coverage'][method]:.1f}{THIN}%") for method in METHODS]
+    return [Td(percent(one["coverage"][method], 1)) for method in METHODS]
 
 
 def _network(one: dict) -> str:

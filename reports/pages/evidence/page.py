@@ -8,50 +8,35 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from protocols.metrics import Metric
 from protocols.papers.claims import Claim, load_claims
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
-from reports.cells.collect import Collected
+from reports.data.numbers import Numbers, Recorded, interval_of
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import on_the_same_images
-from reports.judging.uncertainty import (
-    as_good_as,
-    interval_text,
-    interval_words,
-    naive,
-    over_folds,
-    preferred_interval,
-    selection_means,
-)
+from reports.judging.uncertainty import interval_text, interval_words
 from reports.judging.verdicts import contests, why_not_judged
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, Results
 from reports.pages.evidence.coverage_table import METHODS, coverage_table
 from reports.simulations.equivalence import margin, rarely
-from reports.statistics.comparisons import MARGIN, POWER, Difference, equivalence, ordering
+from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
 from reports.statistics.intervals import DRAWS, Estimate
-from reports.tables.cell_text import (
+from reports.tables.builder import numbers, table, texts, twins
+from reports.tables.cell_text import marked_twin, twin
+from reports.tables.formats import (
     MACRO,
-    marked_twin,
-    other_metrics,
-    pair,
-    plain_text,
-    stale_notes,
-    twin,
-)
-from reports.tables.table import (
     MISSING,
     NAMES,
-    STALE,
-    THIN,
-    Table,
-    Td,
-    head,
-    label,
+    marked,
+    other_metrics,
+    percent,
+    plain_text,
     plural,
     points,
     title,
-    words,
 )
+from reports.tables.table import Table, Td, label, words
 
 
 @dataclass(frozen=True)
@@ -63,114 +48,106 @@ class Section:
     tables: list[Table]
 
 
-def accuracy_table(group: Group) -> Table:
-    """Accuracy with the interval that respects photographs, and the naive one."""
-    table = Table(
+def accuracy_table(group: Group, known: Numbers) -> Table:
+    """Return the accuracy with the interval that respects photographs, and the naive one."""
+    heads = ["Accuracy", "On new photographs", "Naive", "Images", "Clusters", "As good as"]
+    return table(
         f"intervals-{group.setting.slug}-{group.protocol}",
         "Accuracy at the selected epoch, and its 95% interval on new photographs; beside it the "
         "naive one, as if all images were independent, and how many independent images would say "
         f"as much. {group.caption}",
-        [[head("Network", kind="headtext"), head("Twin", kind="headtext"), head("Accuracy"),
-          head("On new photographs"), head("Naive"), head("Images"), head("Clusters"),
-          head("As good as"), *([head("Over the folds")] if _folds(group) else [])]],
-        [],
+        [*texts("Network", "Twin"), *numbers(*heads, *["Over the folds"] * _folds(group))],
+        [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
+         for cell in group.in_order],
+        ["A cluster is what overlapping photographs of one class show. Method: bootstrap-t; where "
+         "too few clusters leave it undefined, linearised t, and a footnote says so."],
+        spans=[[0]],
     )  # fmt: skip
-    rows = []
-    for variant in group.variants:
-        cells = [c for _, c in pair(group, variant) if c]
-        for index, cell in enumerate(cells):
-            first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            rows.append([*first, twin(cell),
-                         *_accuracy(table, cell)])  # fmt: skip
-    table.bodies.append(("", rows))
-    table.notes += [
-        "A cluster is what overlapping photographs of one class show. Method: bootstrap-t; where "
-        "too few clusters leave it undefined, linearised t, and a footnote says so.",
-        *stale_notes(group),
-    ]
-    return table
 
 
 def _folds(group: Group) -> bool:
     return any(cell.folds > 1 for cell in group.cells.values())
 
 
-def _accuracy(table: Table, cell: Cell) -> list[Td]:
+def _accuracy(cell: Cell, record: Recorded) -> list[Td]:
     more = [Td("")] if cell.folds > 1 else []
-    sample = cell.sample()
-    if sample is None:
+    if "naive" not in record:  # the cell isn't whole
         return [Td(MISSING, cell.lack), *[Td("–")] * 5, *more]
-    found = cell.estimates["selected"]["accuracy"]
-    interval, method = preferred_interval(found)
-    seeds, plain, worth = len(cell.seeds), naive(cell), as_good_as(cell)
-    reason = interval.reason or ("" if method == "bootstrap_t" else f"method: {METHODS[method]}")
-    old = f" {STALE}" if cell.stale else ""
-    value = f"{100 * found.value:.2f}{THIN}%" if math.isfinite(found.value) else "diverged"
-    key = f"{cell.key}:intervals.selected.accuracy"
+    found, seeds = record["intervals"]["selected"]["accuracy"], len(cell.seeds)
+    value, method = found["value"], found["method"].value
+    text = percent(value.value) if math.isfinite(value.value) else "diverged"
+    reason = "" if method == "bootstrap_t" else f"method: {METHODS[method]}"
     row = [
-        Td(value + old, key=f"{key}.value", scale=100),
-        Td("–" if interval.reason else interval_words(interval), ref=table.reason(reason), key=key,
-           scale=100),
-        Td("–" if plain.reason else interval_words(plain), key=f"{cell.key}:naive", scale=100),
-        Td(f"{cell.n:,}", plural(seeds, "seed") if seeds > 1 else "", key=f"{cell.key}:n"),
-        Td(str(len(sample.strata)), key=f"{cell.key}:clusters"),
-        Td(f"{worth:,.0f}" if worth else "–", key=f"{cell.key}:as_good_as"),
-    ]  # fmt: skip
+        Td(marked(text, cell.stale), key=value.key, scale=100),
+        replace(_interval(found), reason=found["reason"].value or reason),
+        _interval(record["naive"]),
+        _count(record["n"], plural(seeds, "seed") if seeds > 1 else ""),
+        _count(record["clusters"]),
+        _count(record["as_good_as"]),
+    ]
     if not more:
         return row
-    folds = over_folds(cell)
-    return [*row, Td("–" if folds.reason else interval_words(folds), ref=table.reason(folds.reason),
-                     key=f"{cell.key}:over_folds", scale=100)]  # fmt: skip
+    folds = record["over_folds"]
+    return [*row, replace(_interval(folds), reason=folds["reason"].value)]
 
 
-def measures_table(group: Group) -> Table:
-    """The other metrics, each with its interval."""
+def _count(found: Recorded, note: str = "") -> Td:
+    return Td(f"{found.value:,.0f}" if found.value else "–", note, key=found.key)
+
+
+def _interval(found: Recorded) -> Td:
+    ends = interval_of(found.value)
+    return Td("–" if ends.reason else interval_words(ends), key=found.key, scale=100)
+
+
+def measures_table(group: Group, known: Numbers) -> Table:
+    """Return the other metrics, each with its interval."""
     more = other_metrics()
-    table = Table(
+    return table(
         f"interval-measures-{group.setting.slug}-{group.protocol}",
         "Other measures at the selected epoch over all test images together (macro averages, "
         f"points), with their 95% intervals on new photographs. {group.caption}",
-        [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-          *(head(one.heading.removesuffix(MACRO)) for one in more)]],
-        [],
-    )  # fmt: skip
-    rows = []
-    for variant in group.variants:
-        cells = [c for _, c in pair(group, variant) if c and c.estimates]
-        for index, cell in enumerate(cells):
-            first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, marked_twin(cell)]
-            for one in more:
-                found = cell.estimates["selected"][one.name]
-                value = plain_text(one.name, found.value)
-                key = f"{cell.key}:intervals.selected.{one.name}"
-                row.append(Td(value, interval_text(one.name, found), key=f"{key}.value", near=key,
-                              scale=one.scale))  # fmt: skip
-            rows.append(row)
-    table.bodies.append(("", rows))
-    table.notes += stale_notes(group)
-    return table
+        [*texts("Network", "Twin"), *numbers(*(m.heading.removesuffix(MACRO) for m in more))],
+        [
+            [
+                title(cell.variant),
+                marked_twin(cell),
+                *(_measure(known[cell.key]["intervals"]["selected"][m.name], m) for m in more),
+            ]
+            for cell in group.in_order
+            if cell.estimates
+        ],
+        spans=[[0]],
+    )
+
+
+def _measure(found: Recorded, metric: Metric) -> Td:
+    value, note = found["value"], interval_text(metric.name, interval_of(found.value))
+    return Td(plain_text(metric.name, value.value), note,
+              key=value.key, near=found.key, scale=metric.scale)  # fmt: skip
 
 
 def _p(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}" if value >= 0.001 else "<0.001"
 
 
-def comparison_table(group: Group) -> Table | None:
+def comparison_table(group: Group, known: Numbers) -> Table | None:
     """Networks within a twin, and the twins within a network, image by image."""
     found = on_the_same_images(group)
     if not found:
         return None
     wide = margin(group.protocol, max(cell.n for cell in group.cells.values()))
-    table = Table(
+    return table(
         f"compared-{group.setting.slug}-{group.protocol}",
         "Differences of accuracy on the same images, in points, with 95% intervals on new "
         f"photographs. {group.caption}",
-        [[head("Comparison", kind="headtext"), head("Difference"), head("Interval"),
-          head("Bootstrap-t"), head("p"), head("p, Holm"), head("McNemar, naive"),
-          head("Smallest to be found"),
-          *(head(f"Equal within {_points(m)}?", kind="headtext") for m in (MARGIN, wide) if m)]],
-        [],
+        [*texts("Comparison"),
+         *numbers("Difference", "Interval", "Bootstrap-t", "p", "p, Holm", "McNemar, naive",
+                  "Smallest to be found"),
+         *texts(*(f"Equal within {_points(m)}?" for m in (MARGIN, wide) if m))],
+        {name: [_difference(one, known[one.key], images.estimate, wide) for one in found
+                if _of_twins(one) == both and (images := one.on_images)]
+         for name, both in (("Networks", False), ("Twins", True))},
         [
             "Interval and p: by the linearised variance, so they agree; bootstrap-t: of the same "
             f"resampled photographs for both sides, {DRAWS:,} draws; Holm: "
@@ -178,16 +155,8 @@ def comparison_table(group: Group) -> Table | None:
             "images were independent; smallest: the true difference found with 80% power; equal: "
             "two one-sided tests at 5%.",
             *([_can_show(group, wide)] if wide else []),
-            *stale_notes(group),
         ],
     )  # fmt: skip
-    bodies: dict[str, list[list[Td]]] = {"Networks": [], "Twins": []}
-    for one in found:
-        same = one.a.variant == one.b.variant
-        if on_images := one.on_images:
-            bodies["Twins" if same else "Networks"].append(_difference(one, on_images, wide))
-    table.bodies += [(name, rows) for name, rows in bodies.items() if rows]
-    return table
 
 
 def _points(margin: float) -> str:
@@ -196,29 +165,26 @@ def _points(margin: float) -> str:
 
 def _can_show(group: Group, wide: float) -> str:
     """What margins these test images can show, as simulated."""
-    share = f"{100 * max(rarely(group.protocol), 0.001):.1f}{THIN}%"
+    share = percent(max(rarely(group.protocol), 0.001), 1)
     return (
         f"Equal within {_points(MARGIN)} can hardly be shown on these photographs: of twins that "
         f"are truly equal, as far apart on single photographs as the recorded ones, at most "
         f"{share} are shown so; within {_points(wide)}, the "
-        f"smallest whole margin for it, at least {100 * POWER:.0f}{THIN}% (simulated)."
+        f"smallest whole margin for it, at least {percent(POWER, 0)} (simulated)."
     )
 
 
-def _difference(one: Contrast, on_images: Difference, wide: float | None) -> list[Td]:
-    found = on_images.estimate
-    least = one.detectable
+def _difference(
+    one: Contrast, record: Recorded, found: Estimate, wide: float | None
+) -> list[Td | str]:
+    value, least = record["value"], record["detectable"]
     same = found.value == 0 and found.se is None
-    old = f" {STALE}" if one.stale else ""
     cells = [
-        Td(points(found.value) + old, key=f"{one.key}:value", scale=100),
-        *(Td("–" if i.reason else interval_words(i), key=f"{one.key}:{name}", scale=100)
-          for name, i in (("linearised", found.linearised), ("bootstrap_t", found.bootstrap_t))),
-        *(Td(_p(p), key=f"{one.key}:{name}")
-          for name, p in (("p", on_images.p), ("p_holm", one.p_holm),
-                          ("mcnemar", one.mcnemar))),
-        Td("–" if least is None else f"{100 * least:.2f}", key=f"{one.key}:detectable", scale=100),
-    ]  # fmt: skip
+        Td(marked(points(value.value), one.stale), key=value.key, scale=100),
+        *(_interval(record[method]) for method in ("linearised", "bootstrap_t")),
+        *(Td(_p(record[p].value), key=record[p].key) for p in ("p", "p_holm", "mcnemar")),
+        Td("–" if least.value is None else f"{100 * least.value:.2f}", key=least.key, scale=100),
+    ]
     answers = [_equal(found, m, same, one.stale) for m in (MARGIN, wide) if m]
     return [_sides(one), *(replace(td, href=one.a.href) for td in cells), *answers]
 
@@ -232,12 +198,15 @@ def _equal(found: Estimate, margin: float, same: bool, stale: bool) -> Td:
     return words(word, "" if verdict.p is None else f"p {_p(verdict.p)}")
 
 
-def _sides(one: Contrast) -> Td:
+def _of_twins(one: Contrast) -> bool:
+    return one.a.variant == one.b.variant
+
+
+def _sides(one: Contrast) -> str:
     """The row's heading."""
-    if one.a.variant == one.b.variant:
-        return label(f"{title(one.a.variant)}: Keras less PyTorch")
-    text = f"{title(one.a.variant)} less {title(one.b.variant)}, {NAMES[one.a.framework]}"
-    return label(text)
+    if _of_twins(one):
+        return f"{title(one.a.variant)}: Keras less PyTorch"
+    return f"{title(one.a.variant)} less {title(one.b.variant)}, {NAMES[one.a.framework]}"
 
 
 def ranking_table(group: Group) -> Table | None:
@@ -253,14 +222,13 @@ def ranking_table(group: Group) -> Table | None:
         rows.append([label(claim.column, claim.where), *ranked])
     if not rows:
         return None
-    return Table(
+    return table(
         f"ranking-{group.setting.slug}-{group.protocol}",
         "Claims of an order, on new photographs: every contest of a claim together, Holm-adjusted "
         f"at 5%. {group.caption}",
-        [[head("Claim", kind="headtext"), *(head(NAMES[f], colour=f, kind="headtext")
-                                             for f in FRAMEWORKS)]],
-        [("", rows)],
-    )  # fmt: skip
+        [*texts("Claim"), *twins("headtext")],
+        rows,
+    )
 
 
 def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
@@ -276,49 +244,44 @@ def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
     return words(ordering(found))
 
 
-def selection_table(group: Group) -> Table | None:
+def selection_table(group: Group, known: Numbers) -> Table | None:
     """What choosing the epoch on the test part adds."""
-    table = Table(
+    records = {cell: known[cell.key] for cell in group.in_order}
+    chosen = {cell: one["selection"] for cell, one in records.items() if one.value.get("selection")}
+    if not chosen:
+        return None
+    return table(
         f"selection-{group.setting.slug}-{group.protocol}",
         "What it adds to choose the epoch by the images that it is then scored on. Honest: chosen "
         "on a random half of the photographs, scored on the other, mean of 1,000 halvings. "
         f"{group.caption}",
-        [[head("Network", kind="headtext"), head("Twin", kind="headtext"), head("Selected"),
-          head("Last"), head("Honest"), head("Optimism, points")]],
-        [],
+        [*texts("Network", "Twin"), *numbers("Selected", "Last", "Honest", "Optimism, points")],
+        [[title(cell.variant), marked_twin(cell), *_selection(found)]
+         for cell, found in chosen.items()],
         ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
          "of every epoch (half precision), which choose and score on both sides; where they choose "
          "another epoch than the run did, small print has its accuracy. Mean over seeds "
          "and folds. A choice on half of the photographs is a worse choice, which makes the honest "
-         "figure a little low.",
-         *stale_notes(group)],
+         "figure a little low."],
+        spans=[[0]],
     )  # fmt: skip
-    rows = []
-    for variant in group.variants:
-        cells = [c for _, c in pair(group, variant) if c and selection_means(c)]
-        for index, cell in enumerate(cells):
-            first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, marked_twin(cell)]
-            found = selection_means(cell)
-            stored = found["honest"] + found["optimism"]  # of the epochs that these numbers choose
-            other = abs(stored - found["selected"]) > 5e-5
-            for part, mean in found.items():
-                text = points(mean) if part == "optimism" else f"{100 * mean:.2f}{THIN}%"
-                note = f"of {100 * stored:.2f}{THIN}%" if part == "optimism" and other else ""
-                row.append(Td(text, note, key=f"{cell.key}:selection.{part}", scale=100))
-            rows.append(row)
-    if not rows:
-        return None
-    table.bodies.append(("", rows))
-    return table
 
 
-def page(collected: Collected) -> dict[str, Any]:
+def _selection(found: Recorded) -> list[Td]:
+    *parts, optimism = (found[part] for part in ("selected", "last", "honest", "optimism"))
+    stored = parts[-1].value + optimism.value  # of the epochs that these numbers choose
+    note = f"of {percent(stored)}" if abs(stored - parts[0].value) > 5e-5 else ""
+    cells = [Td(percent(part.value), key=part.key, scale=100) for part in parts]
+    return [*cells, Td(points(optimism.value), note, key=optimism.key, scale=100)]
+
+
+def page(results: Results) -> dict[str, Any]:
     """What the page shows."""
-    sections = []
-    for group in collected.groups:
-        tables = [accuracy_table(group), comparison_table(group), ranking_table(group),
-                  selection_table(group), measures_table(group)]  # fmt: skip
+    sections, known = [], results.numbers
+    for group in results.collected.groups:
+        tables = [accuracy_table(group, known), comparison_table(group, known),
+                  ranking_table(group), selection_table(group, known),
+                  measures_table(group, known)]  # fmt: skip
         whole = any(not cell.lack for cell in group.cells.values())
         if whole:
             kept = [table for table in tables if table is not None]
@@ -326,7 +289,4 @@ def page(collected: Collected) -> dict[str, Any]:
     return {"coverage": coverage_table(), "sections": sections}
 
 
-PAGE = PageRecord(
-    "evidence.html", "How much can the numbers bear?", "Evidence",
-    lambda results: page(results.collected), place=4,
-)  # fmt: skip
+PAGE = PageRecord("evidence.html", "How much can the numbers bear?", "Evidence", page, place=4)

@@ -15,7 +15,7 @@ from protocols.images.splits import stratified_folds
 from protocols.papers.recipes import fold_count, load_profiles
 from protocols.photographs import provenance
 from protocols.seeds import generator
-from reports.tables.table import THIN
+from reports.tables.formats import THIN
 
 FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
 SHUFFLES = 2000  # of the labels, for what chance would give

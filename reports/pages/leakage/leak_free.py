@@ -1,41 +1,47 @@
 """As-published and leak-free protocols of one setting, side by side: tables, learning curves."""
 
+from dataclasses import replace
+
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
+from reports.data.numbers import Numbers
 from reports.figures import curves
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import LeakFree, leak_free
 from reports.pages.content import Drawn
-from reports.tables.cell_text import contrast_cell, measured, number_text, stale_notes, twin
-from reports.tables.table import STALE, Table, Td, head, label, title
+from reports.tables.builder import numbers, table, texts
+from reports.tables.cell_text import contrast_cell, measured, number, twin
+from reports.tables.formats import marked, title
+from reports.tables.table import Table, Td
 
 
-def beside(collected: Collected) -> list[Table | Drawn]:
+def beside(collected: Collected, known: Numbers) -> list[Table | Drawn]:
     """As-published and leak-free protocols of one setting, side by side, with learning curves."""
     found: list[Table | Drawn] = []
     for one in leak_free(collected):
-        found += [_table(one), *_curves(one.published, one.free)]
+        found += [_table(one, known), *_curves(one.published, one.free)]
     return found
 
 
-def _table(of: LeakFree) -> Table:
+def _table(of: LeakFree, known: Numbers) -> Table:
     group, free, metric = of.published, of.free.protocol, of.contrasts[0].metric
-    rows = []
-    for one in of.contrasts:
-        known = all(number.value is not None for number in one.numbers)  # else it is said beside
-        row = [label(title(one.b.variant)), twin(one.b), _shown(one, 0), _shown(one, 1)]
-        rows.append([*row, contrast_cell(one, one.lack if known else "")])
-    return Table(
+    return table(
         f"leakfree-{group.setting.slug}-{group.protocol}",
         f"The same networks under {group.protocol} and {free}: "
         f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
         f"the leak-free protocol takes away, in points. {group.setting.title.capitalize()}.",
-        [[head("Network", kind="headtext"), head("Twin", kind="headtext"),
-          head(group.protocol), head(free), head("Difference")]],
-        [("", rows)],
-        list(dict.fromkeys(stale_notes(group) + stale_notes(of.free))),
-    )  # fmt: skip
+        [*texts("Network", "Twin"), *numbers(group.protocol, free, "Difference")],
+        [
+            [title(one.b.variant), twin(one.b), *_shown(one, known), _taken(one)]
+            for one in of.contrasts
+        ],
+    )
+
+
+def _taken(one: Contrast) -> Td:
+    known = all(number.value is not None for number in one.numbers)  # else it is said beside
+    return contrast_cell(one, one.lack if known else "")
 
 
 def _curves(group: Group, other: Group) -> list[Drawn]:
@@ -56,11 +62,13 @@ def _curves(group: Group, other: Group) -> list[Drawn]:
     return [one for one in drawn if one.svg]
 
 
-def _shown(one: Contrast, index: int) -> Td:
-    """The number as published (index 0) or without leakage (1)."""
-    cell, value = (one.b, one.a)[index], one.numbers[1 - index].value
+def _shown(one: Contrast, known: Numbers) -> list[Td]:
+    """The number as published, and the one without leakage."""
+    cells = (one.b, one.a)
     if one.metric == "accuracy":
-        return measured(cell, "accuracy")
-    old = f" {STALE}" if cell.stale and value is not None else ""
-    return Td(number_text(one.metric, value) + old, cell.lack, href=cell.href,
-              key=f"{one.key}:values.{index}", scale=100)  # fmt: skip
+        return [measured(cell, "accuracy") for cell in cells]
+    values = [known[one.key]["values"][index] for index in range(len(cells))]
+    made = [number(one.metric, found.value, found.key, cell.lack, cell.href)
+            for found, cell in zip(values, cells, strict=True)]  # fmt: skip
+    return [replace(td, text=marked(td.text, cell.stale))
+            for td, cell in zip(made, cells, strict=True)]  # fmt: skip

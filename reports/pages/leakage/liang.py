@@ -16,7 +16,7 @@ from reports.pages.leakage.evidence import (
 )
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
-from reports.tables.table import THIN
+from reports.tables.formats import THIN
 
 
 def selection() -> tuple[str, str]:

@@ -8,11 +8,11 @@ tables of provenance and overlap, the splits, and the claims; nothing is quoted 
 from typing import Any
 
 from protocols.papers.papers import load_papers
-from reports.cells.collect import Collected
-from reports.pages.content import PageRecord, of_papers
+from reports.pages.content import PageRecord, Results, of_papers
 from reports.pages.leakage import leak_free
 from reports.pages.leakage.evidence import FOUND, NOT_FOUND, OPEN
-from reports.tables.table import Table, Td, head, label, words
+from reports.tables.builder import Line, Value, over, table, texts
+from reports.tables.table import Table, Td, label
 
 OK = {FOUND: False, NOT_FOUND: True, OPEN: None}
 KINDS = (  # in the order of the papers' EVIDENCE
@@ -30,25 +30,22 @@ KINDS = (  # in the order of the papers' EVIDENCE
 def sheet() -> Table:
     """Eight kinds, and the evidence on each paper that has a module of its own beside this one."""
     found = of_papers("leakage")
-    rows = []
+    lines: list[Line] = []
     for number, (name, about) in enumerate(KINDS, start=1):
-        row = [label(f"{number}. {name}", about)]
+        line: list[Value] = [label(f"{number}. {name}", about)]
         for module in found.values():
             word, said = module.EVIDENCE[number - 1]()
-            row += [Td(word, kind="text", ok=OK[word]), words(said)]
-        rows.append(row)
-    above = [head("Kind of leakage", rows=2, kind="headtext")]
-    papers = [load_papers()[key] for key in found]
-    above += [head(f"{paper.name}, {paper.protocol}", span=2) for paper in papers]
-    below = [head("So", kind="headtext"), head("Evidence", kind="headtext")] * len(papers)
-    return Table("leakage", "✗ found, ✓ looked for and not found.", [above, below], [("", rows)])
+            line += [Td(word, kind="text", ok=OK[word]), said]
+        lines.append(line)
+    below, papers = texts("So", "Evidence"), [load_papers()[key] for key in found]
+    above = [over(f"{paper.name}, {paper.protocol}", below) for paper in papers]
+    caption = "✗ found, ✓ looked for and not found."
+    return table("leakage", caption, [*texts("Kind of leakage"), *above], lines)
 
 
-def page(collected: Collected) -> dict[str, Any]:
+def page(results: Results) -> dict[str, Any]:
     """What the page shows."""
-    return {"sheet": sheet(), "beside": leak_free.beside(collected)}
+    return {"sheet": sheet(), "beside": leak_free.beside(results.collected, results.numbers)}
 
 
-PAGE = PageRecord(
-    "leakage.html", "What leaks?", "Leakage", lambda results: page(results.collected), place=7
-)
+PAGE = PageRecord("leakage.html", "What leaks?", "Leakage", page, place=7)

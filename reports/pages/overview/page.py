@@ -3,10 +3,9 @@
 from typing import Any
 
 from protocols.papers.papers import load_papers
-from reports.cells.collect import Collected
 from reports.data.results import SCHEMA_VERSION
 from reports.judging.verdicts import MIN_SEEDS, WIDEST
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, Results
 from reports.pages.overview import tables
 from reports.pages.overview.summary import foremost, summary
 from reports.simulations import error_rates
@@ -36,8 +35,9 @@ SCHEMA = (
 )  # fmt: skip
 
 
-def page(collected: Collected) -> dict[str, Any]:
+def page(results: Results) -> dict[str, Any]:
     """What the page shows."""
+    collected, known = results.collected, results.numbers
     settings = [setting for setting in collected.papers if setting.as_published]
     shown = [s for s in settings if s.planned or not s.objections] or settings[:1]
     shown = foremost(collected, shown)
@@ -45,7 +45,7 @@ def page(collected: Collected) -> dict[str, Any]:
         "summary": summary(collected, shown),
         "ran": tables.ran_table(collected),
         "failures": tables.failures(collected),
-        "verdicts": [tables.verdict_table(collected, s, s == shown[0]) for s in shown],
+        "verdicts": [tables.verdict_table(collected, known, s, s == shown[0]) for s in shown],
         "deviations": tables.deviations(collected),
         "profiles": tables.profile_table(collected.papers),
         "min_seeds": MIN_SEEDS,
@@ -58,5 +58,5 @@ def page(collected: Collected) -> dict[str, Any]:
 
 PAGE = PageRecord(
     "index.html", "What reproduces, and what was run", "Overview",
-    lambda results: page(results.collected), place=1,
+    page, place=1,
 )  # fmt: skip

@@ -22,7 +22,7 @@ from reports.pages.audit.finding import (
 )
 from reports.pages.overview.tables import claim_name, value_text
 from reports.tables.cell_text import claim_text
-from reports.tables.table import NAMES, THIN
+from reports.tables.formats import NAMES, THIN
 
 # word -> sign, class of style.css
 SIGNS = {

@@ -11,26 +11,12 @@ from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, Setting, scrub
+from reports.data.numbers import Numbers, verdict_key
 from reports.judging.verdicts import Verdict, contests, judge
-from reports.tables.cell_text import (
-    claim_text,
-    framework_heads,
-    number_text,
-    seconds_text,
-    verdict_cell,
-)
-from reports.tables.table import (
-    MISSING,
-    STALE,
-    STALE_NOTE,
-    Table,
-    Td,
-    head,
-    label,
-    plural,
-    title,
-    words,
-)
+from reports.tables.builder import Line, numbers, over, table, texts, twins
+from reports.tables.cell_text import claim_text, verdict_cell
+from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_text, title
+from reports.tables.table import Table, Td, label, words
 
 STATES = ("done", "failed", "missing", "stale", "diverged")
 PROFILE_WORDS = {  # {whose}: the papers whose recipes have the value
@@ -51,47 +37,42 @@ PROFILE_WORDS = {  # {whose}: the papers whose recipes have the value
 
 def ran_table(collected: Collected) -> Table | None:
     """How many runs of each setting are done, failed, missing or stale; None without any run."""
-    table = Table(
+    titles = {True: "The current request", False: "Beside it, from earlier runs"}
+    lines: dict[str, list[Line]] = {text: [] for text in titles.values()}
+    for setting in collected.settings:
+        parts = [(g.protocol, g.slots) for g in collected.groups if g.setting == setting]
+        if setting in collected.latency:
+            parts.append(("latency", list(collected.latency[setting].values())))
+        lines[titles[setting.planned]] += [
+            [setting.title, protocol, *_counts(slots)] for protocol, slots in parts
+        ]
+    made = table(
         "ran",
         "What was asked for and what is there, in runs. Settings outside the current request "
         "stand below it; no table mixes two of them.",
-        [
-            [head(t, kind="headtext") for t in ("Setting", "Protocol")]
-            + [head(s) for s in STATES]
-            + [head("of")]
-        ],
-        [],
+        [*texts("Setting", "Protocol"), *numbers(*STATES, "of")],
+        lines,
+        spans=[[0]],
     )
-    for planned, text in ((True, "The current request"), (False, "Beside it, from earlier runs")):
-        rows = []
-        for setting in (s for s in collected.settings if s.planned == planned):
-            parts = [(g.protocol, g.slots) for g in collected.groups if g.setting == setting]
-            if setting in collected.latency:
-                parts.append(("latency", list(collected.latency[setting].values())))
-            for index, (protocol, slots) in enumerate(parts):
-                first = [label(setting.title, rows=len(parts))] if index == 0 else []
-                rows.append([*first, words(protocol), *_counts(slots)])
-        if rows:
-            table.bodies.append((text, rows))
-    return table if table.bodies else None
+    return made if made.bodies else None
 
 
-def _counts(slots: list[Slot]) -> list[Td]:
+def _counts(slots: list[Slot]) -> list[int | None]:
     count = Counter(s.state for s in slots)
-    return [Td(str(count[s]) if count[s] else "–") for s in STATES] + [Td(str(len(slots)))]
+    return [*(count[s] or None for s in STATES), len(slots)]
 
 
 def failures(collected: Collected) -> Table | None:
     """Every failed run with its reason; None if there is none."""
     failed = [s for s in collected.slots if s.state in ("failed", "diverged")]
-    if not failed:
-        return None
-    rows = [[label(s.spec.id), words(scrub(s.reason))] for s in failed]
-    heads = [[head("Run", kind="headtext"), head("Reason", kind="headtext")]]
-    return Table("failures", "Runs that failed, and why.", heads, [("", rows)])
+    lines = [[s.spec.id, scrub(s.reason)] for s in failed]
+    caption = "Runs that failed, and why."
+    return table("failures", caption, texts("Run", "Reason"), lines) if lines else None
 
 
-def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) -> Table:
+def verdict_table(
+    collected: Collected, known: Numbers, setting: Setting, anchors: bool = True
+) -> Table:
     """Every claim of the papers: address, printed, measured and verdict in both twins.
 
     `anchors`: whether a claim's row can be linked to by the claim's id; once a page.
@@ -100,44 +81,34 @@ def verdict_table(collected: Collected, setting: Setting, anchors: bool = True) 
         f"{paper.author}'s networks under protocol {paper.protocol}"
         for paper in load_papers().values()
     )
-    table = Table(
-        f"verdicts-{setting.slug}",
-        f"Every claim of the papers, by the runs of one setting: {setting.title}; {protocols}. "
-        "Measured for an order: the smallest margin. X: planned, or part of the set, and not "
-        "there.",
-        [
-            [head("Claim", rows=2, kind="headtext"), head("Printed", rows=2)]
-            + [head("Measured", span=2), head("Verdict", span=2, kind="headtext")],
-            framework_heads() + [_text_head(cell) for cell in framework_heads()],
-        ],
-        [],
-    )
-    sections: dict[str, list[list[Td]]] = {}
+    sections: dict[str, list[Line]] = {}
     for claim in load_claims().values():
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
         stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
-        printed = (words if claim.kind == "words" else Td)(claim_text(claim))
-        row = [label(claim_name(claim), anchor=claim.id if anchors else ""), printed]
-        row += [
+        line = [
+            label(claim_name(claim), anchor=claim.id if anchors else ""),
+            (words if claim.kind == "words" else Td)(claim_text(claim)),
+        ]
+        line += [
             Td(
                 value_text(claim, v) + m,
                 href=_evidence(collected, setting, claim, f),
-                key=f"{claim.id}/{setting.slug}/{f}:value",
+                key=known[verdict_key(claim, setting, f)]["value"].key,
                 scale=_scale(claim),
             )
             for f, v, m in zip(FRAMEWORKS, verdicts, stale, strict=True)
         ]
-        row += [verdict_cell(table, claim, v) for v in verdicts]
-        where = f"{load_papers()[claim.paper].name}, {claim.where}"
-        sections.setdefault(where, []).append(row)
-    table.bodies = list(sections.items())
-    if any(STALE in cell.text for _, rows in table.bodies for row in rows for cell in row):
-        table.notes.append(STALE_NOTE)
-    return table
-
-
-def _text_head(cell: Td) -> Td:
-    return Td(cell.text, kind="headtext", colour=cell.colour)
+        line += [verdict_cell(claim, v) for v in verdicts]
+        sections.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(line)
+    return table(
+        f"verdicts-{setting.slug}",
+        f"Every claim of the papers, by the runs of one setting: {setting.title}; {protocols}. "
+        "Measured for an order: the smallest margin. X: planned, or part of the set, and not "
+        "there.",
+        [*texts("Claim"), *numbers("Printed"), over("Measured", twins()),
+         over("Verdict", twins("headtext"), "headtext")],
+        sections,
+    )  # fmt: skip
 
 
 def claim_name(claim: Claim) -> str:
@@ -217,20 +188,19 @@ def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
     shown = [profiles[n] for n in names if n != "paper"]
     if not shown:
         return None
-    published = profiles["paper"]
-    rows = []
+    lines: list[Line] = []
     for key, text in PROFILE_WORDS.items():
-        values = [getattr(p, key) for p in shown]
-        if whole or any(v != getattr(published, key) for v in values):
-            cells = [Td(_number(key, v)) for v in (getattr(published, key), *values)]
-            rows.append([label(text.format(whose=_whose(key), folds=fold_count())), *cells])
-    return Table(
+        values = [getattr(p, key) for p in (profiles["paper"], *shown)]
+        if whole or any(v != values[0] for v in values):
+            name = text.format(whose=_whose(key), folds=fold_count())
+            lines.append([name, *(Td(_number(key, v)) for v in values)])
+    return table(
         "profiles",
         "The profiles' numbers, beside the published protocol's."
         if whole
         else "Where the profiles shown differ from the published protocol.",
-        [[head("", kind="headtext"), head("paper"), *(head(p.name) for p in shown)]],
-        [("", rows)],
+        [*texts(""), *numbers("paper", *(p.name for p in shown))],
+        lines,
     )
 
 

@@ -5,18 +5,10 @@ from dataclasses import replace
 from protocols.classes import LETTERS
 from protocols.metrics import metric_of
 from reports.cells.cell import Cell, Group
-from reports.tables.cell_text import (
-    MACRO,
-    marked_twin,
-    measured,
-    number_text,
-    other_metrics,
-    pair,
-    runs_behind,
-    stale_notes,
-    twin,
-)
-from reports.tables.table import THIN, Table, Td, head, label, points, title, words
+from reports.tables.builder import numbers, over, table, texts
+from reports.tables.cell_text import marked_twin, measured, runs_behind, twin
+from reports.tables.formats import MACRO, THIN, number_text, other_metrics, points, title
+from reports.tables.table import Table, Td
 
 
 def _columns() -> list[tuple[str, str, str]]:
@@ -31,34 +23,30 @@ def _columns() -> list[tuple[str, str, str]]:
 
 
 def more_table(group: Group) -> Table:
-    """More measures of every cell of a group; no claims."""
-    columns = _columns()
-    table = Table(
+    """Return more measures of every cell of a group; no claims."""
+    return table(
         f"more-{group.setting.slug}-{group.protocol}-{group.variants[0]}",
         f"More measures, at the selected epoch unless said; precision, recall and F1 are macro "
         f"averages. Below the last epoch's accuracy: its difference from the selected one's. "
         f"{group.caption}",
         [
-            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
-            + [head(text) for _, _, text in columns]
-            + [head("Rests on", kind="headtext")]
+            *texts("Network", "Twin"),
+            *numbers(*(text for _, _, text in _columns())),
+            *texts("Rests on"),
         ],
-        [],
+        [
+            [title(cell.variant), twin(cell), *_more(cell), runs_behind(cell)]
+            for cell in group.in_order
+        ],
+        spans=[[0]],
     )
-    rows = []
-    for variant in group.variants:
-        cells = [c for _, c in pair(group, variant) if c]
-        for index, cell in enumerate(cells):
-            first = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row = [*first, twin(cell)]
-            row += [
-                replace(measured(cell, metric, at), note=gap_text(cell) if at == "last" else "")
-                for metric, at, _ in columns
-            ]
-            rows.append([*row, words(runs_behind(cell))])
-    table.bodies.append(("", rows))
-    table.notes += stale_notes(group)
-    return table
+
+
+def _more(cell: Cell) -> list[Td]:
+    return [
+        replace(measured(cell, metric, at), note=gap_text(cell) if at == "last" else "")
+        for metric, at, _ in _columns()
+    ]
 
 
 def gap_text(cell: Cell) -> str:
@@ -70,31 +58,22 @@ def gap_text(cell: Cell) -> str:
 
 
 def per_class_table(group: Group) -> Table:
-    """Precision, recall and F1 of each class, both twins."""
+    """Return precision, recall and F1 of each class, in both twins."""
     names = ("precision", "recall", "f1")
-    table = Table(
+    return table(
         f"class-{group.setting.slug}-{group.protocol}",
         f"Each class: precision, recall and F1 at the selected epoch, in %. {group.caption}",
+        [*texts("Network", "Twin"), *(over(n.capitalize(), numbers(*LETTERS)) for n in names)],
         [
-            [head("Network", rows=2, kind="headtext"), head("Twin", rows=2, kind="headtext")]
-            + [head(n.capitalize(), span=4) for n in names],
-            [head(letter) for _ in names for letter in LETTERS],
+            [title(cell.variant), marked_twin(cell),
+             *(_of_class(cell, f"{name}_{letter}") for name in names for letter in LETTERS)]
+            for cell in group.in_order
         ],
-        [],
-        ["E eosinophil, L lymphocyte, M monocyte, N neutrophil.", *stale_notes(group)],
-    )
-    rows = []
-    for variant in group.variants:
-        cells = [c for _, c in pair(group, variant) if c]
-        for index, cell in enumerate(cells):
-            row = [label(title(variant), rows=len(cells))] if index == 0 else []
-            row.append(marked_twin(cell))
-            for name in names:
-                for letter in LETTERS:
-                    value = cell.number(f"{name}_{letter}").value
-                    text = number_text("accuracy", value).removesuffix(f"{THIN}%")
-                    key = f"{cell.key}:numbers.selected.{name}_{letter}.value"
-                    row.append(Td(text, key=key, scale=100))
-            rows.append(row)
-    table.bodies.append(("", rows))
-    return table
+        ["E eosinophil, L lymphocyte, M monocyte, N neutrophil."],
+        spans=[[0]],
+    )  # fmt: skip
+
+
+def _of_class(cell: Cell, metric: str) -> Td:
+    text = number_text("accuracy", cell.number(metric).value).removesuffix(f"{THIN}%")
+    return Td(text, key=cell.address(metric), scale=100)

@@ -13,18 +13,18 @@ from reports.judging.uncertainty import new_cells_note
 from reports.judging.verdicts import claimed_contrasts, counted, judge, judge_ordering
 from reports.pages.overview.tables import claim_name
 from reports.statistics.intervals import FEWEST
+from reports.tables.builder import Line, Over, numbers, over_twins, table, texts, twins
 from reports.tables.cell_text import (
     claim_text,
     contrast_cell,
     difference_text,
-    framework_heads,
     measured,
     pair,
     runs_behind,
-    stale_notes,
     verdict_cell,
 )
-from reports.tables.table import NAMES, Table, Td, head, label, plural, title, words
+from reports.tables.formats import NAMES, minus, plural, title
+from reports.tables.table import Table, Td, label, words
 
 
 def claims_where(paper: str, where: str, kind: str = "metric") -> list[Claim]:
@@ -34,8 +34,8 @@ def claims_where(paper: str, where: str, kind: str = "metric") -> list[Claim]:
 
 
 def claim_row(
-    table: Table, claim: Claim, collected: Collected, setting: Setting, name: Td
-) -> list[Td]:
+    claim: Claim, collected: Collected, setting: Setting, name: Td | str
+) -> list[Td | str]:
     """name | printed | Keras: measured, difference, verdict | PyTorch: the same."""
     group = collected.group(setting, claim.protocol)
     row = [name, Td(claim_text(claim))]
@@ -46,16 +46,14 @@ def claim_row(
         place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if cell and near else ""
         row.append(replace(found, near=place))
         row.append(Td(difference_text(claim, value), href=found.href))
-        row.append(verdict_cell(table, claim, judge(claim, collected, setting, framework)))
+        row.append(verdict_cell(claim, judge(claim, collected, setting, framework)))
     return row
 
 
-def claim_heads(first: str, unit: str) -> list[list[Td]]:
-    """The two rows of headings over `claim_row`."""
-    above = [head(first, rows=2, kind="headtext"), head("Claimed", rows=2)]
-    difference = Td("difference", unit, kind="head")
-    below = [head("measured"), difference, head("verdict", kind="headtext")]
-    return [above + framework_heads(span=3), below + below]
+def claim_heads(first: str, unit: str) -> list[Td | Over]:
+    """Return the headings over `claim_row`; `unit` is that of the differences."""
+    below = [*numbers("measured"), Td("difference", unit, kind="head"), *texts("verdict")]
+    return [*texts(first), *numbers("Claimed"), *over_twins(below)]
 
 
 NEW_CELLS = (
@@ -78,19 +76,16 @@ def rests_on(group: Group) -> list[str]:
 
 def liang_table1(collected: Collected, group: Group) -> Table:
     """Liang, Table 1."""
-    table = Table(
+    return table(
         f"t1-{group.setting.slug}",
         f"Liang 2018, Table 1: four-class accuracy on the test images. {group.caption}",
         claim_heads("Network", "points"),
-        [],
+        [
+            claim_row(claim, collected, group.setting, _network(claim))
+            for claim in claims_where("liang", "Table 1")
+        ],
+        [*rests_on(group), NEW_CELLS],
     )
-    rows = [
-        claim_row(table, claim, collected, group.setting, _network(claim))
-        for claim in claims_where("liang", "Table 1")
-    ]
-    table.bodies.append(("", rows))
-    table.notes += [*rests_on(group), NEW_CELLS, *stale_notes(group)]
-    return table
 
 
 def _network(claim: Claim) -> Td:
@@ -100,116 +95,99 @@ def _network(claim: Claim) -> Td:
 
 def liang_fig6(collected: Collected, group: Group) -> Table:
     """Liang, Fig. 6: lowest validation loss, its epoch, the accuracy there."""
-    table = Table(
+    return table(
         f"fig6-{group.setting.slug}",
         f"Liang 2018, IV.A and Fig. 6: Xception-LSTM. {group.caption}",
         claim_heads("Claim", "points, nat or epochs"),
-        [],
+        [
+            claim_row(claim, collected, group.setting, claim.column)
+            for claim in claims_where("liang", "IV.A, Fig. 6")
+        ],
         [
             "Loss: cross entropy against targets smoothed by 0.1, as it was trained on; "
             "epochs are counted within phase 2."
         ],
     )
-    rows = [
-        claim_row(table, claim, collected, group.setting, label(claim.column))
-        for claim in claims_where("liang", "IV.A, Fig. 6")
-    ]
-    table.bodies.append(("", rows))
-    table.notes += stale_notes(group)
-    return table
 
 
 def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
     """The claims of the kind "A is better than B", with the margin of each contest."""
-    table = Table(
+    lines = {}
+    for claim in (c for c in load_claims().values() if c.kind == "ordering" and c.paper == paper):
+        both = [claimed_contrasts(claim, group, f) for f in FRAMEWORKS]
+        verdicts = [judge_ordering(claim, group.setting, group, f) for f in FRAMEWORKS]
+        lines[f"{claim.column} ({claim.where})"] = [
+            *([f"{title(a)} over {title(b)}", *(contrast_cell(own[a, b]) for own in both)]
+              for a, b in both[0]
+              if any(one and one.value is not None for one in (own[a, b] for own in both))),
+            ["Verdict", *(verdict_cell(claim, v) for v in verdicts)],
+        ]  # fmt: skip
+    return table(
         f"order-{paper}-{group.setting.slug}",
         f"Which network is better: accuracy of the first less that of the second, in points. "
         f"{group.caption}",
-        [[head("Contest", kind="headtext"), *framework_heads()]],
-        [],
+        [*texts("Contest"), *twins()],
+        lines,
     )
-    for claim in (c for c in load_claims().values() if c.kind == "ordering" and c.paper == paper):
-        twins = [claimed_contrasts(claim, group, f) for f in FRAMEWORKS]
-        rows = [
-            [label(f"{title(a)} over {title(b)}"), *(contrast_cell(own[a, b]) for own in twins)]
-            for a, b in twins[0]
-            if any(one and one.value is not None for one in (own[a, b] for own in twins))
-        ]
-        verdicts = [judge_ordering(claim, group.setting, group, f) for f in FRAMEWORKS]
-        rows.append([label("Verdict"), *(verdict_cell(table, claim, v) for v in verdicts)])
-        table.bodies.append((f"{claim.column} ({claim.where})", rows))
-    table.notes += stale_notes(group)
-    return table
 
 
 def counts_table() -> Table:
     """Liang III.A: how many images of each class, claimed and in the public data's manifest."""
-    heads = [head(w) for w in ("Claimed", "In the data", "Difference")]
-    table = Table(
-        "counts",
-        "Liang 2018, III.A: images of each class, beside the files of the public data.",
-        [[head("Part and class", kind="headtext"), *heads]],
-        [],
-    )
+    lines = {}
     for part, name in (("train", "Train"), ("test", "Test"), ("all", "Both")):
         claims = [c for c in claims_where("liang", "III.A", "count") if c.row == part]
-        rows = [
-            [
-                label(claim.column),
-                Td(claim.printed),
-                Td(f"{counted(claim):,}"),
-                Td(f"{counted(claim) - int(claim.number):+d}".replace("-", "−")),
-            ]
-            for claim in claims
-        ]
         printed = sum(int(c.number) for c in claims if c.column != "sum")
         added = f" (printed classes add up to {printed:,})" if printed else ""
-        table.bodies.append((f"{name}{added}", rows))
-    return table
+        lines[f"{name}{added}"] = [
+            [c.column, Td(c.printed), counted(c), Td(minus(f"{counted(c) - int(c.number):+d}"))]
+            for c in claims
+        ]
+    return table(
+        "counts",
+        "Liang 2018, III.A: images of each class, beside the files of the public data.",
+        [*texts("Part and class"), *numbers("Claimed", "In the data", "Difference")],
+        lines,
+    )
 
 
 def cited_table(paper: str) -> Table:
     """The numbers that a paper quotes from others, by section; none can be tested here."""
-    table = Table(
+    lines: dict[str, list[Line]] = {}
+    for claim in (c for c in load_claims().values() if (c.paper, c.kind) == (paper, "cited")):
+        untested = words("not tested", claim.reason)
+        lines.setdefault(claim.where, []).append(
+            [claim_name(claim), Td(claim_text(claim)), untested]
+        )
+    return table(
         f"{paper}-cited",
         f"{load_papers()[paper].name}: results quoted from other papers, as printed.",
-        [[head("Of what", kind="headtext"), head("Printed"), head("Here", kind="headtext")]],
-        [],
+        [*texts("Of what"), *numbers("Printed"), *texts("Here")],
+        lines,
     )
-    bodies: dict[str, list[list[Td]]] = {}
-    for claim in (c for c in load_claims().values() if (c.paper, c.kind) == (paper, "cited")):
-        row = [label(claim_name(claim)), Td(claim_text(claim)), words("not tested", claim.reason)]
-        bodies.setdefault(claim.where, []).append(row)
-    table.bodies = list(bodies.items())
-    return table
 
 
 def jane_table2(collected: Collected, group: Group) -> Table:
     """Jane, Table II: at each fold's selected epoch, then the mean over the folds."""
-    table = Table(
+    return table(
         f"jane-t2-{group.setting.slug}",
         f"Jane 2022, Table II: macro averages at each fold's selected epoch, mean over the folds. "
         f"{group.caption}",
         claim_heads("Measure", "points"),
-        [],
+        _by_variant(collected, group, "Table II"),
+        [*rests_on(group), NEW_CELLS],
     )
-    table.bodies += _by_variant(table, collected, group, "Table II")
-    table.notes += [*rests_on(group), NEW_CELLS, *stale_notes(group)]
-    return table
 
 
 def jane_table3(collected: Collected, group: Group) -> Table:
     """Jane, Table III: at epochs 100 to 500, mean over the folds."""
-    table = Table(
+    return table(
         f"jane-t3-{group.setting.slug}",
         f"Jane 2022, Table III: accuracy and log loss over the epochs, mean over the held-out "
         f"folds. {group.caption}",
         claim_heads("Measure", "points or nat"),
-        [],
+        _by_variant(collected, group, "Table III"),
+        [*epochs_note(group), *rests_on(group), NEW_CELLS],
     )
-    table.bodies += _by_variant(table, collected, group, "Table III")
-    table.notes += [*epochs_note(group), *rests_on(group), NEW_CELLS, *stale_notes(group)]
-    return table
 
 
 def epochs_note(group: Group) -> list[str]:
@@ -226,11 +204,9 @@ def epochs_note(group: Group) -> list[str]:
     return notes
 
 
-def _by_variant(
-    table: Table, collected: Collected, group: Group, where: str
-) -> list[tuple[str, list[list[Td]]]]:
-    bodies: dict[str, list[list[Td]]] = {}
+def _by_variant(collected: Collected, group: Group, where: str) -> dict[str, list[Line]]:
+    lines: dict[str, list[Line]] = {}
     for claim in claims_where("jane", where):
-        row = claim_row(table, claim, collected, group.setting, label(claim.column))
-        bodies.setdefault(title(claim.variant), []).append(row)
-    return list(bodies.items())
+        line = claim_row(claim, collected, group.setting, claim.column)
+        lines.setdefault(title(claim.variant), []).append(line)
+    return lines

@@ -16,7 +16,9 @@ from protocols.papers.variants import load_variants
 from protocols.runs.parity import given, optimizers
 from reports.cells.settings import scrub
 from reports.pages.measured_file import Measured, read_measured
-from reports.tables.table import MISSING, THIN, Table, Td, head, label, plural, title, words
+from reports.tables.builder import numbers, table, texts
+from reports.tables.formats import MISSING, NAMES, THIN, plural, title
+from reports.tables.table import Table, Td
 
 NAME = "parity.json"
 COMMAND = "python runner.py --parity"
@@ -117,10 +119,7 @@ def _ladder(content: dict[str, Any]) -> Ladder:
     cells = {(r.rung, r.variant): r for r in sorted(results, key=lambda r: r.ok is False)}
     known = load_variants()
     names = [*known, *sorted({r.variant for r in results} - known.keys())]
-    differences = [
-        [label(_text(d["what"])), *(words(_text(d[k])) for k in ("keras", "torch", "reason"))]
-        for d in content["differences"]
-    ]
+    differences = content["differences"]
     return Ladder(
         summary=_summary(rungs, names, cells),
         tables=[_matrix(rungs, names, cells), _rungs(rungs)],
@@ -188,21 +187,18 @@ def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
 
 
 def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
-    table = Table(
+    return table(
         "ladder-matrix",
         "Largest difference of the twins on each rung, by network. ✓ keeps the rung’s bound, ✗ is "
         f"broken, {MISSING} was not measured; a dash: the rung has no meaning for the network.",
-        [[head("Network", kind="headtext"), *(head(_text(r["title"])) for r in rungs.values())]],
-        [],
+        [*texts("Network"), *numbers(*(_text(r["title"]) for r in rungs.values()))],
+        [
+            [_name(variant), *(_cell(cells.get((r, variant)), lack(r, variant)) for r in rungs)]
+            for variant in names
+        ],
         ["The bounds stand below."],
         tight=True,
     )
-    rows = []
-    for variant in names:
-        row = (_cell(table, cells.get((r, variant)), lack(r, variant)) for r in rungs)
-        rows.append([label(_name(variant)), *row])
-    table.bodies.append(("", rows))
-    return table
 
 
 def lack(rung: str, variant: str) -> str:
@@ -214,57 +210,53 @@ def lack(rung: str, variant: str) -> str:
     return MISSING
 
 
-def _cell(table: Table, result: Result | None, lack: str) -> Td:
+def _cell(result: Result | None, lack: str) -> Td:
     if result is None or result.ok is None:
         return Td("–", NONE) if result or lack == NONE else Td(MISSING)
     if result.ok:
         return Td(number(result.value), ok=True)
     note = f"broken: not {bound_text(result.bound)}"
-    return Td(number(result.value), note, ok=False, ref=table.reason(result.detail))
+    return Td(number(result.value), note, ok=False, reason=result.detail)
 
 
 def _rungs(rungs: dict[str, Any]) -> Table:
-    rows = [
-        [label(_text(r["title"])), words(_text(r["what"]))]
-        + [words(bound_text(r["bound"], _text(r["unit"] or "")))]
-        for r in rungs.values()
-    ]
-    heads = [head("Rung", kind="headtext"), head("What is compared", kind="headtext")]
-    heads.append(head("Bound", kind="headtext"))
-    return Table("ladder-rungs", "The rungs, bottom first.", [heads], [("", rows)])
+    return table(
+        "ladder-rungs",
+        "The rungs, bottom first.",
+        texts("Rung", "What is compared", "Bound"),
+        [
+            [_text(r["title"]), _text(r["what"]), bound_text(r["bound"], _text(r["unit"] or ""))]
+            for r in rungs.values()
+        ],
+    )
 
 
 def _details(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
-    table = Table(
-        "ladder-details",
-        "Every measurement.",
-        [
-            [head("Network", kind="headtext"), head("Measured"), head("Bound")]
-            + [head("In detail", kind="headtext")]
-        ],
-        [],
-    )
-    for rung, entry in rungs.items():
-        rows = []
-        for variant in names:
-            r = cells.get((rung, variant))
-            if r is None or r.ok is None:
-                text = NONE if r or lack(rung, variant) == NONE else "not measured"
-                measured, bound = Td("–" if text == NONE else MISSING, text), Td("–")
-            else:
-                measured, bound = Td(number(r.value, 6), ok=r.ok), Td(bound_text(r.bound))
-            rows.append([label(_name(variant)), measured, bound, words(r.detail if r else "")])
-        table.bodies.append((_text(entry["title"]), rows))
-    return table
+    lines = {
+        _text(entry["title"]): [
+            [_name(v), *_detail(cells.get((rung, v)), lack(rung, v))] for v in names
+        ]
+        for rung, entry in rungs.items()
+    }
+    heads = [*texts("Network"), *numbers("Measured", "Bound"), *texts("In detail")]
+    return table("ladder-details", "Every measurement.", heads, lines)
 
 
-def _differences(rows: list[list[Td]]) -> Table:
-    heads = ("What", "Keras", "PyTorch", "Why")
-    return Table(
+def _detail(result: Result | None, lack: str) -> list[Td | str | None]:
+    if result is not None and result.ok is not None:
+        measured = Td(number(result.value, 6), ok=result.ok)
+        return [measured, Td(bound_text(result.bound)), result.detail]
+    never = result or lack == NONE
+    measured = Td("–", NONE) if never else Td(MISSING, "not measured")
+    return [measured, None, result.detail if result else ""]
+
+
+def _differences(found: list[dict[str, Any]]) -> Table:
+    return table(
         "ladder-differences",
         "Known differences of the twins, and why they are left as they are.",
-        [[head(text, kind="headtext") for text in heads]],
-        [("", rows)],
+        texts("What", *NAMES.values(), "Why"),
+        [[_text(d[k]) for k in ("what", "keras", "torch", "reason")] for d in found],
     )
 
 

@@ -12,8 +12,10 @@ from reports.pages.parity.pairs import COMMAND, blocks
 def page(results: Results) -> dict[str, Any]:
     """What the page shows."""
     return {
-        "ladder": ladder.read(results.out), "blocks": blocks(results.collected), "shared": COMMAND,
-    }  # fmt: skip
+        "ladder": ladder.read(results.out),
+        "blocks": blocks(results.collected, results.numbers),
+        "shared": COMMAND,
+    }
 
 
 def is_there(results: Results) -> bool:

@@ -11,12 +11,15 @@ from reports.cells.collect import Collected
 from reports.cells.histories import boundary
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, setting_of
+from reports.data.numbers import Numbers, Recorded
 from reports.figures import kinds
 from reports.figures.kinds import Curve, Panel
 from reports.judging.shared_starts import Pair, pairs
 from reports.pages.content import Drawn
-from reports.tables.cell_text import framework_heads, number_text
-from reports.tables.table import FIRM, NAMES, STALE, STALE_NOTE, Table, Td, head, label, title
+from reports.tables.builder import numbers, over, table, texts, twins
+from reports.tables.cell_text import number
+from reports.tables.formats import FIRM, MISSING, NAMES, marked, minus, title
+from reports.tables.table import Table, Td, label
 
 COMMAND = "python runner.py --variant efficientnet_lite0 --profile laptop --init shared"
 A_ROW = 2  # panels side by side
@@ -30,7 +33,7 @@ class Block:
     parts: list[Table | Drawn]
 
 
-def blocks(collected: Collected) -> list[Block]:
+def blocks(collected: Collected, known: Numbers) -> list[Block]:
     """A block for each setting and protocol that has pairs, planned ones first."""
     found: dict[tuple[Setting, str], list[Pair]] = defaultdict(list)
     for pair in pairs(collected.slots):
@@ -38,7 +41,7 @@ def blocks(collected: Collected) -> list[Block]:
         planned = pair.keras.planned and pair.torch.planned
         found[_setting(collected, spec, planned), spec.protocol].append(pair)
     order = sorted(found, key=lambda k: (not k[0].planned, k[0].title, PROTOCOLS.index(k[1])))
-    return [_block(*key, found[key], collected.blocks) for key in order]
+    return [_block(*key, found[key], collected.blocks, known) for key in order]
 
 
 def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
@@ -48,26 +51,23 @@ def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
     return replace(found, shadowed=shadowed)
 
 
-def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str, str]) -> Block:
+def _block(
+    setting: Setting, protocol: str, found: list[Pair], places: dict[str, str], known: Numbers
+) -> Block:
     caption = f"Protocol {protocol}, {setting.title}."
     name, part = f"{setting.slug}-{protocol}", found[0].keras.scored.part
-    table = Table(
+    of: dict[str, list[Pair]] = defaultdict(list)
+    for pair in found:
+        of[pair.keras.spec.variant].append(pair)
+    shown = table(
         f"agreement-{name}",
         f"Both twins’ runs from the same bytes. Loss: on the {part} part, Keras less PyTorch, where"
         " the two lie furthest apart. Same class: test images to which both selected epochs give "
         f"one class. Kappa: Cohen’s, the same beyond chance. {caption}",
-        [
-            [head("Run", rows=2, kind="headtext"), head("Selected epoch", span=2)]
-            + [head("Loss, nat", rows=2), head("Same class", rows=2), head("Kappa", rows=2)],
-            framework_heads(),
-        ],
-        [],
-        [STALE_NOTE] if any(p.stale for p in found) else [],
-    )
-    of: dict[str, list[Pair]] = defaultdict(list)
-    for pair in found:
-        of[pair.keras.spec.variant].append(pair)
-    table.bodies = [(title(v), [_row(p, places) for p in own]) for v, own in of.items()]
+        [*texts("Run"), over("Selected epoch", twins()),
+         *numbers("Loss, nat", "Same class", "Kappa")],
+        {title(v): [_row(p, places, known[p.key]) for p in own] for v, own in of.items()},
+    )  # fmt: skip
     text = (
         f"How far the twins’ losses on the {part} part lie apart, without the sign, on a "
         "logarithmic scale; epochs with equal losses are left out. Thin: single pairs; thick: the "
@@ -78,36 +78,31 @@ def _block(setting: Setting, protocol: str, found: list[Pair], places: dict[str,
         Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text)
         for i in range(0, len(drawn), A_ROW)
     ]
-    return Block(setting, [table, *figures_])
+    return Block(setting, [shown, *figures_])
 
 
-def _row(pair: Pair, places: dict[str, str]) -> list[Td]:
+def _row(pair: Pair, places: dict[str, str], record: Recorded) -> list[Td]:
     """The numbers of both twins lead to Keras's run, PyTorch's epoch to PyTorch's."""
     hrefs = [places.get(s.spec.id, "") for s in (pair.keras, pair.torch)]
-    first, *cells = _cells(pair)
+    first, *cells = _cells(pair, record)
     linked = [hrefs[0], hrefs[1], *[hrefs[0]] * (len(cells) - 2)]
     return [first, *(replace(td, href=href) for td, href in zip(cells, linked, strict=True))]
 
 
-def _cells(pair: Pair) -> list[Td]:
+def _cells(pair: Pair, record: Recorded) -> list[Td]:
     spec = pair.keras.spec
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
     backend = "" if spec.backend == "tensorflow" else f"{NAMES['keras']} on {spec.backend}"
-    row = [label(text + (f" {STALE}" if pair.stale else ""), backend)]
+    row = [label(marked(text, pair.stale), backend)]
     row += [Td(_epoch(s, s.scored.row)) for s in (pair.keras, pair.torch)]
-    row.append(_furthest(pair))
+    row.append(_furthest(pair, record["loss_gap"]))
     if not pair.same_images:
-        return [*row, Td("X", "not the same test images"), Td("X")]
-    same, kappa = pair.agreement
-    n = pair.keras.scored.n
-    note = f"{round(same * n):,} of {n:,}"
-    last = Td("–", "one class only") if math.isnan(kappa) else Td(f"{kappa:.3f}")
-    last = replace(last, key=f"{pair.key}:kappa")
-    return [
-        *row,
-        Td(number_text("accuracy", same), note, key=f"{pair.key}:same_class", scale=100),
-        last,
-    ]
+        return [*row, Td(MISSING, "not the same test images"), Td(MISSING)]
+    same, kappa, n = record["same_class"], record["kappa"], pair.keras.scored.n
+    note = f"{round(same.value * n):,} of {n:,}"
+    last = Td("–", "one class only") if math.isnan(kappa.value) else Td(f"{kappa.value:.3f}")
+    agree = number("accuracy", same.value, same.key, note)
+    return [*row, agree, replace(last, key=kappa.key)]
 
 
 def _epoch(slot: Slot, row: int) -> str:
@@ -118,12 +113,10 @@ def _epoch(slot: Slot, row: int) -> str:
     return f"{there['epoch']:.0f} of phase{FIRM}{there['phase']:.0f}"
 
 
-def _furthest(pair: Pair) -> Td:
-    index = pair.widest
-    if index is None:
+def _furthest(pair: Pair, gap: Recorded) -> Td:
+    if pair.widest is None:
         return Td("diverged")
-    text = f"{pair.gaps[index]:+.2g}".replace("-", "−")
-    return Td(text, f"epoch {_epoch(pair.keras, index)}", key=f"{pair.key}:loss_gap")
+    return Td(minus(f"{gap.value:+.2g}"), f"epoch {_epoch(pair.keras, pair.widest)}", key=gap.key)
 
 
 def _figure(of: dict[str, list[Pair]], name: str) -> Markup:

@@ -13,8 +13,10 @@ from msgspec import UNSET, Struct, UnsetType
 from protocols.boundary import Amount, Count, Damaged, Key, Line, read_loose
 from reports.cells.settings import scrub
 from reports.pages.measured_file import Measured, read_measured
-from reports.tables.cell_text import seconds_text
-from reports.tables.table import NAMES, THIN, Table, Td, head, label, words
+from reports.tables.builder import numbers, table, texts
+from reports.tables.cell_text import twin_name
+from reports.tables.formats import THIN, seconds_text
+from reports.tables.table import Table, Td, label
 
 NAME = "benchmarks.json"
 COMMAND = "make bench"
@@ -184,50 +186,31 @@ def _machine(content: dict[str, Any]) -> str:
 
 
 def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table:
-    table = Table(
+    return table(
         name,
         "Ours and others, measured in turn: medians, and the ratio ours / other of each round as "
         "median and range. What is wanted is reached or missed if it is so in every round, else "
         f"undecided. Seconds are those of the machine named here, ratios less so. {machine}",
-        [
-            [head("What", kind="headtext"), head("Twin", kind="headtext"), head("Ours")]
-            + [head("Beside", kind="headtext"), head("Its time"), head("Ours / its")]
-            + [head("Wanted"), head("Rounds")]
-        ],
-        [],
-    )
-    for title, benchmarks in groups.items():
-        rows = [row for b in benchmarks for row in _rows(b)]
-        table.bodies.append((title, rows))
-        table.notes += [
-            f"{b.what}, {b.framework or 'both'}: {b.note}" for b in benchmarks if b.note
-        ]
-    return table
+        [*texts("What", "Twin"), *numbers("Ours"), *texts("Beside"),
+         *numbers("Its time", "Ours / its", "Wanted", "Rounds")],
+        {title: [row for b in own for row in _rows(b)] for title, own in groups.items()},
+        [f"{b.what}, {b.framework or 'both'}: {b.note}"
+         for own in groups.values() for b in own if b.note],
+        spans=[[0, 1, 2, 7]],
+    )  # fmt: skip
 
 
-def _rows(b: Benchmark) -> list[list[Td]]:
-    height = max(1, len(b.peers))
-    twin = Td("–", kind="text", rows=height)
-    if b.framework:
-        twin = Td(NAMES[b.framework], kind="text", colour=b.framework, rows=height)
-    first = [label(b.what, b.unit, rows=height), twin]
-    first.append(Td(seconds_text(b.seconds), rows=height))
-    lines = [_peer_cells(p) for p in b.peers] or [[words("–"), Td("–"), Td("–"), Td("–")]]
-    lines[0] = [*first, *lines[0], Td(str(b.rounds), rows=height)]
-    return lines
+def _rows(b: Benchmark) -> list[list[Td | str | int | None]]:
+    first = [label(b.what, b.unit), twin_name(b.framework) if b.framework else "–"]
+    first.append(Td(seconds_text(b.seconds)))
+    peers = [_peer_cells(p) for p in b.peers] or [["–", None, None, None]]
+    return [[*first, *peer, Td(str(b.rounds))] for peer in peers]
 
 
-def _peer_cells(p: Peer) -> list[Td]:
-    low, high = ratio_text(p.low), ratio_text(p.high)
-    wanted = Td("–")
-    if p.aim is not None:
-        wanted = Td(f"≤{THIN}{ratio_text(p.aim)}", verdict(p))
-    return [
-        words(p.name),
-        Td(seconds_text(p.seconds)),
-        Td(ratio_text(p.ratio), f"{low} – {high}"),
-        wanted,
-    ]
+def _peer_cells(p: Peer) -> list[Td | str | None]:
+    wanted = Td(f"≤{THIN}{ratio_text(p.aim)}", verdict(p)) if p.aim is not None else None
+    spread = f"{ratio_text(p.low)} – {ratio_text(p.high)}"
+    return [p.name, Td(seconds_text(p.seconds)), Td(ratio_text(p.ratio), spread), wanted]
 
 
 def verdict(p: Peer) -> str:

@@ -10,27 +10,17 @@ from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, PROTOCOLS
 from reports.cells.cell import Cell, Group, differences
-from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting
-from reports.cells.times import phase_means, total_seconds
+from reports.data.numbers import Numbers, Recorded
 from reports.figures import kinds
 from reports.judging.verdicts import phase_seconds
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, Results
 from reports.pages.speed import benchmarks
-from reports.tables.cell_text import marked_twin, seconds_text, stale_notes
-from reports.tables.table import (
-    MISSING,
-    NAMES,
-    STALE,
-    STALE_NOTE,
-    Table,
-    Td,
-    head,
-    label,
-    title,
-    words,
-)
+from reports.tables.builder import Line, numbers, table, texts
+from reports.tables.cell_text import NOT_ASKED, marked_twin, twin_name
+from reports.tables.formats import MISSING, NAMES, marked, seconds_text, title
+from reports.tables.table import Table, Td, label, words
 
 PARTS = (("single", "One image"), ("batch32", "Batch of 32"), ("jpeg", "From JPEG"))
 BATCH = 32
@@ -42,32 +32,28 @@ TIMED = {
 Latency = dict[tuple[str, str], Slot]
 
 
-def latency_table(setting: Setting, slots: Latency) -> Table:
+def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
     """Seconds of an answer, per variant and twin: median, and 5th to 95th percentile."""
-    table = Table(
+    return table(
         f"latency-{setting.slug}",
         "Time to an answer: median, with the 5th to 95th percentile below. One image and batch: "
         "warm, from an array; from JPEG: warm, from a file; cold: from the start of the process "
         f"to the first probabilities. Freshly made networks. {_caption(setting, slots)}",
+        [*texts("Network", "Twin"),
+         *numbers(*(text for _, text in PARTS), "Images/s, batch of 32", "Cold"),
+         *texts("Engine"), *numbers("Threads", "Repeats")],
         [
-            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
-            + [head(text) for _, text in PARTS]
-            + [head("Images/s, batch of 32"), head("Cold")]
-            + [head("Engine", kind="headtext"), head("Threads"), head("Repeats")]
+            [
+                title(variant),
+                twin_name(framework),
+                *_latency_cells(slots[framework, variant], known),
+            ]
+            for variant in load_variants()
+            for framework in FRAMEWORKS
+            if (framework, variant) in slots
         ],
-        [],
-    )
-    rows = []
-    for variant in load_variants():
-        found = [(f, slots[f, variant]) for f in FRAMEWORKS if (f, variant) in slots]
-        for index, (framework, slot) in enumerate(found):
-            first = [label(title(variant), rows=len(found))] if index == 0 else []
-            row = [*first, Td(NAMES[framework], kind="text", colour=framework)]
-            rows.append(row + _latency_cells(slot))
-    table.bodies.append(("", rows))
-    if any(s.state == "stale" for s in slots.values()):
-        table.notes.append(STALE_NOTE)
-    return table
+        spans=[[0]],
+    )  # fmt: skip
 
 
 def _caption(setting: Setting, slots: Latency) -> str:
@@ -77,26 +63,21 @@ def _caption(setting: Setting, slots: Latency) -> str:
     return f"{named}; {size} (height × width).{differences(list(slots.values()))}"
 
 
-def _latency_cells(slot: Slot) -> list[Td]:
+def _latency_cells(slot: Slot, known: Numbers) -> list[Td]:
     if not slot.usable:
         return [Td(MISSING, slot.state)] + [Td(MISSING)] * 4 + [words("–"), Td("–"), Td("–")]
-    times = slot.stored.timings
-    stale = f" {STALE}" if slot.state == "stale" else ""
-    run = _place(slot)
+    found, stale = known[slot.spec.id]["timings"], slot.state == "stale"
+    times, parts = found.value, [found[p] for p in (*(p for p, _ in PARTS), "cold")]
     cells = [
-        Td(
-            seconds_text(times[p]["median"]) + stale,
-            _range(times[p]),
-            href=run,
-            key=f"{slot.spec.id}:timings.{p}.median",
-        )
-        for p in (*(p for p, _ in PARTS), "cold")
-    ]
-    cells.insert(-1, Td(f"{BATCH / times['batch32']['median']:,.1f}{stale}", href=run))
+        Td(marked(seconds_text(one.value["median"]), stale), _range(one.value),
+           key=one["median"].key)
+        for one in parts
+    ]  # fmt: skip
+    cells.insert(-1, Td(marked(f"{BATCH / times['batch32']['median']:,.1f}", stale)))
     repeats = "/".join(dict.fromkeys(str(times[p]["repeats"]) for p in ("single", "cold")))
     threads = slot.stored.env.get("threads", slot.spec.threads)
-    more = [_engine(times), Td(str(threads)), Td(repeats)]
-    return cells + [replace(td, href=run) for td in more]
+    cells += [_engine(times), Td(str(threads)), Td(repeats)]
+    return [replace(td, href=_place(slot)) for td in cells]
 
 
 def _place(slot: Slot) -> str:
@@ -151,69 +132,56 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
     )
 
 
-def training_table(group: Group) -> Table:
+def training_table(group: Group, known: Numbers) -> Table:
     """Seconds and images a second of each phase, mean over a whole set of runs."""
-    table = Table(
+    return table(
         f"training-{group.setting.slug}-{group.protocol}",
         f"Time to train, mean over the runs of a set; X where one is missing. {group.caption}",
+        [*texts("Network", "Twin", "Phase"),
+         *numbers("Epochs", "Training", "Evaluation", "Images/s", "Runs", "Whole run",
+                  "Building, calibration, features", "Peak memory")],
         [
-            [head(t, kind="headtext") for t in ("Network", "Twin", "Phase")]
-            + [head(t) for t in ("Epochs", "Training", "Evaluation", "Images/s", "Runs")]
-            + [head("Whole run")]
-            + [head("Building, calibration, features"), head("Peak memory")]
+            [title(cell.variant), marked_twin(cell), *line]
+            for cell in group.in_order
+            for line in _training_lines(cell, known)
         ],
-        [],
-    )
-    rows = []
-    for variant in group.variants:
-        cells = [group.cells[f, variant] for f in FRAMEWORKS if (f, variant) in group.cells]
-        for index, cell in enumerate(cells):
-            lines = _training_lines(cell)
-            if index == 0:
-                height = sum(len(_training_lines(c)) for c in cells)
-                lines[0].insert(0, label(title(variant), rows=height))
-            rows += lines
-    table.bodies.append(("", rows))
-    table.notes += stale_notes(group)
-    return table
+        spans=[[0], [1, 8, 9, 10]],
+    )  # fmt: skip
 
 
-def _training_lines(cell: Cell) -> list[list[Td]]:
-    named = marked_twin(cell)
+def _training_lines(cell: Cell, known: Numbers) -> list[Line]:
+    """Return a line for each phase; what stands of the whole run is the same in each."""
     if cell.lack:
-        return [[named, words("–"), *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
-    runs, lines = [s.stored.timings for s in cell.slots], []
-    for index, (phase, mean) in enumerate(zip(runs[0]["phases"], phase_means(cell), strict=True)):
-        key = f"{cell.key}:times.phases.{index}"
-        frozen = "frozen" if phase["frozen"] else "all layers"
-        row = [words(f"{phase['phase']} ({frozen})"), Td(str(phase["epochs"]))]
-        row += [Td(seconds_text(mean[name]), key=f"{key}.{name}")
-                for name in ("train_seconds", "eval_seconds")]  # fmt: skip
-        row += [_speed(mean, key), Td(str(len(runs)))]
-        if index == 0:
-            row.insert(0, replace(named, rows=len(runs[0]["phases"])))
-            row += _whole(cell, runs, len(runs[0]["phases"]))
-        lines.append(row)
+        return [["–", *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
+    runs, found = [s.stored.timings for s in cell.slots], known[cell.key]["times"]
+    lines: list[Line] = []
+    for index, phase in enumerate(runs[0]["phases"]):
+        mean, frozen = found["phases"][index], "frozen" if phase["frozen"] else "all layers"
+        times = [_seconds(mean[name]) for name in ("train_seconds", "eval_seconds")]
+        lines.append([f"{phase['phase']} ({frozen})", Td(str(phase["epochs"])), *times,
+                      _speed(mean), len(runs), *_whole(found, runs)])  # fmt: skip
     return lines
 
 
-def _speed(mean: dict[str, float | None], key: str) -> Td:
-    if mean["images_per_second"] is None:
+def _seconds(found: Recorded) -> Td:
+    return Td(seconds_text(found.value), key=found.key)
+
+
+def _speed(mean: Recorded) -> Td:
+    speed, train = mean["images_per_second"], mean["train_seconds"].value
+    if speed.value is None:
         return Td("–")
-    train = mean["train_seconds"]
-    waiting = (mean["waiting_seconds"] or 0.0) / train if train else 0.0
-    text = f"{mean['images_per_second']:,.1f}"
-    return Td(text, f"{waiting:.1%} waiting for images", key=f"{key}.images_per_second")
+    waiting = (mean["waiting_seconds"].value or 0.0) / train if train else 0.0
+    return Td(f"{speed.value:,.1f}", f"{waiting:.1%} waiting for images", key=speed.key)
 
 
-def _whole(cell: Cell, runs: list[dict[str, float]], rows: int) -> list[Td]:
+def _whole(found: Recorded, runs: list[dict[str, float]]) -> list[Td]:
     def mean(key: str) -> float:
         return sum(r.get(key) or 0.0 for r in runs) / len(runs)
 
     parts = [mean(f"{k}_seconds") for k in ("build", "calibration", "features")]
     texts = " + ".join(seconds_text(p) if p else "0" for p in parts)
-    first = Td(seconds_text(total_seconds(cell)), rows=rows, key=f"{cell.key}:times.total_seconds")
-    return [first, Td(texts, rows=rows), Td(_memory(runs), rows=rows)]
+    return [_seconds(found["total_seconds"]), Td(texts), Td(_memory(runs))]
 
 
 def _memory(runs: list[dict[str, float]]) -> str:
@@ -234,57 +202,48 @@ def _most(runs: list[dict[str, float]], key: str) -> str:
 
 
 def claims_table(
-    setting: Setting, group: Group | None, slots: Latency, claims: list[Claim]
+    setting: Setting, group: Group | None, slots: Latency, claims: list[Claim], known: Numbers
 ) -> Table:
     """The claims on time, with the measured seconds beside them."""
-    table = Table(
+    lines: list[Line] = []
+    for claim in claims:
+        address = f"{load_papers()[claim.paper].name}, {claim.where}: {title(claim.variant)}"
+        keys = [(f, claim.variant) for f in FRAMEWORKS]
+        if claim.metric == "cold_seconds":
+            cells = [_cold_cell(slots.get(key), known) for key in keys]
+        else:
+            cells = [_phase_cell(group.cells.get(key) if group else None) for key in keys]
+        first = label(TIMED[claim.metric], f"{address}, {claim.column}")
+        lines.append([first, Td(claim.printed), *cells])
+    return table(
         f"speed-claims-{setting.slug}",
         "The times that the papers print, beside the runs here. Never judged: another device. "
         f"{setting.title[:1].upper() + setting.title[1:]}; training under protocol fixed.",
-        [[head("Claim", kind="headtext"), head("Printed")] + [head(NAMES[f]) for f in FRAMEWORKS]],
-        [],
+        [*texts("Claim"), *numbers("Printed", *NAMES.values())],
+        lines,
     )
-    rows = []
-    for claim in claims:
-        address = f"{load_papers()[claim.paper].name}, {claim.where}: {title(claim.variant)}"
-        row = [label(TIMED[claim.metric], f"{address}, {claim.column}"), Td(claim.printed)]
-        for framework in FRAMEWORKS:
-            key = framework, claim.variant
-            cold = claim.metric == "cold_seconds"
-            row.append(
-                _cold_cell(slots.get(key))
-                if cold
-                else _phase_cell(group.cells.get(key) if group else None)
-            )
-        rows.append(row)
-    table.bodies.append(("", rows))
-    if any(STALE in td.text for row in rows for td in row):
-        table.notes.append(STALE_NOTE)
-    return table
 
 
-def _cold_cell(slot: Slot | None) -> Td:
+def _cold_cell(slot: Slot | None, known: Numbers) -> Td:
     if slot is None:
-        return Td("–", "not asked for")
-    value = slot.stored.timings["cold"]["median"] if slot.usable else None
-    old = f" {STALE}" if slot.state == "stale" else ""
-    return Td(seconds_text(value) + old, "" if slot.usable else slot.state, href=_place(slot),
-              key=f"{slot.spec.id}:timings.cold.median")  # fmt: skip
+        return NOT_ASKED
+    if not slot.usable:
+        return Td(MISSING, slot.state, href=_place(slot))
+    cell = _seconds(known[slot.spec.id]["timings"]["cold"]["median"])
+    return replace(cell, text=marked(cell.text, slot.state == "stale"), href=_place(slot))
 
 
 def _phase_cell(cell: Cell | None) -> Td:
     if cell is None:
-        return Td("–", "not asked for")
-    seconds = phase_seconds(cell, 2)
+        return NOT_ASKED
     epochs = cell.slots[0].spec.recipe.get("phase2_epochs", "?")
-    note = cell.lack or f"{epochs} epochs"
-    old = f" {STALE}" if cell.stale and seconds is not None else ""
-    return Td(seconds_text(seconds) + old, note, href=cell.href)
+    text = marked(seconds_text(phase_seconds(cell, 2)), cell.stale)
+    return Td(text, cell.lack or f"{epochs} epochs", href=cell.href)
 
 
-def sections(collected: Collected) -> list[dict[str, Any]]:
+def sections(results: Results) -> list[dict[str, Any]]:
     """What the speed page shows of each setting; claims only where a paper's network ran."""
-    found = []
+    collected, known, found = results.collected, results.numbers, []
     for setting in collected.settings:
         slots = collected.latency.get(setting, {})
         groups = [g for p in PROTOCOLS if (g := collected.group(setting, p))]
@@ -296,9 +255,10 @@ def sections(collected: Collected) -> list[dict[str, Any]]:
         )
         tables = []
         if claims and setting.as_published:
-            tables.append(claims_table(setting, collected.group(setting, "fixed"), slots, claims))
-        tables += [latency_table(setting, slots)] if slots else []
-        tables += [training_table(g) for g in groups]
+            group = collected.group(setting, "fixed")
+            tables.append(claims_table(setting, group, slots, claims, known))
+        tables += [latency_table(setting, slots, known)] if slots else []
+        tables += [training_table(g, known) for g in groups]
         found.append(
             {
                 "planned": setting.planned,
@@ -315,7 +275,7 @@ def sections(collected: Collected) -> list[dict[str, Any]]:
 PAGE = PageRecord(
     "speed.html", "Speed", "Speed",
     lambda results: {
-        "sections": sections(results.collected), "measured": benchmarks.read(results.out),
+        "sections": sections(results), "measured": benchmarks.read(results.out),
     },
     place=14,
 )  # fmt: skip

@@ -27,8 +27,9 @@ from reports.cells.settings import LONGEST, Setting
 from reports.figures.pictures import pixels
 from reports.figures.svg import draw, to_svg
 from reports.tables import exports, latex, spreadsheet
+from reports.tables.builder import numbers
 from reports.tables.grid import Page, spaced
-from reports.tables.table import Table, head, label, words
+from reports.tables.table import Table, label, words
 from tests.support.synthetic import add, spec
 
 BAD, GOOD, LATENCY = spec(), spec("torch"), spec(stage="latency")
@@ -408,7 +409,7 @@ def test_arrays_of_more_than_there_may_be_are_not_unpacked(tmp_path, monkeypatch
 @pytest.mark.parametrize("text", ["=1+1", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(A1)", "\t=1",
                                   "\r=1", "+1 HYPERLINK(A1)", "-"])  # fmt: skip
 def test_no_text_is_a_formula(text):
-    table = Table("t", "T", [[head("a"), head("b")]], [("", [[label(text), words(text)]])])
+    table = Table("t", "T", [numbers("a", "b")], [("", [[label(text), words(text)]])])
     for found in (exports.as_csv(table), spreadsheet.as_csv([["a"], [text]])):
         rows = list(csv.reader(io.StringIO(found, newline="")))
         assert set(rows[-1]) == {f"'{spaced(text)}"}
@@ -421,7 +422,7 @@ def test_numbers_keep_their_sign(text):
 
 def test_markup_and_line_ends_of_a_text_are_only_text():
     said = "x\r\n| <b> \\input{y} $z$ `w`\u2028# v"
-    table = Table("t", said, [[head("a")]], [("", [[label(said)]])])
+    table = Table("t", said, [numbers("a")], [("", [[label(said)]])])
     markdown = exports.markdown_table(table)
     assert len(markdown.splitlines()) == 3 and "<b>" not in markdown.replace("\\<", "")
     tex = latex.tabular("t", table)

@@ -14,7 +14,10 @@ from protocols.papers.recipes import load_recipe, others, values
 from protocols.papers.variants import load_variants
 from protocols.spec import IMPLIED, RunSpec
 from reports.cells.collect import collect
+from reports.data import results
+from reports.data.numbers import Numbers
 from reports.pages import assumed
+from reports.pages.content import Results
 from tests.support import synthetic
 
 # Each gap that a reading of the papers found -> the entries that tell our reading of it
@@ -85,7 +88,8 @@ def page(tmp_path_factory):
     ]
     plan = [synthetic.spec("keras", v, recipe=r) for v, r in changed]
     plan += [synthetic.spec("keras", "xception")]
-    return assumed.page(collect(synthetic.fill(store, plan), plan))
+    collected = collect(synthetic.fill(store, plan), plan)
+    return assumed.page(Results(collected, Numbers(results.document(collected)), store.out))
 
 
 @pytest.mark.parametrize("paper", GAPS)

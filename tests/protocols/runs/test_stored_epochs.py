@@ -105,13 +105,15 @@ def test_one_epoch_has_one_interval_wherever_it_stands(tmp_path):
 
 def test_the_table_says_where_the_stored_numbers_choose_another_epoch():
     """As one of the recorded smoke runs: the run's own choice scored 12.5 %, theirs 25 %."""
+    from reports.data import results
+    from reports.data.numbers import Numbers
     from reports.pages.evidence.page import selection_table
     from tests.support.published import FOLDERS
 
     store = Store(next(f for f in FOLDERS if f.name == "smoke"))
     collected = collect(store, [s for s in store.plan() if s.variant == "cnn_lstm"])
     (group,) = [g for g in collected.groups if g.protocol == "cv10" and g.setting.planned]
-    table = selection_table(group.of("jane"))
+    table = selection_table(group.of("jane"), Numbers(results.document(collected)))
     notes = [cell.note for _, rows in table.bodies for row in rows for cell in row]
     assert any(note.startswith("of 25.00") for note in notes), notes
 

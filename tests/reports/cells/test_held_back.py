@@ -9,14 +9,15 @@ from protocols.papers.claims import load_claims
 from protocols.papers.variants import load_variants
 from reports.cells.cell import Group
 from reports.cells.collect import Collected, collect
-from reports.data import contrast_records
+from reports.data import contrast_records, results
+from reports.data.numbers import Numbers
 from reports.figures import curves
 from reports.judging import pairings
 from reports.judging.contrasts import Contrast
 from reports.judging.verdicts import claimed_contrasts
 from reports.pages.evidence.page import comparison_table, ranking_table, selection_table
 from reports.pages.overview import tables as overview_tables
-from reports.tables.table import STALE
+from reports.tables.formats import STALE
 from tests.support import synthetic
 from tests.support.published import FOLDERS
 
@@ -44,6 +45,10 @@ def group_of(store: Store, plan: list, protocol: str) -> tuple[Collected, Group]
     return collected, next(g for g in collected.groups if g.protocol == protocol)
 
 
+def numbers_of(collected: Collected) -> Numbers:
+    return Numbers(results.document(collected))
+
+
 def words_of(table) -> list[str]:
     return [cell.text for _, rows in table.bodies for row in rows for cell in row]
 
@@ -67,15 +72,17 @@ def test_three_seeds_may_judge_an_order_and_stale_ones_may_not(tmp_path, monkeyp
         synthetic.add(store, run, 0.95 if run.variant.endswith("_lstm") else 0.8, epochs=1)
     collected, group = group_of(store, plan, "fixed")
     assert "supported" in words_of(ranking_table(group))
-    shown = words_of(overview_tables.verdict_table(collected, group.setting))
+    shown = words_of(overview_tables.verdict_table(collected, numbers_of(collected), group.setting))
     assert STALE not in "".join(shown)
     synthetic.raise_version(monkeypatch)
     collected, group = group_of(store, plan, "fixed")
     assert not {"supported", "refuted"} & set(words_of(ranking_table(group)))
-    assert "not judged" in words_of(comparison_table(group))
-    marked = [text for text in words_of(selection_table(group)) if STALE in text]
+    assert "not judged" in words_of(comparison_table(group, numbers_of(collected)))
+    marked = [
+        text for text in words_of(selection_table(group, numbers_of(collected))) if STALE in text
+    ]
     assert len(marked) == len(group.cells)
-    table = overview_tables.verdict_table(collected, group.setting)
+    table = overview_tables.verdict_table(collected, numbers_of(collected), group.setting)
     claim = load_claims()["liang.rank.rnn"]
     row = next(r for _, rows in table.bodies for r in rows if r[0].id == claim.id)
     assert row[2].text.endswith(STALE)

@@ -8,6 +8,7 @@ import pytest
 from benchmarks.store.store import Store
 from reports.build import build
 from reports.comparison import page as comparison_page
+from reports.data.numbers import Recorded
 from reports.tables import exports
 from reports.tables.grid import spread, width
 from tests.support import synthetic
@@ -159,3 +160,11 @@ def test_a_folder_elsewhere_is_named_not_linked(tmp_path):
     comparison_page.compare(store, store, out)
     text = (out / "compare.html").read_text(encoding="utf-8")
     assert synthetic.spec().id in text and "far/away" not in text
+
+
+def test_a_value_comes_with_its_key():
+    record = Recorded("here/fixed", {"phases": [{"seconds": 1.5}]})
+    found = record["phases"][0]["seconds"]
+    assert (found.key, found.value) == ("here/fixed:phases.0.seconds", 1.5)
+    with pytest.raises(KeyError):
+        record["phases"][0]["second"]

@@ -12,7 +12,7 @@ from reports.build import build
 from reports.cells.collect import collect
 from reports.figures import curve_names, curves, kinds
 from reports.pages.papers.tables import claims_where
-from reports.tables.cell_text import number_text
+from reports.tables.formats import number_text
 from tests.support import synthetic
 from tests.support.reading import Tables, pages
 

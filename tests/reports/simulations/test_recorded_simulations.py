@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.store.store import Store
 from reports.cells.collect import collect
+from reports.data import results
+from reports.data.numbers import Numbers
 from reports.pages.evidence.coverage_table import coverage_table, recorded
 from reports.pages.evidence.page import comparison_table
 from reports.simulations import coverage, equivalence
@@ -89,8 +91,9 @@ def test_equality_is_asked_within_a_margin_that_can_be_shown(tmp_path):
     store = Store(tmp_path)
     for run in plan:
         synthetic.add(store, run, 0.86, epochs=1)
-    (group,) = collect(store, plan).groups
-    table = comparison_table(group)
+    collected = collect(store, plan)
+    (group,) = collected.groups
+    table = comparison_table(group, Numbers(results.document(collected)))
     texts = [cell.text.replace("\N{NO-BREAK SPACE}", " ") for cell in table.heads[0][-2:]]
     assert texts == ["Equal within 1 point?", "Equal within 7 points?"]
     ((_, (row,)),) = table.bodies

@@ -11,8 +11,10 @@ import pytest
 from benchmarks.store.store import Store
 from reports.pages import one_file
 from reports.tables import exports, latex
+from reports.tables.builder import numbers
+from reports.tables.formats import THIN
 from reports.tables.grid import Page, spread
-from reports.tables.table import THIN, Table, Td, head, label, words
+from reports.tables.table import Table, Td, label, words
 from tests.support import synthetic
 from tests.support.reading import made
 
@@ -26,17 +28,18 @@ def small():
         "small",
         "Accuracy, in %, of a_b.",
         [
-            [head("Network", rows=2, kind="headtext"), head("Keras", span=2), head("Word", rows=2)],
-            [head("measured"), head("difference")],
+            [Td("Network", kind="headtext", rows=2), Td("Keras", kind="head", span=2),
+             Td("Word", kind="head", rows=2)],
+            numbers("measured", "difference"),
         ],
         [],
         ["† stale: shown, never judged."],
-    )
+    )  # fmt: skip
     ref = table.reason("profile smoke, not paper")
     table.bodies = [
         ("Liang | 2018", [
-            [label("Xception", rows=2), Td(f"88.70{THIN}%", "80.1 to 91.2"), Td("−0.50"),
-             words("not tested", ref=ref)],
+            [Td("Xception", kind="row", rows=2), Td(f"88.70{THIN}%", "80.1 to 91.2"), Td("−0.50"),
+             Td("not tested", kind="text", ref=ref)],
             [Td("87.00 †"), Td("+1.20", ok=False), Td("kept", kind="text", ok=True)],
         ]),
         ("", [[label("ResNet50"), Td("X", "1 of 2 seeds", span=2), words("–")]]),
@@ -46,7 +49,7 @@ def small():
 
 def of(*rows, columns=1):
     """A table of these rows."""
-    return Table("t", "c", [[head(f"h{i}") for i in range(columns)]], [("", list(rows))])
+    return Table("t", "c", [numbers(*(f"h{i}" for i in range(columns)))], [("", list(rows))])
 
 
 def read(text):

@@ -1,0 +1,49 @@
+"""The numbers of results.json with the keys under which they stand there, for the pages."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from protocols.papers.claims import Claim
+from reports.cells.settings import Setting
+from reports.statistics.intervals import Interval
+
+# the lists of results.json whose records have an id
+LISTS = ("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts", "runs")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A value of results.json, and its key: the record's id, a colon, and the way within it."""
+
+    key: str
+    value: Any
+
+    def __getitem__(self, step: str | int) -> "Recorded":
+        """What stands there within it. Raises KeyError or IndexError."""
+        return Recorded(f"{self.key}{'.' if ':' in self.key else ':'}{step}", self.value[step])
+
+    def __contains__(self, step: str) -> bool:
+        return step in self.value
+
+
+def interval_of(record: dict[str, Any]) -> Interval:
+    """The interval in a record, or the reason why there is none."""
+    return Interval(record["low"], record["high"], record["reason"])
+
+
+def verdict_key(claim: Claim, setting: Setting, framework: str) -> str:
+    """The id of the verdict on a claim by the runs of a setting in a twin."""
+    return f"{claim.id}/{setting.slug}/{framework}"
+
+
+class Numbers:
+    """The records of results.json by their id."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        found = [record for name in LISTS for record in content[name]]
+        found += [verdict for claim in content["claims"] for verdict in claim["verdicts"]]
+        self._known = {record["id"]: record for record in found}
+
+    def __getitem__(self, key: str) -> Recorded:
+        """The record. Raises KeyError."""
+        return Recorded(key, self._known[key])

@@ -1,0 +1,115 @@
+"""Writes a table from its caption, its headings and its lines of values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+from protocols.spec import FRAMEWORKS
+from reports.tables.formats import NAMES, STALE, STALE_NOTE
+from reports.tables.table import Table, Td, label, words
+
+Value = Td | str | int | None  # what a table's function makes a cell of
+Line = Sequence[Value]  # a row's values; the first names the row
+
+
+@dataclass(frozen=True)
+class Over:
+    """A heading that stands above others."""
+
+    top: Td
+    below: list[Td]
+
+
+def texts(*names: str) -> list[Td]:
+    """Return headings of columns that hold text."""
+    return [Td(name, kind="headtext") for name in names]
+
+
+def numbers(*names: str) -> list[Td]:
+    """Return headings of columns that hold numbers."""
+    return [Td(name, kind="head") for name in names]
+
+
+def over(name: str, below: list[Td], kind: str = "head") -> Over:
+    """Return the heading `name` above the headings `below`; above text with the kind "headtext"."""
+    return Over(Td(name, kind=kind), below)
+
+
+def twins(kind: str = "head") -> list[Td]:
+    """Return a heading for each twin, with its mark."""
+    return [Td(NAMES[f], kind=kind, colour=f) for f in FRAMEWORKS]
+
+
+def over_twins(below: list[Td]) -> list[Over]:
+    """Return a heading for each twin, with its mark, above the headings `below`."""
+    return [Over(top, below) for top in twins()]
+
+
+def table(
+    name: str,
+    caption: str,
+    heads: Iterable[Td | Over],
+    lines: Iterable[Line] | Mapping[str, Iterable[Line]],
+    notes: Iterable[str] = (),
+    *,
+    spans: Sequence[Sequence[int]] = (),
+    tight: bool = False,
+    listed: bool = False,
+) -> Table:
+    """Return the table.
+
+    `lines` holds the rows, or the rows below each title; a title without rows is left out. A text
+    is a cell of text (in the first column the row's heading), a whole number is written with
+    thousands separated, None is a dash, and a Td is any other cell. A cell's `reason` becomes a
+    footnote. Equal cells below each other become one in the columns `spans`: those of one entry all
+    together, those of a further entry only where those before it do.
+    Where the caption or a cell bears the mark of stale numbers, the last note explains it.
+    """
+    made = Table(name, caption, _heads(list(heads)), [], list(notes), tight=tight, listed=listed)
+    for title, body in lines.items() if isinstance(lines, Mapping) else [("", lines)]:
+        rows = [[_cell(made, v, i == 0) for i, v in enumerate(line)] for line in body]
+        if rows or not title:
+            made.bodies.append((title, _joined(rows, spans)))
+    cells = (td for _, rows in made.bodies for row in rows for td in row)
+    if STALE in caption or any(STALE in td.text for td in cells):
+        made.notes.append(STALE_NOTE)
+    return made
+
+
+def _heads(heads: list[Td | Over]) -> list[list[Td]]:
+    """Return one row of headings, or two where some stand above others."""
+    below = [td for one in heads if isinstance(one, Over) for td in one.below]
+    above = [
+        replace(one.top, span=len(one.below)) if isinstance(one, Over)
+        else replace(one, rows=2 if below else 1)
+        for one in heads
+    ]  # fmt: skip
+    return [above, below] if below else [above]
+
+
+def _cell(made: Table, value: Value, first: bool) -> Td:
+    if value is None:
+        return Td("–")
+    if isinstance(value, str):
+        return label(value) if first else words(value)
+    if isinstance(value, int):
+        return Td(f"{value:,}")
+    return replace(value, ref=made.reason(value.reason)) if value.reason else value
+
+
+def _joined(rows: list[list[Td]], spans: Sequence[Sequence[int]]) -> list[list[Td]]:
+    """Return the rows with one cell for equal ones below each other."""
+    if not spans:
+        return rows
+    tall = [dict.fromkeys(chain(*spans), 1) for _ in rows]  # 0: the cell above reaches down here
+    for i in range(len(rows) - 1, 0, -1):
+        for columns in spans:
+            if any(rows[i][c] != rows[i - 1][c] for c in columns):
+                break
+            for c in columns:
+                tall[i - 1][c] += tall[i][c]
+                tall[i][c] = 0
+    return [
+        [replace(td, rows=own.get(c, 1)) for c, td in enumerate(row) if own.get(c, 1)]
+        for row, own in zip(rows, tall, strict=True)
+    ]
