@@ -72,7 +72,7 @@ def _value(paper: str, key: str, text: str) -> int | float | str:
 
 def _word(key: str, text: str) -> str:
     """Returns one of the words that the code knows for a value, or raises RequestError."""
-    known = [word for word in WORDS[key] if " " not in word]   # a sentence is only the default
+    known = [word for word in WORDS[key] if " " not in word]  # a sentence is only the default
     if text not in known:
         raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {ranges.short(text)}")
     return text
