@@ -19,7 +19,6 @@ import scipy.fft
 from protocols.files import Progress, throttled
 from protocols.photographs.provenance import Overlap, moved, share_of, shared
 
-OVERLAP_VERSION = 1  # raised whenever the same pixels would give other pairs
 COARSE, FINE = 8, 2  # size divided by
 FLAT = 60.0  # standard deviation in pixels of what is taken for uneven light
 BAND = (2.0, 12.0)  # pixels: details of the fine correlation, cells' edges

@@ -13,7 +13,7 @@ import hashlib
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from multiprocessing import get_context
@@ -39,7 +39,6 @@ from protocols.streams import print_anything
 
 SPLITS = ("TEST_SIMPLE", "TEST", "TRAIN")
 PART = 250  # images whose matches are kept at a time
-Say = Callable[[str], None]
 WHOLE = (
     "--provenance needs a whole copy of the images' repository, in WBC_DATA or by --data DIR: the "
     "download keeps no more than training needs."

@@ -1,4 +1,4 @@
-"""How many images a run reads, and how much disk it needs."""
+"""Tells how many images a run reads, and how much disk a run needs."""
 
 import contextlib
 import json
@@ -20,20 +20,20 @@ from protocols.runs import activations, features
 from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH
 from protocols.spec import FIXED, RunSpec
 
-# Bytes of a run's files, as the published runs have them (a test holds it to a factor of 1.5)
+# The bytes of a run's files, as the published runs have them (a test allows a factor of 1.5)
 TEXT = 3_600  # specification, environment, timings, run.json
 LOG = 1_000  # what TensorFlow prints in a process
-HISTORY, ROW = 110, 120  # history.csv: its head, an epoch
+HISTORY, ROW = 110, 120  # history.csv: its head, and the row of an epoch
 ARRAYS = 1_500  # the heads of the arrays in predictions.npz
-ID, OTHER = 5, 32  # of an image tested: its name, its class and two float32 answers
-PACKED = 0.9  # what compression leaves of answers
+ID, OTHER = 5, 32  # of each tested image: its name; its class and two float32 answers
+PACKED = 0.9  # the share of the answers' bytes that compression leaves
 PARTS = {"train": "images/TRAIN/", "test": "images/TEST/", "originals": dataset.ORIGINALS}
 NO_ROWS = np.array([], np.int64)
 
 
 @cache
 def _all_images(kind: str) -> dict[str, int]:
-    """Images of each part of the data: "train", "test", "originals"."""
+    """Returns the number of images in each part of the data: "train", "test", "originals"."""
     if kind == "phantom":
         counts = dataset.PHANTOM_TRAIN, dataset.PHANTOM_TEST, dataset.PHANTOM_ORIGINALS
         return {name: len(CLASSES) * n for name, n in zip(PARTS, counts, strict=True)}
@@ -42,12 +42,12 @@ def _all_images(kind: str) -> dict[str, int]:
 
 
 def counts(spec: RunSpec) -> tuple[int, int]:
-    """Images that the run trains on and evaluates."""
+    """Returns the number of images that the run trains on, and the number that it evaluates."""
     return counts_of(spec.protocol, spec.data)
 
 
 def counts_of(protocol: str, data: dict[str, Any]) -> tuple[int, int]:
-    """`counts` of every run under a protocol; of a grouped fold, a tenth of the originals."""
+    """Returns `counts` of every run under a protocol; a grouped fold tests a tenth of originals."""
     if protocol == "fixed-grouped":
         if data["kind"] == "real" and not data["train_per_class"]:
             return public_grouped()
@@ -66,7 +66,7 @@ def counts_of(protocol: str, data: dict[str, Any]) -> tuple[int, int]:
 
 @cache
 def public_grouped() -> tuple[int, int]:
-    """`counts` of `fixed-grouped` over all public images, from the recorded tables."""
+    """Returns `counts` of `fixed-grouped` over all public images, from the recorded tables."""
     rows = [row for row in provenance.shown() if row.split in ("TRAIN", "TEST")]
     labels = np.array([CLASSES.index(row.class_name) for row in rows])
     groups = np.array([provenance.groups()[row.original] for row in rows])
@@ -78,8 +78,8 @@ def public_grouped() -> tuple[int, int]:
 
 
 def stored(spec: RunSpec) -> int:
-    """Bytes of the run's folder: float16 log-probabilities of every epoch, what the network looks
-    at, and what is short."""
+    """Returns the bytes of the run's folder: the float16 log-probabilities of every epoch, the
+    recorded activations, and the short files."""
     log = LOG if spec.backend == "tensorflow" else 0
     if spec.stage == "latency":
         return TEXT + log * spec.recipe["cold_repeats"]
@@ -91,10 +91,11 @@ def stored(spec: RunSpec) -> int:
 
 
 def checkpoints(spec: RunSpec, state: float, begins: list[float]) -> int:
-    """The most bytes of a training run's checkpoints: its `state` and the answers so far, and as
-    much again while a new one is written beside the old; none if it ends before the first.
+    """Returns the most bytes that the checkpoints of a training run take; 0 if the run writes none.
 
-    `begins`: seconds from the run's start to the beginning of each epoch, and to the last's end.
+    A checkpoint holds the run's `state` and the answers so far. A new one is written beside the
+    old, so that both take disk at once. `begins`: seconds from the run's start to each epoch's
+    beginning, and to the end of the last epoch.
     """
     written, last = 0, 0.0
     for begin, end in pairwise(begins):
@@ -108,10 +109,8 @@ def checkpoints(spec: RunSpec, state: float, begins: list[float]) -> int:
 
 
 def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
-    """Bytes of the decoded sets and stored features that `specs` need and cache `root` lacks.
-
-    Each is named, and counted once.
-    """
+    """Returns the bytes of the decoded sets and stored features that `specs` need and the cache at
+    `root` lacks. Each set has its name as its key, and is counted once."""
     found, there = {}, _stored_features(root)
     for spec in specs:
         name = f"arrays/{spec.data['digest'][:16]}"
@@ -127,20 +126,20 @@ def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
 
 
 def _set_images(spec: RunSpec) -> int:
-    if spec.protocol in FIXED:  # the whole set, whatever is drawn from it
+    if spec.protocol in FIXED:  # the whole set is decoded, whatever a run draws from it
         return sum(_all_images(spec.data["kind"])[part] for part in ("train", "test"))
     return sum(counts(spec))
 
 
 def _positions(spec: RunSpec) -> int:
-    """How many positions are kept of a map: one where the head reads its mean, else all."""
+    """Returns how many positions a stored map has: one where the head reads its mean, else all."""
     if load_variants()[spec.variant].pooled:
         return 1
     return -(-spec.data["height"] // activations.LAST) * -(-spec.data["width"] // activations.LAST)
 
 
 def _named(subject: dict, n: int) -> str:
-    """A name for stored features, but for which images they are of: only how many."""
+    """Returns a name for stored features that tells how many images they are of, but not which."""
     words = {k: v for k, v in subject.items() if k not in ("rows", "train")}
     return json.dumps(words | {"n": n}, sort_keys=True)
 
@@ -148,7 +147,7 @@ def _named(subject: dict, n: int) -> str:
 def _stored_features(root: Path) -> set[str]:
     found = set()
     for path in root.glob(f"features/*-*/{features.INDEX}"):
-        with contextlib.suppress(OSError, ValueError, KeyError):  # damaged ones are made again
+        with contextlib.suppress(OSError, ValueError, KeyError):  # damaged features are made again
             index = json.loads(path.read_text(encoding="utf-8"))
             found.add(_named(index["subject"], index["n"]))
     return found

@@ -1,4 +1,4 @@
-"""--set key=value: sensitivity runs, which change one assumed value of a recipe."""
+"""Reads --set key=value: a sensitivity run changes one assumed value of a recipe."""
 
 import math
 from typing import Any
@@ -11,7 +11,7 @@ from protocols.papers.variants import Variant
 
 
 def reads(variant: Variant, key: str) -> bool:
-    """Whether a network reads a value of its recipe."""
+    """Returns whether a network reads this value of its recipe."""
     if key in ("grey_pooling", "lstm_units"):
         return variant.sequence == "rows"
     if key == "recurrent_activation":
@@ -22,16 +22,17 @@ def reads(variant: Variant, key: str) -> bool:
 
 
 def settable(paper: str) -> list[str]:
-    """The values that --set takes for the networks of a paper: numbers, then words where the code
-    knows others (protocols.papers.recipes.WORDS). All else that is assumed the code has in one form
-    only."""
+    """Returns the values that --set takes for the networks of a paper: first numbers, then words
+    where the code knows others (protocols.papers.recipes.WORDS). The code has one form of all else
+    that is assumed."""
     recipe = load_recipe(paper)
     numbers = [key for key, entry in recipe.items() if entry.settable]
     return numbers + [key for key, entry in recipe.items() if others(key, entry)]
 
 
 def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
-    """The changed values. Raises RequestError unless every variant has each as an assumed one."""
+    """Returns the changed values. Raises RequestError unless each is an assumed value of every
+    variant's paper, and at least one variant reads it."""
     found: dict[str, Any] = {}
     for text in texts:
         key, equals, value = text.partition("=")
@@ -47,7 +48,7 @@ def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
 
 
 def of(variant: Variant, found: dict[str, Any]) -> dict[str, Any]:
-    """The changed values that this network reads; without one it is run as published."""
+    """Returns the changed values that this network reads; with none, it runs as published."""
     return {key: value for key, value in found.items() if reads(variant, key)}
 
 
@@ -70,16 +71,16 @@ def _value(paper: str, key: str, text: str) -> int | float | str:
 
 
 def _word(key: str, text: str) -> str:
-    """One of the words that the code knows for a value."""
-    known = [word for word in WORDS[key] if " " not in word]  # a sentence is the default's
+    """Returns one of the words that the code knows for a value, or raises RequestError."""
+    known = [word for word in WORDS[key] if " " not in word]  # a sentence is only the default
     if text not in known:
         raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {ranges.short(text)}")
     return text
 
 
 def _sizes(changes: dict[str, Any], variants: list[Variant]) -> None:
-    """What two values must be to each other: the element-wise product needs equal sizes on both
-    sides, and whole batches calibrate a random backbone."""
+    """Raises RequestError where two values don't fit each other: the element-wise product needs
+    equal sizes on both sides, and whole batches calibrate a random backbone."""
     for variant in variants:
         recipe = values(variant.paper) | changes
         if recipe.get("calibration_images", math.inf) < recipe["batch_size"]:

@@ -1,4 +1,4 @@
-"""From a request to the complete list of runs."""
+"""Makes the complete list of runs that a request asks for."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -22,13 +22,13 @@ from protocols.weights import files as weight_files
 INITS = ("own", "shared")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 BATCHING = ("torch", "jax")  # backends that train several networks as one computation
-GPU_THREADS = 8  # of a run on a GPU, in both stages: its id must not name the host's cores
+GPU_THREADS = 8  # of each run on a GPU: the run's id must not name the host's cores
 set_digest = cache(decoded.set_digest)  # many runs of a plan draw from one set
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where a framework computes: backend, "cpu" or the GPU's name and number."""
+    """The place where a framework computes: its backend, and "cpu" or the GPU's name and number."""
 
     backend: str
     name: str
@@ -37,24 +37,24 @@ class Device:
 
 @dataclass(frozen=True)
 class Selection:
-    """What was asked for. Empty tuples mean: as the suite and the profile have it."""
+    """The wishes of a request. An empty tuple means: as the suite and the profile have it."""
 
-    suite: str = ""  # the profile's only one, or all
+    suite: str = ""  # "": the profile's only suite, or the suites of all papers
     frameworks: tuple[str, ...] = FRAMEWORKS
     variants: tuple[str, ...] = ()
     protocol: str = ""
     profile: str = "smoke"
     seeds: tuple[int, ...] = ()
     folds: tuple[int, ...] = ()
-    weights: str = ""  # "imagenet", "random", a folder of files; "": the profile's
+    weights: str = ""  # "imagenet", "random" or a folder of files; "": the profile's choice
     init: str = "own"
     precision: str = "float32"
     deterministic: bool = False
-    changes: tuple[str, ...] = ()  # "key=value" of --set: sensitivity runs
+    changes: tuple[str, ...] = ()  # the "key=value" words of --set, for sensitivity runs
 
 
 def suites() -> tuple[str, ...]:
-    """What --suite takes; all: the papers'."""
+    """Returns the words that --suite takes; "all" stands for the suites of all papers."""
     return (*folders(), "all")
 
 
@@ -65,8 +65,8 @@ def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
 
 
 def chosen_variants(selection: Selection) -> list[Variant]:
-    """The variants of the suite, or those named. Raises RequestError on one that is unknown, or not
-    in the suite or the profile."""
+    """Returns the variants of the suite, or those that were named. Raises RequestError on a variant
+    that is unknown, or not in the suite or the profile."""
     known, profile = load_variants(), chosen_profile(selection.profile)
     for name in selection.variants:
         _one_of(name, known, "variant", "--variant")
@@ -91,20 +91,20 @@ def chosen_variants(selection: Selection) -> list[Variant]:
 
 
 def chosen_profile(name: str) -> Profile:
-    """The profile of that name. Raises RequestError on an unknown one."""
+    """Returns the profile of this name. Raises RequestError on an unknown name."""
     profiles = load_profiles()
     return profiles[_one_of(name, profiles, "profile", "--profile")]
 
 
 def chosen_weights(selection: Selection, profile: Profile, variant: Variant) -> dict[str, Any]:
-    """Source and digest of a variant's starting weights; a folder holds the same files."""
+    """Returns source and digest of a variant's starting weights; a folder holds the same files."""
     if (selection.weights or profile.weights) == "random":
         return {"source": "random", "digest": None}
     return {"source": "imagenet", "digest": weight_files.digest_of(variant.backbones)}
 
 
 def _check_precision(selection: Selection, devices: dict[str, Device]) -> None:
-    """Raises RequestError on an unknown arithmetic, or tf32 on a CPU."""
+    """Raises RequestError on an unknown precision, or on tf32 where a framework runs on the CPU."""
     name = _one_of(selection.precision, PRECISIONS, "precision", "--precision")
     if name == "tf32" and any(devices[f].name == "cpu" for f in selection.frameworks):
         raise RequestError(
@@ -114,7 +114,7 @@ def _check_precision(selection: Selection, devices: dict[str, Device]) -> None:
 
 
 def _check_folds(folds: tuple[int, ...], protocols: set[str]) -> None:
-    """Raises RequestError on a fold that there is none of, or where no protocol has folds."""
+    """Raises RequestError on a fold that doesn't exist, or on folds where no protocol has any."""
     n_folds = fold_count()
     wrong = [f for f in folds if not 0 <= f < n_folds]
     if wrong:
@@ -131,7 +131,7 @@ def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | 
 
 
 def _data(profile: Profile, protocol: str, fold: int | None, kind: Kind) -> dict[str, Any]:
-    """The data part of a spec; `digest` names the decoded set, all else draws from it."""
+    """Returns the data part of a spec; `digest` names the decoded set from which the run draws."""
     data: dict[str, Any] = {"kind": kind, "height": profile.height, "width": profile.width}
     if protocol in FIXED:
         data["train_per_class"] = profile.train_per_class
@@ -149,7 +149,7 @@ def _data(profile: Profile, protocol: str, fold: int | None, kind: Kind) -> dict
 
 
 def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetRequest:
-    """The decoded set that a spec's data part draws from."""
+    """Returns the request for the decoded set from which the data part of a spec draws."""
     more = {}
     if protocol in FIXED:
         protocol = "fixed"
@@ -161,14 +161,14 @@ def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetReq
 
 
 def recipe_of(variant: Variant, profile: Profile) -> dict[str, Any]:
-    """The values of the network's recipe, those of the profile in their places."""
+    """Returns the values of a network's recipe, with the profile's own values in place of some."""
     recipe = values(variant.paper)
     own = {key: getattr(profile, name) for key, name in OF_PROFILE.items() if key in recipe}
     return recipe | own
 
 
 def check(selection: Selection, kind: Kind, devices: dict[str, Device]) -> None:
-    """Raises RequestError on a request that can't be planned; quick, and reads tables only.
+    """Raises RequestError on a request that can't be planned; quick, for it reads tables only.
 
     `kind` is "real" or "phantom"; `devices` are where each framework is expected to compute.
     """
@@ -201,12 +201,12 @@ def check(selection: Selection, kind: Kind, devices: dict[str, Device]) -> None:
 def make_plan(
     selection: Selection, kind: Kind, devices: dict[str, Device], cores: int
 ) -> list[RunSpec]:
-    """Every run asked for: training first, then one latency run a variant and framework (none
-    where a value is changed).
+    """Returns every run of a request: first the training runs, then one latency run for each
+    variant and framework (none where a value is changed).
 
-    `kind` is "real" or "phantom". On a CPU training takes half of the cores, so that two workers
-    fill the machine; latency, alone, takes all. A run on a GPU takes GPU_THREADS, whatever the
-    host has. Raises RequestError where `check` does.
+    `kind` is "real" or "phantom". On a CPU a training run takes half of the cores, so that two
+    workers fill the machine; a latency run, which runs alone, takes all. A run on a GPU takes
+    GPU_THREADS, whatever the host has. Raises RequestError where `check` does.
     """
     check(selection, kind, devices)
     profile = chosen_profile(selection.profile)
@@ -266,9 +266,10 @@ def make_plan(
 
 
 def trained_together(specs: list[RunSpec]) -> list[list[RunSpec]]:
-    """What is trained as one computation: runs that differ in fold and seed only, where every
-    phase runs on stored features, on a GPU that they would leave idle one by one. All others
-    alone: on a CPU a batch of ten heads costs 1.0 to 1.3 times ten single ones."""
+    """Returns the runs in groups, each of which is trained as one computation. The runs of a group
+    differ in fold and seed only, run on stored features in every phase, and on a GPU that they
+    would leave idle one by one. Every other run is alone: on a CPU a batch of ten heads costs 1.0
+    to 1.3 times ten single ones."""
     groups: dict[str, list[RunSpec]] = {}
     for spec in specs:
         can = spec.protocol == "cv10" and spec.device != "cpu" and spec.backend in BATCHING

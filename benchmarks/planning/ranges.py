@@ -1,4 +1,4 @@
-"""What a typed word may be: every number has its range here, every path its greatest length.
+"""Reads typed words: every number has its range here, and every path its greatest length.
 
 Each function reads a word or raises RequestError with the end of a sentence, "takes ..., not ...",
 whose beginning is the flag.
@@ -11,16 +11,16 @@ from pathlib import Path
 from protocols.errors import RequestError
 
 SEEDS = (0, 2**32 - 1)
-FOLDS = (0, 2**32 - 1)  # which of them there are is for the plan to say
+FOLDS = (0, 2**32 - 1)  # the plan checks which folds exist
 GPUS = (0, 999)
 JOBS = (1, 256)
 LIST = "numbers as 0,1,2 or a range as 0-2: "
 MANY = 1000  # the most numbers that a list of --seeds or --folds names
 BELOW = 300  # bytes that the names below a typed folder take: a run's id, a file of the data
 
-# The values that --set changes: whole numbers from and to, both included; real ones from, and
-# below. The upper ends are far beyond what the papers' networks can use; what a GPU can't hold is
-# found by each run's first step.
+# The ranges of the values that --set changes. A whole number may be either end; a real number may
+# be the lower end, but not the upper. The upper ends are far beyond what the papers' networks can
+# use; the first step of a run finds out what a GPU can't hold.
 WHOLE = {
     "batch_size": (1, 10_000),
     "calibration_images": (1, 10_000),
@@ -43,14 +43,14 @@ REAL = {
 
 
 def whole(text: str, least: int, most: int, words: str = "") -> int:
-    """A whole number in ASCII digits. `words`: what else the flag takes."""
+    """Returns a whole number that is typed in ASCII digits. `words`: what else the flag takes."""
     if re.fullmatch("[0-9]{1,30}", text) and least <= int(text) <= most:
         return int(text)
     raise RequestError(f"takes {words}a whole number from {least} to {most}, not {short(text)}")
 
 
 def number(text: str, least: float, below: float) -> float:
-    """A number from `least` on and under `below`, in ASCII digits."""
+    """Returns a number from `least` on and under `below` that is typed in ASCII digits."""
     if re.fullmatch(r"(?a:\d+\.?\d*|\.\d+)(e[+-]?[0-9]{1,3})?", text, re.IGNORECASE):
         value = float(text)
         if least <= value < below:
@@ -59,7 +59,7 @@ def number(text: str, least: float, below: float) -> float:
 
 
 def numbers(text: str, least: int, most: int) -> tuple[int, ...]:
-    """Whole numbers and ranges of them, "0,1,2" or "0-2,7", each once and in their order."""
+    """Returns the whole numbers of a list, "0,1,2" or "0-2,7", each once and in their order."""
     found: dict[int, None] = {}
     for part in text.split(","):
         ends = part.split("-", 1) if re.fullmatch("[0-9]+-[0-9]+", part) else [part]
@@ -71,11 +71,11 @@ def numbers(text: str, least: int, most: int) -> tuple[int, ...]:
 
 
 def path(text: str) -> Path:
-    """An absolute path, for workers run in another folder. Links stay as they are named."""
+    """Returns an absolute path, for workers run in another folder. Links stay as they are named."""
     if not text or "\0" in text:
         raise RequestError(f"takes the path of a folder, not {text!r}")
     try:
-        found = Path(os.path.expanduser(text)).absolute()  # Path's own raises for an unknown user
+        found = Path(os.path.expanduser(text)).absolute()  # Path's own raises for unknown users
     except FileNotFoundError:
         raise RequestError(
             f"takes no path without a beginning here, as {text!r}: the working directory was "
@@ -90,5 +90,5 @@ def path(text: str) -> Path:
 
 
 def short(text: str) -> str:
-    """A word as it is told: quoted, and not all of a long one."""
+    """Returns a word as a message shows it: quoted, and of a long word only the beginning."""
     return repr(text) if len(text) <= 80 else f"{text[:60]!r} and {len(text) - 60} letters more"

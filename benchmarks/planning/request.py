@@ -1,4 +1,4 @@
-"""A request, checked: what is to be run, where, and from which images."""
+"""Holds a checked request: what is to be run, where, and from which images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,16 @@ from protocols.spec import RunSpec
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks for. Raises RequestError where that can't be planned."""
+    """The request of a command line. Raises RequestError where the request can't be planned."""
 
     wish: Selection
     gpu: str | None  # the name of the GPU that computes; None on the CPU
     devices: dict[str, Device]  # where each framework is expected to compute
-    keras_backend: str  # that the user wants for Keras; "" leaves it to the suite
-    source: Source  # without a root where the images are still to be downloaded or drawn
+    keras_backend: str  # the backend that the user wants for Keras; "": the suite chooses
+    source: Source  # has no root while the images are still to be downloaded or drawn
     cores: int
     cache: Path
-    jobs: int  # runs at a time
+    jobs: int  # the number of runs at a time
 
     def __post_init__(self) -> None:
         check(self.wish, self.source.kind, self.devices)
@@ -31,5 +31,5 @@ class Request:
         return chosen_profile(self.wish.profile)
 
     def plan(self, devices: dict[str, Device], source: Source) -> list[RunSpec]:
-        """Every run of the request, on these devices and of these images."""
+        """Returns every run of the request, on these devices and of these images."""
         return make_plan(self.wish, source.kind, devices, self.cores)

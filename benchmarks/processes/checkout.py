@@ -1,4 +1,4 @@
-"""Which commit the sources are: a run records it, as information only.
+"""Tells which commit the sources are of: a run records the commit, as information only.
 
 What makes a stored run stale is `protocols.spec.RESULTS_VERSION`.
 """
@@ -10,10 +10,8 @@ from protocols.files import ROOT
 
 
 def commit(root: Path = ROOT) -> str:
-    """The commit that is checked out in `root`, with "-dirty" behind it if a tracked file differs.
-
-    An empty text where git, or the repository, is not there.
-    """
+    """Returns the commit that is checked out in `root`, with "-dirty" behind it if a tracked file
+    differs. The text is empty where git, or the repository, is not there."""
     words = "describe --always --abbrev=40 --exclude=* --dirty"
     command = ["git", "-C", str(root), *words.split()]
     try:

@@ -1,7 +1,7 @@
-"""Ctrl-Z and fg: processes in sessions of their own stop and go on with the launcher.
+"""Passes Ctrl-Z and fg on: processes in sessions of their own stop and go on with the launcher.
 
-The terminal reaches the launcher's process group only. A worker that computed on meanwhile would
-be measured by a launcher that stood still.
+The terminal reaches the launcher's process group only. A worker that went on computing meanwhile
+would be measured by a launcher that stood still.
 """
 
 import contextlib
@@ -13,30 +13,31 @@ from collections.abc import Iterator
 
 from protocols import stops
 
-_groups: set[int] = set()  # of the processes that are there; each leads its own
+_groups: set[int] = set()  # the groups of the running processes; each leads its own group
 
 
 def begins(process: subprocess.Popen) -> None:
-    """From now on `process`, the leader of a session, stops and goes on with this one."""
+    """Makes `process`, the leader of a session, stop and go on with this process from now on."""
     _groups.add(process.pid)
 
 
 def ends(process: subprocess.Popen) -> None:
-    """Call it before the process is waited for: its number may become another's."""
+    """Forgets `process`. Call it before waiting for the process: its number may be given anew."""
     _groups.discard(process.pid)
 
 
 @contextlib.contextmanager
 def stopping_together() -> Iterator[None]:
-    """Within, a SIGTSTP to this process stops the others too, and SIGCONT lets all go on. Stops
-    are seen (protocols.stops). Only from the main thread, and where there are such signals."""
+    """Lets a SIGTSTP to this process stop the others too within the block, and SIGCONT start all
+    again. `protocols.stops` sees the stops. Works in the main thread only, where there are such
+    signals."""
     here = threading.current_thread() is threading.main_thread()
     if not here or not hasattr(signal, "SIGTSTP"):
         yield
         return
     stops.watch(ticks=True)
     before = signal.getsignal(signal.SIGTSTP)
-    if before == signal.SIG_DFL:  # a shell without job control ignores it
+    if before == signal.SIG_DFL:  # a shell without job control ignores the signal
         signal.signal(signal.SIGTSTP, _stop)
     try:
         yield
@@ -45,10 +46,10 @@ def stopping_together() -> Iterator[None]:
 
 
 def _stop(*_: object) -> None:
-    _send(signal.SIGSTOP)  # SIGTSTP is ignored by a session without a terminal
+    _send(signal.SIGSTOP)  # a session without a terminal ignores SIGTSTP
     came: list[int] = []
-    # what would end this process as it wakes up waits until the others run: one that is stopped
-    # doesn't see that its launcher is gone
+    # A signal that would end this process as it wakes up waits until the others run: a stopped
+    # process doesn't see that its launcher is gone.
     others = {
         number: signal.signal(number, lambda number, _: came.append(number))
         for number in (signal.SIGTERM, signal.SIGHUP)

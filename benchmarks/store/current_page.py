@@ -1,4 +1,4 @@
-"""Whether a page of a store is as it would be made today, told by content and not by file times."""
+"""Tells by content, not by file times, whether a page of a store is as it would be made today."""
 
 import contextlib
 import hashlib
@@ -18,14 +18,15 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
 
 
 def made_from(store: Store) -> str:
-    """SHA-256 of what a page of this store is made from, by content: the last request, the
-    runs, benchmarks and the parity ladder, and all that computes and writes it."""
+    """Returns the SHA-256 of all that a page of this store is made from, by content: the last
+    request, the runs, benchmarks and the parity ladder, and all that computes and writes the
+    page."""
     digest = hashlib.sha256(platform.python_version().encode())
     for name in PACKAGES:
         digest.update(f"{name} {version(name)}\n".encode())
     paths = [store.out / name for name in ("plan.json", "benchmarks.json", "parity.json")]
     for folder in sorted(store.runs_folder.glob("[!.]*/")):
-        with contextlib.suppress(OSError):  # what can't be read is shown as unreadable
+        with contextlib.suppress(OSError):  # the page shows as unreadable what can't be read
             sizes = sorted((f.name, f.stat().st_size) for f in folder.iterdir() if f.is_file())
             digest.update(repr(sizes).encode())
         paths += [folder / name for name in ("spec.json", "run.json", "failed.json")]
@@ -34,7 +35,7 @@ def made_from(store: Store) -> str:
 
 
 def page_is_current(store: Store, page: Path) -> bool:
-    """Whether `page` is as it was written and would be made from the same today; file times
+    """Returns whether `page` is as it was written and would be made from the same today; file times
     are not asked."""
     try:
         return _built(page).read_text(encoding="utf-8") == _state(store, page)
@@ -43,7 +44,8 @@ def page_is_current(store: Store, page: Path) -> bool:
 
 
 def page_is_built(store: Store, page: Path, before: str) -> None:
-    """Keeps beside `page` what it was made from: what `made_from` said before it was begun."""
+    """Writes beside `page` what it was made from. `before`: the answer of `made_from` from before
+    the page was begun."""
     write_whole(_built(page), _state(store, page, before).encode())
 
 
@@ -52,20 +54,20 @@ def _built(page: Path) -> Path:
 
 
 def _state(store: Store, page: Path, before: str = "") -> str:
-    """Digests of what is shown, of the pictures that lie beside the page, and of the page."""
+    """Returns the digests of what is shown, of the pictures beside the page, and of the page."""
     pictures = _digest(sorted(page.parent.glob("*-pictures.json")), hashlib.sha256())
     return f"{before or made_from(store)} {pictures} {sha256_of(page)}\n"
 
 
 def _texts(folder: Path) -> Iterator[Path]:
-    """The files below `folder` that are written by hand or recorded, but for those of runs."""
+    """Yields the files below `folder` that are hand-written or recorded, without those of runs."""
     for place, folders, files in os.walk(folder):
         folders[:] = sorted(set(folders) - {"runs", "__pycache__"})
         yield from (Path(place, name) for name in sorted(files) if name.endswith(TEXTS))
 
 
 def _digest(paths: list[Path], digest: Any) -> str:
-    """SHA-256 hex over `digest`, and the place and content of each of `paths` that can be read."""
+    """Returns the SHA-256 in hex of `digest` and of the place and content of each readable path."""
     for path in paths:
         with contextlib.suppress(OSError):
             content = hashlib.sha256(path.read_bytes()).digest() if path.is_file() else b""

@@ -1,4 +1,4 @@
-"""Takes the runs of other output folders into a store: sent by others, or reports/published/."""
+"""Takes the runs of other output folders into a store: other people's, or reports/published/."""
 
 import os
 import shutil
@@ -15,13 +15,13 @@ NEWER = ("stale", "done")
 
 
 def merge(folders: list[Path], store: Store, say: Callable[[str], None] = print) -> int:
-    """Copies every sound run that `store` lacks, and adds to its plan what theirs wanted.
+    """Copies every sound run that `store` lacks, and adds the plans of `folders` to the store's.
 
-    Each file is checked first, against its schema and the digests of its run; a run with one that
-    is missing, altered or damaged is left out, and `say` is told. Raises RequestError, before
-    anything is written, if a folder has no sound run, or if two hold different results of one run,
-    neither or both of today's results version: a stale one gives way, and is kept aside. Returns
-    how many runs were copied.
+    Each file is checked first, against its schema and the digests of its run. A run with a file
+    that is missing, altered or damaged is left out, and `say` is told. Raises RequestError, before
+    anything is written, if a folder has no sound run, or if two folders hold different results of
+    one run, neither or both of today's results version. A stale result gives way to one of today's
+    version, and is kept aside. Returns how many runs were copied.
     """
     sources = [checked(folder, say) for folder in folders]
     plan = _plan(store, needed=False)
@@ -49,8 +49,9 @@ def merge(folders: list[Path], store: Store, say: Callable[[str], None] = print)
 
 
 def checked(folder: Path, say: Callable[[str], None] = print) -> Store:
-    """An output folder, its runs held against their digests and schemas: those that don't fit have
-    failed in it, and `say` is told why. Raises RequestError if no run is left."""
+    """Returns the store of an output folder after checking its runs against their digests and
+    schemas. A run that doesn't fit counts as failed in this store, and `say` is told why. Raises
+    RequestError if no run is left."""
     source = Store(folder)
     faults = [found[0] for found in faults_of(source).values()]
     source.refused = {fault.folder.name: fault.short for fault in faults}
@@ -68,7 +69,7 @@ def _files(run: Run) -> list[str]:
 
 
 def _plan(store: Store, needed: bool, say: Callable[[str], None] = print) -> list[RunSpec]:
-    """What was wanted there; where that isn't known, and `needed`, what there is."""
+    """Returns the plan of a store; if it isn't known, and `needed`, the runs that the store has."""
     if os.path.lexists(store.out / "plan.json"):
         try:
             return store.plan()

@@ -1,7 +1,7 @@
-"""The JSON and CSV files of a run folder, and plan.json, as they may be read: by whom they were
-written, nobody knows. protocols.runs.record says what each of them holds.
+"""Reads the JSON and CSV files of a run folder, and plan.json, and trusts none of them, for nobody
+knows who wrote them. protocols.runs.record says what each file holds.
 
-Everything here raises `Damaged` for what doesn't fit, with the file's name and the fault.
+Every function raises `Damaged`, with the file's name and the fault, for what doesn't fit.
 """
 
 import csv
@@ -18,22 +18,23 @@ from protocols.spec import RunSpec
 from protocols.spec_schema import Spec
 
 NEEDED = {"train": tuple(n for n in TRAIN_FILES if n != FILE), "latency": LATENCY_FILES}
-MOST_ROWS = 10**6  # epochs
-LARGEST_LOSS = 1e40  # float32 ends at 3.4e38
+MOST_ROWS = 10**6  # one row for each epoch
+LARGEST_LOSS = 1e40  # the range of float32 ends at 3.4e38
 
 
 def spec(path: Path) -> RunSpec:
-    """spec.json."""
+    """Returns the specification in spec.json."""
     return RunSpec(**read_json(path, Spec))
 
 
 def plan(path: Path) -> list[RunSpec]:
-    """The runs of plan.json."""
+    """Returns the runs of plan.json."""
     return [RunSpec(**content) for content in read_json(path, Plan, PlainPlan).runs]
 
 
 def record(path: Path, run: RunSpec) -> dict[str, Any]:
-    """run.json of a run: its id, and every file it needs."""
+    """Returns run.json of a run. Raises Damaged unless it has the run's id and every file that the
+    run needs."""
     found = {"results_version": 0, "commit": ""} | read_json(path, Record)
     if found["id"] != run.id:
         raise Damaged(f"{path.name} belongs to no run of this specification")
@@ -43,22 +44,23 @@ def record(path: Path, run: RunSpec) -> dict[str, Any]:
 
 
 def reason(path: Path) -> str:
-    """Why a run failed, of failed.json."""
+    """Returns the reason in failed.json for which a run failed."""
     return decoded(contents(path), Failure, path.name).reason
 
 
 def env(path: Path) -> dict[str, Any]:
-    """env.json."""
+    """Returns the content of env.json."""
     return read_json(path, Env)
 
 
 def timings(path: Path, stage: str) -> dict[str, Any]:
-    """timings.json of a stage."""
+    """Returns the content of timings.json of a run of this stage."""
     return read_json(path, TIMINGS[stage])
 
 
 def history(path: Path) -> list[dict[str, float]]:
-    """history.csv: a row an epoch, keys of contract.HISTORY. Losses may be infinite or NaN."""
+    """Returns history.csv: one dictionary for each epoch, with the keys of HISTORY. Losses may be
+    infinite or NaN."""
     try:
         text = contents(path).decode("ascii")
         rows = list(csv.reader(io.StringIO(text, newline=""), strict=True))
@@ -77,7 +79,7 @@ def history(path: Path) -> list[dict[str, float]]:
 
 
 def _wrong_row(row: dict[str, float]) -> str:
-    """The first column whose value can't be; empty if there is none."""
+    """Returns the first column whose value is impossible, or "" if there is none."""
     for name, value in row.items():
         if name == "phase":
             right = value in (1, 2)

@@ -1,4 +1,4 @@
-"""What is stored of one run, read when it is asked for."""
+"""Reads what is stored of one run, when it is asked for."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,22 +23,22 @@ class Run:
     spec: RunSpec
     folder: Path
     status: str
-    reason: str = ""  # of a failure
-    version: int = RESULTS_VERSION  # of what computed it
+    reason: str = ""  # why it failed
+    version: int = RESULTS_VERSION  # of the code that computed the run
 
     @property
     def done(self) -> bool:
-        """Whether its results may be read (stale ones may; they are marked)."""
+        """Whether the run's results may be read (stale ones may; they are marked)."""
         return self.status in ("done", "stale")
 
     @property
     def damaged(self) -> bool:
-        """Whether it has failed because what is stored of it can't be read."""
+        """Whether the run counts as failed because what is stored of it can't be read."""
         return self.status == "failed" and self.reason.startswith((DAMAGED, UNREADABLE))
 
     def checked(self) -> dict[str, np.ndarray] | None:
-        """Reads every file of a run that finished, and gives the arrays of predictions.npz, or None
-        for a latency run. Raises Damaged where a file can't be used."""
+        """Reads every file of a finished run. Returns the arrays of predictions.npz, or None for a
+        latency run. Raises Damaged where a file can't be used."""
         try:
             _ = (self.record, self.env, self.timings)
             if self.spec.stage != "train":
@@ -54,7 +54,7 @@ class Run:
 
     @property
     def damage(self) -> str:
-        """Why its files can't be used though it finished, or ""; reads them all."""
+        """The reason why a finished run's files can't be used, or ""; all of them are read."""
         try:
             self.checked()
         except Damaged as damaged:
@@ -63,47 +63,47 @@ class Run:
 
     @cached_property
     def env(self) -> dict[str, Any]:
-        """Versions, device, threads, engine. Raises Damaged, as all that follow."""
+        """The versions, device, threads and engine. Raises Damaged, as do all properties below."""
         return records.env(self.folder / "env.json")
 
     @cached_property
     def timings(self) -> dict[str, Any]:
-        """Seconds by part, or latencies."""
+        """The seconds of each part of a training run, or the latencies."""
         return records.timings(self.folder / "timings.json", self.spec.stage)
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """run.json: when it finished, file sizes and SHA-256, the results version."""
+        """The content of run.json: when the run finished, file sizes and SHA-256, the results
+        version."""
         return records.record(self.folder / "run.json", self.spec)
 
     @cached_property
     def history(self) -> list[dict[str, float]]:
-        """One dictionary an epoch, keys of contract.HISTORY."""
+        """One dictionary for each epoch, with the keys of protocols.runs.record.HISTORY."""
         return records.history(self.folder / "history.csv")
 
     @property
     def predictions(self) -> dict[str, np.ndarray]:
-        """The arrays of predictions.npz. They take megabytes, so they are read whenever they are
-        asked for."""
+        """The arrays of predictions.npz. They take megabytes, so each access reads them anew."""
         return run_arrays.predictions(self.folder / "predictions.npz")
 
     @property
     def activations(self) -> dict[str, np.ndarray] | None:
-        """The arrays of activations.npz; None for runs made before there was any."""
+        """The arrays of activations.npz; None for runs from before this file existed."""
         if FILE not in self.record["files"]:
             return None
         return run_arrays.activations(self.folder / FILE, self.spec.variant)
 
     @cached_property
     def seen_ids(self) -> list[str]:
-        """The images in activations.npz; none where there is none."""
+        """The names of the images in activations.npz; none where there is no such file."""
         arrays = self.activations
         return [] if arrays is None else arrays["ids"].tolist()
 
     @property
     def pictured_ids(self) -> list[str]:
-        """The images to draw of a training run that is done: those its network looked at, and some
-        that show the first one's photograph."""
+        """The images to draw of a finished training run: those in activations.npz, and some that
+        show the same photograph as the first of them."""
         ids = self.seen_ids if self.done and self.spec.stage == "train" else []
         near = [row.file for image in ids[:1] for row in turned(image)]
         return list(dict.fromkeys([*ids, *near]))

@@ -1,6 +1,6 @@
-"""predictions.npz and activations.npz of a run folder, as they may be read.
+"""Reads predictions.npz and activations.npz of a run folder, and trusts neither.
 
-Both raise `Damaged` for what doesn't fit, with the file's name and the fault.
+Both readers raise `Damaged`, with the file's name and the fault, for what doesn't fit.
 """
 
 import re
@@ -15,8 +15,8 @@ from protocols.classes import CLASSES
 from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 
-LARGEST_MAP = 5000  # rows or columns; nor are there more maps, or images, than that
-NEAR_ONE = 0.01  # how far a sum of four probabilities of half precision may be from 1
+LARGEST_MAP = 5000  # the most rows or columns, and also the most maps or images
+NEAR_ONE = 0.01  # how far the sum of four float16 probabilities may be from 1
 IMAGE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_./ -]*(#[0-9]{1,6})?")  # an image's id
 ANSWERS: dict[str, tuple[str, tuple]] = {  # predictions.npz
     "ids": ("text", ("n",)),
@@ -29,17 +29,17 @@ ANSWERS: dict[str, tuple[str, tuple]] = {  # predictions.npz
 }
 MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", ("milestones", "n", 4))}
 NO_MILESTONES: dict[str, tuple[str, tuple]] = {"milestones": ("float32", (0,))}  # none is printed
-VALIDATION: dict[str, tuple[str, tuple]] = {  # where another part than the test selects
+VALIDATION: dict[str, tuple[str, tuple]] = {  # where a part beside the test selects the epoch
     "validation_ids": ("text", ("v",)),
     "validation_labels": ("int64", ("v",)),
 }
-# Of every epoch: log-probabilities, or the probabilities of earlier runs.
-EVERY_EPOCH = {"": "n", "validation_": "v"}  # of which part, so many images
+# The arrays of every epoch: log-probabilities, or, in earlier runs, probabilities.
+EVERY_EPOCH = {"": "n", "validation_": "v"}  # prefix of the part -> its number of images
 LOG = "log_epochs"
 
 
 def predictions(path: Path) -> dict[str, np.ndarray]:
-    """predictions.npz, its ids, labels and probabilities in range."""
+    """Returns the arrays of predictions.npz, whose ids, labels and probabilities are in range."""
 
     def check(found: dict[str, Head]) -> None:
         none = found.get("milestone_epochs", Head(np.dtype(int), (0,))).shape == (0,)
@@ -76,7 +76,7 @@ def predictions(path: Path) -> dict[str, np.ndarray]:
 
 
 def epochs_of(found: Mapping[str, np.ndarray]) -> int:
-    """How many epochs the arrays of predictions.npz are of."""
+    """Returns how many epochs the arrays of predictions.npz are of."""
     return len(found[LOG if LOG in found else "epochs"])
 
 
@@ -92,7 +92,8 @@ def _labels(labels: np.ndarray | None, key: str, name: str) -> None:
 
 
 def _probabilities(values: np.ndarray, key: str, name: str, whole: bool) -> None:
-    """Of four each, none below 0, together 1; NaN where a network diverged, unless `whole`."""
+    """Raises Damaged unless each four values are at least 0 and sum to 1. Unless `whole`, they may
+    be NaN, where a network diverged."""
     for part in values if values.ndim == 3 else values[None]:
         with np.errstate(all="ignore"):
             sums = part.sum(axis=-1, dtype=np.float32)
@@ -102,7 +103,7 @@ def _probabilities(values: np.ndarray, key: str, name: str, whole: bool) -> None
 
 
 def activations(path: Path, variant: str) -> dict[str, np.ndarray]:
-    """activations.npz of a network; see protocols.runs.activations."""
+    """Returns the arrays of activations.npz of a network; see protocols.runs.activations."""
     known = load_variants()
 
     def check(found: dict[str, Head]) -> None:

@@ -1,4 +1,5 @@
-"""What run.json, failed.json, env.json, timings.json and plan.json may hold, as msgspec's types."""
+"""Defines what run.json, failed.json, env.json, timings.json and plan.json may hold, for
+msgspec."""
 
 from typing import Annotated
 
@@ -11,15 +12,15 @@ Seconds = Annotated[float, Meta(ge=0, le=1e10)]
 
 
 class Entry(Struct):
-    """One file of a run folder."""
+    """The size and digest of one file of a run folder."""
 
     size: Count
     sha256: Hex
 
 
 class Record(Struct):
-    """run.json. From before there were results versions: version 0, so a stale run; where it
-    has another, `carried` says why."""
+    """The content of run.json. One from before results versions existed has version 0, so its run
+    is stale; where a record has been given another version, `carried` says why."""
 
     id: Key
     finished: Annotated[str, Meta(max_length=40, pattern=r"^\d{4}-\d\d-\d\dT[0-9:.+Z-]+\Z")]
@@ -30,13 +31,13 @@ class Record(Struct):
 
 
 class Failure(Struct):
-    """failed.json."""
+    """The content of failed.json."""
 
     reason: Annotated[str, Meta(max_length=1_000_000)]
 
 
 class Env(Struct):
-    """env.json; what else it says is kept."""
+    """The content of env.json; a key that isn't named here is kept."""
 
     framework: Line | UnsetType = UNSET
     backend: Line | None = None
@@ -54,7 +55,7 @@ class Env(Struct):
 
 
 class Phase(Struct):
-    """What timings.json says of a phase."""
+    """The part of timings.json that is about one phase."""
 
     phase: Annotated[int, Meta(ge=1, le=2)]
     epochs: Count
@@ -67,7 +68,7 @@ class Phase(Struct):
 
 
 class TrainTimings(Struct):
-    """timings.json of a training run."""
+    """The content of timings.json of a training run."""
 
     total_seconds: Seconds
     phases: Annotated[list[Phase], Meta(min_length=1, max_length=2)]
@@ -86,7 +87,7 @@ class TrainTimings(Struct):
 
 
 class Answers(Struct):
-    """Seconds of one kind of answer."""
+    """The seconds that one kind of answer takes."""
 
     repeats: Annotated[int, Meta(ge=1, le=10**9)]
     median: Positive
@@ -96,7 +97,7 @@ class Answers(Struct):
 
 
 class LatencyTimings(Struct):
-    """timings.json of a latency run."""
+    """The content of timings.json of a latency run."""
 
     total_seconds: Seconds
     cold: Answers
@@ -111,13 +112,13 @@ class LatencyTimings(Struct):
 
 
 class Plan(Struct):
-    """plan.json."""
+    """The content of plan.json."""
 
     runs: Annotated[list[Spec], Meta(max_length=100_000)]
 
 
 class PlainPlan(Struct):
-    """The same, its runs as plain dictionaries."""
+    """The content of plan.json, with its runs as plain dictionaries."""
 
     runs: list[Content]
 

@@ -1,4 +1,4 @@
-"""Run folders: `<out>/runs/<id>/`. Done is written last, by rename, and believed."""
+"""Keeps the run folders `<out>/runs/<id>/`: each gets this name last, when it is whole."""
 
 import contextlib
 import json
@@ -28,10 +28,10 @@ class Store:
     def __init__(self, out: Path) -> None:
         self.out = out
         self.runs_folder = out / "runs"
-        self.refused: dict[str, str] = {}  # run id -> why its record isn't believed
+        self.refused: dict[str, str] = {}  # run id -> why the run's record isn't believed
 
     def check_writable(self) -> None:
-        """Raises RequestError unless `out` and its runs can be written; creates nothing."""
+        """Raises RequestError unless `out` and its runs can be written. Creates nothing."""
         for wanted in (self.out, self.runs_folder):
             if unwritable(wanted):
                 raise RequestError(
@@ -40,9 +40,9 @@ class Store:
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keeps other launches out of the output folder, which is made for it. One that is refused
-        in here leaves no folder behind that it has made. Raises RequestError if another launch
-        writes there."""
+        """Keeps other launches out of the output folder, which is made if need be. A launch that is
+        refused within the block leaves no folder behind that it has made. Raises RequestError if
+        another launch writes there."""
         lock, made = self.out / LOCK, not self.out.exists()
         self.out.mkdir(parents=True, exist_ok=True)
         instead = "wait for it, or give another with --out DIR"
@@ -56,17 +56,18 @@ class Store:
                     self.out.rmdir()
 
     def find(self, spec: RunSpec) -> Run | None:
-        """The run of exactly this spec, done, stale or failed; None if there is none."""
+        """Returns the run of exactly this spec, done, stale or failed; None if there is none."""
         return self._read(self.runs_folder / spec.id)
 
     def runs(self) -> list[Run]:
-        """Every done, stale or failed run, by id."""
+        """Returns every done, stale or failed run, ordered by id."""
         return self.look()[0]
 
     def look(self) -> tuple[list[Run], dict[str, str]]:
-        """`runs`, and the name of every other folder among theirs: why there is no run in it.
+        """Returns `runs`, and for the name of every other folder beside theirs the reason why no
+        run is in it.
 
-        Raises RequestError if they can't be read.
+        Raises RequestError if the folders can't be read.
         """
         found, others = [], {}
         try:
@@ -84,11 +85,12 @@ class Store:
     def _read(self, folder: Path) -> Run | None:
         try:
             return self._run(folder)
-        except Damaged:  # unfinished, or of another contract
+        except Damaged:  # the run is unfinished, or of another version
             return None
 
     def _run(self, folder: Path) -> Run:
-        """The run in a folder; a damaged one has failed. Raises Damaged if there is none."""
+        """Returns the run in a folder; a damaged one counts as failed. Raises Damaged if there is
+        none."""
         spec = records.spec(folder / "spec.json")
         if folder.name != spec.id:
             raise Damaged(f"spec.json is of another run ({spec.id})")
@@ -112,7 +114,8 @@ class Store:
         return Run(spec, folder, "done" if version == RESULTS_VERSION else "stale", version=version)
 
     def remember(self, plan: list[RunSpec]) -> bool:
-        """Keeps the request's plan, which --report and --status speak of; whether it was known."""
+        """Stores the plan of a request, of which --report and --status speak. Returns whether it
+        was stored already. Raises RequestError if a folder has the name plan.json."""
         content = {"runs": [spec.to_dict() for spec in plan]}
         path = self.out / "plan.json"
         if path.is_file() and path.read_bytes() == _pretty(content):
@@ -123,7 +126,8 @@ class Store:
         return False
 
     def plan(self) -> list[RunSpec]:
-        """The last request's plan. Raises RequestError if there is none."""
+        """Returns the last request's plan. Raises RequestError if there is none, or a damaged
+        one."""
         try:
             return records.plan(self.out / "plan.json")
         except Damaged as damaged:
@@ -137,11 +141,11 @@ class Store:
             ) from None
 
     def working_folder(self, spec: RunSpec) -> Path:
-        """The hidden folder that this process writes the run into."""
+        """Returns the hidden folder into which this process writes the run."""
         return self.runs_folder / f".{spec.id}.{os.getpid()}"
 
     def begin(self, spec: RunSpec) -> Path:
-        """Makes `working_folder` anew; what a killed launch left is removed."""
+        """Makes `working_folder` anew, and removes what a killed launch left of this run."""
         folder = self.working_folder(spec)
         for old in self.runs_folder.glob(f".{spec.id}.[0-9]*"):
             if old == folder or not _alive(int(old.name.rsplit(".", 1)[1])):
@@ -150,11 +154,9 @@ class Store:
         return folder
 
     def finish(self, spec: RunSpec, folder: Path, commit: str = "") -> Run:
-        """Checks what the twin wrote, adds run.json, renames. ValueError if it's not whole.
-
-        `commit`: of the sources when the launch began.
-        """
-        (folder / "run.json").unlink(missing_ok=True)  # of a first try
+        """Checks what the twin wrote, adds run.json and publishes the run. Raises ValueError if the
+        run isn't whole. `commit`: the commit of the sources when the launch began."""
+        (folder / "run.json").unlink(missing_ok=True)  # a first try may have left it
         if RunSpec.from_json((folder / "spec.json").read_text(encoding="utf-8")) != spec:
             raise ValueError("the worker answered with another spec")
         needed = TRAIN_FILES if spec.stage == "train" else LATENCY_FILES
@@ -184,9 +186,9 @@ class Store:
         return Run(spec, self.runs_folder / spec.id, "done")
 
     def fail(self, spec: RunSpec, folder: Path, reason: str) -> Run:
-        """Keeps a failed run visible: spec, log and reason. A done run stays where it is.
+        """Keeps a failed run visible: its spec, log and reason. A done run stays where it is.
 
-        Where that can't be written, the failure is in what this returns only.
+        Where the failure can't be written, only the returned run tells of it.
         """
         reason = clean(reason)
         failed = Run(spec, self.runs_folder / spec.id, "failed", reason)
@@ -195,7 +197,7 @@ class Store:
             return failed
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "run.json").unlink(missing_ok=True)  # it was whole, but couldn't be published
+            (folder / "run.json").unlink(missing_ok=True)  # the run was whole, but unpublished
             (folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
             write_whole(folder / "failed.json", _pretty({"id": spec.id, "reason": reason}))
             self.publish(spec, folder)
@@ -206,10 +208,9 @@ class Store:
         return failed
 
     def publish(self, spec: RunSpec, folder: Path) -> None:
-        """Renames into place what is on the disk for good: no power cut leaves a done run empty.
-
-        A done run that stands there is kept aside, a failed one is not.
-        """
+        """Writes a run's files to the disk for good, then renames its folder into place: no power
+        cut leaves a done run empty. A done run that was there is kept aside, a failed one is
+        not."""
         final = self.runs_folder / spec.id
         if final.is_symlink():
             final.unlink()
@@ -226,13 +227,13 @@ class Store:
         folder.rename(final)
 
     def checkpoint(self, specs: list[RunSpec]) -> Path:
-        """Where the checkpoint of a run, or of several trained together, lies until it is done."""
+        """Returns the path of the checkpoint of a run, or of several that train together."""
         together = f".with-{len(specs) - 1}-more" if len(specs) > 1 else ""
         return self.runs_folder / f".{specs[0].id}{together}{CHECKPOINT}"
 
     def drop_checkpoints(self, fresh: list[RunSpec]) -> None:
-        """Removes those of runs that are done, and of those that begin afresh; a stale run may be
-        at its second time."""
+        """Removes the checkpoints of runs that are done, and of those that begin afresh. Those of
+        stale runs stay, for such a run may be running again."""
         ids = {spec.id for spec in fresh}
         for path in self.runs_folder.glob(f".*{CHECKPOINT}*"):
             name = path.name[1:].split(".")[0]

@@ -1,4 +1,4 @@
-"""What is missing, altered or damaged in the run folders of a store."""
+"""Finds what is missing, altered or damaged in the run folders of a store."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from protocols.files import sha256_of
 
 
 class Fault(NamedTuple):
-    """What is wrong with a run folder (`file` empty), or with a file in it."""
+    """A fault of a run folder (then `file` is empty), or of a file in the folder."""
 
     folder: Path
     file: str
@@ -18,7 +18,7 @@ class Fault(NamedTuple):
 
     @property
     def short(self) -> str:
-        """Without the folder."""
+        """The fault without the name of the folder."""
         return f"{self.file}: {self.why}" if self.file else self.why
 
     def __str__(self) -> str:
@@ -26,8 +26,8 @@ class Fault(NamedTuple):
 
 
 def faults_of(store: Store) -> dict[str, list[Fault]]:
-    """Name of a run folder -> what in it is missing, altered or damaged; sound ones are left
-    out."""
+    """Returns run folder's name -> what in the folder is missing, altered or damaged. Sound folders
+    are left out."""
     runs, others = store.look()
     found = {name: [Fault(store.runs_folder / name, "", why)] for name, why in others.items()}
     for run in runs:
@@ -39,7 +39,7 @@ def faults_of(store: Store) -> dict[str, list[Fault]]:
 
 
 def sentences(store: Store) -> list[str]:
-    """A sentence for each of `faults_of`, and for each file that a run.json doesn't list."""
+    """Returns a sentence for each of `faults_of`, and for each file not listed in a run.json."""
     found = faults_of(store)
     for run in store.look()[0]:
         found[run.folder.name] = found.get(run.folder.name, []) + _unlisted(run)
@@ -47,7 +47,7 @@ def sentences(store: Store) -> list[str]:
 
 
 def _wrong_files(run: Run) -> list[Fault]:
-    """Of a run that finished: what of its run.json's files is missing or altered."""
+    """Returns which files in the run.json of a finished run are missing or altered."""
     wrong = []
     for name, entry in _listed(run).items():
         path = run.folder / name
@@ -62,14 +62,14 @@ def _wrong_files(run: Run) -> list[Fault]:
 
 
 def _unlisted(run: Run) -> list[Fault]:
-    """Of a run that finished: what else lies in its folder."""
+    """Returns which files in the folder of a finished run its run.json doesn't list."""
     listed = _listed(run)
     names = sorted({path.name for path in run.folder.iterdir()} - {*listed, "run.json"})
     return [Fault(run.folder, name, "not listed in run.json") for name in names if listed]
 
 
 def _listed(run: Run) -> dict[str, Any]:
-    """The files of a run.json; none where there is none that can be read."""
+    """Returns the files that run.json lists; none where there is no run.json that can be read."""
     try:
         return run.record["files"]
     except Damaged:
