@@ -1,4 +1,5 @@
-"""How often each interval held the truth, as a table; simulated by reports.simulations.coverage."""
+"""The table of how often each interval held the truth, simulated by
+reports.simulations.coverage."""
 
 import json
 
@@ -14,12 +15,12 @@ METHODS = {"bootstrap_t": "bootstrap-t", "linearised": "linearised t", "percenti
 
 
 def recorded() -> dict:
-    """The recorded simulation."""
+    """Return the recorded simulation."""
     return json.loads(COVERAGE.read_text(encoding="utf-8"))
 
 
 def coverage_table() -> Table:
-    """How often each interval held the truth, in the recorded simulation."""
+    """Return the table of how often each interval held the truth, in the recorded simulation."""
     found = recorded()
     layout = found["layout"]
     clusters = "/".join(map(str, layout["clusters"]))
@@ -39,7 +40,7 @@ def coverage_table() -> Table:
 
 
 def _said(found: dict) -> str:
-    """What the rates say of the intervals on the page."""
+    """Return what the rates say of the intervals on the page."""
     bootstrap, linearised = (
         [100 * one["coverage"][method] for one in found["networks"]]
         for method in ("bootstrap_t", "linearised")
@@ -61,6 +62,6 @@ def _network(one: dict) -> str:
 
 
 def _classes(one: dict) -> str:
-    """The correlation and accuracy of each class."""
+    """Return the correlation and the accuracy of each class as text."""
     parts = zip(LETTERS, one["spread"], one["rates"], strict=True)
     return ", ".join(f"{letter} {spread:.2f} ({100 * rate:.0f}%)" for letter, spread, rate in parts)

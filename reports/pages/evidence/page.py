@@ -1,7 +1,7 @@
 """The page on how much the numbers can bear: intervals on new photographs, comparisons, selection.
 
-Which interval stands first was decided by their measured coverage (`reports.simulations.coverage`,
-recorded in reports/published/coverage.json), not by taste.
+The measured coverage of the intervals decided which of them stands first, not taste
+(`reports.simulations.coverage`, recorded in reports/published/coverage.json).
 """
 
 import math
@@ -49,7 +49,8 @@ class Section:
 
 
 def accuracy_table(group: Group, known: Numbers) -> Table:
-    """Return the accuracy with the interval that respects photographs, and the naive one."""
+    """Return the table of accuracies, with the interval that respects photographs and the naive
+    one."""
     heads = ["Accuracy", "On new photographs", "Naive", "Images", "Clusters", "As good as"]
     return table(
         f"intervals-{group.setting.slug}-{group.protocol}",
@@ -101,7 +102,7 @@ def _interval(found: Recorded) -> Td:
 
 
 def measures_table(group: Group, known: Numbers) -> Table:
-    """Return the other metrics, each with its interval."""
+    """Return the table of the other metrics, each with its interval."""
     more = other_metrics()
     return table(
         f"interval-measures-{group.setting.slug}-{group.protocol}",
@@ -132,7 +133,8 @@ def _p(value: float | None) -> str:
 
 
 def comparison_table(group: Group, known: Numbers) -> Table | None:
-    """Networks within a twin, and the twins within a network, image by image."""
+    """Return the table that compares networks within a twin, and the twins within a network.
+    The comparison is image by image; None if there is nothing to compare."""
     found = on_the_same_images(group)
     if not found:
         return None
@@ -164,7 +166,7 @@ def _points(margin: float) -> str:
 
 
 def _can_show(group: Group, wide: float) -> str:
-    """What margins these test images can show, as simulated."""
+    """Return a note on what margins these test images can show, as simulated."""
     share = percent(max(rarely(group.protocol), 0.001), 1)
     return (
         f"Equal within {_points(MARGIN)} can hardly be shown on these photographs: of twins that "
@@ -190,7 +192,7 @@ def _difference(
 
 
 def _equal(found: Estimate, margin: float, same: bool, stale: bool) -> Td:
-    """Whether the two are equal within a margin."""
+    """Return whether the two sides are equal within a margin."""
     if stale:
         return words("not judged", "stale")
     verdict = equivalence(found, margin)
@@ -203,14 +205,16 @@ def _of_twins(one: Contrast) -> bool:
 
 
 def _sides(one: Contrast) -> str:
-    """The row's heading."""
+    """Return the heading of the row of a comparison."""
     if _of_twins(one):
         return f"{title(one.a.variant)}: Keras less PyTorch"
     return f"{title(one.a.variant)} less {title(one.b.variant)}, {NAMES[one.a.framework]}"
 
 
 def ranking_table(group: Group) -> Table | None:
-    """What the papers' orderings would be on new photographs, under the protocol they claim."""
+    """Return the table of the papers' orderings as they are on new photographs.
+    Each is tested under the protocol that its claim names; None if no claim's networks are in the
+    group."""
     rows = []
     claims = (c for c in load_claims().values() if c.kind == "ordering")
     for claim in (c for c in claims if c.protocol == group.protocol):
@@ -232,7 +236,8 @@ def ranking_table(group: Group) -> Table | None:
 
 
 def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
-    """Judged from the runs that may judge the claim itself; `cells`: two by two, the contests."""
+    """Return the answer to an ordering, from the runs that may judge the claim itself.
+    `cells` has the two sides of each contest after one another."""
     for cell in cells:
         number = cell.number(claim.metric, claim.at) if cell else None
         if reason := why_not_judged(group.setting, cell, number):
@@ -245,7 +250,8 @@ def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
 
 
 def selection_table(group: Group, known: Numbers) -> Table | None:
-    """What choosing the epoch on the test part adds."""
+    """Return the table of what choosing the epoch on the test part adds; None if nothing was
+    chosen."""
     records = {cell: known[cell.key] for cell in group.in_order}
     chosen = {cell: one["selection"] for cell, one in records.items() if one.value.get("selection")}
     if not chosen:
@@ -269,14 +275,14 @@ def selection_table(group: Group, known: Numbers) -> Table | None:
 
 def _selection(found: Recorded) -> list[Td]:
     *parts, optimism = (found[part] for part in ("selected", "last", "honest", "optimism"))
-    stored = parts[-1].value + optimism.value  # of the epochs that these numbers choose
+    stored = parts[-1].value + optimism.value  # at the epochs that these numbers choose
     note = f"of {percent(stored)}" if abs(stored - parts[0].value) > 5e-5 else ""
     cells = [Td(percent(part.value), key=part.key, scale=100) for part in parts]
     return [*cells, Td(points(optimism.value), note, key=optimism.key, scale=100)]
 
 
 def page(results: Results) -> dict[str, Any]:
-    """What the page shows."""
+    """Return the content of the page."""
     sections, known = [], results.numbers
     for group in results.collected.groups:
         tables = [accuracy_table(group, known), comparison_table(group, known),

@@ -36,7 +36,7 @@ SCHEMA = (
 
 
 def page(results: Results) -> dict[str, Any]:
-    """What the page shows."""
+    """Return the content of the page."""
     collected, known = results.collected, results.numbers
     settings = [setting for setting in collected.papers if setting.as_published]
     shown = [s for s in settings if s.planned or not s.objections] or settings[:1]

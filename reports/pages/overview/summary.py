@@ -24,7 +24,7 @@ from reports.pages.overview.tables import claim_name, value_text
 from reports.tables.cell_text import claim_text
 from reports.tables.formats import NAMES, THIN
 
-# word -> sign, class of style.css
+# each word with its sign and its class of style.css
 SIGNS = {
     "compatible": ("✓", "good"),
     "supported": ("✓", "good"),
@@ -48,8 +48,8 @@ class Square:
     """One claim in one column of the matrix."""
 
     sign: str
-    look: str  # class
-    text: str  # what it says, in words
+    look: str  # a class of style.css
+    text: str  # the claim and its verdict, in words
     href: str
 
 
@@ -63,18 +63,19 @@ class Line:
 
 @dataclass(frozen=True)
 class Summary:
-    """All of the first screen."""
+    """The content of the first screen."""
 
     sentences: list[str]
     setting: Setting | None
     lines: list[Line]
-    legend: list[tuple[str, str, str]]  # sign, class, words
+    legend: list[tuple[str, str, str]]  # sign, class of style.css, words
     takes: list[tuple[str, str]]  # what a full verdict takes; empty once nothing is untested
-    others: list[Setting]  # those that judge nothing here: of other tables, or of other networks
+    others: list[Setting]  # settings that judge nothing here: of other tables, or of other networks
 
 
 def foremost(collected: Collected, settings: list[Setting]) -> list[Setting]:
-    """The one whose runs judge most claims first, be it of an earlier request; else as they are."""
+    """Return the settings, the one whose runs judge most claims first, even if of an earlier
+    request. Settings that judge equally many claims keep their order."""
 
     def judged(setting: Setting) -> int:
         claims = load_claims().values()
@@ -84,7 +85,8 @@ def foremost(collected: Collected, settings: list[Setting]) -> list[Setting]:
 
 
 def summary(collected: Collected, settings: list[Setting]) -> Summary:
-    """`settings`: those with runs of the papers' networks; the first one's judge."""
+    """Return the first screen.
+    `settings` are those with runs of the papers' networks; the runs of the first setting judge."""
     setting = settings[0] if settings else None
     claims = load_claims()
     verdicts = {
@@ -143,7 +145,7 @@ def _legend(used: set[str]) -> list[tuple[str, str, str]]:
 
 
 def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
-    """How many claims got which word."""
+    """Return how many claims got which word, in sentences."""
     if not any(tested[f][word] for f in FRAMEWORKS for word in JUDGED):
         return [f"Not one of the {claims} printed claims has been tested by these runs."]
     parts = []
@@ -155,7 +157,8 @@ def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
 
 
 def _takes(collected: Collected) -> list[tuple[str, str]]:
-    """Command, runs, GPU hours, disk and weights of a full verdict."""
+    """Return the command, the runs, the GPU hours, the disk and the weights that a full verdict
+    takes."""
     profile, known = load_profiles()["paper"], load_variants().values()
     runs = 0
     parts: list[str] = []
@@ -182,7 +185,8 @@ def _takes(collected: Collected) -> list[tuple[str, str]]:
 
 
 def _hours(collected: Collected) -> str:
-    """Of the `paper` runs there are; no guess without one."""
+    """Return the hours that the `paper` runs at hand took, by device; without such a run, no
+    guess."""
     seconds: dict[str, list[float]] = {}
     for slot in collected.slots:
         if slot.usable and slot.spec.stage == "train" and slot.spec.profile == "paper":

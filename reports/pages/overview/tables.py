@@ -19,7 +19,7 @@ from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_
 from reports.tables.table import Table, Td, label, words
 
 STATES = ("done", "failed", "missing", "stale", "diverged")
-PROFILE_WORDS = {  # {whose}: the papers whose recipes have the value
+PROFILE_WORDS = {  # "{whose}" stands for the papers whose recipes have the value
     "height": "image height, pixels",
     "width": "image width, pixels",
     "train_per_class": "training images a class (fixed)",
@@ -36,7 +36,8 @@ PROFILE_WORDS = {  # {whose}: the papers whose recipes have the value
 
 
 def ran_table(collected: Collected) -> Table | None:
-    """How many runs of each setting are done, failed, missing or stale; None without any run."""
+    """Return how many runs of each setting are done, failed, missing or stale; None without any
+    run."""
     titles = {True: "The current request", False: "Beside it, from earlier runs"}
     lines: dict[str, list[Line]] = {text: [] for text in titles.values()}
     for setting in collected.settings:
@@ -63,7 +64,7 @@ def _counts(slots: list[Slot]) -> list[int | None]:
 
 
 def failures(collected: Collected) -> Table | None:
-    """Every failed run with its reason; None if there is none."""
+    """Return the table of every failed run with its reason; None if there is no such run."""
     failed = [s for s in collected.slots if s.state in ("failed", "diverged")]
     lines = [[s.spec.id, scrub(s.reason)] for s in failed]
     caption = "Runs that failed, and why."
@@ -73,10 +74,9 @@ def failures(collected: Collected) -> Table | None:
 def verdict_table(
     collected: Collected, known: Numbers, setting: Setting, anchors: bool = True
 ) -> Table:
-    """Every claim of the papers: address, printed, measured and verdict in both twins.
-
-    `anchors`: whether a claim's row can be linked to by the claim's id; once a page.
-    """
+    """Return the table of every claim of the papers: address, printed, measured and verdict in both
+    twins. `anchors` says whether other places can link to a claim's row by the claim's id; one
+    table of a page may have them."""
     protocols = ", ".join(
         f"{paper.author}'s networks under protocol {paper.protocol}"
         for paper in load_papers().values()
@@ -112,7 +112,7 @@ def verdict_table(
 
 
 def claim_name(claim: Claim) -> str:
-    """Network or row, and column."""
+    """Return a claim's name: its network or row, and its column."""
     known = load_variants()
     row = title(claim.row) if claim.row in known else claim.row
     return f"{row}: {claim.column}" if row != "text" else claim.column
@@ -121,14 +121,16 @@ def claim_name(claim: Claim) -> str:
 def _cell(
     collected: Collected, setting: Setting, claim: Claim, framework: str, variant: str
 ) -> Cell | None:
-    """Whose runs stand behind a claim's measured value; None where no training run does."""
+    """Return the cell whose runs stand behind a claim's measured value; None if no training run
+    does."""
     trained = claim.kind in ("metric", "ordering", "timing")
     group = collected.group(setting, claim.protocol or "fixed") if trained else None
     return group.cells.get((framework, variant)) if group else None
 
 
 def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
-    """Where the runs behind a verdict are shown; of an order, those of the first network."""
+    """Return where the runs behind a verdict are shown; for an order, those of the first
+    network."""
     if claim.kind == "count":
         return "images.html"
     if claim.metric == "cold_seconds":
@@ -141,7 +143,7 @@ def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: s
 
 
 def _scale(claim: Claim) -> int:
-    """By what a claim's value is multiplied to be written."""
+    """Return the factor by which a claim's value is multiplied to be written."""
     return 100 if claim.unit in ("%", "fraction") or claim.kind == "ordering" else 1
 
 
@@ -159,7 +161,7 @@ def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str)
 
 
 def value_text(claim: Claim, verdict: Verdict) -> str:
-    """The measured value as written in the verdict table."""
+    """Return the measured value as written in the verdict table."""
     value = verdict.value
     if claim.kind in ("cited", "words"):
         return "–"
@@ -179,10 +181,8 @@ def _plain(value: object) -> str:
 
 
 def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
-    """Where the profiles shown differ from `paper`; None if only `paper` is shown.
-
-    `whole`: also what does not differ.
-    """
+    """Return the table of where the profiles shown differ from `paper`; None if only `paper` is
+    shown. With `whole` the table also has the values that do not differ."""
     profiles = load_profiles()
     names = dict.fromkeys(s.profile for s in settings if s.profile in profiles)
     shown = [profiles[n] for n in names if n != "paper"]
@@ -205,7 +205,7 @@ def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
 
 
 def _whose(key: str) -> str:
-    """The papers whose recipes have a value of a profile."""
+    """Return the authors of the papers whose recipes have a value of a profile."""
     keys = [name for name, of_profile in OF_PROFILE.items() if of_profile == key]
     papers = [p for p in load_papers().values() if load_recipe(p.key).keys() & keys]
     return ", ".join(paper.author for paper in papers)
@@ -218,7 +218,8 @@ def _number(key: str, value: object) -> str:
 
 
 def deviations(collected: Collected) -> list[str]:
-    """Sentences on what departs from the papers in the runs shown, beyond the assumed values."""
+    """Return sentences on what departs from the papers in the runs shown, beyond the assumed
+    values."""
     sentences = []
     weights = {s.weights for s in collected.papers}
     if "random" in weights:

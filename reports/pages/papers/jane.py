@@ -11,7 +11,7 @@ from reports.tables.table import Table
 
 
 def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
-    """The tables and figures of a group as published."""
+    """Return the tables and figures of a group of runs as published."""
     slug = group.setting.slug
     text = (
         "on the held-out folds. Thin: single folds; thick: their mean, where none is missing. Open "

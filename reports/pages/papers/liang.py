@@ -12,7 +12,7 @@ from reports.tables.table import Table
 
 
 def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
-    """The tables and figures of a group as published."""
+    """Return the tables and figures of a group of runs as published."""
     slug = group.setting.slug
     spread = "Table 1 as a plot; whiskers span the seeds, where there are several."
     curve = (

@@ -1,4 +1,4 @@
-"""Tables of what was measured, without any claim: for the papers' pages and the control's."""
+"""Tables of measured numbers without any claim, for the papers' pages and the control's page."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from reports.tables.table import Table, Td
 
 
 def _columns() -> list[tuple[str, str, str]]:
-    """The metric, the point of the schedule and the heading of each column."""
+    """Return the metric, the point of the schedule and the heading of each column."""
     accuracy, epoch = metric_of("accuracy"), metric_of("selected_epoch")
     return [
         (accuracy.name, "selected", accuracy.heading),
@@ -23,7 +23,7 @@ def _columns() -> list[tuple[str, str, str]]:
 
 
 def more_table(group: Group) -> Table:
-    """Return more measures of every cell of a group; no claims."""
+    """Return the table of more measures of every cell of a group, without claims."""
     return table(
         f"more-{group.setting.slug}-{group.protocol}-{group.variants[0]}",
         f"More measures, at the selected epoch unless said; precision, recall and F1 are macro "
@@ -50,7 +50,8 @@ def _more(cell: Cell) -> list[Td]:
 
 
 def gap_text(cell: Cell) -> str:
-    """Accuracy of the last epoch less that of the selected one; empty where one is missing."""
+    """Return the last epoch's accuracy less the selected one's, as text; empty where one is
+    missing."""
     last, selected = (cell.number("accuracy", at).value for at in ("last", "selected"))
     if last is None or selected is None or last != last or selected != selected:
         return ""
@@ -58,7 +59,7 @@ def gap_text(cell: Cell) -> str:
 
 
 def per_class_table(group: Group) -> Table:
-    """Return precision, recall and F1 of each class, in both twins."""
+    """Return the table of precision, recall and F1 of each class, in both twins."""
     names = ("precision", "recall", "f1")
     return table(
         f"class-{group.setting.slug}-{group.protocol}",

@@ -11,13 +11,14 @@ from reports.pages.content import Drawn, PageRecord, Results, Section
 from reports.pages.papers.measures import more_table
 from reports.tables.table import Table
 
-FIRST = 2  # place of the first paper in the menu
-Parts = Callable[[Collected, Group], list[Table | Drawn]]  # of a group as published
+FIRST = 2  # the place of the first paper in the menu
+Parts = Callable[[Collected, Group], list[Table | Drawn]]  # makes the parts of a group as published
 
 
 def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: str) -> PageRecord:
-    """The page of a paper. `fixed`: its tables that no run changes; `figures`: those of the paper
-    that stand on the page of activations."""
+    """Return the record of a paper's page.
+    `fixed` makes the tables that no run changes; `figures` names the paper's figures that stand on
+    the page of activations."""
     known = load_papers()[paper]
 
     def page(results: Results) -> dict[str, Any]:
@@ -38,7 +39,9 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: 
 
 
 def sections(collected: Collected, paper: str, published: Parts) -> list[Section]:
-    """The paper's own protocol first; other protocols and sensitivity runs below, folded."""
+    """Return the sections of a paper's page.
+    The runs as published under the paper's own protocol stand first; other protocols and
+    sensitivity runs stand below, folded."""
     protocol = load_papers()[paper].protocol
     own: list[Section] = []
     beside: list[Section] = []
@@ -57,6 +60,6 @@ def sections(collected: Collected, paper: str, published: Parts) -> list[Section
 
 
 def groups_of(collected: Collected, paper: str) -> list[Group]:
-    """The groups that have runs of the paper's networks, with these alone."""
+    """Return the groups that have runs of the paper's networks, reduced to these networks."""
     found = (group.of(paper) for group in collected.groups)
     return [group for group in found if group.cells]

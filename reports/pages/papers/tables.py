@@ -1,4 +1,4 @@
-"""The tables of the two papers' pages: claimed, Keras, PyTorch, side by side."""
+"""The tables of the two papers' pages: claimed, Keras and PyTorch side by side."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ from reports.tables.table import Table, Td, label, words
 
 
 def claims_where(paper: str, where: str, kind: str = "metric") -> list[Claim]:
-    """The claims of one table or figure of a paper."""
+    """Return the claims of one table or figure of a paper."""
     found = load_claims().values()
     return [c for c in found if c.paper == paper and c.where == where and c.kind == kind]
 
@@ -36,7 +36,8 @@ def claims_where(paper: str, where: str, kind: str = "metric") -> list[Claim]:
 def claim_row(
     claim: Claim, collected: Collected, setting: Setting, name: Td | str
 ) -> list[Td | str]:
-    """name | printed | Keras: measured, difference, verdict | PyTorch: the same."""
+    """Return the row of a claim: name | printed | Keras: measured, difference, verdict | PyTorch:
+    the same three."""
     group = collected.group(setting, claim.protocol)
     row = [name, Td(claim_text(claim))]
     for framework, cell in pair(group, claim.variant):
@@ -51,7 +52,7 @@ def claim_row(
 
 
 def claim_heads(first: str, unit: str) -> list[Td | Over]:
-    """Return the headings over `claim_row`; `unit` is that of the differences."""
+    """Return the headings over the rows of `claim_row`; `unit` is the unit of the differences."""
     below = [*numbers("measured"), Td("difference", unit, kind="head"), *texts("verdict")]
     return [*texts(first), *numbers("Claimed"), *over_twins(below)]
 
@@ -64,7 +65,8 @@ NEW_CELLS = (
 
 
 def rests_on(group: Group) -> list[str]:
-    """A note: what stands behind the numbers of each cell, said once where all are alike."""
+    """Return a note on the runs behind the numbers of each cell, said once where all cells are
+    alike."""
     kinds: dict[str, list[str]] = {}
     for (framework, variant), cell in sorted(group.cells.items()):
         if not cell.lack:
@@ -75,7 +77,7 @@ def rests_on(group: Group) -> list[str]:
 
 
 def liang_table1(collected: Collected, group: Group) -> Table:
-    """Liang, Table 1."""
+    """Return Liang's Table 1."""
     return table(
         f"t1-{group.setting.slug}",
         f"Liang 2018, Table 1: four-class accuracy on the test images. {group.caption}",
@@ -89,12 +91,13 @@ def liang_table1(collected: Collected, group: Group) -> Table:
 
 
 def _network(claim: Claim) -> Td:
-    """A row's network, and what is claimed of it unless it is the accuracy."""
+    """Return a row's network, and what is claimed of it unless that is the accuracy."""
     return label(title(claim.variant), "" if claim.metric == "accuracy" else claim.column)
 
 
 def liang_fig6(collected: Collected, group: Group) -> Table:
-    """Liang, Fig. 6: lowest validation loss, its epoch, the accuracy there."""
+    """Return the claims of Liang's Fig. 6: lowest validation loss, its epoch, the accuracy
+    there."""
     return table(
         f"fig6-{group.setting.slug}",
         f"Liang 2018, IV.A and Fig. 6: Xception-LSTM. {group.caption}",
@@ -111,7 +114,7 @@ def liang_fig6(collected: Collected, group: Group) -> Table:
 
 
 def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
-    """The claims of the kind "A is better than B", with the margin of each contest."""
+    """Return the claims of the kind "A is better than B", with the margin of each contest."""
     lines = {}
     for claim in (c for c in load_claims().values() if c.kind == "ordering" and c.paper == paper):
         both = [claimed_contrasts(claim, group, f) for f in FRAMEWORKS]
@@ -132,7 +135,7 @@ def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
 
 
 def counts_table() -> Table:
-    """Liang III.A: how many images of each class, claimed and in the public data's manifest."""
+    """Return the images of each class, claimed in Liang III.A and in the public data's manifest."""
     lines = {}
     for part, name in (("train", "Train"), ("test", "Test"), ("all", "Both")):
         claims = [c for c in claims_where("liang", "III.A", "count") if c.row == part]
@@ -151,7 +154,7 @@ def counts_table() -> Table:
 
 
 def cited_table(paper: str) -> Table:
-    """The numbers that a paper quotes from others, by section; none can be tested here."""
+    """Return the numbers that a paper quotes from others, by section; none can be tested here."""
     lines: dict[str, list[Line]] = {}
     for claim in (c for c in load_claims().values() if (c.paper, c.kind) == (paper, "cited")):
         untested = words("not tested", claim.reason)
@@ -167,7 +170,7 @@ def cited_table(paper: str) -> Table:
 
 
 def jane_table2(collected: Collected, group: Group) -> Table:
-    """Jane, Table II: at each fold's selected epoch, then the mean over the folds."""
+    """Return Jane's Table II: at each fold's selected epoch, then the mean over the folds."""
     return table(
         f"jane-t2-{group.setting.slug}",
         f"Jane 2022, Table II: macro averages at each fold's selected epoch, mean over the folds. "
@@ -179,7 +182,7 @@ def jane_table2(collected: Collected, group: Group) -> Table:
 
 
 def jane_table3(collected: Collected, group: Group) -> Table:
-    """Jane, Table III: at epochs 100 to 500, mean over the folds."""
+    """Return Jane's Table III: at epochs 100 to 500, the mean over the folds."""
     return table(
         f"jane-t3-{group.setting.slug}",
         f"Jane 2022, Table III: accuracy and log loss over the epochs, mean over the held-out "
@@ -191,7 +194,7 @@ def jane_table3(collected: Collected, group: Group) -> Table:
 
 
 def epochs_note(group: Group) -> list[str]:
-    """Which of the runs' epochs stand for the published ones, where they are not the same."""
+    """Return notes on which of the runs' epochs stand for the published ones, where they differ."""
     schedules = {tuple(milestones(s.spec).items()) for s in group.slots}
     notes = []
     for schedule in sorted(s for s in schedules if any(a != b for a, b in s)):

@@ -1,6 +1,6 @@
 """The ladder of the page "Are these the same network?", from what `runner.py --parity` wrote.
 
-`<out>/parity.json`, else `reports/published/parity.json`; docs/files.md has the schema.
+The file is `<out>/parity.json`, else `reports/published/parity.json`; docs/files.md has its schema.
 """
 
 import math
@@ -25,12 +25,12 @@ COMMAND = "python runner.py --parity"
 SCHEMA = 2
 NONE = "not applicable"
 Whole = Annotated[int, Meta(ge=-WHOLE, le=WHOLE)]
-Measure = Whole | float | Line | bool | None  # NaN and infinities are shown as not finite
+Measure = Whole | float | Line | bool | None  # numbers that are not finite are shown as such
 OPTIMIZERS = {rung: name for name in ("rmsprop", "adam") for rung in (name, given(name))}  # rungs
 
 
 class Versioned(Struct):
-    """The number of the file's schema, whatever it is."""
+    """The number of a file's schema; the rest of the file may be anything."""
 
     schema: int | float | Line | None
 
@@ -60,7 +60,7 @@ class _Difference(Struct):
 
 
 class Stored(Struct):
-    """parity.json."""
+    """The content of parity.json."""
 
     device: Line
     versions: dict[Key, Line]
@@ -88,7 +88,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Ladder(Measured):
-    """What the page shows of the file."""
+    """The parts of the file that the page shows."""
 
     summary: str = ""
     tables: list[Table] = field(default_factory=list)
@@ -99,7 +99,7 @@ class Ladder(Measured):
 
 
 def read(out: Path) -> Ladder:
-    """The ladder of the report in `out`, or a sentence on why there is none."""
+    """Return the ladder of the report in `out`, or a sentence on why there is none."""
     return read_measured(out, NAME, COMMAND, Ladder, _read)
 
 
@@ -115,7 +115,7 @@ def _ladder(content: dict[str, Any]) -> Ladder:
     results = [_result(r) for r in content["results"]]
     if unknown := {r.rung for r in results} - rungs.keys():
         raise Damaged(f"results of unknown rungs: {', '.join(sorted(unknown))}")
-    # of two measurements of the same, the broken one stands
+    # of two measurements of one rung and network, the broken one stands
     cells = {(r.rung, r.variant): r for r in sorted(results, key=lambda r: r.ok is False)}
     known = load_variants()
     names = [*known, *sorted({r.variant for r in results} - known.keys())]
@@ -133,7 +133,7 @@ def _ladder(content: dict[str, Any]) -> Ladder:
 def _result(r: dict[str, Any]) -> Result:
     rung, variant, value, bound, ok = (r[k] for k in ("rung", "variant", "value", "bound", "ok"))
     if ok and all(isinstance(x, int | float) for x in (value, bound)):
-        ok = value <= bound  # whatever the file says
+        ok = value <= bound  # the numbers decide, whatever the file says
     return Result(_text(rung), _text(variant), value, bound, ok, _text(r.get("detail") or ""))
 
 
@@ -142,7 +142,7 @@ def _text(value: object) -> str:
 
 
 def number(value: object, digits: int = 2) -> str:
-    """Significant digits of a measurement; whole numbers as they are; text as it is."""
+    """Return a measurement with its significant digits; whole numbers and text stay as they are."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -160,7 +160,7 @@ def number(value: object, digits: int = 2) -> str:
 
 
 def bound_text(value: object, unit: str = "") -> str:
-    """The highest value allowed."""
+    """Return a bound, the highest value allowed, as text."""
     if value is None:
         return "–"
     text = number(value).replace(".0e", "e")
@@ -202,7 +202,8 @@ def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
 
 
 def lack(rung: str, variant: str) -> str:
-    """Why a rung was not measured: it has no meaning where the recipe lacks the optimiser."""
+    """Return why a rung was not measured: it has no meaning where the recipe lacks the
+    optimiser."""
     known = load_variants()
     if rung in OPTIMIZERS and variant in known:
         used = optimizers(values(known[variant].paper))

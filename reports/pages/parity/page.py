@@ -10,7 +10,7 @@ from reports.pages.parity.pairs import COMMAND, blocks
 
 
 def page(results: Results) -> dict[str, Any]:
-    """What the page shows."""
+    """Return the content of the page."""
     return {
         "ladder": ladder.read(results.out),
         "blocks": blocks(results.collected, results.numbers),
@@ -19,7 +19,7 @@ def page(results: Results) -> dict[str, Any]:
 
 
 def is_there(results: Results) -> bool:
-    """Whether anything was measured that the page shows."""
+    """Return whether anything was measured that the page shows."""
     return bool(place_of(results.out, ladder.NAME) or pairs(results.collected.slots))
 
 

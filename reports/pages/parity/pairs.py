@@ -34,7 +34,7 @@ class Block:
 
 
 def blocks(collected: Collected, known: Numbers) -> list[Block]:
-    """A block for each setting and protocol that has pairs, planned ones first."""
+    """Return a block for each setting and protocol that has pairs, planned ones first."""
     found: dict[tuple[Setting, str], list[Pair]] = defaultdict(list)
     for pair in pairs(collected.slots):
         spec = pair.keras.spec
@@ -45,7 +45,8 @@ def blocks(collected: Collected, known: Numbers) -> list[Block]:
 
 
 def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
-    """That of the pair; shadowed where the request has runs of the same setting."""
+    """Return the setting of a pair; it is shadowed where the request has runs of the same
+    setting."""
     found = setting_of(spec, planned)
     shadowed = not planned and replace(found, planned=True) in collected.settings
     return replace(found, shadowed=shadowed)
@@ -82,7 +83,7 @@ def _block(
 
 
 def _row(pair: Pair, places: dict[str, str], record: Recorded) -> list[Td]:
-    """The numbers of both twins lead to Keras's run, PyTorch's epoch to PyTorch's."""
+    """Return the row of a pair; PyTorch's epoch is linked to PyTorch's run, all else to Keras's."""
     hrefs = [places.get(s.spec.id, "") for s in (pair.keras, pair.torch)]
     first, *cells = _cells(pair, record)
     linked = [hrefs[0], hrefs[1], *[hrefs[0]] * (len(cells) - 2)]
@@ -106,7 +107,7 @@ def _cells(pair: Pair, record: Recorded) -> list[Td]:
 
 
 def _epoch(slot: Slot, row: int) -> str:
-    """An epoch's number; with its phase, where there are several."""
+    """Return an epoch's number; with its phase, where there are several phases."""
     there = slot.stored.history[row]
     if boundary(slot) == 0:
         return f"{there['epoch']:.0f}"

@@ -1,7 +1,8 @@
 """The benchmark section of the speed page, from the JSON that `make bench` wrote.
 
-`<out>/benchmarks.json`, else `reports/published/benchmarks.json`, in pytest-benchmark's format;
-what is ours stands in `extra_info` (benchmarks.speed.side_by_side) and `machine_info`.
+The file is `<out>/benchmarks.json`, else `reports/published/benchmarks.json`, in the format of
+pytest-benchmark; our own values stand in `extra_info` (benchmarks.speed.side_by_side) and
+`machine_info`.
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ TITLES = {
     "bench_latency": "Answers",
 }
 OTHER = "Others"
-DETAIL = "Answers"  # long, so in a table of its own
+DETAIL = "Answers"  # this title's table is long and stands apart
 
 
 class _Ratio(Struct):
@@ -46,7 +47,8 @@ class _Peer(Struct):
 
 
 class _Info(Struct):
-    """What is ours of a benchmark: all but `peers` is needed where there are some."""
+    """Our own values of a benchmark; if there are `peers`, what, unit, ours and rounds are
+    needed."""
 
     what: Line | UnsetType = UNSET
     unit: Line | UnsetType = UNSET
@@ -79,7 +81,7 @@ class _Machine(Struct):
 
 
 class Stored(Struct):
-    """benchmarks.json."""
+    """The content of benchmarks.json."""
 
     benchmarks: list[_Measured]
     machine_info: _Machine
@@ -88,7 +90,7 @@ class Stored(Struct):
 
 @dataclass(frozen=True)
 class Peer:
-    """One comparison: ratio is ours / peer over the rounds."""
+    """One comparison; `ratio` is our time divided by the peer's, over the rounds."""
 
     name: str
     seconds: float
@@ -100,7 +102,7 @@ class Peer:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One line of ours and its peers."""
+    """One of our measurements and its peers."""
 
     title: str
     what: str
@@ -114,14 +116,14 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Benchmarks(Measured):
-    """What the section shows of the file."""
+    """The parts of the file that the section shows."""
 
     tables: list[Table] = field(default_factory=list)
     details: list[Table] = field(default_factory=list)
 
 
 def read(out: Path) -> Benchmarks:
-    """The benchmarks of the report in `out`, or a sentence on why there are none."""
+    """Return the benchmarks of the report in `out`, or a sentence on why there are none."""
     return read_measured(out, NAME, COMMAND, Benchmarks, _read)
 
 
@@ -169,7 +171,7 @@ def _text(value: object) -> str:
 
 
 def _machine(content: dict[str, Any]) -> str:
-    """The caption's sentence on where and with what it was measured."""
+    """Return the caption's sentence on where and with what the benchmarks were measured."""
     machine = content["machine_info"]
     infos = [b["extra_info"] for b in content["benchmarks"]]
     sizes = sorted({_text(i["size"]) for i in infos if "size" in i})
@@ -214,8 +216,8 @@ def _peer_cells(p: Peer) -> list[Td | str | None]:
 
 
 def verdict(p: Peer) -> str:
-    """Whether the ratio wanted was reached in every round, in none, or now and then; empty where
-    none is wanted."""
+    """Return whether the wanted ratio was reached in every round, in none, or in some.
+    The answer is empty where no ratio is wanted."""
     if p.aim is None:
         return ""
     if p.high <= p.aim:
@@ -224,7 +226,8 @@ def verdict(p: Peer) -> str:
 
 
 def ratio_text(ratio: float) -> str:
-    """Two decimals, or two significant figures below 0.1, or whole above 10."""
+    """Return a ratio with two decimals; below 0.1 with two significant figures, from 10 on
+    whole."""
     if ratio < 0.1:
         return f"{ratio:.2g}"
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"

@@ -1,4 +1,4 @@
-"""The tables and the figure of the speed page. Times are shown beside the claims, never judged."""
+"""The tables and the figure of the speed page; times are shown beside the claims, never judged."""
 
 from dataclasses import replace
 from typing import Any
@@ -33,7 +33,8 @@ Latency = dict[tuple[str, str], Slot]
 
 
 def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
-    """Seconds of an answer, per variant and twin: median, and 5th to 95th percentile."""
+    """Return the table of the seconds of an answer, per variant and twin.
+    It has the median, and the 5th to 95th percentile."""
     return table(
         f"latency-{setting.slug}",
         "Time to an answer: median, with the 5th to 95th percentile below. One image and batch: "
@@ -81,12 +82,13 @@ def _latency_cells(slot: Slot, known: Numbers) -> list[Td]:
 
 
 def _place(slot: Slot) -> str:
-    """Where a latency run is shown, with its files and the command."""
+    """Return where a latency run is shown, with its files and the command."""
     return f"environment.html#{slot.spec.id}"
 
 
 def _engine(times: dict[str, Any]) -> Td:
-    """Those of one image and of the batch; runs made before each had its own name only one."""
+    """Return the engine of one image, and that of the batch if it is another.
+    Old runs have one name for both."""
     one, many = (times[p].get("engine", times.get("engine", "")) for p in ("single", "batch32"))
     return words(str(one), f"batch of {BATCH}: {many}" if many != one else "")
 
@@ -98,12 +100,13 @@ def _range(times: dict[str, float]) -> str:
 
 
 def timing_claims(suites: set[str]) -> list[Claim]:
-    """The claims on time of the papers among `suites`."""
+    """Return the claims on time of the papers among `suites`."""
     return [c for c in load_claims().values() if c.kind == "timing" and c.paper in suites]
 
 
 def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
-    """Warm (filled) and cold (hollow) answers of every network on one scale, the claim a line."""
+    """Return the figure of warm (filled) and cold (hollow) answers of every network on one scale.
+    The claim is a line; None if no run is usable."""
     names = [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
     series = []
     for part, text, hollow in (("single", "warm", False), ("cold", "cold", True)):
@@ -133,7 +136,8 @@ def latency_figure(setting: Setting, slots: Latency) -> Markup | None:
 
 
 def training_table(group: Group, known: Numbers) -> Table:
-    """Seconds and images a second of each phase, mean over a whole set of runs."""
+    """Return the table of the seconds and the images per second of each phase.
+    They are means over a whole set of runs."""
     return table(
         f"training-{group.setting.slug}-{group.protocol}",
         f"Time to train, mean over the runs of a set; X where one is missing. {group.caption}",
@@ -150,7 +154,7 @@ def training_table(group: Group, known: Numbers) -> Table:
 
 
 def _training_lines(cell: Cell, known: Numbers) -> list[Line]:
-    """Return a line for each phase; what stands of the whole run is the same in each."""
+    """Return a line for each phase; the cells on the whole run are the same in each line."""
     if cell.lack:
         return [["–", *[Td(MISSING)] * 4, Td(cell.lack), *[Td(MISSING)] * 3]]
     runs, found = [s.stored.timings for s in cell.slots], known[cell.key]["times"]
@@ -185,7 +189,8 @@ def _whole(found: Recorded, runs: list[dict[str, float]]) -> list[Td]:
 
 
 def _memory(runs: list[dict[str, float]]) -> str:
-    """The most that any of the runs held: the host's, and the device's where there is one."""
+    """Return the most memory that any of the runs held: the host's, and the device's if there is
+    one."""
     parts = []
     for place in ("host", "device"):
         peak, taken = (_most(runs, f"{place}_{what}_bytes") for what in ("peak", "reserved"))
@@ -196,7 +201,7 @@ def _memory(runs: list[dict[str, float]]) -> str:
 
 
 def _most(runs: list[dict[str, float]], key: str) -> str:
-    """The most GiB that any of the runs recorded; "" if none did."""
+    """Return the most GiB that any of the runs recorded; "" if none did."""
     most = max(r.get(key) or 0 for r in runs)
     return f"{most / 2**30:.1f}" if most else ""
 
@@ -204,7 +209,7 @@ def _most(runs: list[dict[str, float]], key: str) -> str:
 def claims_table(
     setting: Setting, group: Group | None, slots: Latency, claims: list[Claim], known: Numbers
 ) -> Table:
-    """The claims on time, with the measured seconds beside them."""
+    """Return the table of the claims on time, with the measured seconds beside them."""
     lines: list[Line] = []
     for claim in claims:
         address = f"{load_papers()[claim.paper].name}, {claim.where}: {title(claim.variant)}"
@@ -242,7 +247,7 @@ def _phase_cell(cell: Cell | None) -> Td:
 
 
 def sections(results: Results) -> list[dict[str, Any]]:
-    """What the speed page shows of each setting; claims only where a paper's network ran."""
+    """Return the sections by setting; claims stand only where a paper's network ran."""
     collected, known, found = results.collected, results.numbers, []
     for setting in collected.settings:
         slots = collected.latency.get(setting, {})
