@@ -44,7 +44,7 @@ GATES = {"sigmoid": {}, "hard_sigmoid": {"recurrent_activation": hard_sigmoid}}
 
 def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> keras.Layer:
     """Makes a recurrent layer of the variant's cell.
-    With other gates than the sigmoid, Keras doesn't use cuDNN, without being told."""
+    With other gates than the sigmoid, Keras itself decides against cuDNN."""
     words |= GATES[spec.recipe["recurrent_activation"]]
     return RNN[variant.cell](units, use_cudnn=_cudnn(spec), **words)
 
