@@ -25,7 +25,7 @@ INSTEAD = "give a folder that holds the images with --data DIR"
 BLOCK = 1 << 18  # bytes read at once
 TRIES = 4  # connections for one file; each goes on where the last one was cut
 MOST = 1 << 30  # bytes of a file, beyond which nothing is read: our files are far smaller
-WORDS = 120  # characters of a server's own words that are shown
+WORDS = 120  # the characters of a server's own words that are shown
 
 
 class Busy(RequestError):
@@ -60,7 +60,7 @@ def fetch(
             try:
                 if _load_rest(url, out, report, timeout, what):
                     break
-            except Exception as error:  # an answer can make urllib raise many kinds
+            except Exception as error:  # an answer can make urllib raise errors of many kinds
                 reason = _reason(error)
             have = out.seek(0, os.SEEK_END)
             if have == before or attempt == TRIES - 1:  # nothing came: asking again is of no use

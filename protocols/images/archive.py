@@ -97,5 +97,5 @@ def _member(pack: zipfile.ZipFile, member: zipfile.ZipInfo | None, size: int) ->
     try:
         with pack.open(member) as file:
             return file.read(size)
-    except Exception:  # damaged or encrypted bytes make zipfile raise many kinds
+    except Exception:  # damaged or encrypted bytes make zipfile raise many errors
         return b""

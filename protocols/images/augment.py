@@ -70,7 +70,7 @@ def load_original(path: Path) -> np.ndarray:
     try:
         with Image.open(path) as image:
             small = image.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
-    except Exception as error:  # Pillow raises many kinds for broken files
+    except Exception as error:  # Pillow raises errors of many kinds for broken files
         raise RequestError(
             f"{path} can't be read as an image; fetch the set again or restore that file."
         ) from error

@@ -156,7 +156,7 @@ def _is_dir(folder: Path, how: str) -> bool:
 def _kaggle_places(top: Path, images: str) -> tuple[tuple[str, str], ...]:
     there = (r for r in KAGGLE_REST if os.path.isdir(top / r / "JPEGImages"))
     rest = next(there, KAGGLE_REST[0])
-    # The copy has a labels.csv in both halves; the one beside the images is the origin's.
+    # Kaggle's copy has two files labels.csv; the one beside the images is the origin's.
     labels = images if os.path.isfile(top / images / LABELS) else rest
     return (
         (IMAGES, f"{images}{IMAGES}"),
@@ -209,7 +209,7 @@ def made(
         return _drawn(cache, progress)
     try:
         archive.install(source.entries(), cache / "data", progress, base_url)
-    except download.Busy:  # the images are on their way: the phantom would be another request
+    except download.Busy:  # the images are on their way: the phantom is not what was asked for
         raise
     except RequestError as error:
         if not phantom_allowed:

@@ -156,7 +156,7 @@ def open_set(folder: Path) -> ImageSet:
     off; `wrong_set` says whether a bit of the set has changed."""
     try:
         return _opened(folder)
-    except Exception as error:  # a damaged file can make NumPy and json raise many kinds
+    except Exception as error:  # a damaged file makes NumPy and json raise many errors
         raise RequestError(
             f"The images in {folder} are missing or cut off: delete that folder and start again."
         ) from error

@@ -102,7 +102,7 @@ def inspect(source: Source, entry: Entry) -> tuple[Image.Image | None, str]:
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.convert("RGB"), ""
-    except Exception as error:  # Pillow raises many kinds for broken files
+    except Exception as error:  # Pillow raises errors of many kinds for broken files
         return None, f"{source.place(entry.path)} can't be decoded ({error})"
 
 

@@ -42,7 +42,7 @@ class Backbone:
     options: tuple[str, ...]
     whole_ladders: tuple[str, ...]
     layers: tuple[Layer, ...]
-    pretrained: dict[str, Any] | None = None  # as protocols.weights.files reads it
+    pretrained: dict[str, Any] | None = None  # the table that protocols.weights.files reads
 
 
 @cache
@@ -55,7 +55,7 @@ def _checked(backbone: Backbone) -> Backbone:
     where = f"{toml_rows.place(TABLE)} [{backbone.name}]"
     if backbone.preprocessing not in PREPROCESSING:
         raise TableError(f"{where}: the preprocessing {backbone.preprocessing!r} is unknown")
-    given: tuple[Any, ...] = backbone.layers  # still plain dictionaries
+    given: tuple[Any, ...] = backbone.layers  # the layers are still plain dictionaries
     layers = tuple(toml_rows.record(f"{where} layers", Layer, layer) for layer in given)
     if not layers:
         raise TableError(f"{where}: at least one layer is looked at")

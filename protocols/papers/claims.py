@@ -49,7 +49,7 @@ class Claim:
     protocol: str = ""
     metric: str = ""
     at: str = ""  # "selected" (lowest validation loss), or "epoch N" of the published schedule
-    n: int = 0  # test images behind the number
+    n: int = 0  # the number of test images behind the claim
     seconds: float = 0.0
     reason: str = ""
 

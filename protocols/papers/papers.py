@@ -31,7 +31,7 @@ class Paper:
     protocol: str  # the protocol under which the paper reports its networks
     sequences: tuple[str, ...]  # what recurrent branches by the paper's recipe read
     milestones: tuple[int, ...]  # epochs of the schedule for which the paper prints numbers
-    pictured: dict[str, str] | None = None  # the `network` whose maps it shows; figures of images
+    pictured: dict[str, str] | None = None  # the `network` whose maps are shown; the figures
 
     @property
     def author(self) -> str:

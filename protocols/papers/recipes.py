@@ -42,7 +42,7 @@ class Value:
     source: str  # "paper" or "assumed"
     reason: str
     reading: bool = False  # only told: the code has one form of it, and no run's recipe names it
-    settable: bool = False  # a number that both twins read from the run's recipe: --set takes it
+    settable: bool = False  # a number that both twins read from the recipe: --set takes it
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Profile:
     about: str
     height: int
     width: int
-    train_per_class: int  # 0: all
+    train_per_class: int  # 0 means all
     test_per_class: int
     phase1_epochs: int
     phase2_epochs: int
@@ -69,7 +69,7 @@ class Profile:
     latency_repeats: int
     latency_warmup: int
     latency_engines: str  # "all": all are measured, the fastest counts; "default": the usual one
-    cold_repeats: int  # processes started for the cold latency
+    cold_repeats: int  # how many processes are started for the cold latency
 
 
 def load_recipe(paper: str) -> dict[str, Value]:

@@ -21,7 +21,7 @@ from typing import NamedTuple, TypeVar, get_type_hints
 from protocols.classes import CLASSES
 
 SHOWN, ORIGINALS, OVERLAPS = "provenance.csv.gz", "originals.csv", "overlaps.csv"
-SEARCH = "overlaps.json"  # how the pairs were found: bound, chance
+SEARCH = "overlaps.json"  # tells how the pairs were found: the bound, and chance
 FOLDER = Path(__file__).parent
 SPLIT_SHARE, SPLIT_STATE = 0.2, 10  # test_size and random_state in the set's own notebook
 LABEL_ROWS, LABELLED = 411, 367  # rows of the public labels.csv, and those with a label
@@ -240,7 +240,7 @@ def decided(images: list[Shown], photographs: list[Original]) -> list[Shown]:
             if split == row.split and label[name] == row.class_name
         ]  # fmt: skip
         if row.score < LEAST_SCORE:
-            continue  # nothing fits
+            continue  # no photograph fits
         if not fits or counts[row.split, row.second] + 1 > max(others):
             found.append(row)
     return found

@@ -27,8 +27,8 @@ from protocols.photographs.provenance import Shown
 from protocols.spec import RunSpec
 
 FILE = "activations.npz"
-LAST = 32  # pixels of the image, across, for each position of a last map
-HEADS = 1_500  # bytes of the arrays' heads
+LAST = 32  # pixels across the image for each position of a last map
+HEADS = 1_500  # the bytes of the arrays' heads
 # The measured share that compression leaves of maps: with random weights, with loaded weights, and
 # the factor by which it is smaller for images of more than LARGE pixels
 PACKED_RANDOM, PACKED_LOADED, PACKED_LARGE, LARGE = 0.72, 0.48, 0.8, 40_000  # pixels

@@ -99,7 +99,7 @@ class Checkpoints:
             if error.errno is None:  # numpy raises it for a file that isn't an .npz
                 raise self._refused(f"is damaged ({error})") from error
             raise self._refused(f"can't be read ({error.strerror})") from error
-        except Exception as error:  # zipfile and numpy raise many kinds for broken files
+        except Exception as error:  # zipfile and numpy raise many kinds of errors
             why = " ".join(str(error).split())
             raise self._refused(f"is damaged ({why})") from error
 
@@ -154,7 +154,7 @@ def runs_in(path: Path) -> list[str]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return json.loads(file[META].tobytes())["identity"]["runs"]
-    except Exception:  # zipfile and numpy raise many kinds for broken files
+    except Exception:  # zipfile and numpy raise many kinds of errors
         return []
 
 

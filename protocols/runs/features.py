@@ -75,7 +75,7 @@ def stored(
     folder = root / f"{name}-{_digest(state)}"
     if (values := _opened(folder)) is not None:
         return values, True
-    if folder.exists() and not _whole(folder):  # another process may have put it there by now
+    if folder.exists() and not _whole(folder):  # another process may have put the features there
         shutil.rmtree(folder, ignore_errors=True)
     _drop_others(root, name, folder)
     parts = _Parts(folder, batches, compute)
@@ -139,7 +139,7 @@ class _Parts:
         try:
             with np.load(self._path(number), allow_pickle=False) as file:
                 return file["values"]
-        except Exception:  # zipfile and numpy raise many kinds for broken files
+        except Exception:  # zipfile and numpy raise many kinds of errors
             return None
 
     def _make(self, number: int) -> np.ndarray:

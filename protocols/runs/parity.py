@@ -23,7 +23,7 @@ SCHEMA = 2
 # can compute, and no smaller one: at 75x96 recurrent layers would read one position of a map, and
 # hide at which position they end
 SIZES = {"float64": (84, 112), "float32": (240, 320)}
-BATCH = 4  # images
+BATCH = 4  # images in a batch
 STEPS = 10
 NOISE = 1e-12  # of the network's largest gradient: a gradient below this is rounding of a zero
 

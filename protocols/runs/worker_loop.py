@@ -36,7 +36,7 @@ class Job:
     jpeg: Path  # an image file
     cache: Path  # the user's cache folder
     checkpoint: Path  # one file, for all runs that are trained together
-    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # see Checkpoints
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # those of Checkpoints
     weights: dict[str, Path] = field(default_factory=dict)  # the files of loaded backbones
 
     def to_dict(self) -> dict[str, Any]:

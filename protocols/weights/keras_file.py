@@ -15,7 +15,7 @@ def read_layers(path: Path) -> Layers:
     layer is a group. Raises ValueError if the file is damaged or of another kind, OSError if it
     can't be opened.
     """
-    with path.open("rb"):  # h5py doesn't tell a missing file from a damaged one
+    with path.open("rb"):  # h5py doesn't tell apart a missing and a damaged file
         pass
     try:
         with h5py.File(path, "r") as file:

@@ -77,7 +77,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         return {name: _array(name, tensor, data) for name, tensor in state.items()}
     except OSError:
         raise
-    except Exception as error:  # a damaged pickle can raise nearly anything
+    except Exception as error:  # a damaged pickle can raise nearly any error
         raise ValueError(f"{path} can't be read as weights of PyTorch ({error})") from error
 
 
