@@ -100,7 +100,8 @@ def step_rungs(pair: Pair) -> Iterator[Result]:
 
 
 def statistics_result(pair: Pair) -> Result:
-    """After the step: both statistics, and the variances' difference that n/(n-1) explains."""
+    """Compares both statistics after the step, and how much of their difference n/(n-1)
+    explains."""
     sizes, sizes_k = pair.torch.values(), pair.keras.values()
     if sizes != sizes_k:
         return Result("statistics", pair.variant, np.inf, "normalise maps of other sizes")
@@ -121,10 +122,12 @@ def statistics_result(pair: Pair) -> Result:
 
 
 def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
-    """The weights' change in each of ten steps from equal weights; those of zero gradient apart.
-    Then that of each twin's optimiser from PyTorch's gradients, all weights.
+    """Compares the weights' change in each of ten steps from equal weights; weights of zero
+    gradient are kept apart. Then compares the change that each twin's optimiser makes from
+    PyTorch's gradients.
 
-    RMSProp over the frozen CNN, the only way in which it ever trains; Adam the whole network.
+    RMSProp trains over the frozen CNN, the only way in which it ever trains. Adam trains the whole
+    network where `parity.trains_whole` says so, else over the frozen CNN too.
     """
     frozen = optimizer == "rmsprop" or not parity.trains_whole(pair.variant)
     pair.begin(optimizer, frozen)
