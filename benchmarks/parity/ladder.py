@@ -100,7 +100,7 @@ def step_rungs(pair: Pair) -> Iterator[Result]:
 
 
 def statistics_result(pair: Pair) -> Result:
-    """Compares both statistics after the step, and how much of their difference n/(n-1)
+    """Compares both statistics after the step, and the variances' difference, which n/(n-1)
     explains."""
     sizes, sizes_k = pair.torch.values(), pair.keras.values()
     if sizes != sizes_k:

@@ -79,8 +79,8 @@ class Index:
         self._search.train()
 
     def match(self, image: np.ndarray) -> list[Fit]:
-        """Returns at least two photographs that fit a uint8 RGB (h, w, 3) image best, best
-        first."""
+        """Returns the photographs that fit a uint8 RGB (h, w, 3) best, the best first, at least
+        two."""
         places, descriptors = _features(grey(image))
         pairs = self._pairs(descriptors)
         best: dict[int, Fit] = {}

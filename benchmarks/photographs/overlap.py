@@ -88,7 +88,7 @@ class Fields:
         return r
 
     def best_shift(self, first: int, other: Fields, second: int) -> tuple[float, int, int]:
-        """Returns Fisher's z times the root of the shared pixels where it is highest, and (dx,
+        """Returns Fisher's z times the root of the shared pixels at its highest, and its (dx,
         dy)."""
         r = np.clip(self.correlation(first, other, second), -0.999, 0.999)
         weighed = np.arctanh(r) * np.sqrt(self.count)
@@ -103,7 +103,7 @@ def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def coarse(image: np.ndarray) -> np.ndarray:
-    """Returns the green channel of a uint8 RGB (h, w, 3) without uneven light, float32 (h/8,
+    """Returns the green channel of a uint8 RGB (h, w, 3), uneven light removed, float32 (h/8,
     w/8)."""
     green = image[:, :, 1].astype(np.float32)
     return _shrunk(green - cv2.GaussianBlur(green, (0, 0), FLAT), COARSE)
@@ -210,8 +210,7 @@ def is_found(pair: Overlap) -> bool:
 def _measured(
     first: str, second: str, dx: int, dy: int, r: float, images: tuple[np.ndarray, np.ndarray]
 ) -> Overlap:
-    """Returns the pair with the rest of the evidence, if the correlation makes it worth the
-    time."""
+    """Returns a pair with the rest of its evidence, if the correlation makes it worth the time."""
     share = share_of(images[0].shape, dx, dy)
     if r < BOUND:
         return Overlap(first, second, dx, dy, share, r, 0, 1.0)

@@ -187,8 +187,7 @@ def summary(shown: list[Shown], table: list[Original], found: overlap.Search) ->
 def run(
     source: dataset.Source, out: Path, cache: Path, jobs: int, console: Console, record: bool
 ) -> int:
-    """Measures, writes the tables to `out` (or records them), checks them; returns the exit
-    code."""
+    """Measures, writes the tables to `out` (or records them), checks them; returns an exit code."""
     if source.kind != "real":
         raise RequestError("A phantom's images are drawn one by one: there is nothing to find.")
     integrity.quick_check(source)

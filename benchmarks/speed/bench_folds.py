@@ -25,8 +25,7 @@ FOLDS, SEEDS, EPOCHS = (0, 1, 2), (0, 1, 2), 10  # for the comparison of final l
 
 
 def made_up(scale: Scale, folds: int) -> tuple[Pool, list[np.ndarray]]:
-    """Returns a pool of equally large folds, and one backbone's maps, which tell the class a
-    bit."""
+    """Returns a pool of equally large folds, and one backbone's maps, which hint at the class."""
     n = scale.frozen_images // (folds * len(CLASSES)) * folds * len(CLASSES)
     rng, fold = np.random.default_rng(0), np.arange(n) % folds
     pool = Pool(

@@ -1,4 +1,4 @@
-"""Gives the benchmarks their options and fixtures, and tells their JSON about the machine."""
+"""Gives the benchmarks their options and fixtures, and describes the machine in their JSON."""
 
 import gc
 import os

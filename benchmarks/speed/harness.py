@@ -44,8 +44,8 @@ class Scale:
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the images: `folder` has a folder for each class, `source` gives ours the same
-    files."""
+    """Some of the images: `folder` has a folder for each class, `source` serves our twins the
+    same."""
 
     folder: Path
     source: dataset.Source
@@ -106,7 +106,8 @@ def spec_of(framework: str, variant: str, scale: Scale, stage: str = "train") ->
 
 
 class Trained:
-    """A twin of one run or several, in a phase; `epoch` trains one and waits for its figures."""
+    """A twin of one run or several, in a phase; `epoch` trains an epoch and waits for its
+    figures."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         self.specs, self.pool, self.played = specs, pool, 0

@@ -1,4 +1,4 @@
-"""Measures ours and its peers side by side: in turn, round by round, so that drift hits all."""
+"""Measures our code and its peers side by side: in turn, round by round, so that drift hits all."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -68,8 +68,7 @@ def paired(
 
 
 def compared(ours: list[float], peer: list[float]) -> dict[str, Any]:
-    """Returns a peer's median seconds, and the ratio ours / peer over the rounds: median, low,
-    high."""
+    """Returns the median seconds of a peer, and the ratio ours / peer: median, low and high."""
     ratios = np.array(ours) / np.array(peer)
     ratio = {"median": np.median(ratios), "low": ratios.min(), "high": ratios.max()}
     return {

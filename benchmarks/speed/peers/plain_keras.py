@@ -1,4 +1,5 @@
-"""Is plain Keras: keras.applications, image_dataset_from_directory, compile and fit.
+"""Trains and answers in plain Keras: keras.applications, image_dataset_from_directory, compile,
+fit.
 
 Batches are decoded ahead (`prefetch`). They are not cached, for the 9,957 images in float32 need
 9.2 GB at 240x320. Every image goes through the backbone in every epoch.
@@ -142,7 +143,8 @@ def _backbones(spec: RunSpec) -> tuple[str, ...]:
 def answers(spec: str) -> Callable[[str, int], np.ndarray]:
     """Returns a call that gives the probabilities of a preprocessed batch, on the host.
 
-    It takes "call" (the model itself, eager), "predict_on_batch" (compiled) or "predict".
+    The call takes "call" (the model itself, eager), "predict_on_batch" (compiled) or "predict", and
+    the number of images.
     """
     run = RunSpec.from_json(spec)
     model = make_network(run, preprocess=False)

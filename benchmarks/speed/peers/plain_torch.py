@@ -1,7 +1,8 @@
-"""Is plain PyTorch: timm's models, ImageFolder, DataLoader, the usual loop.
+"""Trains and answers in plain PyTorch: timm's models, ImageFolder, DataLoader, the usual loop.
 
-Workers stay, memory is channels last, and pinned for a GPU; a frozen backbone runs without
-gradients in evaluation mode. Every image is decoded and goes through the backbone in every epoch.
+The loader's workers stay, its memory is pinned for a GPU, and images lie channels last. A frozen
+backbone runs without gradients in evaluation mode. Every image is decoded and goes through the
+backbone in every epoch.
 """
 
 from collections.abc import Callable

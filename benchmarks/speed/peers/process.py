@@ -67,8 +67,8 @@ class PeerProcess:
         self._made = False
 
     def ready(self) -> None:
-        """Waits until the peer is made. Raises RuntimeError with the process's words if it can't
-        be."""
+        """Waits until the peer is made. Raises RuntimeError with the process's words if that
+        fails."""
         if not self._made:
             self._answer()
             self._made = True
@@ -101,8 +101,8 @@ class PeerProcess:
 
 
 def asks_for_onednn(spec: RunSpec) -> bool:
-    """Returns whether our twin asks for oneDNN; plain Keras is then measured both without and
-    with."""
+    """Returns whether our twin asks for oneDNN: then plain Keras is measured with and without
+    it."""
     return (spec.backend, spec.device) == ("tensorflow", "cpu")
 
 
@@ -113,8 +113,8 @@ def normal_images(spec: RunSpec, count: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Makes the peer of the words MODULE FUNCTION WORDS; runs it once for each line, to stdin's
-    end."""
+    """Makes the peer of the words MODULE FUNCTION WORDS, and runs it once for each line of
+    stdin."""
     module, function, words = sys.argv[1:]
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # frameworks print to stderr, for what they print is no answer
