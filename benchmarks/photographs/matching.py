@@ -16,7 +16,7 @@ MATCHING_VERSION = 3  # raised whenever the same pixels would give another fit
 WIDTH, HEIGHT = 320, 240
 FEATURES, CONTRAST = 400, 0.01  # the strongest features; smears have little contrast
 NEIGHBOURS, CHECKS, TREES = 8, 48, 4
-RATIO = 0.85  # of the nearest feature's distance to that of the nearest of another photograph
+RATIO = 0.85  # the nearest feature's distance, over that of another photograph's nearest
 REACH = 3.0  # pixels within which a feature agrees with the fit
 TRIED = 3  # how many views, those with most pairs, get a fit
 FLANN_KDTREE = 1  # OpenCV's name for it is not exported
@@ -79,8 +79,7 @@ class Index:
         self._search.train()
 
     def match(self, image: np.ndarray) -> list[Fit]:
-        """Returns the photographs that fit a uint8 RGB (h, w, 3) best, the best first, at least
-        two."""
+        """Returns the photographs that fit a uint8 RGB (h, w, 3) best, best first, at least two."""
         places, descriptors = _features(grey(image))
         pairs = self._pairs(descriptors)
         best: dict[int, Fit] = {}

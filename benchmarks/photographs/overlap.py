@@ -88,8 +88,7 @@ class Fields:
         return r
 
     def best_shift(self, first: int, other: Fields, second: int) -> tuple[float, int, int]:
-        """Returns Fisher's z times the root of the shared pixels at its highest, and its (dx,
-        dy)."""
+        """Returns the largest Fisher's z times the root of the shared pixels, and its (dx, dy)."""
         r = np.clip(self.correlation(first, other, second), -0.999, 0.999)
         weighed = np.arctanh(r) * np.sqrt(self.count)
         y, x = np.unravel_index(weighed.argmax(), r.shape)
@@ -103,8 +102,7 @@ def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def coarse(image: np.ndarray) -> np.ndarray:
-    """Returns the green channel of a uint8 RGB (h, w, 3), uneven light removed, float32 (h/8,
-    w/8)."""
+    """Returns the green channel of a uint8 RGB (h, w, 3), evenly lit, float32 (h/8, w/8)."""
     green = image[:, :, 1].astype(np.float32)
     return _shrunk(green - cv2.GaussianBlur(green, (0, 0), FLAT), COARSE)
 

@@ -32,7 +32,7 @@ class Scale:
     width: int = 160
     images: int = 64  # images through a network that is trained whole
     frozen_images: int = 128  # images through a frozen network
-    rounds: int = 3  # of whole epochs
+    rounds: int = 3  # rounds of whole epochs
     calls: int = 15  # rounds of single answers
     compile: bool = False  # torch.compile and XLA also on a CPU: takes minutes for each network
 
@@ -44,8 +44,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the images: `folder` has a folder for each class, `source` serves our twins the
-    same."""
+    """Some of the images: `folder` has a folder for each class, `source` serves our twins."""
 
     folder: Path
     source: dataset.Source
@@ -100,14 +99,13 @@ def spec_of(framework: str, variant: str, scale: Scale, stage: str = "train") ->
     run = next(s for s in make_plan(wish, "phantom", devices, hardware.cores()) if s.stage == stage)
     data = run.data | {"height": scale.height, "width": scale.width}
     if run.protocol in FIXED:
-        data |= {"train_per_class": 0, "test_per_class": 0}  # all
+        data |= {"train_per_class": 0, "test_per_class": 0}  # all images
     data["digest"] = set_digest("phantom", set_request(run.protocol, run.fold, data))
     return replace(run, data=data, threads=hardware.cores())
 
 
 class Trained:
-    """A twin of one run or several, in a phase; `epoch` trains an epoch and waits for its
-    figures."""
+    """A twin of one run or several, in a phase; `epoch` trains one epoch and waits for it."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         self.specs, self.pool, self.played = specs, pool, 0

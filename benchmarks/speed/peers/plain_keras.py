@@ -1,5 +1,4 @@
-"""Trains and answers in plain Keras: keras.applications, image_dataset_from_directory, compile,
-fit.
+"""Trains and answers in plain Keras: keras.applications, image_dataset_from_directory, fit.
 
 Batches are decoded ahead (`prefetch`). They are not cached, for the 9,957 images in float32 need
 9.2 GB at 240x320. Every image goes through the backbone in every epoch.

@@ -21,7 +21,7 @@ from protocols.spec import RunSpec
 
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # the GPU is shared with our twins
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
 ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}  # the Keras twin sets this in each of its processes
@@ -67,8 +67,8 @@ class PeerProcess:
         self._made = False
 
     def ready(self) -> None:
-        """Waits until the peer is made. Raises RuntimeError with the process's words if that
-        fails."""
+        """Waits until the peer is made. Raises RuntimeError with the process's words if it
+        isn't."""
         if not self._made:
             self._answer()
             self._made = True
@@ -101,7 +101,7 @@ class PeerProcess:
 
 
 def asks_for_onednn(spec: RunSpec) -> bool:
-    """Returns whether our twin asks for oneDNN: then plain Keras is measured with and without
+    """Returns whether our twin asks for oneDNN: plain Keras then is measured without and with
     it."""
     return (spec.backend, spec.device) == ("tensorflow", "cpu")
 
@@ -113,8 +113,8 @@ def normal_images(spec: RunSpec, count: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Makes the peer of the words MODULE FUNCTION WORDS, and runs it once for each line of
-    stdin."""
+    """Makes the peer of MODULE FUNCTION WORDS, and runs it once for each line, until stdin
+    closes."""
     module, function, words = sys.argv[1:]
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # frameworks print to stderr, for what they print is no answer
