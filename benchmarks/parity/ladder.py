@@ -100,7 +100,7 @@ def step_rungs(pair: Pair) -> Iterator[Result]:
 
 
 def statistics_result(pair: Pair) -> Result:
-    """Compares both statistics after a step, and the variances' difference with that of n/(n-1)."""
+    """Compares both statistics after the step; n/(n-1) must explain how the variances differ."""
     sizes, sizes_k = pair.torch.values(), pair.keras.values()
     if sizes != sizes_k:
         return Result("statistics", pair.variant, np.inf, "normalise maps of other sizes")

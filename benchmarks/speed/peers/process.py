@@ -67,8 +67,8 @@ class PeerProcess:
         self._made = False
 
     def ready(self) -> None:
-        """Waits until the peer is made. Raises RuntimeError with the process's words if it
-        isn't."""
+        """Waits until the peer is made. Raises RuntimeError with the process's words on a
+        failure."""
         if not self._made:
             self._answer()
             self._made = True
@@ -101,8 +101,7 @@ class PeerProcess:
 
 
 def asks_for_onednn(spec: RunSpec) -> bool:
-    """Returns whether our twin asks for oneDNN: plain Keras then is measured without and with
-    it."""
+    """Returns whether our twin asks for oneDNN; plain Keras is then measured in both ways."""
     return (spec.backend, spec.device) == ("tensorflow", "cpu")
 
 
@@ -113,8 +112,7 @@ def normal_images(spec: RunSpec, count: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Makes the peer of MODULE FUNCTION WORDS, and runs it once for each line, until stdin
-    closes."""
+    """Makes the peer of MODULE FUNCTION WORDS, and runs it for each line until stdin closes."""
     module, function, words = sys.argv[1:]
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # frameworks print to stderr, for what they print is no answer
