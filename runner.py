@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Runs the suite and writes the report: python runner.py --suite all --gpu 0
 
-From `main` on, top to bottom, this is the way of a request. No deep-learning framework is imported
-here: each twin computes in worker processes.
+From `main` on, top to bottom, this file is the way of a request. No deep-learning framework is
+imported here: each twin computes in worker processes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Exit codes: 0 done, 1 a run failed, 2 a wrong request or refused, 130 interrupted."""
+    """Answers the command line, and returns the exit code: 0 if all is done, 1 if a run failed, 2
+    if the request is wrong or refused, 130 if it was interrupted."""
     here = os.path.dirname(os.path.abspath(__file__))
     if here not in sys.path:  # python -P, PYTHONSAFEPATH
         sys.path.insert(0, here)
@@ -41,7 +42,7 @@ def main() -> int:
 
 
 def asked(args: argparse.Namespace) -> Answer:
-    """What the command line asks for."""
+    """Gives the function that does what the command line asks for."""
     if args.list or args.status or args.validate:
         return tell
     if args.parity or args.provenance:
@@ -87,7 +88,8 @@ def report(
     store: Store, runs: list[RunSpec], cache: Path, console: Console, source: Source | None,
     anew: bool = True,
 ) -> None:  # fmt: skip
-    """Writes the report (`anew`, or where it isn't there), with pictures of images of `source`."""
+    """Writes the report, with pictures of images of `source`. Without `anew`, a page that is there
+    and current is kept."""
     from benchmarks.store.current_page import page_is_current
     from protocols.hardware import cores
     from reports.build import build, where_it_is
@@ -100,7 +102,7 @@ def report(
 
 
 def plan(args: argparse.Namespace, console: Console) -> int:
-    """--plan: tells what a request would run; changes nothing."""
+    """Answers --plan: prints what a request would run, and changes nothing."""
     from benchmarks.estimates.estimates import Estimates
     from benchmarks.launch.command_line import requested
     from benchmarks.launch.pending import check_images, todo_of
@@ -118,7 +120,7 @@ def plan(args: argparse.Namespace, console: Console) -> int:
 
 
 def calibrate(args: argparse.Namespace, console: Console) -> int:
-    """--calibrate: learns how long the runs of a request take here."""
+    """Answers --calibrate: measures how long the runs of a request take on this machine."""
     from benchmarks.launch import calibrate
     from benchmarks.launch.command_line import requested
     from benchmarks.launch.devices import devices_and_images
@@ -128,8 +130,8 @@ def calibrate(args: argparse.Namespace, console: Console) -> int:
 
 
 def report_again(args: argparse.Namespace, console: Console, source: Source | None = None) -> int:
-    """--report: of the last request, from what is stored and from what --from brings; with pictures
-    of images if `source` (or --data, WBC_DATA, the cache) has them."""
+    """Answers --report: writes the report of the last request, from the stored runs and those that
+    --from brings, with pictures of images if `source` (or --data, WBC_DATA, the cache) has them."""
     from benchmarks.store.merge import merge
     from benchmarks.store.store import Store
     from protocols.files import default_cache
@@ -145,7 +147,7 @@ def report_again(args: argparse.Namespace, console: Console, source: Source | No
 
 
 def compare(args: argparse.Namespace, console: Console) -> int:
-    """--compare: sets two output folders beside each other."""
+    """Answers --compare: sets two output folders beside each other."""
     from benchmarks.store.merge import checked
     from benchmarks.store.store import Store
     from reports.comparison import page as comparison_page
@@ -158,7 +160,7 @@ def compare(args: argparse.Namespace, console: Console) -> int:
 
 
 def measure(args: argparse.Namespace, console: Console) -> int:
-    """--parity or --provenance, and the report anew if there is one."""
+    """Answers --parity or --provenance, and writes the report anew if a request was made before."""
     from benchmarks.launch.command_line import selection
     from benchmarks.parity import climb
     from benchmarks.photographs import search
@@ -179,7 +181,7 @@ def measure(args: argparse.Namespace, console: Console) -> int:
 
 
 def tell(args: argparse.Namespace, console: Console) -> int:
-    """--list, --status, --validate."""
+    """Answers --list, --status or --validate: prints names, the state of the runs, or faults."""
     from benchmarks.store.store import Store
     from benchmarks.terminal import texts
 

@@ -1,4 +1,5 @@
-"""What a trained network makes of images: its inner layers' outputs, and Grad-CAM's gradients."""
+"""Reads what a trained network makes of images: the outputs of its inner layers and the gradients
+of Grad-CAM."""
 
 import contextlib
 from typing import Any
@@ -18,7 +19,8 @@ from protocols.weights.files import canonical_names
 def look(
     network: Network, spec: RunSpec, images: Any, scope: keras.StatelessScope | None = None
 ) -> Seen:
-    """images uint8 (n, h, w, 3). `scope`: in which the head's variables have the values wanted."""
+    """Gives what the network sees in `images`, uint8 (n, h, w, 3).
+    In `scope`, where one is given, the head's variables have the wanted values."""
     names, inner, maps = network.variant.backbones, {}, []
     images = ops.convert_to_tensor(images)
     for name, backbone in zip(names, network.backbones, strict=True):
@@ -30,7 +32,7 @@ def look(
         maps.append(last)
 
     def predicted(*maps: Any) -> tuple[Any, Any]:
-        """The summed logits of the predicted classes, and all logits."""
+        """Gives the summed logits of the predicted classes, and all logits."""
         logits = network.head([network.reduce(x) for x in maps], images)
         best = ops.one_hot(ops.argmax(logits, axis=1), logits.shape[1], dtype=logits.dtype)
         return ops.sum(logits * best), logits
@@ -52,6 +54,6 @@ def _outputs(name: str, backbone: keras.Model) -> list[Any]:
 
 
 def _array(x: Any) -> np.ndarray:
-    """On the host; bfloat16 as float32."""
+    """Gives `x` on the host; bfloat16 becomes float32."""
     brief = keras.backend.standardize_dtype(x.dtype) == "bfloat16"
     return ops.convert_to_numpy(ops.cast(x, "float32") if brief else x)

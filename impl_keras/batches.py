@@ -1,4 +1,4 @@
-"""A pool's images, labels and stored features as the network reads them."""
+"""Gives the network a pool's images, labels and stored features."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from protocols.stops import running_seconds
 
 
 class Batches:
-    """Fetches batches; a position counts in the pool.
+    """The source of a run's batches; a position is an index into the pool.
 
-    On a GPU stored features lie there, and if `resident` the images as uint8, and are gathered
-    there; else each batch is gathered in the host's memory.
+    On a GPU stored features lie in its memory, and so do the images, as uint8, if `resident`;
+    batches are gathered there. Otherwise each batch is gathered in the host's memory.
     """
 
     def __init__(self, pool: Pool, on_gpu: bool, resident: bool) -> None:
@@ -26,14 +26,16 @@ class Batches:
         self.waited = 0.0
 
     def keep_features(self, stored: list[np.ndarray] | None) -> None:
-        """Takes the stored features of the phase, an array a backbone; None for none."""
+        """Takes the phase's stored features, one array per backbone; None if the phase reads
+        none."""
         self.features = None
         if stored is not None:
             there = ops.convert_to_tensor if self.keep_there else np.asarray
             self.features = [there(np.array(array)) for array in stored]
 
     def evict(self) -> bool:
-        """Gives memory of the device back: the images', then the features'; whether it could."""
+        """Gives memory of the device back: first that of the images, then that of the features.
+        Returns whether there was any to give back."""
         if self.pixels is not None:
             self.pixels = None
         elif self.keep_there:
@@ -43,12 +45,13 @@ class Batches:
         return True
 
     def images(self, positions: np.ndarray) -> Any:
-        """uint8 (n, h, w, 3)."""
+        """Gives images as uint8 (n, h, w, 3)."""
         there = self.pixels is not None
         return _take(self.pixels, positions) if there else self.pool.images(positions)
 
     def inputs(self, positions: np.ndarray, read_images: bool) -> list[Any]:
-        """Images, if they are read, and stored features, if there are any, of the positions."""
+        """Gives the images at the positions, if they are read, and the stored features, if there
+        are any."""
         start = running_seconds()
         found = [self.images(positions)] if read_images else []
         found += [_take(f, positions) for f in self.features or []]

@@ -1,4 +1,4 @@
-"""The device of a run in Keras, its settings, and what env.json says of it."""
+"""The device of a run in Keras: its settings, and what env.json says of it."""
 
 import platform
 from typing import Any
@@ -11,12 +11,13 @@ from protocols.spec import RunSpec
 
 
 def seen() -> dict[str, Any]:
-    """The worker's hello: backend, and the GPU that it really sees (None without one)."""
+    """Gives the worker's first message: the backend, and the GPU that it sees (None without
+    one)."""
     return {"backend": backend.NAME, "gpu": backend.gpu_name()}
 
 
 def prepare(spec: RunSpec) -> None:
-    """Settings of the device. RuntimeError if it or the backend isn't the one of the spec."""
+    """Sets the device up. Raises RuntimeError if device or backend are not those of the spec."""
     here = seen()
     name = here["gpu"] or "cpu"
     if (spec.device, spec.backend) != (name, here["backend"]):
@@ -28,7 +29,7 @@ def prepare(spec: RunSpec) -> None:
 
 
 def environment(spec: RunSpec) -> dict[str, Any]:
-    """env.json of a run."""
+    """Gives the content of a run's env.json."""
     return {
         "framework": "keras",
         "backend": backend.NAME,

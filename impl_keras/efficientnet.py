@@ -1,5 +1,6 @@
-"""EfficientNet-Lite0 as timm builds it, in Keras (arXiv 1905.11946; "lite": ReLU6, no squeeze and
-excitation). keras.applications has none. Layers have timm's names, so weights go over by name."""
+"""Builds EfficientNet-Lite0 as timm has it, in Keras, since keras.applications has none.
+The network is that of arXiv 1905.11946; "lite" means ReLU6 and no squeeze and excitation. The
+layers bear timm's names, so that weights are carried over by name."""
 
 from typing import Any
 
@@ -7,7 +8,7 @@ import keras
 from keras import layers
 
 EPSILON = 1e-3
-# kernel, stride of the first, expansion, channels, repeats
+# kernel, stride of the first block, expansion, channels, repeats
 STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -51,9 +52,10 @@ def _inverted(x: Any, name: str, kernel: int, stride: int, expand: int, channels
 def efficientnet_lite0(
     include_top: bool = False, weights: None = None, input_shape: tuple[int, ...] = ()
 ) -> keras.Model:
-    """Images in [-1, 1] (n, h, w, 3) -> last feature map (n, h/32, w/32, 1280).
+    """Makes the network: images in [-1, 1] (n, h, w, 3) -> last feature map (n, h/32, w/32, 1280).
 
-    The signature of keras.applications, of which it takes only these values.
+    The signature is that of keras.applications, of which only the default values are taken: raises
+    ValueError for a top or weights.
     """
     if include_top or weights:
         raise ValueError("EfficientNet-Lite0 is built without top, its weights come later")

@@ -1,4 +1,4 @@
-"""Latency of one variant in Keras: a process of its own, timed from its start.
+"""Measures the latency of one variant in Keras, in a process of its own, timed from its start.
 
 python -m impl_keras.latency all|cold FOLDER IMAGES JPEG (protocols.runs.latency.latency_main)
 """
@@ -19,7 +19,8 @@ from protocols.spec import RunSpec
 
 
 def engines(network: Network, spec: RunSpec, compile_too: bool) -> dict[str, Predict]:
-    """Every way to the same probabilities, by name: uint8 (n, h, w, 3) -> (n, 4), on the host."""
+    """Gives the engines by name; each gives the same probabilities: uint8 (n, h, w, 3) -> (n, 4),
+    on the host."""
 
     def answer(images: Any) -> Any:
         return ops.softmax(ops.cast(network.logits(images), "float32"))
@@ -33,17 +34,17 @@ def engines(network: Network, spec: RunSpec, compile_too: bool) -> dict[str, Pre
 
 
 class KerasLatency:
-    """protocols.runs.latency.LatencyTwin in Keras."""
+    """The protocols.runs.latency.LatencyTwin of Keras."""
 
     default = backend.ENGINE
-    first = "eager" if default == "graph" else default  # nothing is traced for one answer
+    first = "eager" if default == "graph" else default  # for a single answer nothing is traced
 
     def __init__(self, spec: RunSpec) -> None:
         prepare(spec)
         self.spec, self.network = spec, Network(spec)
 
     def engines(self, everything: bool) -> dict[str, Predict]:
-        """See LatencyTwin. Compilers only on a GPU: on a CPU they take minutes a network."""
+        """Gives the engines; compilers only on a GPU, as on a CPU they take minutes per network."""
         return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The networks: backbones, recurrent branch, product, softmax of every paper."""
+"""The networks of every paper: backbones, recurrent branch, product, softmax."""
 
 import contextlib
 from collections.abc import Iterator
@@ -14,17 +14,18 @@ from protocols.papers.variants import Variant, load_variants
 from protocols.seeds import derive
 from protocols.spec import IMPLIED, RunSpec
 
-OURS = {"efficientnet_lite0": efficientnet_lite0}  # what keras.applications doesn't have
+OURS = {"efficientnet_lite0": efficientnet_lite0}  # those that keras.applications doesn't have
 BACKBONES = {
     name: getattr(keras.applications, known.keras) if known.keras else OURS[name]
     for name, known in load_backbones().items()
 }
 RNN = {"lstm": layers.LSTM, "gru": layers.GRU}
-BLUE_GREEN_RED_MEAN = (103.939, 116.779, 123.68)  # ImageNet's, in 0..255
+BLUE_GREEN_RED_MEAN = (103.939, 116.779, 123.68)  # the mean of ImageNet, in 0..255
 
 
 def preprocess(backbone: str, images: Any, dtype: str = "float32") -> Any:
-    """keras.applications' input of a backbone: uint8 RGB (n, h, w, 3) -> float, same shape."""
+    """Gives the input of a backbone of keras.applications: uint8 RGB (n, h, w, 3) -> float, same
+    shape."""
     x = ops.cast(images, dtype)
     if load_backbones()[backbone].preprocessing == "caffe":
         return ops.flip(x, axis=-1) - ops.convert_to_tensor(BLUE_GREEN_RED_MEAN, x.dtype)
@@ -33,7 +34,8 @@ def preprocess(backbone: str, images: Any, dtype: str = "float32") -> Any:
 
 @keras.saving.register_keras_serializable("wbc")
 def hard_sigmoid(x: Any) -> Any:
-    """That of Keras of 2018: min(max(0.2 x + 0.5, 0), 1). Keras 3 calls relu6(x + 3) / 6 so."""
+    """Gives the hard sigmoid of Keras of 2018: min(max(0.2 x + 0.5, 0), 1).
+    What Keras 3 calls so is relu6(x + 3) / 6."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -41,14 +43,16 @@ GATES = {"sigmoid": {}, "hard_sigmoid": {"recurrent_activation": hard_sigmoid}}
 
 
 def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> keras.Layer:
-    """A recurrent layer of the variant's cell; with other gates than sigmoid's Keras leaves cuDNN
-    by itself."""
+    """Makes a recurrent layer of the variant's cell.
+    With other gates than the sigmoid, Keras itself decides against cuDNN."""
     words |= GATES[spec.recipe["recurrent_activation"]]
     return RNN[variant.cell](units, use_cudnn=_cudnn(spec), **words)
 
 
 def _pooled_body(variant: Variant, spec: RunSpec) -> keras.Model:
-    """Pooled CNN features -> Dense 512 ReLU; times the rows' last states of both directions."""
+    """Makes the body over pooled CNN features, which go through Dense 512 with ReLU.
+    The result is multiplied by the last states of both directions over the image's rows, if the
+    variant reads rows."""
     recipe = spec.recipe
     inputs = [
         keras.Input((load_backbones()[name].channels,), name=name) for name in variant.backbones
@@ -68,10 +72,9 @@ def _pooled_body(variant: Variant, spec: RunSpec) -> keras.Model:
 
 
 class Grey(layers.Layer):
-    """uint8 RGB (n, h, w, 3) -> grey in [0, 1], (n, h, w): each row a step. Not rounded.
-
-    `pooling` > 1: means of so many pixels square; a last, incomplete one is left out.
-    """
+    """The layer from uint8 RGB (n, h, w, 3) to grey in [0, 1], (n, h, w), not rounded; a row is a
+    step. With `pooling` > 1 a value is the mean of a square of that many pixels on a side; a last,
+    incomplete square is left out."""
 
     def __init__(self, weights: list[float], pooling: int) -> None:
         super().__init__(name="grey")
@@ -82,12 +85,13 @@ class Grey(layers.Layer):
         grey = ops.sum(x * ops.convert_to_tensor(self.rgb, x.dtype), axis=-1) / 255
         if self.pooling == 1:
             return grey
-        side = self.pooling  # strides named: Keras on JAX fails to derive them
+        side = self.pooling  # the strides are named because Keras on JAX fails to derive them
         return ops.squeeze(ops.average_pool(ops.expand_dims(grey, -1), side, strides=side), -1)
 
 
 def _map_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> keras.Model:
-    """The CNN's last map read twice, pooled and as a sequence, and their product."""
+    """Makes the body that reads the CNN's last map twice, pooled and as a sequence: their
+    product."""
     recipe = spec.recipe
     feature_map = keras.Input(map_shape, name=variant.backbones[0])
     pooled = layers.GlobalAveragePooling2D()(feature_map)
@@ -107,13 +111,14 @@ def _map_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> ke
 
 
 def _cudnn(spec: RunSpec) -> bool | str:
-    """Keras's choice in float32 and TF32, the only types that cuDNN's layers take under JAX."""
+    """Gives Keras's own choice in float32 and TF32, the only types that cuDNN's layers take under
+    JAX."""
     return "auto" if spec.precision in ("float32", "tf32") else False
 
 
 @contextlib.contextmanager
 def policy(spec: RunSpec) -> Iterator[None]:
-    """Layers made inside compute in the run's precision (float64: for tests)."""
+    """Makes the layers built inside compute in the run's precision (float64 is for tests)."""
     before = keras.config.dtype_policy(), keras.config.floatx()
     names = {"bfloat16": "mixed_bfloat16", "float64": "float64"}
     keras.config.set_dtype_policy(names.get(spec.precision, "float32"))
@@ -126,9 +131,10 @@ def policy(spec: RunSpec) -> Iterator[None]:
 
 
 def _resnet50_of(model: keras.Model, recipe: dict[str, Any]) -> keras.Model:
-    """keras.applications' ResNet50 with the recipe's epsilon and pooling; itself where it has them.
+    """Gives keras.applications' ResNet50 with the recipe's epsilon and pooling.
 
-    Keras-Applications 1.0.2 (June 2018): epsilon 1e-3, no padding before the stem's pooling.
+    A model that has both already is given back as it is. Keras-Applications 1.0.2 (June 2018) has
+    epsilon 1e-3 and no padding before the stem's pooling.
     """
     if all(recipe[key] == IMPLIED[key] for key in ("resnet50_epsilon", "resnet50_stem_pooling")):
         return model
@@ -145,16 +151,14 @@ def _resnet50_of(model: keras.Model, recipe: dict[str, Any]) -> keras.Model:
 
 
 class Network:
-    """uint8 RGB (n, h, w, 3) -> logits (n, 4), in parts: backbones, body, classifier.
-
-    Random weights come from Keras's own initialisers, seeded part by part, so that a backbone is
-    the same in every variant that has it.
-    """
+    """A variant's network, uint8 RGB (n, h, w, 3) -> logits (n, 4), in parts: backbones, body,
+    classifier. The random weights come from Keras's own initialisers, seeded part by part, so that
+    a backbone is the same in every variant that has it."""
 
     def __init__(self, spec: RunSpec) -> None:
         self.variant = load_variants()[spec.variant]
         self.pooled = self.variant.pooled
-        self.reads_images = self.variant.sequence == "rows"  # the body, beside the features
+        self.reads_images = self.variant.sequence == "rows"  # the body does, beside the features
         self.kept = 1 - spec.recipe["dropout"]
         self.dtype = "float64" if spec.precision == "float64" else "float32"
         shape = (spec.data["height"], spec.data["width"], 3)
@@ -170,7 +174,7 @@ class Network:
         self.body, self.classify = self.make_head(spec)
 
     def make_head(self, spec: RunSpec) -> tuple[keras.Model, layers.Dense]:
-        """Body and classifier with the random weights of a run's seed."""
+        """Makes the body and the classifier with the random weights of a run's seed."""
         keras.utils.set_random_seed(derive(spec.seed, "weights", "head"))
         with policy(spec):
             if self.pooled:
@@ -182,22 +186,24 @@ class Network:
         return body, classify
 
     def backbone(self, number: int, images: Any, training: bool = False) -> Any:
-        """What the head reads of one backbone: its mean (n, channels), or the map."""
+        """Gives what the head reads of one backbone: its mean (n, channels), or the map."""
         x = preprocess(self.variant.backbones[number], images, self.dtype)
         return self.reduce(self.backbones[number](x, training=training))
 
     def reduce(self, feature_map: Any) -> Any:
-        """What of a feature map (n, h, w, channels) the head reads: its mean, or all of it."""
+        """Gives what the head reads of a feature map (n, h, w, channels): its mean, or all of
+        it."""
         return ops.mean(feature_map, axis=(1, 2)) if self.pooled else feature_map
 
     def features(self, images: Any, training: bool = False) -> list[Any]:
-        """What the head reads of the backbones."""
+        """Gives what the head reads of the backbones."""
         return [self.backbone(i, images, training) for i in range(len(self.backbones))]
 
     def head(
         self, features: list[Any], images: Any, keep: Any = None, training: bool = False
     ) -> Any:
-        """Logits (n, 4). keep: bool (n, units), the units that dropout keeps, if it is on."""
+        """Gives logits (n, 4). `keep`, bool (n, units), says which units dropout keeps, if it is
+        on."""
         inputs = [*features, images] if self.reads_images else features
         product = self.body(inputs, training=training)
         if keep is not None:
@@ -205,12 +211,12 @@ class Network:
         return self.classify(product)
 
     def logits(self, images: Any) -> Any:
-        """(n, 4), inference mode."""
+        """Gives logits (n, 4) in inference mode."""
         return self.head(self.features(images), images)
 
     @property
     def head_parts(self) -> list[keras.Layer]:
-        """Body and classifier."""
+        """The body and the classifier."""
         return [self.body, self.classify]
 
     @property
@@ -220,38 +226,41 @@ class Network:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """Weights and moving statistics, part by part."""
+        """The weights and the moving statistics, part by part."""
         return [v for part in self.parts for v in part.variables]
 
     def penalised(self) -> list[keras.Variable]:
-        """The tensors under the recipe's L2: kernels and recurrent kernels of the layers we add."""
+        """Gives the tensors under the recipe's L2: kernels and recurrent kernels of the layers we
+        add."""
         names = ("kernel", "recurrent_kernel")
         found = [v for part in self.head_parts for v in part.trainable_variables]
         return [v for v in found if v.name in names]
 
     def batch_norms(self) -> list[layers.BatchNormalization]:
-        """The backbones' batch normalisations."""
+        """Gives the backbones' layers of batch normalisation."""
         found = [layer for model in self.backbones for layer in model.layers]
         return [layer for layer in found if isinstance(layer, layers.BatchNormalization)]
 
 
 def data_loss(logits: Any, labels: Any, smoothing: float) -> Any:
-    """Cross entropy (n,) in nats against (1 - s) one-hot + s / 4."""
+    """Gives the cross entropy (n,) in nats against (1 - s) one-hot + s / 4, where s is
+    `smoothing`."""
     logp = ops.log_softmax(logits)
     true = ops.squeeze(ops.take_along_axis(logp, ops.expand_dims(labels, 1), axis=1), 1)
     return -((1 - smoothing) * true + smoothing * ops.mean(logp, axis=1))
 
 
 def penalty(kernels: list[keras.Variable], rate: float) -> Any:
-    """The L2 term, as keras.regularizers.l2: rate times the sum of squares; 0 without kernels."""
+    """Gives the L2 term, as keras.regularizers.l2: the rate times the sum of squares; 0 without
+    kernels."""
     return rate * sum(ops.sum(ops.square(k)) for k in kernels)
 
 
 class RMSprop2018(keras.optimizers.RMSprop):
-    """RMSProp as Keras had it in 2018: epsilon outside the root. Keras 3 has it inside."""
+    """The RMSProp of Keras of 2018: epsilon is outside the root. Keras 3 has it inside."""
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """lr * g / (sqrt(v) + epsilon), v0 = 0."""
+        """Steps by lr * g / (sqrt(v) + epsilon), with v0 = 0."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         velocity = self._velocities[self._get_variable_index(variable)]
@@ -261,7 +270,7 @@ class RMSprop2018(keras.optimizers.RMSprop):
 
 
 def make_optimizer(phase: dict[str, Any], recipe: dict[str, Any]) -> keras.optimizers.Optimizer:
-    """The phase's optimiser."""
+    """Makes the phase's optimiser."""
     if phase["optimizer"] == "rmsprop":
         return RMSprop2018(phase["rate"], rho=recipe["rmsprop_rho"], epsilon=recipe["epsilon"])
     betas = recipe["adam_beta1"], recipe["adam_beta2"]

@@ -1,4 +1,4 @@
-"""The Keras twin on the parity ladder: what trains, by the keys of the bridge."""
+"""The Keras twin on the parity ladder: the twin that trains, by the keys of the bridge."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -17,7 +17,7 @@ from protocols.weights.start import Arrays
 
 
 class KerasSide:
-    """protocols.runs.parity.GivenSide, around a KerasTwin; steps on TensorFlow only."""
+    """A protocols.runs.parity.GivenSide around a KerasTwin; it makes steps on TensorFlow only."""
 
     def __init__(self, spec: RunSpec, pool: Pool) -> None:
         self.twin = KerasTwin([spec], pool)
@@ -80,8 +80,9 @@ class KerasSide:
         return float(figures[0, 0, 0]) / (stop - start), penalty
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
-        """See Side. They are computed once more before the step, and the network set back; the
-        step is not traced, which would take longer than this one."""
+        """Gives the step's loss, penalty and gradients.
+        The gradients are computed once more before the step, and the network is set back. The step
+        is not traced: tracing would take longer than this one step."""
         before, positions = self.weights(), self.twin.order[start:stop]
         labels = self.twin.batches.labels[positions]
         inputs = self.twin.batches.inputs(positions, self.twin.reads_images)

@@ -1,4 +1,4 @@
-"""The step file of the backend that Keras runs on, behind one name."""
+"""Chooses the step file of the backend that Keras runs on, and gives it one name."""
 
 from types import ModuleType
 

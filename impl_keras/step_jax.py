@@ -1,4 +1,5 @@
-"""JAX's side of Keras: the device, and compiled functions. Twin: step_tensorflow.py."""
+"""JAX's side of Keras: the device, and compiled functions. Its counterpart is
+step_tensorflow.py."""
 
 import contextlib
 import os
@@ -19,24 +20,25 @@ Function = Callable[..., Any]
 
 
 def gpu_name() -> str | None:
-    """The GPU that JAX really sees, by the driver's name; None without one."""
+    """Gives the name, by the driver, of the GPU that JAX sees; None without one."""
     device = jax.devices()[0]
     return device.device_kind if device.platform == "gpu" else None
 
 
 def version() -> str:
-    """JAX's."""
+    """Gives the version of JAX."""
     return jax.__version__
 
 
 def computes_by() -> str:
-    """The engine of a run."""
+    """Gives the engine of a run."""
     return ENGINE
 
 
 def prepare(spec: RunSpec) -> None:
-    """float32 proper unless the run says TF32. The launcher limits XLA's threads, and on a GPU
-    asks it for determinism, at the start of the process."""
+    """Sets full float32 unless the run says TF32.
+    The launcher limits XLA's threads, and on a GPU asks XLA for determinism, at the start of the
+    process. Raises RuntimeError if a deterministic run on a GPU doesn't find that asked for."""
     wanted = "tensorfloat32" if spec.precision == "tf32" else "highest"
     jax.config.update("jax_default_matmul_precision", wanted)
     if spec.deterministic and gpu_name() and DETERMINISTIC not in _flags():
@@ -48,13 +50,13 @@ def _flags() -> str:
 
 
 def free_memory() -> int:
-    """Bytes that JAX may still use on the GPU."""
+    """Gives the number of bytes that JAX may still use on the GPU."""
     stats = jax.devices()[0].memory_stats()
     return stats["bytes_limit"] - stats["bytes_in_use"]
 
 
 def device_memory() -> DeviceMemory:
-    """Peaks since the process began."""
+    """Gives the peaks of the device's memory since the process began, in bytes."""
     stats = jax.devices()[0].memory_stats() if gpu_name() else None
     if not stats:
         return NO_DEVICE
@@ -63,9 +65,9 @@ def device_memory() -> DeviceMemory:
 
 
 def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Function:
-    """`function(*arrays)`, which reads and assigns variables of `layers`, as one fast call.
+    """Gives `function(*arrays)`, which reads and assigns variables of `layers`, as one fast call.
 
-    Always compiled, once for each batch size.
+    The function is always compiled, once for each batch size.
     """
     variables = _variables(layers)
 
@@ -87,27 +89,28 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
 
 
 def on_host(results: list[Any]) -> list[Any]:
-    """NumPy arrays of arrays, or of lists of them: all on their way at once, waited for once."""
+    """Gives NumPy arrays for arrays, or for lists of arrays: all are copied at once, waited for
+    once."""
     return jax.device_get(results)
 
 
 def eagerly() -> contextlib.AbstractContextManager:
-    """Nothing changes: JAX always compiles here. See step_tensorflow."""
+    """Changes nothing: JAX always compiles here. In step_tensorflow this function has an effect."""
     return contextlib.nullcontext()
 
 
 def gradient(function: Function, arrays: list[Any]) -> tuple[Any, list[Any]]:
-    """`function(*arrays) -> (scalar, more)`: more, and the scalar's gradient by each array."""
+    """Calls `function(*arrays) -> (scalar, more)`; gives `more`, and the scalar's gradient by each
+    array."""
     by_all = jax.grad(function, argnums=tuple(range(len(arrays))), has_aux=True)
     gradients, more = by_all(*arrays)
     return more, list(gradients)
 
 
 class TrainStep:
-    """One update of `trained` by `loss(*arrays) -> (to minimise, figures)`; gives the figures.
-
-    The state lives here between steps; `sync` writes it back to the variables.
-    """
+    """One update of `trained` by `loss(*arrays) -> (to minimise, figures)`; a call gives the
+    figures. The state lives in this object between steps; `sync` writes the state back to the
+    variables."""
 
     def __init__(
         self,
@@ -121,7 +124,7 @@ class TrainStep:
         others = [v for v in _variables(layers) if id(v) not in own]
         optimizer.build(weights)
         self._variables = [weights, others, optimizer.variables]
-        self._state: list[list[Any]] = []  # that of the variables, where it is empty
+        self._state: list[list[Any]] = []  # where it is empty, the variables hold the state
 
         def step(state: list[list[Any]], *arrays: Any) -> Any:
             def objective(values: list[Any]) -> Any:
@@ -156,9 +159,9 @@ class TrainStep:
 
 
 class TogetherStep(TrainStep):
-    """TrainStep of several members at once (jax.vmap): each array has a first axis of members.
+    """A TrainStep of several members at once (jax.vmap): each array has a first axis of members.
 
-    The state stays here: `values` by variable, a first axis of members each.
+    The state stays in this object: `values` by variable, each with a first axis of members.
     """
 
     def __init__(
@@ -169,7 +172,7 @@ class TogetherStep(TrainStep):
         optimizer: keras.optimizers.Optimizer,
         members: list[list[np.ndarray]],
     ) -> None:
-        """`members`: for each the values of all variables of `layers`, in their order."""
+        """Takes `members`: for each, the values of all variables of `layers`, in their order."""
         super().__init__(loss, layers, trained, optimizer)
         stacked = [jnp.stack(values) for values in zip(*members, strict=True)]
         by_variable = {id(v): x for v, x in zip(_variables(layers), stacked, strict=True)}
@@ -180,11 +183,11 @@ class TogetherStep(TrainStep):
         return jax.vmap(step)
 
     def sync(self) -> None:
-        """Nothing to do: the variables hold no member."""
+        """Does nothing: the variables hold no member."""
 
     @property
     def values(self) -> list[np.ndarray]:
-        """Weights, other variables, optimiser state."""
+        """The weights, the other variables, the optimiser's state."""
         return [np.asarray(value) for group in self._state for value in group]
 
     @values.setter
@@ -193,12 +196,12 @@ class TogetherStep(TrainStep):
         self._state = [[jnp.asarray(next(given)) for _ in group] for group in self._state]
 
     def member(self, number: int) -> keras.StatelessScope:
-        """A scope in which the variables have one member's values."""
+        """Gives a scope in which the variables have one member's values."""
         values = [value[number] for value in self._state[0] + self._state[1]]
         return keras.StatelessScope(_pairs(self._variables[0] + self._variables[1], values))
 
     def mapped(self, function: Function) -> Function:
-        """`function(*arrays)` of every member, with its variables."""
+        """Gives `function(*arrays)` of every member, computed with the member's variables."""
         variables = self._variables[0] + self._variables[1]
 
         def one(values: list[Any], *arrays: Any) -> Any:
@@ -212,9 +215,9 @@ class TogetherStep(TrainStep):
 def engines(
     function: Function, layers: list[keras.Layer], shape: tuple[int | None, ...], compile_too: bool
 ) -> dict[str, Function]:
-    """Ways to compute `function(images)` by name. See step_tensorflow."""
+    """Gives the ways to compute `function(images)`, by name. See step_tensorflow."""
     return {
-        "eager": lambda images: function(jnp.asarray(images)),  # Keras mixes no NumPy with JAX
+        "eager": lambda images: function(jnp.asarray(images)),  # Keras doesn't mix NumPy with JAX
         "jit": compiled(function, layers, graph=True),
     }
 

@@ -1,4 +1,5 @@
-"""TensorFlow's side of Keras: the device, and compiled functions. Twin: step_jax.py."""
+"""TensorFlow's side of Keras: the device, and compiled functions. Its counterpart is
+step_jax.py."""
 
 import contextlib
 import os
@@ -17,12 +18,12 @@ from protocols.spec import RunSpec
 NAME = "tensorflow"
 ENGINE = "graph"  # tf.function
 Function = Callable[..., Any]
-# Keras's operations need no AutoGraph, and it writes a file for each function it rewrites
+# Keras's operations need no AutoGraph, which writes a file for each function it rewrites
 graph_of = partial(tf.function, autograph=False)
 
 
 def gpu_name() -> str | None:
-    """The GPU that TensorFlow really sees, by the driver's name; None without one."""
+    """Gives the name, by the driver, of the GPU that TensorFlow sees; None without one."""
     gpus = tf.config.list_physical_devices("GPU")
     return tf.config.experimental.get_device_details(gpus[0])["device_name"] if gpus else None
 
@@ -32,24 +33,23 @@ def _asked_for_onednn() -> bool:
 
 
 def version() -> str:
-    """TensorFlow's, and whether it goes without oneDNN: the bits are others, so no checkpoint and
-    no feature of one is taken by the other."""
+    """Gives the version of TensorFlow, and whether it runs without oneDNN.
+    The bits differ with and without oneDNN, so neither takes a checkpoint or a feature of the
+    other."""
     return tf.__version__ + ("" if _asked_for_onednn() else " without oneDNN")
 
 
 def computes_by() -> str:
-    """The engine of a run, and on a CPU whether oneDNN was asked for."""
+    """Gives the engine of a run, and on a CPU whether oneDNN was asked for."""
     return ENGINE if gpu_name() else f"{ENGINE}, oneDNN {'on' if _asked_for_onednn() else 'off'}"
 
 
 def prepare(spec: RunSpec) -> None:
-    """Threads, memory on demand, precision, determinism; before anything is computed.
-
-    float32 proper unless the run says TF32. On a CPU operations are always deterministic: it
-    costs nothing measurable there. A run that trains computes one operation at a time, which
-    InceptionV3's bits need; an answer comes sooner with several at once. Raises RuntimeError if
-    other numbers of threads are in force.
-    """
+    """Sets threads, memory on demand, precision and determinism; called before anything is
+    computed. The precision is full float32 unless the run says TF32. On a CPU operations are always
+    deterministic, which costs nothing measurable there. A run that trains computes one operation at
+    a time, which InceptionV3's bits need; an answer comes sooner with several at once. Raises
+    RuntimeError if other numbers of threads are in force."""
     within, at_once = spec.threads, spec.threads if spec.stage == "latency" else 1
     threading = tf.config.threading
     if threading.get_intra_op_parallelism_threads() != within:
@@ -64,17 +64,18 @@ def prepare(spec: RunSpec) -> None:
         tf.config.experimental.enable_op_determinism()
     if gpus:
         tf.config.experimental.reset_memory_stats("GPU:0")
-    else:  # measured on a CPU: seconds a graph saved, no slower a step
+    else:  # measured on a CPU: it saves seconds per graph, and no step is slower
         tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
 
 
 def free_memory() -> int:
-    """Bytes free on the GPU, as its driver says; what this process holds is not free."""
+    """Gives the number of free bytes on the GPU, by its driver; what this process holds is not
+    free."""
     return free_gpu_memory()
 
 
 def device_memory() -> DeviceMemory:
-    """Peak since `prepare`."""
+    """Gives the peak of the device's memory since `prepare`, in bytes."""
     if not tf.config.list_physical_devices("GPU"):
         return NO_DEVICE
     return NO_DEVICE | {
@@ -83,9 +84,10 @@ def device_memory() -> DeviceMemory:
 
 
 def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Function:
-    """`function(*arrays)`, which reads and assigns variables of `layers`, as one fast call.
+    """Gives `function(*arrays)`, which reads and assigns variables of `layers`, as one fast call.
 
-    With `graph` it is traced once for all batch sizes; without, it runs operation by operation.
+    With `graph` the function is traced once for all batch sizes; without, it runs operation by
+    operation.
     """
     traced = None
 
@@ -103,13 +105,14 @@ def compiled(function: Function, layers: list[keras.Layer], graph: bool) -> Func
 
 
 def on_host(results: list[Any]) -> list[Any]:
-    """NumPy arrays of tensors, or of lists of them; call it when no more is to be computed."""
+    """Gives NumPy arrays for tensors, or for lists of tensors; call it when nothing more is to be
+    computed."""
     return tf.nest.map_structure(lambda tensor: tensor.numpy(), results)
 
 
 @contextlib.contextmanager
 def eagerly() -> Iterator[None]:
-    """Graphs inside run operation by operation: for a few calls, tracing takes longer."""
+    """Makes graphs inside run operation by operation: for a few calls, tracing takes longer."""
     before = tf.config.functions_run_eagerly()
     tf.config.run_functions_eagerly(True)
     try:
@@ -119,7 +122,8 @@ def eagerly() -> Iterator[None]:
 
 
 def gradient(function: Function, arrays: list[Any]) -> tuple[Any, list[Any]]:
-    """`function(*arrays) -> (scalar, more)`: more, and the scalar's gradient by each array."""
+    """Calls `function(*arrays) -> (scalar, more)`; gives `more`, and the scalar's gradient by each
+    array."""
     tensors = [tf.convert_to_tensor(a) for a in arrays]
     with eagerly(), tf.GradientTape() as tape:
         tape.watch(tensors)
@@ -128,7 +132,8 @@ def gradient(function: Function, arrays: list[Any]) -> tuple[Any, list[Any]]:
 
 
 class TrainStep:
-    """One update of `trained` by `loss(*arrays) -> (to minimise, figures)`; gives the figures."""
+    """One update of `trained` by `loss(*arrays) -> (to minimise, figures)`; a call gives the
+    figures."""
 
     def __init__(
         self,
@@ -148,7 +153,7 @@ class TrainStep:
         def step(*arrays: Any) -> Any:
             found, figures = gradients(*arrays)
             # without merge_call Keras sums gradients over replicas by an operation whose gradient
-            # TensorFlow registers for good, and with it the graph: 0.5 GB a thawed InceptionV3
+            # TensorFlow registers for good, and the graph with it: 0.5 GB per thawed InceptionV3
             replica = tf.distribute.get_replica_context()
             replica.merge_call(lambda _: optimizer.apply(found, variables))
             return figures
@@ -161,21 +166,22 @@ class TrainStep:
         return self._step(*arrays)
 
     def gradients(self, *arrays: np.ndarray) -> list[tuple[keras.Variable, Any]]:
-        """What a step would go down, by variable; moving statistics move, no weight does."""
+        """Gives the gradients of a step by variable; moving statistics move, no weight does."""
         return list(zip(self._variables, self._gradients(*arrays)[0], strict=True))
 
     def sync(self) -> None:
-        """Nothing to do: the variables were assigned in place."""
+        """Does nothing: the variables were assigned in place."""
 
 
 def engines(
     function: Function, layers: list[keras.Layer], shape: tuple[int | None, ...], compile_too: bool
 ) -> dict[str, Function]:
-    """Ways to compute `function(images)`, uint8 `shape`, by name.
+    """Gives the ways to compute `function(images)`, with images uint8 of `shape`, by name.
 
-    "folded": a graph whose weights are constants, batch normalisation folded into convolutions.
+    "folded" is a graph whose weights are constants, with batch normalisation folded into
+    convolutions.
     """
-    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})  # it folds
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})  # this folds
     signature = [tf.TensorSpec(shape, tf.uint8)]
     graph = graph_of(function, input_signature=signature)
     ways = {"eager": function, "graph": graph}

@@ -1,7 +1,5 @@
-"""Several runs of a head over a frozen CNN as one batched computation: Keras on JAX, jax.vmap.
-
-Each member's losses are those of the run alone (a test holds it in float64).
-"""
+"""Trains several runs of a head over a frozen CNN as one batched computation: Keras on JAX, by
+jax.vmap. The losses of each member are those of the run alone (a test holds this in float64)."""
 
 from functools import partial
 from typing import Any
@@ -22,12 +20,13 @@ from protocols.weights.start import OWN, Start
 
 
 def _pointwise(layer: keras.layers.Conv2D, x: Any) -> Any:
-    """A 1x1 convolution without bias as a matrix product."""
+    """Computes a 1x1 convolution without bias as a matrix product."""
     return ops.matmul(x, layer.kernel[0, 0])
 
 
 class KerasFolds(KerasTraining):
-    """protocols.runs.twin.Twin in Keras on JAX, a member a run; the CNN is frozen throughout."""
+    """The protocols.runs.twin.Twin of Keras on JAX with one member per run; the CNN is always
+    frozen."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         if backend.NAME != "jax":
@@ -37,8 +36,8 @@ class KerasFolds(KerasTraining):
         super().__init__(specs, pool, start)
         for _, layer in bridge.head_layers(self.network.body, self.network.classify):
             if isinstance(layer, keras.layers.LSTM | keras.layers.GRU):
-                layer.use_cudnn = False  # cuDNN's have no rule for vmap
-            elif isinstance(layer, keras.layers.Conv2D):  # 1x1; a convolution mapped is slow
+                layer.use_cudnn = False  # cuDNN's layers have no rule for vmap
+            elif isinstance(layer, keras.layers.Conv2D):  # 1x1; a mapped convolution is slow
                 layer.call = partial(_pointwise, layer)
         heads = [self.network.make_head(spec) for spec in specs]
         for head, spec in zip(heads, specs, strict=True):
@@ -97,7 +96,7 @@ class KerasFolds(KerasTraining):
         return found
 
     def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
-        """See Twin. What the members train has a first axis of them."""
+        """Gives the layout of the state; what the members train has a first axis of members."""
         head = self.network.head_parts
         weights = [v for part in head for v in part.trainable_variables]
         own = {id(v) for v in weights}

@@ -1,4 +1,4 @@
-"""Training in Keras: compiled functions of a network, the step, the state."""
+"""Training in Keras: the compiled functions of a network, the step, the state."""
 
 from typing import Any
 
@@ -24,9 +24,9 @@ MANY = TRACING_PAYS_AFTER + 1
 
 class KerasTraining:
     """The part of protocols.runs.twin.Twin that is the same for one member and, on JAX, for
-    several: the network and its functions, the loss."""
+    several. It holds the network and its functions, and the loss."""
 
-    phase: dict[str, Any]  # these three as the phase that began has them
+    phase: dict[str, Any]  # these three have the values of the phase that began last
     reads_images: bool
     dropout: bool
 
@@ -43,7 +43,8 @@ class KerasTraining:
         self._compile()
 
     def _compile(self) -> None:
-        """Functions of the network, traced only where they are called so often that it pays."""
+        """Makes the network's functions, traced only where they are called often enough to pay for
+        it."""
         size = self.recipe["batch_size"]
         test, whole = (-(-n // size) for n in (len(self.pool.evaluated[0]), len(self.pool)))
         phases = self.spec.phases
@@ -63,8 +64,8 @@ class KerasTraining:
         return backend.compiled(function, self.network.parts, calls > TRACING_PAYS_AFTER)
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
-        """See Twin. The mean over the batches' own (biased) statistics; each batch runs through
-        normalised by its own, as in training."""
+        """Sets the moving statistics to the mean of the batches' own (biased) statistics.
+        Each batch is normalised by its own statistics, as in training."""
         norms = self.network.batch_norms()
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
@@ -85,24 +86,23 @@ class KerasTraining:
 
     def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
         found = self.backbone_functions[number](*self.batches.inputs(positions, True))
-        return ops.convert_to_numpy(ops.cast(found, "float32"))  # from float64 too
+        return ops.convert_to_numpy(ops.cast(found, "float32"))  # also from float64
 
     def moved(self, phase: dict[str, Any]) -> list[keras.Layer]:
-        """The parts that a phase trains."""
+        """Gives the parts that a phase trains."""
         return self.network.head_parts if phase["frozen"] else self.network.parts
 
     def optimizer_variables(self, phase: dict[str, Any]) -> list[keras.Variable]:
-        """Those of a new optimiser of the phase, in the host's memory."""
+        """Gives the variables of a new optimiser of the phase, in the host's memory."""
         with keras.device("cpu"):
             optimizer = make_optimizer(phase, self.recipe)
             optimizer.build([v for layer in self.moved(phase) for v in layer.trainable_variables])
         return optimizer.variables
 
     def loss(self, labels: Any, *inputs: Any) -> tuple[Any, list[Any]]:
-        """What a step minimises (data loss and penalty); the batch's summed loss, number right.
-
-        inputs: images if they are read, stored features if there are any, dropout's units.
-        """
+        """Gives what a step minimises (data loss and penalty), and the batch's summed loss and
+        number right. `inputs` are images if they are read, stored features if there are any, and
+        dropout's units."""
         rest = list(inputs)
         images = rest.pop(0) if self.reads_images else None
         keep = rest.pop() if self.dropout else None
@@ -115,7 +115,8 @@ class KerasTraining:
         return total, [ops.sum(losses), ops.sum(right)]
 
     def network_log_probabilities(self, *inputs: Any) -> Any:
-        """(n, 4) of images, if they are read, and the backbones' features."""
+        """Gives log probabilities (n, 4) of the images, if they are read, and the backbones'
+        features."""
         rest = list(inputs)
         images = rest.pop(0) if self.network.reads_images else None
         return ops.log_softmax(_at_least_float32(self.network.head(rest, images)))
@@ -131,7 +132,7 @@ class KerasTraining:
 
 
 class KerasTwin(KerasTraining):
-    """protocols.runs.twin.Twin in Keras, one member."""
+    """The protocols.runs.twin.Twin of Keras with one member."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         super().__init__(specs, pool, start)
@@ -140,7 +141,7 @@ class KerasTwin(KerasTraining):
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
         self.phase = phase
         for norm, momentum in zip(self.network.batch_norms(), self.momenta, strict=True):
-            norm.momentum = 1.0 if phase["frozen"] else momentum  # 1: the moving statistics stay
+            norm.momentum = 1.0 if phase["frozen"] else momentum  # 1 keeps the moving statistics
         self.batches.keep_features(stored)
         self.reads_images = stored is None or self.network.reads_images
         self.dropout = bool(self.recipe["dropout"])
@@ -148,7 +149,7 @@ class KerasTwin(KerasTraining):
         head, whole = self.network.head_parts, self.network.parts
         self.step_function = backend.TrainStep(
             self.loss,
-            whole if stored is None else head,  # what it reads
+            whole if stored is None else head,  # the layers that the step reads
             self.moved(phase),
             self.optimizer,
         )
@@ -199,7 +200,8 @@ class KerasTwin(KerasTraining):
         return {name: np.array(v) for name, v in self._stateful().items()}
 
     def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
-        """See Twin. Keras makes what an optimiser keeps before the first step."""
+        """Gives the layout of the state; Keras makes what an optimiser keeps before the first
+        step."""
         found = {f"network/{i}": v for i, v in enumerate(self.network.variables)}
         found |= {f"optimizer/{i}": v for i, v in enumerate(self.optimizer_variables(phase))}
         return {name: (v.dtype, tuple(v.shape)) for name, v in found.items()}

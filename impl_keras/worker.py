@@ -1,4 +1,5 @@
-"""The Keras worker process: python -m impl_keras.worker (its messages: runs.worker_loop)."""
+"""The Keras worker process: python -m impl_keras.worker.
+Its messages are described in protocols.runs.worker_loop."""
 
 from functools import partial
 
@@ -13,7 +14,7 @@ from protocols.weights.start import OWN, Start
 
 
 def make_twin(specs: list[RunSpec], pool: Pool, start: Start = OWN) -> Twin:
-    """The twin of one run, or on JAX of several that train together."""
+    """Makes the twin of one run, or on JAX of several runs that train together."""
     if len(specs) == 1:
         return KerasTwin(specs, pool, start)
     from impl_keras.together import KerasFolds  # noqa: PLC0415 (only where runs train together)

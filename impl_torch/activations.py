@@ -1,4 +1,5 @@
-"""What a trained network makes of images: its inner layers by hooks, and Grad-CAM's gradients."""
+"""Reads what a trained network makes of images: the outputs of its inner layers and the gradients
+of Grad-CAM."""
 
 import contextlib
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ def look(
     images: torch.Tensor,
     weights: dict[str, torch.Tensor] | None = None,
 ) -> Seen:
-    """images uint8 (n, h, w, 3); all modules in inference mode. `weights`: of the head, by name,
-    where they aren't its own."""
+    """Gives what the network sees in `images`, uint8 (n, h, w, 3); all modules are in inference
+    mode. `weights` are the head's, by name, where the head itself doesn't hold the wanted ones."""
     names = load_variants()[spec.variant].backbones
     inner: dict[str, np.ndarray] = {}
     with torch.no_grad(), autocast(spec):
@@ -34,7 +35,7 @@ def look(
                 maps.append(backbone(images))
     for module in head.modules():
         if isinstance(module, nn.RNNBase):
-            module.train()  # cuDNN's give gradients only then; there is no dropout in them
+            module.train()  # cuDNN's layers give gradients only then; they have no dropout
     for feature_map in maps:
         feature_map.requires_grad_()
     with autocast(spec):
@@ -52,8 +53,8 @@ def look(
 
 @contextlib.contextmanager
 def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iterator[None]:
-    """Adds each layer's output for the first image to `found`, at once: a residual block adds to
-    its pooling's output in place."""
+    """Adds each layer's output for the first image to `found` at once.
+    Later would be too late: a residual block adds to the output of its pooling in place."""
     hooks = []
     for layer in load_backbones()[backbone].layers:
 
@@ -71,7 +72,7 @@ def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iter
 
 
 def _array(x: torch.Tensor) -> np.ndarray:
-    """A copy on the host; bfloat16 as float32."""
+    """Gives a copy of `x` on the host; bfloat16 becomes float32."""
     x = x.detach()
     return (x.float() if x.dtype == torch.bfloat16 else x).cpu().numpy().copy()
 

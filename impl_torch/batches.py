@@ -1,4 +1,4 @@
-"""A pool's images, labels and stored features as the device reads them."""
+"""Gives the device a pool's images, labels and stored features."""
 
 import numpy as np
 import torch
@@ -8,10 +8,10 @@ from protocols.stops import running_seconds
 
 
 class Batches:
-    """Fetches batches; a position counts in the pool.
+    """The source of a run's batches; a position is an index into the pool.
 
-    On a GPU the images lie there as uint8, if `resident`; else each batch is copied from the
-    memory map while the device computes the last one. Stored features lie in its memory.
+    On a GPU the images lie in its memory as uint8 if `resident`; else each batch is copied from the
+    memory map while the device computes the last one. Stored features lie in the device's memory.
     """
 
     def __init__(self, pool: Pool, device: torch.device, resident: bool) -> None:
@@ -24,23 +24,26 @@ class Batches:
         self.waited = 0.0
 
     def keep_features(self, stored: list[np.ndarray] | None, dtype: torch.dtype) -> None:
-        """Takes the stored features of the phase, an array a backbone; None for none."""
+        """Takes the phase's stored features, one array per backbone; None if the phase reads
+        none."""
         arrays = [torch.from_numpy(np.array(array)) for array in stored or ()]
         self.features = tuple(array.to(self.device, dtype) for array in arrays)
 
     def to_device(self, positions: np.ndarray) -> torch.Tensor:
-        """Positions, int64, on the device."""
+        """Gives the positions as int64 on the device."""
         return torch.from_numpy(positions).to(self.device)
 
     def _sent(self, rows: torch.Tensor) -> torch.Tensor:
-        """Rows on the device. To a GPU from pinned memory: the copy waits there for the steps
-        before it, and the host for neither."""
+        """Gives the rows on the device.
+        They go to a GPU from pinned memory: the copy waits there for the steps before it, and the
+        host waits for neither the copy nor the steps."""
         if self.device.type == "cpu":
             return rows
         return rows.pin_memory().to(self.device, non_blocking=True)
 
     def images(self, positions: np.ndarray, there: torch.Tensor | None = None) -> torch.Tensor:
-        """uint8 (n, h, w, 3) on the device; `there`: the same positions, on the device."""
+        """Gives images as uint8 (n, h, w, 3) on the device; `there` holds the positions on the
+        device."""
         start = running_seconds()
         if self.pixels is None:
             found = self._sent(torch.from_numpy(self.pool.images(positions)))
@@ -50,7 +53,7 @@ class Batches:
         return found
 
     def chosen_features(self, there: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Stored features of positions on the device."""
+        """Gives the stored features at positions that are on the device."""
         start = running_seconds()
         found = tuple(f[there] for f in self.features)
         self.waited += running_seconds() - start

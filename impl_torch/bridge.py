@@ -1,7 +1,8 @@
-"""This twin's weights under their Keras names and layouts, and back (protocols/weights/start.py).
+"""Gives and takes this twin's weights under their Keras names and in their Keras layouts.
 
-Every tensor of the state has exactly one place, but for those that Keras doesn't have: batch
-counters, the second bias of an LSTM (always zero), InceptionV3's gammas (always one).
+The names are those of protocols/weights/start.py. Every tensor of the state has exactly one place,
+but for those that Keras doesn't have: batch counters, the second bias of an LSTM (always zero) and
+the gammas of InceptionV3 (always one).
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean",
         "moving_variance": "running_var"}  # fmt: skip
 Value = Callable[[torch.Tensor], torch.Tensor | None]
 Layers = Callable[[nn.Module], Iterator[tuple[str, nn.Module]]]
-BACKBONES: dict[str, Layers] = {}  # Keras's names of the layers of timm's network; by backbone
+BACKBONES: dict[str, Layers] = {}  # by backbone: timm's layers with their names in Keras
 
 
 def layers_of(backbone: str) -> Callable[[Layers], Layers]:
@@ -33,9 +34,10 @@ def layers_of(backbone: str) -> Callable[[Layers], Layers]:
 
 @dataclass(frozen=True)
 class Slot:
-    """Where a Keras array lies: in one tensor, or stacked, in two; `axes` turn it round.
+    """The place of a Keras array: one tensor, or two tensors that the array holds stacked.
 
-    `gates`: of a GRU, whose first two are the other way round in Keras (z r h; torch r z n).
+    `axes` transpose a tensor of torch to the order of Keras. `gates` is the number of gates of a
+    GRU; its first two are the other way round in Keras (z r h; torch has r z n).
     """
 
     tensors: tuple[torch.Tensor, ...]
@@ -43,7 +45,8 @@ class Slot:
     gates: int = 0
 
     def read(self, value: Value) -> np.ndarray | None:
-        """`value` of the tensors (themselves, their gradients), as Keras has it."""
+        """Gives `value` of the tensors (the tensors themselves or their gradients) in Keras's
+        layout. The answer is None if a tensor has no such value."""
         found = [v for t in self.tensors if (v := value(t)) is not None]
         if len(found) < len(self.tensors):
             return None
@@ -53,7 +56,7 @@ class Slot:
         return np.ascontiguousarray(arrays[0] if len(arrays) == 1 else np.stack(arrays))
 
     def write(self, array: np.ndarray) -> None:
-        """Takes an array as Keras has it."""
+        """Takes an array in Keras's layout."""
         arrays = [array] if len(self.tensors) == 1 else list(array)
         with torch.no_grad():
             for tensor, a in zip(self.tensors, arrays, strict=True):
@@ -71,8 +74,8 @@ Slots = dict[str, Slot]
 
 
 def _layer(module: nn.Module) -> Slots:
-    """Of a convolution, a separable one, a batch normalisation or a dense layer. Raises TypeError
-    for another."""
+    """Gives the places of a convolution's, a batch normalisation's or a dense layer's arrays.
+    Raises TypeError for a layer of another type."""
     if isinstance(module, nn.BatchNorm2d):
         names = {k: n for k, n in NORM.items() if k != "gamma" or module.weight.requires_grad}
         return {name: Slot((getattr(module, theirs),)) for name, theirs in names.items()}
@@ -94,7 +97,8 @@ def _layer(module: nn.Module) -> Slots:
 
 
 def _recurrent(rnn: Recurrent, direction: str = "") -> Slots:
-    """Of one direction. An LSTM's second bias stays zero; a GRU has both, stacked."""
+    """Gives the places of the arrays of one direction.
+    The second bias of an LSTM stays zero and has no place; a GRU has both biases, stacked."""
     w, u, b_w, b_u = (
         getattr(rnn, f"{name}_l0{direction}")
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -148,7 +152,8 @@ def _xception(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 @layers_of("inception_v3")
 def _inception_v3(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Both make their layers in the same order, and Keras only counts them."""
+    """Counts the layers: both libraries make them in the same order, and Keras names them by
+    number."""
     for kind, name in ((nn.Conv2d, "conv2d"), (nn.BatchNorm2d, "batch_normalization")):
         for i, module in enumerate(m for m in model.modules() if isinstance(m, kind)):
             yield f"{name}_{i}" if i else name, module
@@ -171,26 +176,28 @@ def _resnet50(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 
 @layers_of("efficientnet_lite0")
 def _efficientnet_lite0(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The Keras twin's layers are ours and have timm's names."""
+    """Gives timm's own names: the layers of the Keras twin are ours and bear timm's names."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
             yield name, module
 
 
 def head_slots(head: PooledHead | MapHead, variant: str) -> Slots:
-    """Of a variant's head, by "head/layer/weight"."""
+    """Gives the places of a variant's head, by "head/layer/weight"."""
     layers = _head(head, load_variants()[variant].backbones)
     return {f"{HEAD}/{layer}/{k}": slot for layer, found in layers for k, slot in found.items()}
 
 
 def backbone_slots(name: str, backbone: nn.Module) -> Slots:
-    """Of one backbone, by "its name/layer/weight"."""
+    """Gives the places of one backbone, by "name of the backbone/layer/weight"."""
     layers = BACKBONES[name](backbone.get_submodule("1"))  # "0" preprocesses
     return {f"{name}/{layer}/{k}": s for layer, m in layers for k, s in _layer(m).items()}
 
 
 def slots(network: Network, variant: str) -> Slots:
-    """Of the whole network. Raises ValueError if a tensor of it has no place, or two have one."""
+    """Gives the places of the whole network.
+    Raises ValueError if a tensor of the network has no place, or if two arrays have the same
+    place."""
     found: Slots = {}
     for name, backbone in zip(load_variants()[variant].backbones, network.backbones, strict=True):
         found |= backbone_slots(name, backbone)
@@ -203,7 +210,7 @@ def slots(network: Network, variant: str) -> Slots:
 
 
 def _without(network: Network) -> set[int]:
-    """Addresses of the tensors that Keras doesn't have."""
+    """Gives the addresses of the tensors that Keras doesn't have."""
     found = set()
     for name, tensor in network.state_dict(keep_vars=True).items():
         counter, second = name.endswith("num_batches_tracked"), ".bias_hh" in name
@@ -219,20 +226,21 @@ def _themselves(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def read(found: Slots, value: Value = _themselves) -> Arrays:
-    """The arrays (or of each tensor what `value` gives, where it gives any) by their keys."""
+    """Gives the arrays by their keys; each is `value` of its tensors and left out where that is
+    None."""
     arrays = {key: slot.read(value) for key, slot in found.items()}
     return {key: array for key, array in arrays.items() if array is not None}
 
 
 def write(found: Slots, arrays: Arrays) -> None:
-    """Takes all of them. Raises ValueError if keys or shapes differ."""
+    """Writes all the arrays into the network. Raises ValueError if keys or shapes differ."""
     check_same(shapes_of(read(found)), shapes_of(arrays), "the arrays given")
     for key, slot in found.items():
         slot.write(arrays[key])
 
 
 def begin(network: Network, spec: RunSpec, start: Start) -> None:
-    """Gives the network what a run starts from, where that isn't the twin's own random weights."""
+    """Gives the network what a run starts from, where this isn't the twin's own random weights."""
     names = load_variants()[spec.variant].backbones
     for name, backbone in zip(names, network.backbones, strict=True):
         found = backbone_slots(name, backbone)
@@ -242,7 +250,7 @@ def begin(network: Network, spec: RunSpec, start: Start) -> None:
 
 
 def begin_head(head: PooledHead | MapHead, spec: RunSpec, start: Start) -> None:
-    """The head's part of `begin`."""
+    """Gives a head what a run starts from, where this isn't the twin's own random weights."""
     found = head_slots(head, spec.variant)
     if arrays := start.head(spec, shapes_of(read(found))):
         write(found, arrays)

@@ -1,4 +1,4 @@
-"""The device of a run in PyTorch, its settings, and what env.json says of it."""
+"""The device of a run in PyTorch: its settings, and what env.json says of it."""
 
 import platform
 from typing import Any
@@ -19,24 +19,26 @@ from protocols.spec import RunSpec
 
 
 def seen() -> dict[str, Any]:
-    """The worker's hello: backend, and the GPU that PyTorch really sees (None without one)."""
+    """Gives the worker's first message: the backend, and the GPU that PyTorch sees (None without
+    one)."""
     gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
     return {"backend": "torch", "gpu": gpu}
 
 
 def device_of(spec: RunSpec) -> torch.device:
-    """The run's device. Raises RuntimeError if it is another one than the spec names."""
+    """Gives the run's device. Raises RuntimeError if PyTorch sees another device than the spec
+    names."""
     name = seen()["gpu"] or "cpu"
     if spec.device != name:
         raise RuntimeError(f"the run is for {spec.device}, PyTorch sees {name}")
     return torch.device("cpu" if name == "cpu" else "cuda:0")
 
 
-DTYPE = {"float64": torch.float64}  # of weights; all else has float32 (float64: for tests)
+DTYPE = {"float64": torch.float64}  # of the weights; other precisions have float32 (float64: tests)
 
 
 def prepare(spec: RunSpec) -> None:
-    """Precision (float32 proper unless the run says TF32), threads, determinism.
+    """Sets precision (full float32 unless the run says TF32), threads and determinism.
 
     On a GPU cuDNN tries its convolutions and takes the fastest, unless the run is deterministic.
     """
@@ -47,28 +49,28 @@ def prepare(spec: RunSpec) -> None:
     torch.backends.cudnn.deterministic = spec.deterministic
     torch.backends.cudnn.benchmark = spec.device != "cpu" and not spec.deterministic
     if spec.device != "cpu":
-        torch.cuda.empty_cache()  # of the worker's earlier runs
+        torch.cuda.empty_cache()  # frees what the worker's earlier runs held
         torch.cuda.reset_peak_memory_stats()
 
 
 def dtype_of(spec: RunSpec) -> torch.dtype:
-    """The type of weights and stored features."""
+    """Gives the type of the weights and of the stored features."""
     return DTYPE.get(spec.precision, torch.float32)
 
 
 def autocast(spec: RunSpec) -> torch.autocast:
-    """The context of a forward pass: bfloat16 where it is allowed and the run says so."""
+    """Gives the context of a forward pass: bfloat16 where the run asks for it, else no change."""
     device = "cpu" if spec.device == "cpu" else "cuda"
     return torch.autocast(device, torch.bfloat16, enabled=spec.precision == "bfloat16")
 
 
 def free_memory() -> int:
-    """Bytes free on the GPU."""
+    """Gives the number of free bytes on the GPU."""
     return torch.cuda.mem_get_info()[0]
 
 
 def device_memory(spec: RunSpec) -> DeviceMemory:
-    """Peaks since `prepare`."""
+    """Gives the peaks of the device's memory since `prepare`, in bytes."""
     if spec.device == "cpu":
         return NO_DEVICE
     used, taken = torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved()
@@ -76,7 +78,7 @@ def device_memory(spec: RunSpec) -> DeviceMemory:
 
 
 def environment(spec: RunSpec) -> dict[str, Any]:
-    """env.json of a run."""
+    """Gives the content of a run's env.json."""
     return {
         "framework": "torch",
         "backend": "torch",

@@ -1,4 +1,4 @@
-"""Every way that PyTorch has to a network's probabilities."""
+"""The engines of PyTorch: every way in which it computes a network's probabilities."""
 
 import warnings
 from collections.abc import Callable
@@ -17,7 +17,8 @@ Answer = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Probabilities(nn.Module):
-    """uint8 (n, h, w, 3) -> float32 probabilities (n, 4), on the device."""
+    """The network with its softmax: uint8 (n, h, w, 3) -> float32 probabilities (n, 4), on the
+    device."""
 
     def __init__(self, network: Network, spec: RunSpec) -> None:
         super().__init__()
@@ -30,14 +31,12 @@ class Probabilities(nn.Module):
 
 
 def engines(network: Network, spec: RunSpec, compile_too: bool) -> dict[str, Predict]:
-    """Every way to the same probabilities, by name: uint8 (n, h, w, 3) -> (n, 4), on the host.
-
-    "folded": TorchScript, batch normalisation folded into the convolutions. "CUDA graph": the
-    eager way, recorded. "compiled": torch.compile.
-    """
+    """Gives the engines by name; each gives the same probabilities: uint8 (n, h, w, 3) -> (n, 4),
+    on the host. "folded" is TorchScript with batch normalisation folded into the convolutions.
+    "CUDA graph" is the eager computation, recorded. "compiled" is torch.compile."""
     device, answer = device_of(spec), Probabilities(network, spec)
     ways: dict[str, Answer] = {"eager": answer}
-    if spec.precision != "bfloat16":  # traces of autocast keep its casts
+    if spec.precision != "bfloat16":  # a trace made under autocast keeps the casts
         ways["folded"] = _by_size(partial(_folded, answer))
     if device.type == "cuda":
         ways["CUDA graph"] = _by_size(partial(_recorded, answer))
@@ -53,7 +52,8 @@ def _on_host(way: Answer, device: torch.device, images: np.ndarray) -> np.ndarra
 
 
 def _by_size(make: Callable[[torch.Tensor], Answer]) -> Answer:
-    """A way that is made anew for each batch size, from the first such batch."""
+    """Gives a function that calls `make` once for each batch size, with the first batch of that
+    size."""
     made: dict[int, Answer] = {}
 
     def call(images: torch.Tensor) -> torch.Tensor:
@@ -66,9 +66,9 @@ def _by_size(make: Callable[[torch.Tensor], Answer]) -> Answer:
 
 def _folded(answer: nn.Module, images: torch.Tensor) -> Answer:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # TorchScript is said to be old; nothing newer folds
+        warnings.simplefilter("ignore")  # TorchScript warns that it is old; nothing newer folds
         traced = torch.jit.freeze(torch.jit.trace(answer, images, check_trace=False))
-    for _ in range(3):  # its executor optimises in the first calls
+    for _ in range(3):  # the executor of TorchScript optimises in its first calls
         traced(images)
     return traced
 
@@ -77,7 +77,7 @@ def _recorded(answer: Answer, images: torch.Tensor) -> Answer:
     static, stream = images.clone(), torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        for _ in range(3):  # what is chosen and allocated in first calls is not recorded
+        for _ in range(3):  # the first calls choose and allocate; the recording shall not hold that
             answer(static)
     torch.cuda.current_stream().wait_stream(stream)
     graph = torch.cuda.CUDAGraph()

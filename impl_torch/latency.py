@@ -1,4 +1,4 @@
-"""Latency of one variant in PyTorch: a process of its own, timed from its start.
+"""Measures the latency of one variant in PyTorch, in a process of its own, timed from its start.
 
 python -m impl_torch.latency all|cold FOLDER IMAGES JPEG (protocols.runs.latency.latency_main)
 """
@@ -14,7 +14,7 @@ from protocols.spec import RunSpec
 
 
 class TorchLatency:
-    """protocols.runs.latency.LatencyTwin in PyTorch."""
+    """The protocols.runs.latency.LatencyTwin of PyTorch."""
 
     default = first = "eager"
 
@@ -24,7 +24,7 @@ class TorchLatency:
         self.network = Network(spec).to(device)
 
     def engines(self, everything: bool) -> dict[str, Predict]:
-        """See LatencyTwin. Compilers only on a GPU: on a CPU they take minutes a network."""
+        """Gives the engines; compilers only on a GPU, as on a CPU they take minutes per network."""
         return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The networks: backbones, recurrent branch, product, softmax of every paper."""
+"""The networks of every paper: backbones, recurrent branch, product, softmax."""
 
 import math
 from functools import reduce
@@ -17,15 +17,14 @@ from protocols.papers.variants import Variant, load_variants
 from protocols.seeds import derive
 from protocols.spec import RunSpec
 
-BATCH_NORM_MOMENTUM = 0.01  # Keras writes it 0.99
+BATCH_NORM_MOMENTUM = 0.01  # Keras has 0.99 for the same momentum
 Features = tuple[torch.Tensor, ...]
 
 
 class LastStates(nn.Module):
-    """A bidirectional layer's last states, (n, t, c) -> (n, 2 units): Keras's Bidirectional.
-
-    The backward half is the state at the first position, where that direction ends.
-    """
+    """The last states of a bidirectional layer, (n, t, c) -> (n, 2 units), as Keras's
+    Bidirectional. The backward half is the state at the first position, where that direction
+    ends."""
 
     def __init__(self, rnn: type[Recurrent], inputs: int, units: int) -> None:
         super().__init__()
@@ -38,8 +37,10 @@ class LastStates(nn.Module):
 
 
 class PooledHead(nn.Module):
-    """Pooled CNN features -> Dense 512 ReLU; times the rows' last states of both directions, if
-    they are read; dropout, if any; Dense 4."""
+    """The head over pooled CNN features.
+    The features go through Dense 512 with ReLU. The result is multiplied by the last states of both
+    directions over the image's rows, if the variant reads rows. Dropout, if any, and Dense 4
+    follow."""
 
     grey: torch.Tensor
 
@@ -67,31 +68,30 @@ class PooledHead(nn.Module):
         return self.rows is not None
 
     def reduce(self, feature_map: torch.Tensor) -> torch.Tensor:
-        """What of a feature map (n, c, h, w) the head needs: its mean (n, c)."""
+        """Gives what the head needs of a feature map (n, c, h, w): its mean (n, c)."""
         return feature_map.mean(dim=(2, 3))
 
     def forward(
         self, features: Features, images: torch.Tensor | None, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """features: (n, channels) a backbone; images uint8 (n, h, w, 3) -> logits (n, 4).
-
-        keep: bool (n, units), the units that dropout keeps; None without it. Raises ValueError
-        where images are read and there are none.
-        """
+        """Gives logits (n, 4) of `features`, (n, channels) per backbone, and `images`, uint8 (n, h,
+        w, 3). `keep`, bool (n, units), says which units dropout keeps; None means no dropout.
+        Raises ValueError if the head reads images and none are given."""
         pairs = zip(self.project, features, strict=True)
         product = reduce(torch.mul, (F.relu(project(feature)) for project, feature in pairs))
         if self.rows is not None:
             if images is None:
                 raise ValueError("this head reads the images' rows")
             grey = (images.to(self.grey.dtype) * self.grey).sum(-1) / 255
-            if self.pooling > 1:  # a last, incomplete cell is left out
+            if self.pooling > 1:  # an incomplete last cell is left out
                 grey = F.avg_pool2d(grey[:, None], self.pooling)[:, 0]
             product = product * self.rows(grey)
         return self.classify(product if keep is None else product * keep / self.kept)
 
 
 class MapHead(nn.Module):
-    """The CNN's last map read twice: pooled, and as a sequence; product, dropout, Dense 4."""
+    """The head that reads the CNN's last map twice, pooled and as a sequence: product, dropout,
+    Dense 4."""
 
     def __init__(self, variant: Variant, recipe: dict[str, Any]) -> None:
         super().__init__()
@@ -110,15 +110,15 @@ class MapHead(nn.Module):
     reads_images = False
 
     def reduce(self, feature_map: torch.Tensor) -> torch.Tensor:
-        """What of a feature map the head needs: all of it."""
+        """Gives what the head needs of a feature map: all of it."""
         return feature_map
 
     def forward(
         self, features: Features, images: torch.Tensor | None, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """features: one map (n, channels, h, w) -> logits (n, 4); images are not read.
+        """Gives logits (n, 4) of `features`, one map (n, channels, h, w); images are not read.
 
-        keep: bool (n, units), the units that dropout keeps; None in inference mode.
+        `keep`, bool (n, units), says which units dropout keeps; it is None in inference mode.
         """
         (feature_map,) = features
         pooled = F.relu(self.project(feature_map.mean(dim=(2, 3))))
@@ -131,7 +131,7 @@ class MapHead(nn.Module):
 
 
 def make_head(spec: RunSpec) -> PooledHead | MapHead:
-    """A variant's head with the run's random weights."""
+    """Makes a variant's head with the run's random weights."""
     variant = load_variants()[spec.variant]
     torch.manual_seed(derive(spec.seed, "weights", "head"))
     head: PooledHead | MapHead
@@ -144,7 +144,7 @@ def make_head(spec: RunSpec) -> PooledHead | MapHead:
 
 
 def _random_backbone(name: str, spec: RunSpec) -> nn.Module:
-    """The same in every variant that has it."""
+    """Makes a backbone with random weights, the same in every variant that has this backbone."""
     torch.manual_seed(derive(spec.seed, "weights", name))
     backbone = make_backbone(name, spec.recipe)
     initialise_as_keras(backbone)
@@ -152,7 +152,8 @@ def _random_backbone(name: str, spec: RunSpec) -> nn.Module:
 
 
 class Network(nn.Module):
-    """uint8 RGB (n, h, w, 3) -> logits (n, 4). Random weights are drawn part by part."""
+    """A variant's network: uint8 RGB (n, h, w, 3) -> logits (n, 4).
+    Its random weights are drawn part by part."""
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__()
@@ -162,7 +163,7 @@ class Network(nn.Module):
         self.to(dtype_of(spec)).to(memory_format=torch.channels_last)
 
     def features(self, images: torch.Tensor) -> Features:
-        """What the head reads of the backbones: one tensor a backbone."""
+        """Gives what the head reads of the backbones: one tensor per backbone."""
         return tuple(self.head.reduce(backbone(images)) for backbone in self.backbones)
 
     def forward(self, images: torch.Tensor, keep: torch.Tensor | None = None) -> torch.Tensor:
@@ -170,10 +171,10 @@ class Network(nn.Module):
 
 
 def initialise_as_keras(network: nn.Module) -> None:
-    """Keras's defaults, drawn from torch's global generator.
+    """Sets the weights that Keras starts from by default, drawn from torch's global generator.
 
-    Glorot uniform kernels, orthogonal recurrent kernels, zero biases, forget bias 1, batch
-    normalisation at gamma 1 and beta 0, with Keras's momentum. Keras's LSTM has one bias vector:
+    Kernels are Glorot uniform, recurrent kernels orthogonal, biases zero, the forget bias 1; batch
+    normalisation has gamma 1, beta 0 and Keras's momentum. Keras's LSTM has one bias vector:
     torch's second one is zero and stays so.
     """
     for module in network.modules():
@@ -205,7 +206,8 @@ def _initialise_rnn(rnn: nn.LSTM | nn.GRU) -> None:
 
 
 def penalised(head: nn.Module) -> list[torch.Tensor]:
-    """The tensors under the recipe's L2: kernels and recurrent kernels of the layers we add."""
+    """Gives the tensors under the recipe's L2: kernels and recurrent kernels of the layers we
+    add."""
     kernels: list[torch.Tensor] = []
     for module in head.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
@@ -217,10 +219,10 @@ def penalised(head: nn.Module) -> list[torch.Tensor]:
 
 @torch.no_grad()
 def calibrate(network: Network, batches: list[torch.Tensor]) -> None:
-    """Sets the backbones' moving statistics to the mean over the batches' own (biased) ones.
+    """Sets the backbones' moving statistics to the mean of the batches' own (biased) statistics.
 
-    Each batch runs through normalised by its own statistics, as in training. For random
-    backbones, before they are frozen: without it every image has the same features.
+    Each batch is normalised by its own statistics, as in training. This is for random backbones,
+    before they are frozen: without it every image has the same features.
     """
     moving = {
         m: (m.get_buffer("running_mean"), m.get_buffer("running_var"))
@@ -246,7 +248,7 @@ def calibrate(network: Network, batches: list[torch.Tensor]) -> None:
 
 
 def keras_epsilon(epsilon: float, beta2: float, step: int) -> float:
-    """The epsilon with which torch's Adam takes Keras's step number `step` (from 1).
+    """Gives the epsilon with which torch's Adam takes Keras's step number `step` (counted from 1).
 
     Keras adds epsilon to sqrt(v) before the bias correction, torch after it.
     """

@@ -1,4 +1,4 @@
-"""The PyTorch twin on the parity ladder: what trains, read in Keras's layouts."""
+"""The PyTorch twin on the parity ladder: the twin that trains, read in Keras's layouts."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,13 +19,13 @@ CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 class TorchSide:
-    """protocols.runs.parity.Side, around a TorchTwin."""
+    """A protocols.runs.parity.Side around a TorchTwin."""
 
     def __init__(self, spec: RunSpec, pool: Pool) -> None:
         self.twin = TorchTwin([spec], pool)
         self.network = self.twin.network
         self.names = load_variants()[spec.variant].backbones
-        if spec.precision == "float64":  # ten times as fast, see protocols.runs.parity.DIFFERENCES
+        if spec.precision == "float64":  # ten times as fast; see protocols.runs.parity.DIFFERENCES
             self.network.to(memory_format=torch.contiguous_format)
         self.slots = bridge.slots(self.network, spec.variant)
 
@@ -103,6 +103,7 @@ class TorchSide:
         return float(figures[0, 0, 0]) / (stop - start), penalty
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
-        """See Side. The step leaves them where it took them from."""
+        """Gives the step's loss, penalty and gradients; the step leaves the gradients on the
+        tensors."""
         loss, penalty = self.step(start, stop)
         return loss, penalty, bridge.read(self.slots, lambda tensor: tensor.grad)

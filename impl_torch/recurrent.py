@@ -1,4 +1,4 @@
-"""Recurrent layers: PyTorch's own, and the same by explicit steps, with any gates."""
+"""Recurrent layers: those of PyTorch, and the same computed step by step, with any gates."""
 
 import contextlib
 from typing import Any
@@ -13,7 +13,7 @@ Recurrent = nn.LSTM | nn.GRU
 
 
 def recur(rnn: Recurrent, sequence: torch.Tensor) -> tuple[torch.Tensor, Any]:
-    """`rnn(sequence)`, also where oneDNN has no LSTM in bfloat16: on CPUs without AVX-512."""
+    """Gives `rnn(sequence)`, also where oneDNN has no LSTM in bfloat16: on CPUs without AVX-512."""
     lacks = (
         isinstance(rnn, nn.LSTM)
         and not sequence.is_cuda
@@ -25,15 +25,15 @@ def recur(rnn: Recurrent, sequence: torch.Tensor) -> tuple[torch.Tensor, Any]:
 
 
 def hard_sigmoid(x: torch.Tensor) -> torch.Tensor:
-    """That of Keras of 2018: min(max(0.2 x + 0.5, 0), 1). PyTorch's own is relu6(x + 3) / 6."""
+    """Gives the hard sigmoid of Keras of 2018: min(max(0.2 x + 0.5, 0), 1).
+    PyTorch's own hard sigmoid is relu6(x + 3) / 6."""
     return (0.2 * x + 0.5).clamp(0, 1)
 
 
 def _steps(rnn: Recurrent, x: torch.Tensor, direction: str) -> tuple[list[torch.Tensor], Any]:
-    """One direction of a recurrent layer over x (n, t, c): the states by position, the last one.
-
-    What nn.LSTM and nn.GRU compute, with their weights, and with the layer's own gates.
-    """
+    """Computes one direction of a recurrent layer over `x` (n, t, c): the states by position, the
+    last state. It computes what nn.LSTM and nn.GRU do, with their weights but with the layer's own
+    gates."""
     w, u, b_w, b_u = (
         getattr(rnn, f"{name}_l0{direction}")
         for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
@@ -57,9 +57,9 @@ def _steps(rnn: Recurrent, x: torch.Tensor, direction: str) -> tuple[list[torch.
 
 
 def by_steps(rnn: Recurrent, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What nn.LSTM or nn.GRU (one layer) gives: all states, and the last ones of h.
+    """Gives what nn.LSTM or nn.GRU (one layer) gives: all states, and the last states h.
 
-    The two have no rule for vmap, and no gates but sigmoid's.
+    PyTorch's own layers have no rule for vmap, and no gates but the sigmoid.
     """
     found = [_steps(rnn, x, d) for d in ("", "_reverse")[: 1 + rnn.bidirectional]]
     states = torch.cat([torch.stack(s, dim=1) for s, _ in found], dim=2)
@@ -67,14 +67,14 @@ def by_steps(rnn: Recurrent, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tenso
 
 
 class HardLSTM(nn.LSTM):
-    """nn.LSTM, its weights and their names, with the gates of Keras of 2018."""
+    """An nn.LSTM, with its weights and their names, but with the gates of Keras of 2018."""
 
     gate = staticmethod(hard_sigmoid)
     forward = by_steps  # type: ignore[assignment]  # PyTorch's takes packed sequences too
 
 
 class HardGRU(nn.GRU):
-    """nn.GRU, its weights and their names, with the gates of Keras of 2018."""
+    """An nn.GRU, with its weights and their names, but with the gates of Keras of 2018."""
 
     gate = staticmethod(hard_sigmoid)
     forward = by_steps  # type: ignore[assignment]  # PyTorch's takes packed sequences too
@@ -89,5 +89,5 @@ LAYERS: dict[tuple[str, str], type[Recurrent]] = {
 
 
 def layer_of(variant: Variant, recipe: dict[str, Any]) -> type[Recurrent]:
-    """The recurrent layer of a network: its cell, with the recipe's gates."""
+    """Gives the class of a network's recurrent layer: its cell, with the recipe's gates."""
     return LAYERS[variant.cell, recipe["recurrent_activation"]]

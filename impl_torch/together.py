@@ -1,7 +1,7 @@
-"""Several runs of a head over a frozen CNN as one batched computation: torch.func.vmap.
+"""Trains several runs of a head over a frozen CNN as one batched computation, by torch.func.vmap.
 
-The folds and seeds of a variant differ in images and random numbers only; one alone leaves a GPU
-idle. Each member's losses are those of the run alone (a test holds it in float64).
+The folds and seeds of a variant differ in images and random numbers only; a single run leaves a GPU
+idle. The losses of each member are those of the run alone (a test holds this in float64).
 """
 
 from functools import partial
@@ -25,13 +25,14 @@ from protocols.weights.start import OWN, Start
 
 
 def _pointwise(conv: nn.Conv2d, x: torch.Tensor) -> torch.Tensor:
-    """A 1x1 convolution as a matrix product: batched weights make that fast, a convolution not."""
+    """Computes a 1x1 convolution as a matrix product: with batched weights, a convolution is
+    slow."""
     return torch.einsum("nchw,oc->nohw", x, conv.weight[:, :, 0, 0])
 
 
 def make_stackable(head: nn.Module) -> None:
-    """Every layer of the head is computed by operations that vmap knows; weights stay. The types
-    don't foresee that an object gets a `forward` of its own."""
+    """Makes every layer of the head compute by operations that vmap knows; the weights stay.
+    The types don't foresee that an object gets a `forward` of its own."""
     for module in head.modules():
         if isinstance(module, nn.LSTM | nn.GRU):
             module.forward = partial(by_steps, module)  # type: ignore[method-assign, assignment]
@@ -40,7 +41,8 @@ def make_stackable(head: nn.Module) -> None:
 
 
 class TorchFolds(TorchTraining):
-    """protocols.runs.twin.Twin in PyTorch, a member a run; the CNN is frozen in every phase."""
+    """The protocols.runs.twin.Twin of PyTorch with one member per run; the CNN is frozen in every
+    phase."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         if not specs[0].heads_only:
@@ -71,17 +73,17 @@ class TorchFolds(TorchTraining):
         self.keep = None if keep is None else torch.from_numpy(np.stack(keep)).to(self.device)
 
     def _logits(self, weights: Any, buffers: Any, features: Any, keep: Any) -> torch.Tensor:
-        """Of one member."""
+        """Gives the logits of one member."""
         with autocast(self.spec):
             found = functional_call(self.head, (weights, buffers), (features, None, keep))
         return found.float() if found.dtype == torch.bfloat16 else found
 
     def _term(self, weights: dict[str, torch.Tensor]) -> torch.Tensor:
-        """The L2 term of one member."""
+        """Gives the L2 term of one member."""
         return self.recipe["l2"] * sum(weights[name].square().sum() for name in self.penalised)
 
     def _loss(self, weights: Any, buffers: Any, features: Any, labels: Any, keep: Any) -> Any:
-        """Of one member: what its step minimises, and its figures."""
+        """Gives, for one member, what its step minimises, and its figures."""
         logits = self._logits(weights, buffers, features, keep)
         smoothing = self.recipe["label_smoothing"]
         loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)

@@ -1,4 +1,4 @@
-"""Training in PyTorch: optimisers, the step, the state."""
+"""Training in PyTorch: the optimisers, the step, the state."""
 
 from typing import Any
 
@@ -26,14 +26,14 @@ from protocols.runs.checkpoint import Layout
 from protocols.spec import RunSpec
 from protocols.weights.start import OWN, Start
 
-# of each parameter once a step was made, beside the number of steps
+# what an optimiser keeps of each parameter once a step was made, beside the number of steps
 SLOTS = {"rmsprop": ("square_avg",), "adam": ("exp_avg", "exp_avg_sq")}
 
 
 def make_optimizer(
     parameters: list[nn.Parameter], phase: dict[str, Any], recipe: dict[str, Any]
 ) -> torch.optim.Optimizer:
-    """The phase's optimiser; RMSProp as Keras of 2018 (epsilon outside the root)."""
+    """Makes the phase's optimiser; RMSProp is that of Keras of 2018 (epsilon outside the root)."""
     if phase["optimizer"] == "rmsprop":
         return torch.optim.RMSprop(
             parameters, phase["rate"], alpha=recipe["rmsprop_rho"], eps=recipe["epsilon"]
@@ -43,8 +43,8 @@ def make_optimizer(
 
 
 class TorchTraining:
-    """The part of protocols.runs.twin.Twin that is the same for one member and for several: the
-    backbones, the optimiser, the state."""
+    """The part of protocols.runs.twin.Twin that is the same for one member and for several.
+    It holds the backbones, the optimiser and the state."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start) -> None:
         spec = specs[0]
@@ -59,11 +59,11 @@ class TorchTraining:
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
 
     def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
-        """What a phase trains, in the optimiser's order."""
+        """Gives the parameters that a phase trains, in the optimiser's order."""
         raise NotImplementedError
 
     def network_state(self) -> dict[str, torch.Tensor]:
-        """All weights and moving statistics, by name."""
+        """Gives all weights and moving statistics, by name."""
         raise NotImplementedError
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
@@ -83,7 +83,7 @@ class TorchTraining:
         self.optimizer = make_optimizer(self.trained(phase), phase, self.recipe)
 
     def update(self, objective: torch.Tensor) -> None:
-        """One step of the optimiser down the gradient of `objective`."""
+        """Makes one step of the optimiser down the gradient of `objective`."""
         self.optimizer.zero_grad(set_to_none=True)
         objective.backward()
         self.steps += 1
@@ -123,7 +123,7 @@ class TorchTraining:
             if name.startswith("optimizer/"):
                 _, index, slot = name.split("/")
                 parameter = parameters[int(index)]
-                if value.shape == parameter.shape:  # in its memory format, as fused steps need it
+                if value.shape == parameter.shape:  # fused steps need this memory format
                     value = torch.empty_like(parameter, device="cpu").copy_(value)
                 slots.setdefault(int(index), {})[slot] = value
         groups = self.optimizer.state_dict()["param_groups"]
@@ -144,7 +144,7 @@ class TorchTraining:
 
 
 class TorchTwin(TorchTraining):
-    """protocols.runs.twin.Twin in PyTorch, one member."""
+    """The protocols.runs.twin.Twin of PyTorch with one member."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         super().__init__(specs, pool, start)
@@ -155,7 +155,7 @@ class TorchTwin(TorchTraining):
         return [p for p in trained.parameters() if p.requires_grad]
 
     def penalty_term(self) -> torch.Tensor | float:
-        """The L2 term: rate times the sum of squares, as keras.regularizers.l2."""
+        """Gives the L2 term: the rate times the sum of squares, as in keras.regularizers.l2."""
         return self.recipe["l2"] * sum(k.square().sum() for k in self.kernels)
 
     @torch.no_grad()
@@ -166,7 +166,7 @@ class TorchTwin(TorchTraining):
         self.network.train()
         self.network.backbones.train(self.phase["batch_statistics"])
         for module in self.network.backbones.modules():
-            if isinstance(module, nn.BatchNorm2d):  # moving statistics: moved only with the weights
+            if isinstance(module, nn.BatchNorm2d):  # moving statistics move only with the weights
                 module.track_running_stats = not self.phase["frozen"]
         (self.order,) = orders
         self.there = self.batches.to_device(self.order)
@@ -175,7 +175,7 @@ class TorchTwin(TorchTraining):
     def logits(
         self, positions: np.ndarray, there: torch.Tensor, keep: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """(n, 4), through stored features where there are any."""
+        """Gives logits (n, 4), computed from stored features where there are any."""
         head = self.network.head
         if self.batches.features:
             read = self.batches.images(positions, there) if head.reads_images else None

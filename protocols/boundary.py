@@ -1,9 +1,9 @@
-"""The one door for files from outside: read whole, no larger than is sensible, by a schema.
+"""The one door for files from outside: each is read whole, within a limit of size, by a schema.
 
-What a stranger may have written is refused here, as `Damaged`, with the file and the fault. msgspec
-checks JSON against declared types, ranges and lengths; NaN, Infinity, lone surrogates and numbers
-out of range are no JSON to it. Arrays are held against a declared dtype and shape before any of
-them is unpacked, and none of them is ever unpickled.
+A file that a stranger may have written is refused here, as `Damaged`, with its name and the fault.
+msgspec checks JSON against declared types, ranges and lengths; NaN, Infinity, lone surrogates and
+numbers out of range are no JSON to msgspec. Arrays are held against a declared dtype and shape
+before any array is unpacked, and no array is ever unpickled.
 """
 
 import json
@@ -27,7 +27,7 @@ MOST_ARRAYS = 1 << 30  # bytes of a file's arrays together, unpacked
 MOST_MEMBERS = 1000  # arrays in a file
 WHOLE = 2**53  # the largest whole number that every reader of JSON knows exactly
 LARGE = 1e300
-# without line ends, control characters, and marks that turn the reading direction
+# a text without line ends, control characters, and marks that turn the reading direction
 _LINE = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]*\Z"
 
 Line = Annotated[str, Meta(max_length=5000, pattern=_LINE)]
@@ -39,7 +39,7 @@ Hex = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 Count = Annotated[int, Meta(ge=0, le=WHOLE)]
 Positive = Annotated[float, Meta(gt=0, le=1e10)]
 Amount = Annotated[float, Meta(ge=0, le=1e18)]
-# What a schema names no type for, at most so deep.
+# A value for which a schema names no type is one of these: they nest at most so deep.
 Scalar = (
     Annotated[int, Meta(ge=-WHOLE, le=WHOLE)]
     | Annotated[float, Meta(ge=-LARGE, le=LARGE)]
@@ -63,11 +63,11 @@ _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 class Damaged(ValueError):
-    """A file isn't what its schema says. The text names the file and the fault."""
+    """A file isn't what its schema says. The error's text names the file and the fault."""
 
 
 class Head(NamedTuple):
-    """What an array says of itself."""
+    """What the head of a stored array says of the array."""
 
     dtype: np.dtype
     shape: tuple[int, ...]
@@ -75,8 +75,8 @@ class Head(NamedTuple):
 
 @contextmanager
 def opened(path: Path, most: int) -> Iterator[BinaryIO]:
-    """The file, for reading. Raises Damaged if it is none (a folder, a pipe, a loop of links), is
-    larger than `most` bytes, or can't be read."""
+    """Opens the file for reading. Raises Damaged if `path` is no file (but a folder, a pipe, a loop
+    of links), if the file is larger than `most` bytes, or if it can't be read."""
     try:
         with open(path, "rb", opener=lambda name, _: os.open(name, _FLAGS)) as file:
             state = os.fstat(file.fileno())
@@ -90,58 +90,59 @@ def opened(path: Path, most: int) -> Iterator[BinaryIO]:
 
 
 def contents(path: Path, most: int = MOST_JSON) -> bytes:
-    """All bytes of a file. Raises Damaged."""
+    """Gives all bytes of a file. Raises Damaged where `opened` does."""
     with opened(path, most) as file:
         return file.read(most)
 
 
 def decoded(data: bytes, schema: Any, name: str) -> Any:
-    """JSON by a type that msgspec knows. Raises Damaged."""
+    """Reads JSON as `schema`, a type that msgspec knows. Raises Damaged if the JSON doesn't fit."""
     try:
         return _decoder(schema).decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Damaged(f"{name}: {_said(error)}") from None
 
 
-@cache  # to make one takes longer than to read a file with it
+@cache  # to make a decoder takes longer than to read a file with it
 def _decoder(schema: Any) -> msgspec.json.Decoder:
     return msgspec.json.Decoder(schema)
 
 
 def read_json(path: Path, schema: Any, plain: Any = Content) -> Any:
-    """The content of a JSON file that fits `schema`, as the dictionaries and lists of `plain`: what
-    the schema doesn't name is kept, within the limits of `Value`. Raises Damaged."""
+    """Gives the content of a JSON file that fits `schema`, as the dictionaries and lists of
+    `plain`: what the schema doesn't name is kept, within the limits of `Value`. Raises Damaged."""
     data = contents(path)
     decoded(data, schema, path.name)
     return decoded(data, plain, path.name)
 
 
 def read_loose(path: Path, schema: Any) -> Any:
-    """What `schema` names of a JSON file whose numbers may be NaN or infinite, as dictionaries and
-    lists. Raises Damaged."""
+    """Gives what `schema` names of a JSON file whose numbers may be NaN or infinite, as
+    dictionaries and lists. Raises Damaged."""
     try:
         content = msgspec.convert(json.loads(contents(path)), schema)
-    except (ValueError, RecursionError) as error:  # msgspec's are ValueErrors too
+    except (ValueError, RecursionError) as error:  # msgspec's errors are ValueErrors too
         said = error if isinstance(error, Damaged) else f"{path.name}: {_said(error)}"
         raise Damaged(str(said)) from None
     return msgspec.to_builtins(content)
 
 
 def _said(error: Exception) -> str:
-    """msgspec's words; a pattern would say little to a reader."""
+    """Gives the error's words without a pattern, which would say little to a reader."""
     text = str(error).partition("\n")[0][:300]
     return re.sub(r"matching regex '.*'", "of other characters", text)
 
 
 def clean(text: str) -> str:
-    """A text of ours that may quote anything, so that it can be written and read again: without
-    control characters but line ends, and lone surrogates as they are escaped."""
+    """Makes a text of ours, which may quote anything, one that can be written and read again: its
+    control characters, but for line ends, are replaced, and its lone surrogates are escaped."""
     text = text.encode("utf-8", "backslashreplace").decode()
     return re.sub(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", "\ufffd", text)
 
 
 def arrays(path: Path, check: Any = None) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file, once `check(heads)` let their heads pass. Raises Damaged."""
+    """Gives the arrays of an .npz file, by name, once `check(heads)` has let their heads pass.
+    Raises Damaged."""
     with opened(path, MOST_ARRAYS) as file:
         found = _heads(file, path.name)
         if check:
@@ -154,7 +155,7 @@ def arrays(path: Path, check: Any = None) -> dict[str, np.ndarray]:
 
 
 def _heads(file: BinaryIO, name: str) -> dict[str, Head]:
-    try:  # as above; `_head` asks numpy alone
+    try:  # many kinds of exceptions, as in `arrays`; `_head` asks numpy alone
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()[: MOST_MEMBERS + 1]
             read = [(member, *_head(archive, member)) for member in members]
@@ -182,7 +183,7 @@ def _heads(file: BinaryIO, name: str) -> dict[str, Head]:
 
 
 def _head(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, np.dtype, tuple]:
-    """Where the array's numbers begin, its dtype, its shape."""
+    """Gives the place where the array's numbers begin, the array's dtype, and its shape."""
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         if version not in ((1, 0), (2, 0)):
@@ -193,8 +194,8 @@ def _head(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> tuple[int, np.dt
 
 
 def fits(found: dict[str, Head], wanted: dict[str, tuple[str, tuple]], name: str) -> dict[str, int]:
-    """Holds heads against name -> (dtype or "text", shape), a shape's words standing for lengths
-    that are the same everywhere; the lengths. Raises Damaged."""
+    """Holds heads against `wanted`, name -> (dtype or "text", shape), and gives the lengths that
+    the words of its shapes stand for, each the same everywhere. Raises Damaged."""
     lengths: dict[str, int] = {}
     for key, (kind, shape) in wanted.items():
         if key not in found:

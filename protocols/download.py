@@ -1,8 +1,8 @@
-"""Fetches files: the public images from the repository they come from, every file proven; weights.
+"""Fetches files: the public images from their repository, with every file proven, and weights.
 
-Nothing half-downloaded is ever used: a file gets its name when it is complete (and, where it is
-checked, right), the folder of images when every file the manifest names has the right SHA-256.
-Whatever a server answers, in headers or in bytes, ends in a file that is right or in one sentence.
+Nothing half-downloaded is ever used: a file gets its name when it is complete (and, where a check
+is given, right), the folder of images when every file of the manifest has the right SHA-256.
+Whatever a server answers, in headers or in bytes, the end is a right file or one sentence.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from protocols.files import Progress, locked, throttled
 INSTEAD = "give a folder that holds the images with --data DIR"
 BLOCK = 1 << 18  # bytes read at once
 TRIES = 4  # connections for one file; each goes on where the last one was cut
-MOST = 1 << 30  # bytes of a file, beyond which no server is listened to: ours are far smaller
+MOST = 1 << 30  # bytes of a file, beyond which nothing is read: our files are far smaller
 WORDS = 120  # characters of a server's own words that are shown
 
 
@@ -41,12 +41,13 @@ def fetch(
     instead: str = INSTEAD,
     check: Callable[[Path], str] | None = None,
 ) -> None:
-    """Load `url` into the file `target`, through `target.part`, which a later call goes on with.
+    """Loads `url` into the file `target`, through `target.part`, which a later call goes on with.
 
-    `timeout` is in seconds, for the connection and for each read; `what` is loaded and what to do
-    `instead`, in words. `check` tells what is wrong with a complete file, or "": a wrong one is
-    deleted and never named `target`. Raises RequestError (Busy if another process loads it); what
-    came until then stays in the `.part` file. Raises OSError if that can't be made.
+    `timeout` is in seconds, for the connection and for each read. `what` names in words what is
+    loaded, and `instead` what a user can do instead. `check` tells what is wrong with a complete
+    file, or gives "": a wrong file is deleted and never named `target`. Raises RequestError (Busy
+    if another process loads the file); the bytes that came before stay in the `.part` file. Raises
+    OSError if the `.part` file can't be made.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
@@ -62,7 +63,7 @@ def fetch(
             except Exception as error:  # an answer can make urllib raise many kinds
                 reason = _reason(error)
             have = out.seek(0, os.SEEK_END)
-            if have == before or attempt == TRIES - 1:  # nothing came: no use in asking again
+            if have == before or attempt == TRIES - 1:  # nothing came: asking again is of no use
                 raise RequestError(_failed(url, reason, have, what, instead))
         problem = check(part) if check else ""
     if problem:
@@ -75,7 +76,7 @@ def fetch(
 
 
 def _load_rest(url: str, out: BinaryIO, report: Progress, timeout: float, what: str) -> bool:
-    """Append what is missing of `url` to the open file `out`; False if it was cut."""
+    """Appends what is missing of `url` to the open file `out`; gives False if the file was cut."""
     have = out.seek(0, os.SEEK_END)
     headers = {"User-Agent": "wbc-reproduction-benchmark", "Accept-Encoding": "identity"}
     if have:
@@ -85,7 +86,7 @@ def _load_rest(url: str, out: BinaryIO, report: Progress, timeout: float, what: 
     except urllib.error.HTTPError as error:
         if error.code != 416 or not have:
             raise
-        out.truncate(0)  # what is there is no beginning of the file: start over
+        out.truncate(0)  # what is there is not the file's beginning: the next try starts over
         return False
     with response:
         place = response.getheader("Content-Range", "")
@@ -110,7 +111,7 @@ def _load_rest(url: str, out: BinaryIO, report: Progress, timeout: float, what: 
 
 
 def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
-    """Open the address, and give up after `timeout` even where the name look-up hangs."""
+    """Opens the address, and gives up after `timeout` seconds even where the name look-up hangs."""
     answers: queue.SimpleQueue = queue.SimpleQueue()
 
     def work() -> None:
@@ -140,7 +141,7 @@ def _reason(error: Exception) -> str:
 
 
 def _shown(words: str) -> str:
-    """Words that may be a server's: one short line, and nothing that moves a terminal."""
+    """Makes words that may be a server's one short line, with nothing that moves a terminal."""
     return one_line(words)[:WORDS]
 
 

@@ -1,11 +1,11 @@
-"""The one error a user is meant to read."""
+"""The errors whose text a user is meant to read."""
 
-BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))  # surrogateescape
+BYTES = frozenset(map(chr, range(0xDC80, 0xDD00)))  # Python's "surrogateescape" of bytes
 
 
 def one_line(text: str) -> str:
-    """The text with every character that no terminal prints, line ends above all, as Python writes
-    it in quotes: what a user typed is told back as one line.
+    """Gives the text with every character that no terminal prints, line ends above all, as Python
+    writes the character in quotes, so that what a user typed is told back as one line.
 
     A byte of a path that is no text (a surrogate of Python's) stays: protocols.streams prints it.
     """
@@ -13,13 +13,13 @@ def one_line(text: str) -> str:
 
 
 class TableError(ValueError):
-    """A table of `protocols` (claims, variants, recipes) says what nothing can read."""
+    """A table of `protocols` (claims, variants, recipes) holds an entry that can't be used."""
 
 
 class RequestError(Exception):
-    """A request that can't be met. Its text is one sentence: what is wrong, what to do instead.
+    """A request can't be met. The text is one sentence: what is wrong, and what to do instead.
 
-    runner.py prints it, always as one line, without a traceback and exits with 2.
+    runner.py prints the text, always as one line, without a traceback, and exits with 2.
     """
 
     def __str__(self) -> str:

@@ -25,13 +25,13 @@ Out = TypeVar("Out")
 
 ROOT = Path(__file__).resolve().parent.parent  # of the project
 LEFT_OVER = 24 * 3600  # seconds after which an unfinished folder belongs to no living process
-WAITING = 64  # results that may wait for their reader, so that memory stays bounded
+WAITING = 64  # results that may wait to be read, so that memory stays bounded
 
 
 def default_cache() -> Path:
-    """The user's cache folder of this suite: images, decoded arrays. Not created.
+    """Gives the user's cache folder of this suite (images, decoded arrays), without making it.
 
-    Raises RequestError for a user without a home.
+    Raises RequestError for a user without a home folder.
     """
     try:
         return Path(platformdirs.user_cache_dir("wbc-reproduction-benchmark"))
@@ -43,14 +43,14 @@ def default_cache() -> Path:
 
 
 def check_cache(cache: Path) -> None:
-    """Raises RequestError unless the cache, there or still to be made, can be written into; makes
-    and changes nothing."""
+    """Raises RequestError unless the cache folder, there or still to be made, can be written into;
+    makes and changes nothing."""
     if reason := unwritable(cache):
         raise cache_error(cache, reason)
 
 
 def unwritable(folder: Path) -> str:
-    """Why a folder, there or still to be made, can't be written into, or ""."""
+    """Tells why a folder, there or still to be made, can't be written into, or gives ""."""
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if not os.path.isdir(folder):
@@ -61,7 +61,7 @@ def unwritable(folder: Path) -> str:
 
 
 def cache_error(cache: Path, reason: str) -> RequestError:
-    """What to tell of a cache that can't be used."""
+    """Gives the error that tells of a cache that can't be used, for the words `reason`."""
     return RequestError(
         f"The cache {cache} can't be used ({reason}): make room there, let this user write into "
         "it, or choose another with --cache DIR."
@@ -72,9 +72,9 @@ def cache_error(cache: Path, reason: str) -> RequestError:
 def locked(path: Path, refusal: RequestError) -> Iterator[None]:
     """Holds the lock on the file `path`, which is made, until the block or this process ends.
 
-    Raises `refusal` where another holder has it. A child holds nothing: a started one doesn't get
-    the open file, and filelock closes it in a forked one. Where the file system has no locks, or
-    the file is another user's, nothing is kept out.
+    Raises `refusal` where another process has the lock. A child process holds no lock: a started
+    child doesn't get the open file, and filelock closes the file in a forked child. Where the file
+    system has no locks, or the file is another user's, no process is kept out.
     """
     with ExitStack() as stack:
         try:
@@ -87,7 +87,8 @@ def locked(path: Path, refusal: RequestError) -> Iterator[None]:
 
 
 def throttled(progress: Progress | None, every: float = 0.1) -> Progress:
-    """`progress(what, done, total)` called at most every `every` seconds, and at the end."""
+    """Gives a function that calls `progress(what, done, total)` at most once in `every` seconds,
+    and at the end."""
     last = 0.0
 
     def call(what: str, done: int, total: int) -> None:
@@ -102,10 +103,10 @@ def throttled(progress: Progress | None, every: float = 0.1) -> Progress:
 
 @contextmanager
 def aside(folder: Path, finished: Callable[[Path], bool] = Path.exists) -> Iterator[Path]:
-    """A new empty folder beside `folder` that takes its name when the block ends without error.
+    """Makes an empty folder beside `folder`, which takes its name if the block ends without error.
 
-    Where another process was faster (`finished(folder)`), ours is thrown away; a `folder` that is
-    there unfinished is replaced. After an error nothing is left. Raises OSError.
+    Where another process was faster (`finished(folder)`), the new folder is thrown away; a `folder`
+    that is there unfinished is replaced. After an error no new folder is left. Raises OSError.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     for old in folder.parent.glob(f"{folder.name}.tmp-*"):
@@ -127,7 +128,8 @@ def aside(folder: Path, finished: Callable[[Path], bool] = Path.exists) -> Itera
 
 
 def in_order(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
-    """`map(work, items)` by threads (Pillow and hashlib release the GIL), results in order."""
+    """Gives `map(work, items)`, computed by threads (Pillow and hashlib release the GIL), with the
+    results in the order of the items."""
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         waiting: deque = deque()
         try:
@@ -143,13 +145,13 @@ def in_order(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 hex of a file. Raises OSError."""
+    """Gives the SHA-256 of a file, as hex digits. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file that is either the old one or all of `data`, never a part of it."""
+    """Writes a file that is at any time either the old file or all of `data`, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.tmp-{secrets.token_hex(4)}")
     try:
@@ -160,7 +162,7 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder of a report. Raises RequestError where something else has its name."""
+    """Makes a folder of a report. Raises RequestError where something else has that name."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError):
@@ -169,7 +171,7 @@ def make_folder(path: Path) -> None:
 
 def write(path: Path, text: str) -> None:
     """Writes a page or a data file whole. A lone surrogate (of a name that isn't UTF-8) is written
-    as it is escaped. Raises RequestError where a folder has the file's name."""
+    as its escape. Raises RequestError where a folder has the file's name."""
     try:
         write_whole(path, text.encode("utf-8", "backslashreplace"))
     except IsADirectoryError:

@@ -1,4 +1,4 @@
-"""What machine this is, asked without any framework."""
+"""Tells what machine this is, without asking any deep-learning framework."""
 
 import os
 import platform
@@ -11,40 +11,41 @@ from typing import Any
 import numpy as np
 import PIL
 
-# device_peak_bytes: what arrays held at once; device_reserved_bytes: what the framework had taken
-# from the device for them, None where it doesn't say
+# device_peak_bytes: the most that arrays held at once; device_reserved_bytes: what the framework
+# had taken from the device for those arrays, None where the framework doesn't say
 DeviceMemory = dict[str, int | None]
 NO_DEVICE: DeviceMemory = {"device_peak_bytes": None, "device_reserved_bytes": None}
-DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # in XLA_FLAGS, for JAX on a GPU
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # a word of XLA_FLAGS, for JAX on a GPU
 
 
 CPUINFO = Path("/proc/cpuinfo")
-# of all that a processor can do, what libraries choose their kernels by (x86, Arm, Power)
+# the instructions of a processor by which libraries choose their kernels (x86, Arm, Power)
 INSTRUCTIONS = re.compile(
     r"ssse3|sse4_[12]|f16c|fma\w*|avx\w*|amx\w*|neon|asimd\w*|sve\w*|sme(?!p)\w*|bf16|i8mm|altivec|vsx"
 )
-# variables of the environment by which libraries choose kernels, or how exactly they compute
+# the variables of the environment by which libraries choose kernels, or how exactly they compute
 CHOOSING = re.compile(
     r"ATEN_CPU_CAPABILITY|(ONEDNN|DNNL|MKL|OPENBLAS|BLIS|CUBLAS|CUDNN)_\w+|GLIBC_TUNABLES|"
     r"NPY_(DISABLE|ENABLE)_CPU_FEATURES|NVIDIA_TF32_OVERRIDE|TORCH_ALLOW_TF32_CUBLAS_OVERRIDE|"
     r"TF_(ENABLE_ONEDNN_OPTS|XLA_FLAGS|DETERMINISTIC_OPS|CUDNN_\w+)|(XLA|LIBTPU_INIT)_(FLAGS|ARGS)|"
     r"JAX_(ENABLE_X64|DEFAULT_MATMUL_PRECISION)"
 )
-TALK = re.compile(r"\w+_(VERBOSE\w*|LOG\w*)")  # what they say of it changes nothing
+TALK = re.compile(r"\w+_(VERBOSE\w*|LOG\w*)")  # what libraries print changes no computation
 
 
 def common_versions() -> dict[str, str]:
-    """Versions of what both twins read images and numbers with."""
+    """Gives the versions of the packages with which both twins read images and numbers."""
     return {"numpy": np.__version__, "pillow": PIL.__version__}
 
 
 def cpu_name() -> str:
-    """The processor's name as the system gives it."""
+    """Gives the processor's name as the system has it."""
     return _of_cpuinfo("model name") or platform.processor() or platform.machine()
 
 
 def _of_cpuinfo(*names: str) -> str:
-    """What Linux says of the first processor under the first of the names that is there; ""."""
+    """Gives what Linux says of the first processor, under the first line that has one of the names,
+    or "" if none has."""
     try:
         lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -54,28 +55,29 @@ def _of_cpuinfo(*names: str) -> str:
 
 
 def instruction_set() -> str:
-    """The instructions that kernels are chosen by, in alphabetical order; where the system
-    doesn't tell, that it doesn't, and the kind of machine."""
+    """Gives the instructions by which kernels are chosen, in alphabetical order; where the system
+    doesn't tell them, the words "not known" and the kind of machine."""
     flags = _of_cpuinfo("flags", "Features").split()
     known = sorted(flag for flag in flags if INSTRUCTIONS.fullmatch(flag))
     return " ".join(known) or f"not known ({platform.machine()})"
 
 
 def kernels() -> dict[str, Any]:
-    """What of env.json, beside versions and the device, decides which kernels compute: two
-    processors of one name may differ in it, and in their bits."""
+    """Gives the part of env.json that, beside versions and the device, decides which kernels
+    compute: two processors of one name may differ in this, and so in the bits they compute."""
     found = sorted(name for name in os.environ if CHOOSING.fullmatch(name))
     variables = {name: os.environ[name] for name in found if not TALK.fullmatch(name)}
     return {"instruction_set": instruction_set(), "variables": variables}
 
 
 def cores() -> int:
-    """Processor cores this process may use."""
+    """Counts the processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def gpu_token(number: int) -> str:
-    """What number `number` of --gpu means to CUDA: counted among those allotted, if any are."""
+    """Gives CUDA's name of GPU `number` of --gpu, counted among the allotted GPUs if there are
+    such."""
     return _allotted()[number] if "CUDA_VISIBLE_DEVICES" in os.environ else str(number)
 
 
@@ -85,14 +87,16 @@ def _allotted() -> list[str]:
 
 
 def gpus() -> list[str]:
-    """Names of the NVIDIA GPUs this process may use, by number; [] without a driver."""
+    """Gives the names of the NVIDIA GPUs that this process may use, by number; [] without a
+    driver."""
     if "CUDA_VISIBLE_DEVICES" not in os.environ:
         return _query([])
     return [name for token in _allotted() for name in _query(["-i", token])]
 
 
 def free_gpu_memory() -> int:
-    """Bytes free on the GPU that this process may use, as its driver says; 0 if it can't."""
+    """Gives the bytes that are free on the GPU of this process, as the driver says; 0 if the driver
+    can't tell."""
     allotted = _allotted() if "CUDA_VISIBLE_DEVICES" in os.environ else ["0"]
     found = _query(["-i", allotted[0]], "memory.free") if allotted else []
     words = found[0].split() if found else []  # "1234 MiB", or "[N/A]"
@@ -111,7 +115,7 @@ def _query(which: list[str], what: str = "name") -> list[str]:
 
 
 def repeatable(deterministic: bool, device: str) -> str:
-    """What env.json says of bits: whether the same run gives the same ones again."""
+    """Gives what env.json says on whether the same run gives the same bits again."""
     if deterministic:
         return "bit for bit, enforced (--deterministic)"
     if device == "cpu":
@@ -120,7 +124,8 @@ def repeatable(deterministic: bool, device: str) -> str:
 
 
 def free_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
-    """Bytes of host memory that new processes could take (Linux's MemAvailable); 0 if unknown."""
+    """Gives the bytes of host memory that new processes could take (Linux's MemAvailable); 0 if
+    unknown."""
     try:
         lines = meminfo.read_text(encoding="utf-8").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvail"))
@@ -129,7 +134,8 @@ def free_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
 
 
 def reset_peak_memory() -> None:
-    """Starts the host's peak memory anew (Linux; elsewhere it stays that of the process)."""
+    """Starts the count of peak host memory anew (on Linux; elsewhere the peak stays that of the
+    whole process)."""
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
     except OSError:
@@ -137,7 +143,7 @@ def reset_peak_memory() -> None:
 
 
 def peak_memory() -> int:
-    """The most host memory that this process held at once since the reset, in bytes."""
+    """Gives the most host memory that this process held at once since the reset, in bytes."""
     try:
         lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))

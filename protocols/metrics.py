@@ -1,8 +1,8 @@
-"""Scores from stored probabilities: the only place where metrics are made.
+"""Computes scores from stored probabilities: this is the only place where metrics are made.
 
-Each metric is one record in METRICS. It is a function of counts, so that the same function scores a
-run and the thousands of draws behind an interval. The tests hold accuracy, log loss, precision,
-recall and F1 to scikit-learn's, bit by bit.
+Each metric is one record in METRICS. A metric is a function of counts, so that the same function
+scores a run and the thousands of draws behind an interval. The tests hold accuracy, log loss,
+precision, recall and F1 to scikit-learn's values, bit by bit.
 """
 
 from collections.abc import Callable
@@ -17,14 +17,14 @@ K = len(CLASSES)
 
 
 def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a / b, and 0 where b is 0."""
+    """Gives a / b, and 0 where b is 0."""
     return np.divide(a, b, out=np.zeros(a.shape, np.result_type(a, b)), where=b != 0)
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What the metrics are functions of: how a network answered some images, or of many sets of
-    images at once (...)."""
+    """The numbers of which the metrics are functions: how a network answered the images of one set,
+    or of many sets at once, along leading axes (...)."""
 
     matrix: np.ndarray  # the confusion matrix (..., K, K): rows are true classes, columns predicted
     log_loss: np.ndarray  # the mean over the images in nats (...)
@@ -56,17 +56,17 @@ class Counts:
 
     @cached_property
     def precision(self) -> np.ndarray:
-        """By class (..., K); 0 for a class that was never predicted."""
+        """The precision of each class (..., K); 0 for a class that was never predicted."""
         return quotient(self.hits, self.predicted)
 
     @cached_property
     def recall(self) -> np.ndarray:
-        """By class (..., K); 0 for a class without images."""
+        """The recall of each class (..., K); 0 for a class without images."""
         return quotient(self.hits, self.support)
 
     @cached_property
     def f1(self) -> np.ndarray:
-        """By class (..., K); 0 for a class that is neither there nor predicted."""
+        """The F1 of each class (..., K); 0 for a class that is neither there nor predicted."""
         return quotient(2 * self.hits, self.support + self.predicted)
 
 
@@ -76,24 +76,24 @@ def _not_of_answers(_: Counts) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Metric:
-    """One number that is reported of a network."""
+    """One number that is reported about a network."""
 
     name: str  # in claims.toml and in results.json
-    title: str  # as a table's heading says it
+    title: str  # the words in a table's heading
     of: Callable[[Counts], np.ndarray] = _not_of_answers
     unit: str = "%"  # "%" (a fraction, written in %), "nat" or "epoch"
-    digits: int = 2  # after the point, as it is written
+    digits: int = 2  # after the point, where the number is written
     limits: tuple[float, float] = (0.0, 1.0)
-    shown: bool = False  # whether it stands in the reports' tables of several measures
+    shown: bool = False  # whether the number stands in the reports' tables of several measures
 
     @property
     def heading(self) -> str:
-        """The title, with the unit where no number carries it."""
+        """The title, with the unit where the numbers are written without their unit."""
         return f"{self.title}, nat" if self.unit == "nat" else self.title
 
     @property
     def scale(self) -> int:
-        """What the number is multiplied by to be written."""
+        """The factor by which the number is multiplied before it is written."""
         return 100 if self.unit == "%" else 1
 
 
@@ -102,7 +102,8 @@ def _of(family: str, number: int) -> Callable[[Counts], np.ndarray]:
 
 
 def _averages(family: str, title: str) -> list[Metric]:
-    """Three means over the classes; one class an image makes the micro average the accuracy."""
+    """Makes the three means over the classes; since each image has one class, the micro average is
+    the accuracy."""
 
     def macro(counts: Counts) -> np.ndarray:
         return getattr(counts, family).mean(axis=-1)
@@ -129,7 +130,7 @@ _METRICS = (
     ),
 )
 METRICS = {metric.name: metric for metric in _METRICS}
-# Numbers of a run's course, which stand beside the metrics of its answers.
+# The numbers of a run's course, which stand beside the metrics of the run's answers.
 COURSE = {
     "validation_loss": Metric("validation_loss", "Validation loss", unit="nat", digits=4),
     "selected_epoch": Metric("selected_epoch", "Selected epoch", unit="epoch", digits=1),
@@ -137,15 +138,15 @@ COURSE = {
 
 
 def metric_of(name: str) -> Metric:
-    """The record of a metric, or of a number of the course. Raises KeyError."""
+    """Gives the record of a metric, or of a number of the course. Raises KeyError for others."""
     return METRICS[name] if name in METRICS else COURSE[name]
 
 
 def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Every metric of METRICS as fractions (log_loss in nats), unrounded.
+    """Gives every metric of METRICS by name, as fractions (log_loss in nats), unrounded.
 
-    labels (n,) int; probabilities (n, 4). Rows are rescaled to sum to 1 in float64. All are NaN
-    where a probability isn't finite.
+    labels (n,) int; probabilities (n, 4), whose rows are rescaled to sum to 1 in float64. All
+    metrics are NaN if a probability isn't finite.
     """
     if not np.isfinite(probabilities).all():
         return dict.fromkeys(METRICS, float("nan"))
@@ -155,18 +156,19 @@ def score(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
 
 
 def summing_to_one(probabilities: np.ndarray) -> np.ndarray:
-    """float64 of the same shape (..., 4), rescaled."""
+    """Gives probabilities (..., 4) as float64 of the same shape, rescaled to sum to 1."""
     p = probabilities.astype(np.float64)
     return p / p.sum(axis=-1, keepdims=True)
 
 
 def log_losses(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Cross entropy of each image in nats, float64 (n,): -log of what its class was given, float64
-    (n, 4) that sum to 1; one step of float64 away from 0 and 1, as scikit-learn has it."""
+    """Gives the cross entropy of each image in nats, float64 (n,): -log of the probability of the
+    image's class, from float64 (n, 4) whose rows sum to 1. Each probability is kept one step of
+    float64 away from 0 and 1, as in scikit-learn."""
     eps = np.finfo(np.float64).eps
     return -np.log(np.clip(probabilities[np.arange(len(labels)), labels], eps, 1 - eps))
 
 
 def confusion(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """Confusion matrix int64 (4, 4): rows are true classes, columns predicted ones."""
+    """Gives the confusion matrix, int64 (4, 4): rows are true classes, columns predicted ones."""
     return np.bincount(labels * K + probabilities.argmax(axis=1), minlength=K * K).reshape(K, K)

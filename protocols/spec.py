@@ -1,4 +1,4 @@
-"""RunSpec: everything that decides what a run computes, and nothing else."""
+"""Defines RunSpec, which holds everything that decides what a run computes, and nothing else."""
 
 import dataclasses
 import hashlib
@@ -12,14 +12,14 @@ from protocols.boundary import Content, decoded
 from protocols.spec_schema import Spec
 
 CONTRACT_VERSION = 1
-# Raised in the commit that changes what any run computes: runs of another version are stale. The
-# golden short runs of every network (tests/golden) turn red where that is forgotten.
+# This number is raised in the commit that changes what any run computes: runs of another version
+# are stale. The golden short runs of every network (tests/golden) fail where that is forgotten.
 RESULTS_VERSION = 1
 PROTOCOLS = ("fixed", "fixed-grouped", "cv10", "cv10-grouped")
-FIXED = ("fixed", "fixed-grouped")  # those that divide the public set's own images
+FIXED = ("fixed", "fixed-grouped")  # the protocols that divide the images of the public set
 FRAMEWORKS = ("keras", "torch")
-# What every run did before a recipe named it. A run with these values keeps the id that it had
-# then: they stand in its recipe, and not in its JSON. Never change one, whatever a recipe says.
+# The values that every run had before recipes named them. A run with these values keeps the id that
+# it had then: the values stand in its recipe, not in its JSON. Never change one for any recipe.
 IMPLIED = {
     "recurrent_activation": "sigmoid",
     "resnet50_epsilon": 1.001e-5,
@@ -28,14 +28,15 @@ IMPLIED = {
 
 
 def schedule(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The `epochs`, `optimizer` and `rate` of each training phase that a recipe has, in order."""
+    """Gives the `epochs`, `optimizer` and `rate` of each training phase of a recipe, in order."""
     prefixes = [prefix for prefix in ("phase1_", "phase2_") if f"{prefix}epochs" in recipe] or [""]
     return [{key: recipe[p + key] for key in ("epochs", "optimizer", "rate")} for p in prefixes]
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """One run: complete, JSON, content-named. No path, no clock, no number of jobs."""
+    """The complete specification of one run, which JSON can hold and whose content gives the run's
+    id. It has no path, no clock and no number of jobs."""
 
     stage: str  # "train", or "latency" (timing only; a freshly made network)
     framework: str  # "keras" or "torch"
@@ -46,7 +47,7 @@ class RunSpec:
     seed: int
     profile: str
     recipe: dict[str, Any]  # resolved hyperparameters, epochs of the profile in place
-    data: dict[str, Any]  # kind, digest, height, width, counts a class, n_folds
+    data: dict[str, Any]  # kind, digest, height, width, counts per class, n_folds
     weights: dict[str, Any]  # source, digest
     init: str  # "own": each twin draws its own random weights
     device: str  # "cpu", or the GPU's name
@@ -56,29 +57,30 @@ class RunSpec:
     contract: int = CONTRACT_VERSION
 
     def __post_init__(self) -> None:
-        """Completes the recipe of a run that was written down before a value had a name."""
+        """Completes the recipe of a run that was recorded before a value had a name."""
         object.__setattr__(self, "recipe", IMPLIED | self.recipe)
 
     def to_dict(self) -> dict[str, Any]:
-        """As it is written down: without implied values."""
+        """Gives the fields as they are written to JSON: the recipe without implied values."""
         implied = IMPLIED.items()
         recipe = {k: v for k, v in self.recipe.items() if (k, v) not in implied}
         return dataclasses.asdict(self) | {"recipe": recipe}
 
     def to_json(self) -> str:
-        """Canonical JSON of `to_dict`: sorted keys, no spaces."""
+        """Gives the canonical JSON of `to_dict`: with sorted keys and without spaces."""
         return json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, text: str) -> "RunSpec":
-        """Reads `to_json`. Raises Damaged, a ValueError, for what isn't in `spec_schema.Spec`."""
+        """Reads what `to_json` gave. Raises Damaged, a ValueError, if `text` doesn't fit
+        `spec_schema.Spec`."""
         data = text.encode("utf-8", "surrogatepass")
         decoded(data, Spec, "the specification")
         return cls(**decoded(data, Content, "the specification"))
 
     @cached_property
     def id(self) -> str:
-        """A readable prefix and the SHA-256 of the canonical spec."""
+        """The run's name: a readable prefix, and 12 hex digits of the canonical JSON's SHA-256."""
         fold = "" if self.fold is None else f"-fold{self.fold}"
         latency = "-latency" if self.stage == "latency" else ""
         digest = hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
@@ -89,12 +91,13 @@ class RunSpec:
 
     @property
     def phases(self) -> list[dict[str, Any]]:
-        """The training phases in order: number, epochs, optimiser, rate, and of the CNNs whether
-        they are `frozen`; whether they normalise by the batch's own statistics in training
-        (`batch_statistics`); and whether they give constants, which are `stored` and trained on.
+        """The training phases in order. Each has its number, epochs, optimiser and rate, and says
+        whether the CNNs are `frozen`; whether the CNNs normalise by the batch's own statistics in
+        training (`batch_statistics`); and whether the CNNs' features are constants, which are
+        `stored` for the heads to train on.
 
-        By a recipe of two phases they are frozen, then thawed; by one of a single phase they are
-        frozen only with ImageNet weights, unless the recipe says that the CNN trains.
+        By a recipe of two phases the CNNs are frozen, then thawed; by a recipe of a single phase
+        they are frozen only with ImageNet weights, unless the recipe says that the CNN trains.
         """
         first, *later = schedule(self.recipe)
         loaded = self.weights["source"] != "random"
@@ -114,8 +117,8 @@ class RunSpec:
 
     @property
     def calibrated(self) -> bool:
-        """Whether the CNNs' moving statistics are set before training: random ones that begin
-        frozen."""
+        """Whether the CNNs' moving statistics are set before training: those of random CNNs that
+        begin frozen are."""
         return self.weights["source"] == "random" and self.phases[0]["frozen"]
 
     @property
@@ -125,5 +128,5 @@ class RunSpec:
 
     @property
     def heads_only(self) -> bool:
-        """Whether nothing but heads on stored features is ever trained."""
+        """Whether in all phases only the heads are trained, on stored features."""
         return all(phase["stored"] for phase in self.phases)

@@ -1,7 +1,7 @@
-"""What a specification may hold: types, ranges and lengths of RunSpec's fields, as read from JSON.
+"""Says what a specification may hold: types, ranges and lengths of RunSpec's fields, from JSON.
 
-A recipe, and what is said of data and weights, may hold more than is named here (tables grow), of
-bounded size: `boundary.Value`. What is named is what programs reckon with.
+A recipe, and the fields on data and weights, may hold more values than are named here (tables
+grow), each of bounded size: `boundary.Value`. The named values are those that code computes with.
 """
 
 from typing import Annotated, Literal
@@ -20,7 +20,7 @@ Alone = ("epochs", "optimizer", "rate")
 
 
 class Recipe(Struct):
-    """Hyperparameters: of two training phases, or of a single one."""
+    """The hyperparameters of a run, with two training phases or a single one."""
 
     label_smoothing: Share
     batch_size: Size
@@ -49,7 +49,7 @@ class Recipe(Struct):
 
 
 class Data(Struct):
-    """The images: which, how large, how many."""
+    """The images of a run: which they are, how large, and how many."""
 
     kind: Literal["real", "phantom"]
     digest: Annotated[str, Meta(max_length=200, pattern=r"^[A-Za-z0-9-]*\Z")]
@@ -62,14 +62,15 @@ class Data(Struct):
 
 
 class Weights(Struct):
-    """Where networks start: "random", "imagenet" or a folder, and the files' digests."""
+    """The weights from which networks start: "random", "imagenet" or a folder, and the files'
+    digests."""
 
     source: Line
     digest: Digest | None
 
 
 class Spec(Struct, forbid_unknown_fields=True):
-    """protocols.spec.RunSpec, field by field."""
+    """The schema of protocols.spec.RunSpec, field by field."""
 
     stage: Literal["train", "latency"]
     framework: Literal["keras", "torch"]

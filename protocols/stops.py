@@ -1,7 +1,8 @@
-"""Stops of this process (Ctrl-Z, kill -STOP) and sleep of its machine: no time goes on meanwhile.
+"""Sees stops of this process (Ctrl-Z, kill -STOP) and sleep of its machine, so that no measured
+time counts them.
 
-What was measured across one is measured again where it can be (`undisturbed`); seconds that add up
-over a run leave it out (`running_seconds`). A clock alone can't tell: it runs on in a stop.
+What was measured across a stop is measured again where that can be (`undisturbed`); seconds that
+add up over a run leave the stop out (`running_seconds`). A clock alone can't tell: it runs on.
 """
 
 import os
@@ -11,26 +12,24 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-TICK = (
-    0.25  # seconds between two looks: at most this much of a stop is counted, or of work left out
-)
+TICK = 0.25  # seconds between two looks: at most so much of a stop is counted, or of work left out
 ASLEEP = 0.5  # seconds that the clock which counts sleep must gain on the one that doesn't
 CONTINUED = getattr(signal, "SIGCONT", None)  # none on Windows
 Value = TypeVar("Value")
 
 
 class _Seen:
-    """What was seen so far, by all threads."""
+    """The stops and sleeps that were seen so far, for all threads."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.pipe: int | None = None  # gets the number of every signal, whatever the threads do
+        self.pipe: int | None = None  # receives the number of every signal, whatever threads do
         self.ticks = False
         self.count, self.lost = 0, 0.0
         self.slept, self.alive = _slept(), time.perf_counter()
 
     def look(self) -> None:
-        """Takes in what has come since the last look."""
+        """Counts the stops and sleeps that have come since the last look."""
         with self.lock:
             now, slept = time.perf_counter(), _slept()
             if slept - self.slept > ASLEEP:
@@ -49,14 +48,15 @@ class _Seen:
             return 0
 
     def tick(self) -> None:
-        """Looks on and on, so that `alive` is never old."""
+        """Looks every TICK seconds without end, so that `alive` is never old."""
         while True:
             time.sleep(TICK)
             self.look()
 
 
 def _slept() -> float:
-    """Seconds that the machine slept, from any moment on; always 0 where no clock tells."""
+    """Gives the seconds that the machine slept since some fixed moment; always 0 where no clock
+    tells."""
     if not hasattr(time, "CLOCK_BOOTTIME"):
         return 0.0
     return time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
@@ -66,8 +66,8 @@ _seen = _Seen()
 
 
 def watch(ticks: bool = False) -> None:
-    """From now on every stop of this process is seen; call it in the main thread. `ticks`: and
-    `running_seconds` leaves it out, for which a thread looks every TICK seconds."""
+    """Makes every later stop of this process seen; it is called in the main thread. With `ticks`
+    `running_seconds` leaves each stop out, for which a thread looks every TICK seconds."""
     if CONTINUED is None:
         return
     if _seen.pipe is None:
@@ -84,20 +84,20 @@ def watch(ticks: bool = False) -> None:
 
 
 def count() -> int:
-    """How many stops were seen so far."""
+    """Counts the stops and sleeps that were seen so far."""
     _seen.look()
     return _seen.count
 
 
 def running_seconds() -> float:
-    """time.perf_counter without the seconds in which this process was stopped."""
+    """Gives time.perf_counter() without the seconds in which this process was stopped."""
     if not _seen.ticks:
-        _seen.look()  # where no thread does
+        _seen.look()  # no thread looks
     return time.perf_counter() - _seen.lost
 
 
 def undisturbed(measure: Callable[[], Value]) -> Value:
-    """What `measure` gives when no stop came between; until then it is called anew."""
+    """Calls `measure` until no stop came during the call, and gives its value then."""
     while True:
         before = count()
         value = measure()

@@ -1,5 +1,5 @@
-"""What is printed survives any terminal: no path, and no letter that its encoding lacks, ends in a
-UnicodeEncodeError after the work was done."""
+"""Lets any text be printed on any terminal: no path, and no letter that the terminal's encoding
+lacks, ends in a UnicodeEncodeError after the work was done."""
 
 import codecs
 import io
@@ -9,8 +9,8 @@ HANDLER = "wbc.printable"
 
 
 def _printable(error: UnicodeError) -> tuple[bytes, int]:
-    """A byte of a path that was no text (a surrogate of Python's) as that byte, so that what is
-    printed names the file; any other letter as its number."""
+    """Gives a byte of a path that was no text (a surrogate of Python's) as that byte, so that what
+    is printed names the file, and any other letter as its number."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     made = b""
@@ -25,7 +25,7 @@ codecs.register_error(HANDLER, _printable)
 
 
 def print_anything() -> None:
-    """From now on stdout and stderr of this process take any text; for the door of each process."""
+    """Makes stdout and stderr of this process take any text; each process calls it at its start."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # None where it was closed before
             stream.reconfigure(errors=HANDLER)

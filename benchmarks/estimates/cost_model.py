@@ -1,4 +1,4 @@
-"""What a run's time is made of, and how long another one takes that is made of the same parts."""
+"""Splits the time of a run into parts, and predicts from such parts how long another run takes."""
 
 import math
 from itertools import combinations
@@ -11,15 +11,15 @@ from benchmarks.store.run import Run
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 
-WITH_ROWS, WITHOUT_ROWS = "xception_lstm", "xception"  # they differ by the recurrent branch alone
-ONCE_A_PROCESS = ("cold", "rest")  # of a latency run; two backbones don't double them
-SIZES_APART = 2  # two passes tell what an image costs if one has so many times the images
+WITH_ROWS, WITHOUT_ROWS = "xception_lstm", "xception"  # only the recurrent branch differs
+ONCE_A_PROCESS = ("cold", "rest")  # parts of a latency run that two backbones don't double
+SIZES_APART = 2  # passes show the cost of an image if one has this many times the other's images
 Parts = dict[str, float]
-Observation = float | list[float]  # [images, seconds] of a pass over images; else a number
+Observation = float | list[float]  # a pass is [images, seconds]; all else is a number
 
 
 def calibration_images(spec: RunSpec, n_train: int) -> int:
-    """How many images set the statistics of random backbones, in full batches."""
+    """Returns how many images, in full batches, set the statistics of random backbones."""
     if not spec.calibrated:
         return 0
     size = spec.recipe["batch_size"]
@@ -27,19 +27,20 @@ def calibration_images(spec: RunSpec, n_train: int) -> int:
 
 
 def kind_of(phase: dict[str, Any]) -> str:
-    """What a phase's time is known by: "frozen" runs on stored features, "by_batch" through a
-    frozen CNN, "thawed" trains it."""
+    """Returns the kind of a phase, by which its time is stored: "frozen" runs on stored features,
+    "by_batch" runs through a frozen CNN, "thawed" trains the CNN."""
     if phase["stored"]:
         return "frozen"
     return "by_batch" if phase["frozen"] else "thawed"
 
 
 def train_parts(run: Run) -> dict[str, Observation]:
-    """The parts of a training run: seconds of an epoch, of an image, or once a run; state's bytes.
+    """Returns the parts of a training run: seconds for each epoch, for each image, or once for the
+    run, and the bytes of the state.
 
-    A phase's first epoch also traces, compiles and warms up: what it took beyond the others is a
-    part of its own, as is what a pass over all images took beyond the thawed network's evaluation.
-    A run that went on from a checkpoint shows its steady epochs only.
+    The first epoch of a phase also traces, compiles and warms up: the time beyond that of the other
+    epochs is a part of its own. So is the time that a pass over all images takes beyond the thawed
+    network's evaluation. A run that went on from a checkpoint shows its steady epochs only.
     """
     timings = run.timings
     parts: dict[str, Observation] = {"state": timings["state_bytes"]}
@@ -70,13 +71,14 @@ def train_parts(run: Run) -> dict[str, Observation]:
             parts |= {f"{name}_image": rate, f"{name}_first": max(0.0, seconds - images * rate)}
             parts[f"{name}_pass"] = [images, seconds]
     once = sum(timings[f"{name}_seconds"] for name in ("build", "calibration", "features"))
-    looking = timings.get("activations_seconds", 0.0)  # none in runs made before there were any
+    looking = timings.get("activations_seconds", 0.0)  # earlier runs recorded no activations
     rest = max(0.0, timings["total_seconds"] - once - looking - spent)
     return parts | {"build": timings["build_seconds"], "activations": looking, "rest": rest}
 
 
 def expected(seen: dict[str, list[Observation]]) -> Parts:
-    """One number a part: the median; of a pass what it costs itself, NAME_each, and an image."""
+    """Returns one number for each part: the median of its observations. Of a part that is a pass it
+    gives two: the seconds of each pass, NAME_each, and of each image, NAME."""
     found = {}
     for name, observations in seen.items():
         if passes := [o for o in observations if isinstance(o, list)]:
@@ -87,10 +89,10 @@ def expected(seen: dict[str, list[Observation]]) -> Parts:
 
 
 def fitted(passes: list[list[float]]) -> tuple[float, float]:
-    """Seconds a pass and seconds an image, of passes [images, seconds].
+    """Returns the seconds of each pass and the seconds of each image, of passes [images, seconds].
 
-    The median of the slopes between those of sizes far enough apart (Theil and Sen); where there
-    are none, or they make no sense, all is counted by the image.
+    The seconds of an image are the median of the slopes between passes of sizes far enough apart
+    (Theil and Sen). Where there are none, or they make no sense, all is counted by the image.
     """
     pairs = [sorted(pair) for pair in combinations(passes, 2)]
     slopes = [(t - s) / (m - n) for (n, s), (m, t) in pairs if m >= SIZES_APART * n]
@@ -102,10 +104,10 @@ def fitted(passes: list[list[float]]) -> tuple[float, float]:
 
 
 def train_course(spec: RunSpec, parts: Parts) -> Work:
-    """Seconds of a training run. KeyError if a part is not known.
+    """Returns the seconds of a training run as its work. Raises KeyError if a part is not known.
 
-    Features that were always found stored are taken at the rate of the thawed network's
-    evaluation: the same forward pass.
+    Features that were always found stored are taken at the rate of the thawed network's evaluation:
+    the same forward pass.
     """
     n_train, n_test = disk.counts(spec)
     if "features_image" not in parts and "thawed_eval" in parts:
@@ -130,21 +132,22 @@ def train_course(spec: RunSpec, parts: Parts) -> Work:
 
 
 def latency_parts(run: Run) -> Parts:
-    """The parts of a latency run's time: medians of each figure, and all the rest."""
+    """Returns the parts of a latency run's time: the median of each figure, and all the rest."""
     parts = {name: run.timings[name]["median"] for name in ("cold", "single", "batch32", "jpeg")}
     measured = latency_seconds(run.spec, parts | {"rest": 0.0})
     return parts | {"rest": max(0.0, run.timings["total_seconds"] - measured)}
 
 
 def latency_seconds(spec: RunSpec, parts: Parts) -> float:
-    """The whole of a latency run from its parts. KeyError if one is not known."""
+    """Returns the seconds of a whole latency run. Raises KeyError if a part is not known."""
     calls = spec.recipe["latency_warmup"] + spec.recipe["latency_repeats"]
     warm = parts["single"] + parts["batch32"] + parts["jpeg"]
     return spec.recipe["cold_repeats"] * parts["cold"] + calls * warm + parts["rest"]
 
 
 def composed(variant: str, known: dict[str, Parts]) -> Parts:
-    """A network from what it is made of, whether it was run or not; {} if that was not.
+    """Returns a network's parts, whether it was run or not, from those of what it is made of. Gives
+    {} if these were not run, and for a network that isn't pooled or isn't published.
 
     Its backbones cost what the bare CNNs do, the branch that reads rows what it adds to Xception.
     """

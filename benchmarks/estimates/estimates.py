@@ -1,8 +1,8 @@
-"""How long a run takes on this device, learned from the runs that were finished here.
+"""Estimates how long a run takes on this device, from the runs that were finished here.
 
-One file `<cache>/estimates/<digest of its key>.json` for all that changes a rate (`Estimates.key`).
-Runs beside each other slow each other, so the number of jobs belongs to the key: what two at a
-time took predicts two at a time. A latency run is alone whatever the jobs.
+One file `<cache>/estimates/<digest of its key>.json` is for all that changes a rate
+(`Estimates.key`). Runs beside each other slow each other, so the number of jobs belongs to the key:
+what two at a time took predicts two at a time. A latency run is alone whatever the jobs.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ from protocols.spec import IMPLIED, RunSpec
 
 VERSION = 2
 SIZES = ("batch_size", "grey_pooling", "lstm_units", "projection_units", "map_channels")
-KEPT = 5  # observations of each part; their median is what a run is expected to take
+KEPT = 5  # observations of each part; their median is the estimate
 
 
 Seconds = Annotated[float, Meta(ge=0, le=1e15)]
@@ -44,19 +44,19 @@ Observations = Annotated[list[Seconds | Pass], Meta(min_length=1, max_length=100
 
 
 class Versioned(Struct):
-    """A file of estimates, as little of it as every version has."""
+    """The part of a file of estimates that every version has."""
 
     version: int | str | None = None
 
 
 class Keyed(Struct):
-    """What its rates have in common."""
+    """The key of a file of estimates: what its rates have in common."""
 
     key: Content
 
 
 class Known(Struct):
-    """stage -> variant -> part -> observations, all of them numbers, or all passes."""
+    """Stage -> variant -> part -> observations, which are either all numbers or all passes."""
 
     known: dict[Key, dict[Key, dict[Key, Observations]]]
 
@@ -74,8 +74,8 @@ class _Plain(Struct):
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one run needs: its work, in seconds; bytes in its folder, and of its checkpoint until it
-    ends."""
+    """The needs of one run: its work, in seconds; the bytes of its folder, and those of its
+    checkpoint until the run ends."""
 
     work: Work
     stored_bytes: int
@@ -83,18 +83,18 @@ class Estimate:
 
     @property
     def seconds(self) -> float:
-        """From its start to its end."""
+        """The seconds from the run's start to its end."""
         return self.work.total
 
     @property
     def disk_bytes(self) -> int:
-        """The most it holds by itself; arrays that runs share are in `disk.shared`."""
+        """The most bytes that the run holds by itself; `disk.shared` has the arrays of several."""
         return self.stored_bytes + self.checkpoint_bytes
 
 
 @dataclass
 class Estimates:
-    """What is known of this device for `jobs` runs at a time; `say` gets what is wrong."""
+    """The estimates for this device with `jobs` runs at a time; `say` is told what is wrong."""
 
     cache: Path
     jobs: int
@@ -107,11 +107,11 @@ class Estimates:
 
     @property
     def folder(self) -> Path:
-        """Where the estimates lie."""
+        """The folder of the estimates."""
         return self.cache / "estimates"
 
     def key(self, spec: RunSpec, detail: str, together: int) -> dict[str, Any]:
-        """All that the rates of one file have in common."""
+        """Returns all that the rates of one file have in common."""
         names = ("framework", "backend", "precision", "deterministic", "threads")
         return {
             **{name: getattr(spec, name) for name in names},
@@ -121,13 +121,13 @@ class Estimates:
             "height": spec.data["height"],
             "width": spec.data["width"],
             "jobs": self.jobs if spec.stage == "train" else 1,
-            # on stored features
+            # whether the run begins on stored features
             "begins_frozen": spec.stage == "train" and spec.phases[0]["stored"],
             "together": together,
         }
 
     def learn(self, run: Run) -> None:
-        """Adds what a done run took. Where that can't be, it is said; the run stays done."""
+        """Adds what a done run took. A failure to do so is told, and the run stays done."""
         spec = run.spec
         if run.timings.get("stops"):
             self.say(f"nothing was learned from {spec.id} for the estimates: it was stopped")
@@ -146,7 +146,7 @@ class Estimates:
             self.say(f"nothing was learned from {spec.id} for the estimates: {error!r}")
 
     def estimate(self, spec: RunSpec, together: int = 1) -> Estimate | None:
-        """What a run will take beside the usual jobs; None where nothing like it was run here."""
+        """Returns what a run will take beside the usual jobs; None where no such run was made."""
         detail = self.processor if spec.device == "cpu" else spec.device
         known = self._read(self.key(spec, detail, together)).get(spec.stage, {})
         of_each = {variant: expected(seen) for variant, seen in known.items()}
@@ -156,14 +156,14 @@ class Estimates:
                 return Estimate(Work(latency_seconds(spec, parts)), disk.stored(spec), 0)
             work = train_course(spec, parts)
             ends = accumulate([work.before, *work.epochs])
-            times = [together * t for t in ends]  # parts are shares
+            times = [together * t for t in ends]  # a part is one run's share of the time
             held = disk.checkpoints(spec, parts["state"], times)
             return Estimate(work, disk.stored(spec), held)
-        except KeyError:  # a part that no run has shown
+        except KeyError:  # no run has shown this part
             return None
 
     def by_run(self, groups: list[list[RunSpec]]) -> dict[str, Estimate | None]:
-        """What each run will take, by its id; `groups`: the runs that train together."""
+        """Returns run id -> what the run will take. `groups`: the runs that train together."""
         return {s.id: self.estimate(s, len(group)) for group in groups for s in group}
 
     def _path(self, key: dict[str, Any]) -> Path:

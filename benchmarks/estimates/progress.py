@@ -1,4 +1,4 @@
-"""How a launch's time is shared out among its runs, and a run's among its parts."""
+"""Shares a launch's time out among its runs, and a run's time among its parts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 
-# Rough costs where nothing is known of a device, in trained images of 120 x 160: of a backbone
-# (backbones.toml), and, where it is frozen, of what is trained on its features. As the laptop
-# profile's runs were.
+# Rough costs where nothing is known of a device; the unit is one trained image of 120 x 160.
+# backbones.toml has the cost of each backbone. These are the costs of what is trained on the
+# features of a frozen backbone, as the runs of the laptop profile had them.
 PIXELS = 120 * 160
-HEAD, STEP, MAP = 0.0012, 0.0007, 0.01  # a dense head, a step of a row, a recurrent head on maps
+HEAD, STEP, MAP = 0.0012, 0.0007, 0.01  # a dense head, a step over a row, a recurrent head on maps
 FORWARD = 1 / 3  # of the cost of a trained image
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a run takes before its first epoch, in each, and after the last. In any unit, the same
-    for all runs of a launch."""
+    """What a run takes before its first epoch, in each epoch, and after the last. The unit may be
+    any, but is one for all runs of a launch."""
 
     before: float
     epochs: tuple[float, ...] = ()
@@ -27,11 +27,12 @@ class Work:
 
     @property
     def total(self) -> float:
-        """Of the whole run."""
+        """The work of the whole run."""
         return self.before + sum(self.epochs) + self.after
 
     def at(self, share: float) -> float:
-        """What is done when this share of its images (0 to 1) is trained; epochs have as many."""
+        """Returns the work done when this share of the run's images (0 to 1) is trained; epochs
+        have equally many."""
         if not self.epochs:
             return share * self.total
         past = min(int(share * len(self.epochs)), len(self.epochs) - 1)
@@ -40,7 +41,7 @@ class Work:
 
 
 def rough(spec: RunSpec) -> Work:
-    """By the size of the network and how much is frozen."""
+    """Returns the work of a run by the size of the network and how much of it is frozen."""
     variant, recipe = load_variants()[spec.variant], spec.recipe
     pixels = spec.data["height"] * spec.data["width"] / PIXELS
     image = pixels * sum(load_backbones()[name].cost for name in variant.backbones)
@@ -63,7 +64,8 @@ def rough(spec: RunSpec) -> Work:
 
 
 def shares(specs: Iterable[RunSpec], known: dict[str, Work]) -> dict[str, Work]:
-    """Run id -> what it is of the launch: as known, in seconds, if that is of all; else rough."""
+    """Returns run id -> the run's work in the launch: the known work, in seconds, if that of all
+    runs is known, else the rough work of all."""
     specs = list(specs)
     if all(spec.id in known for spec in specs):
         return {spec.id: known[spec.id] for spec in specs}

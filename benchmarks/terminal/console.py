@@ -1,4 +1,4 @@
-"""What a user sees while work goes on: a bar, a line a run, the time left, and no silence."""
+"""Shows a user how work goes on: a bar, a line for each run, the time left, and no silence."""
 
 import os
 import sys
@@ -13,12 +13,12 @@ from protocols.files import Progress
 from protocols.spec import RunSpec
 from protocols.stops import running_seconds
 
-FIRST = 1.5  # seconds after which the first sign of life comes at the latest
+FIRST = 1.5  # the most seconds until the first sign of life
 LINE_EVERY = 8.0  # seconds between lines, where no bar is drawn; a silence never lasts ten
 LOOK_EVERY = 0.5  # seconds
 
-# All that is printed here is printed under this lock, and no process is forked meanwhile: the child
-# would begin with a stream that somebody holds.
+# Everything here is printed under this lock, and no process is forked meanwhile: the child would
+# begin with a stream that another thread has locked.
 _printing = threading.RLock()
 os.register_at_fork(
     before=_printing.acquire,
@@ -28,27 +28,27 @@ os.register_at_fork(
 
 
 def duration(seconds: float) -> str:
-    """Seconds in words: "42 s", "7 min", "3.5 h"."""
+    """Returns a time of `seconds` in words: "42 s", "7 min", "3.5 h"."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def counted(count: int, word: str) -> str:
-    """A number of things: "1 run", "2 runs"."""
+    """Returns a number of things in words: "1 run", "2 runs"."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def size(count: int) -> str:
-    """Bytes in words: "270 MB", "3.4 GB"."""
+    """Returns a number of bytes in words: "270 MB", "3.4 GB"."""
     return f"{max(1, round(count / 1e6))} MB" if count < 1e9 else f"{count / 1e9:.1f} GB"
 
 
 class Console:
-    """Prints to stdout; the bar goes to stderr. Used from several threads.
+    """Prints lines to stdout and a bar to stderr. Several threads may use one console.
 
-    Inside `with`, a thread sees to it that a user is never left without a sign of life, once it was
-    told what is being done.
+    Inside `with`, a thread makes sure that the user is never left without a sign of life, once the
+    user was told what is being done.
     """
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Console:
         self._last, self._due = self._since, FIRST  # when a line was printed, when the next must be
         self._over = threading.Event()
         self._parts: dict[str, float] = {}
-        self._found: dict[str, float] = {}  # of runs gone on with: what was done before
+        self._found: dict[str, float] = {}  # of resumed runs: what was done before
         self._complete = self._total = 0.0
         self._count = self._of = 0
         self._start = running_seconds()
@@ -73,7 +73,7 @@ class Console:
         self.end()
 
     def _watch(self) -> None:
-        """Moves the bar, or says what is being done, where nothing was printed for a while."""
+        """Moves the bar, or tells what is being done, where nothing was printed for a while."""
         try:
             while not self._over.wait(LOOK_EVERY):
                 with _printing:
@@ -81,32 +81,32 @@ class Console:
                         self._bar.refresh()
                     elif self._doing and time.monotonic() - self._last > self._due:
                         self._line(f"          {self._doing}{self._how_far()}")
-        except (BrokenPipeError, ValueError):  # the reader left, which the work itself finds out
+        except (BrokenPipeError, ValueError):  # the reader left, which the work itself will notice
             return
 
     def _how_far(self) -> str:
-        """Time left in a launch; else what is done, and for how long that has been going on."""
+        """Returns the time left in a launch; else what is done, and for how long it has gone on."""
         if self._of:
             return f"; {self._left(self._complete + sum(self._parts.values()))}"
         gone = time.monotonic() - self._since
         return f"{self._at}, {duration(gone)} so far" if gone >= 1 else self._at
 
     def say(self, text: str) -> None:
-        """One line."""
+        """Prints one line."""
         with _printing:
             if self._bar is not None:
                 self._bar.clear()
             self._line(text)
 
     def doing(self, what: str) -> None:
-        """From now on this is being done; it is said if it takes a while."""
+        """Notes what is being done from now on; the user is told if the work takes a while."""
         with _printing:
             self._doing, self._at, self._since = what, "", time.monotonic()
             if not self._of:
-                self._close()  # a bar of what was done before
+                self._close()  # the bar of the work before
 
     def progress(self, what: str, done: int, total: int) -> None:
-        """Progress of the work on the data, before the runs."""
+        """Shows the progress of the work on the data, before the runs."""
         with _printing:
             if self._doing != what:
                 self.doing(what)
@@ -118,7 +118,7 @@ class Console:
                 self._bar.update(done - self._bar.n)
 
     def begin(self, work: float, runs: int) -> None:
-        """The runs begin: so much work in so many."""
+        """Begins the display of the runs: how many they are, and how much work in all."""
         with _printing:
             self.doing(f"{counted(runs, 'run')} to make")
             self._total, self._of, self._start = work, runs, running_seconds()
@@ -128,8 +128,8 @@ class Console:
                 self._bar = tqdm(total=work, leave=False, bar_format=form)
 
     def run_progress(self, spec: RunSpec, work_at: Callable[[float], float]) -> Progress:
-        """The progress callable of one run; `work_at` a share of it is done, how much of the whole
-        is."""
+        """Returns the progress callable of one run. `work_at` gives how much work is done when a
+        share of the run is."""
 
         def progress(what: str, done: int, total: int) -> None:
             with _printing:
@@ -156,7 +156,7 @@ class Console:
         return f"about {duration(gone * (self._total - complete) / here)} left"
 
     def finished(self, run: Run, work: float) -> None:
-        """One line for a run that ended."""
+        """Prints one line for a run that ended."""
         with _printing:
             self._parts.pop(run.spec.id, None)
             self._complete += work
@@ -178,7 +178,7 @@ class Console:
             self._bar = None
 
     def _line(self, text: str) -> None:
-        """A log on a full disk loses the line; a reader who left ends the launch."""
+        """Prints a line. A log on a full disk loses the line; a reader who left ends the launch."""
         self._last, self._due = time.monotonic(), LINE_EVERY
         try:
             print(text, flush=True)
@@ -189,10 +189,10 @@ class Console:
 
 
 def _has_room() -> bool:
-    """Whether stderr is a terminal that a bar can be drawn on; some have no columns."""
+    """Returns whether stderr is a terminal where a bar can be drawn; some have no columns."""
     try:
         return sys.stderr.isatty() and os.get_terminal_size(sys.stderr.fileno()).columns > 0
-    except (OSError, ValueError):  # not one of the system's
+    except (OSError, ValueError):  # stderr is no stream of the system's
         return False
 
 

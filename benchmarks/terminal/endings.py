@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and one sentence where it could not be done."""
+"""Ends a command: with its exit code, and one sentence where it could not be done."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ OURS = "benchmarks", "impl_keras", "impl_torch", "protocols", "reports"
 def exit_code(
     work: Callable[[Console], int], out: Path, cache: Path | None, goes_on: bool = False
 ) -> int:
-    """The exit code of `work`; 2 and a sentence where the request, a package or the system is at
-    fault; 130 where it was interrupted.
+    """Returns the exit code of `work`; 2, and prints a sentence, where the request, a package or
+    the system is at fault; 130 where the work was interrupted.
 
-    `out` and `cache` are the folders that it writes into. `goes_on`: whether the same command goes
-    on where an interrupted one ended.
+    `out` and `cache` are the folders that `work` writes into. `goes_on`: whether the same command
+    goes on where an interrupted one ended.
     """
     try:
         keep_below(cache)
@@ -35,9 +35,9 @@ def exit_code(
 
         with Console() as console:
             code = work(console)
-        sys.stdout.flush()  # what its file can't hold is told here
+        sys.stdout.flush()  # here a full disk raises, if stdout is a file
         return code
-    except BrokenPipeError:  # `| head` has seen enough
+    except BrokenPipeError:  # the reader, such as `| head`, has left
         drop_output()
         return 1
     except (RequestError, OSError) as error:
@@ -68,14 +68,15 @@ def exit_code(
 
 
 def keep_below(cache: Path | None) -> None:
-    """Has Matplotlib keep its list of fonts in the cache too. A user without a home hears of it
-    where a cache is needed."""
+    """Makes Matplotlib keep its list of fonts in the cache too. A user without a home is told where
+    a cache is needed."""
     with contextlib.suppress(RequestError):
         os.environ["MPLCONFIGDIR"] = str((cache or default_cache()) / "matplotlib")
 
 
 def sentence(error: RequestError | OSError, out: Path) -> str:
-    """What is told of it. The system names no file where writing into an open one failed."""
+    """Returns what the user is told of an error. The system names no file where writing into an
+    open one failed."""
     if not isinstance(error, OSError):
         return str(error)
     if error.filename:
@@ -84,8 +85,8 @@ def sentence(error: RequestError | OSError, out: Path) -> str:
 
 
 def drop_output() -> None:
-    """Lets go of what was printed and can't be written, so that the end of the process doesn't try
-    it again."""
+    """Drops printed text that can't be written, so that the end of the process doesn't try it
+    again."""
     try:
         sys.stdout.flush()
     except OSError:

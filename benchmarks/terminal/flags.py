@@ -1,4 +1,4 @@
-"""The flags of runner.py. Imports nothing slow: --help must not wait for anything."""
+"""Defines the flags of runner.py. Imports nothing slow: --help must not wait for anything."""
 
 import argparse
 import errno
@@ -13,7 +13,7 @@ from protocols.files import ROOT
 from protocols.streams import print_anything
 
 # Errors that are no fault of this suite: no room, a limit (ulimit), no permission, a broken disk,
-# something else where a folder should be
+# a path that is too long, links that go in circles
 BY_THE_SYSTEM = (
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE,
     errno.EACCES, errno.EPERM, errno.EIO, errno.ENAMETOOLONG, errno.ELOOP,
@@ -28,7 +28,7 @@ INSTEAD = (
     ("report", "write the report of the last request again"),
     ("validate", "check protocols, every image, every stored run"),
 )
-# What of these goes without a request of its own, why, and which of its flags it takes.
+# The flags that go without a request of their own: why, and which of a request's flags they take.
 ALONE = {
     "report": ("shows the last request into --out, and all that is stored there", ()),
     "status": ("tells of the last request into --out", ()),
@@ -41,14 +41,14 @@ ALONE = {
 
 
 class Parser(argparse.ArgumentParser):
-    """Errors are one sentence."""
+    """A parser whose error messages are one sentence."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"runner.py: {one_line(message)}; see runner.py --help\n")
 
 
 def typed(read: Callable[..., Any], *limits: Any) -> Callable[[str], Any]:
-    """What argparse calls for a flag's word; its error begins with the flag."""
+    """Returns what argparse calls for a flag's word; its error begins with the flag."""
 
     def checked(text: str) -> Any:
         try:
@@ -60,19 +60,19 @@ def typed(read: Callable[..., Any], *limits: Any) -> Callable[[str], Any]:
 
 
 def gpu(text: str) -> str:
-    """Reads --gpu: "auto", "none" or a number, written as nvidia-smi does."""
+    """Reads --gpu: "auto", "none" or a number, as nvidia-smi writes it."""
     if text in ("auto", "none"):
         return text
     return str(ranges.whole(text, *ranges.GPUS, "auto, none, or "))
 
 
 def images(text: str) -> str:
-    """Reads --data."""
+    """Reads --data: "auto", "phantom" or the path of a folder."""
     return text if text in ("auto", "phantom") else str(ranges.path(text))
 
 
 def weights(text: str) -> str:
-    """Reads --weights."""
+    """Reads --weights: "", "imagenet", "random" or the path of a folder."""
     return text if text in ("", "imagenet", "random") else str(ranges.path(text))
 
 
@@ -80,18 +80,20 @@ folder = typed(ranges.path)
 
 
 def open_streams() -> None:
-    """Opens on nothing what the shell closed of the three standard streams (`2>&-`): else the next
-    file that is opened gets its number, and what is printed by C libraries, or by a child."""
+    """Opens on nothing those of the three standard streams that the shell has closed (`2>&-`).
+    Without this the next file that is opened would get the stream's number, and with it what C
+    libraries or a child print."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            number = os.open(os.devnull, os.O_RDWR)  # takes the lowest that is free: the stream's
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest free number: the stream's
             os.set_inheritable(number, True)
             setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def parsed() -> argparse.Namespace:
-    """What was typed; a request is refused where it would be left aside. WBC_DATA, which is a part
-    of what was typed, becomes absolute too. From here on anything can be printed."""
+    """Returns what was typed. Refuses a request beside a flag that would leave it aside. WBC_DATA,
+    which is a part of what was typed, becomes absolute too. From here on anything can be
+    printed."""
     open_streams()
     print_anything()
     p = parser()
@@ -119,7 +121,7 @@ def parsed() -> argparse.Namespace:
 
 
 def goes_on(args: argparse.Namespace) -> bool:
-    """Whether the same command goes on where it was interrupted: not where it begins all anew."""
+    """Returns whether the same command goes on where it was interrupted; some begin all anew."""
     return not (args.parity or args.compare or args.fresh == "all")
 
 
@@ -137,7 +139,7 @@ request or one that the system refuses, 130 interrupted."""
 
 
 def parser() -> Parser:
-    """The command line."""
+    """Returns the parser of the command line."""
     p = Parser(
         prog="runner.py",
         usage="runner.py [what to run] [how] [where] [instead of running]",

@@ -1,4 +1,4 @@
-"""What a request means, in words: its heading, and for --plan a line a network and their sum."""
+"""Tells what a request means: its heading, and for --plan a line for each network and the sum."""
 
 import dataclasses
 
@@ -19,7 +19,7 @@ NO_ESTIMATE = "no estimate for this device"
 
 
 def heading(request: Request, verbose: bool = False) -> list[str]:
-    """What a request means: its profile, device, weights, data and arithmetic."""
+    """Returns what a request means: its profile, device, weights, data and precision."""
     profile, wish = request.profile, request.wish
     why = f"on {request.gpu}" if request.gpu else "on the CPU; --gpu N takes a GPU"
     numbers = dataclasses.asdict(profile).items()
@@ -36,7 +36,7 @@ def heading(request: Request, verbose: bool = False) -> list[str]:
 
 
 def _numbers(profile: Profile, wish: Selection) -> str:
-    """The numbers of a profile that a reader of the papers asks for first."""
+    """Returns the numbers of a profile that a reader of the papers asks for first."""
     variants = chosen_variants(wish)
     protocols = {wish.protocol or v.published_protocol for v in variants}
     words = [f"images of {profile.height} x {profile.width} pixels"]
@@ -54,7 +54,7 @@ def _numbers(profile: Profile, wish: Selection) -> str:
 
 
 def data_line(source: Source) -> str:
-    """Which images a request reads."""
+    """Returns the line that tells which images a request reads."""
     where = one_line(str(source.root or "not here yet"))
     return f"data: {source.kind}, from {source.how} ({where}) {source.note}".rstrip()
 
@@ -77,7 +77,7 @@ def _weights(profile: Profile, wish: Selection, verbose: bool) -> list[str]:
 
 
 def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
-    """How many of the runs need not be made; stale ones are named."""
+    """Returns the line that tells how many runs are done, and how many of these are stale."""
     kept = [spec for spec in runs if spec not in todo]
     stale = sum(state_of(store.find(spec))[0] == "stale" for spec in kept)
     line = f"{counted(len(runs), 'run')}, {len(kept)} of them done"
@@ -87,7 +87,7 @@ def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:
 
 
 def state_of(run: Run | None) -> tuple[str, str]:
-    """What a run that is wanted is: its state, and the reason of a failed or stale one."""
+    """Returns the state of a wanted run, and the reason if the run is failed or stale."""
     if run and run.status == "stale":
         return run.status, f"of results version {run.version}, not {RESULTS_VERSION}"
     return (run.status, one_line(run.reason)) if run else ("to run", "")
@@ -96,7 +96,8 @@ def state_of(run: Run | None) -> tuple[str, str]:
 def listing(
     runs: list[RunSpec], todo: list[RunSpec], store: Store, estimates: Estimates, verbose: bool
 ) -> list[str]:
-    """--plan: a line a network, `verbose` a line a run too, and the sum of what is to do."""
+    """Returns the lines of --plan: one for each network, with `verbose` one for each run too, and
+    the sum of the runs to make."""
     groups = trained_together(todo)
     expected = estimates.by_run(groups)
     states = {spec.id: state_of(store.find(spec)) for spec in runs}
@@ -120,7 +121,7 @@ def _network(
     states: dict[str, tuple[str, str]],
     expected: dict[str, Estimate | None],
 ) -> str:
-    """One line of a network: how it is trained, how far that is, and what the rest takes."""
+    """Returns the line of a network: how it is trained, what is done, and what the rest takes."""
     training = [spec for spec in specs if spec.stage == "train"]
     folds = sorted({spec.fold for spec in training if spec.fold is not None})
     seeds = sorted({spec.seed for spec in training})
@@ -149,7 +150,7 @@ def _network(
 
 
 def _run(spec: RunSpec, state: str, reason: str, expected: dict[str, Estimate | None]) -> str:
-    """One line of --plan --verbose."""
+    """Returns the line of a run for --plan --verbose."""
     words = [f"  {state:8}{spec.id}", f"{spec.backend} on {spec.device}"]
     if spec.id in expected:
         words.append(_cost(expected[spec.id]))
@@ -157,7 +158,7 @@ def _run(spec: RunSpec, state: str, reason: str, expected: dict[str, Estimate | 
 
 
 def _range(numbers: list[int]) -> str:
-    """Whole numbers in their order, as they are typed: "0-2", or "0,3"."""
+    """Returns whole numbers in ascending order as a user types them: "0-2", or "0,3"."""
     low, high = numbers[0], numbers[-1]
     if len(numbers) > 1 and high - low == len(numbers) - 1:
         return f"{low}-{high}"
@@ -173,9 +174,10 @@ def _cost(estimate: Estimate | None) -> str:
 def _sum(
     todo: list[tuple[RunSpec, Estimate | None]], checkpoints: list[int], estimates: Estimates
 ) -> str:
-    """Time of computing, time by the number of jobs, and the most disk that is held at once.
+    """Returns the computing time of all runs, the time with this number of jobs, and the most disk
+    held at once.
 
-    `checkpoints`: bytes of those of each job, the largest first.
+    `checkpoints`: the bytes of each job's checkpoints, the largest first.
     """
     if not todo:
         return "all of them done"

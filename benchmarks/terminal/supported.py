@@ -1,4 +1,4 @@
-"""Where the suite runs: what else is refused in a sentence, by any Python from 3.7 on."""
+"""Refuses, in one sentence, to run on another Python or system. Works on any Python from 3.7 on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ HELP = "-h", "--help"
 
 
 def refusal(words: list[str]) -> str:
-    """Why the suite can't run the command line `words` here, as a sentence; "" if it can."""
+    """Returns the sentence why the suite can't run the command line `words` here; "" if it can."""
     oldest, newest = PYTHONS
     here = tuple(sys.version_info[:2])
     if here < oldest or (here > newest and not set(HELP) & set(words)):
@@ -32,7 +32,7 @@ def refusal(words: list[str]) -> str:
 
 
 def refuse(words: list[str]) -> None:
-    """Ends the process with the sentence and exit code 2 where the suite can't run."""
+    """Ends the process with a sentence and exit code 2 where the suite can't run."""
     why = refusal(words)
     if why:
         sys.stderr.write("runner.py: " + why + "\n")

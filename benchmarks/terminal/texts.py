@@ -1,4 +1,4 @@
-"""The texts of --list, --status and --validate."""
+"""Writes the texts of --list, --status and --validate."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from protocols.papers.recipes import load_profiles, load_recipe
 from protocols.papers.variants import load_variants
 from protocols.spec import PROTOCOLS
 
-# What each protocol is, for --list
+# What each protocol does, for --list
 PROTOCOLS_ARE = {
     "fixed": "trains on the public TRAIN images and tests on the TEST images",
     "fixed-grouped": "as fixed, without the training images of tested or overlapping photographs",
@@ -27,7 +27,7 @@ PROTOCOLS_ARE = {
 
 
 def known_names() -> list[str]:
-    """--list: what can be asked for, each with a sentence."""
+    """Returns the lines of --list: what can be asked for, each name with a sentence."""
     variants, profiles = load_variants().values(), load_profiles().values()
     whose = {key: f"the networks of {paper.name}" for key, paper in load_papers().items()}
     whose["all"] = "the networks of all papers; the default"
@@ -45,8 +45,8 @@ def known_names() -> list[str]:
 
 
 def status(store: Store) -> list[str]:
-    """--status: the last request, counted, and each failure's reason; what is stored is read whole,
-    so that a damaged run counts as failed."""
+    """Returns the lines of --status: the last request's runs, counted, and each failure's reason.
+    What is stored is read whole, so that a damaged run counts as failed."""
     wanted = store.plan()
     states, done = [], []
     for spec in wanted:
@@ -77,8 +77,8 @@ def status(store: Store) -> list[str]:
 
 
 def _processors(done: list[Run]) -> list[str]:
-    """The processors that runs on a CPU were made on, where there are several: one name doesn't
-    make them one, for other instructions make other bits."""
+    """Returns lines that name the processors of the runs on a CPU, where there are several. One
+    name doesn't make them one, for other instructions make other bits."""
     found: dict[tuple[str, str], int] = {}
     for run in (run for run in done if run.spec.device == "cpu"):
         name, known = run.env.get("device_detail"), run.env.get("instruction_set")
@@ -98,12 +98,9 @@ def _processors(done: list[Run]) -> list[str]:
 def validate(
     data: str, cache: Path | None, store: Store, progress: Progress | None = None
 ) -> tuple[list[str], list[str]]:
-    """--validate: protocols, every image, every decoded one, every stored run; lines, and what is
-    wrong.
-
-    Raises RequestError where there are no images, TableError where a table of the protocols is
-    wrong.
-    """
+    """Checks the protocols, every image, every decoded one and every stored run, for --validate.
+    Returns the lines to print, and what is wrong. Raises RequestError where there are no images,
+    TableError where a table of the protocols is wrong."""
     values = sum(len(load_recipe(paper)) for paper in load_papers())
     lines = [f"protocols: {len(load_claims())} claims, {values} recipe values: whole"]
     cache = cache or default_cache()

@@ -1,5 +1,5 @@
-"""The page "What the networks look at": a paper's figures of images and maps, and Grad-CAM, in both
-twins."""
+"""The page "What the networks look at": pictures of images, maps and Grad-CAM, in both twins.
+The pictures of images and maps are made after a paper's figures."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,7 @@ from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, minus, title,
 
 PAPER = next(paper for paper in load_papers().values() if paper.pictured)
 DRAWN = PAPER.pictured or {}
-FIGURES = DRAWN["network"]  # whose maps the paper shows
+FIGURES = DRAWN["network"]  # the network whose maps the paper shows
 OF = load_variants()[FIGURES].backbones[0]
 LACKING = {
     "real": f"X: {PAPER.author}’s {DRAWN['classes']} and {DRAWN['turned']} need the images, and so "
@@ -34,14 +34,14 @@ AFTER = f"After {PAPER.author}’s"
 ACROSS = 8  # maps side by side
 WIDEST = 72  # pixels of a map
 CAM = (160, 120)  # pixels of a heat map without its image (width, height)
-MIXED = 0.55  # of the heat map, over the image in grey
+MIXED = 0.55  # the weight of the heat map over the image in grey
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image with its words."""
+    """An image with its text alternative and its caption."""
 
-    source: str  # data address
+    source: str  # its data address
     alt: str
     caption: str
     framework: str = ""
@@ -49,7 +49,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Figure:
-    """Pictures under one heading; `wide`: few large ones."""
+    """Some pictures under one heading; `wide` says that they are few and large."""
 
     anchor: str
     heading: str
@@ -69,7 +69,8 @@ class Section:
 
 
 def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
-    """By twin: activations.npz of the first seed's first run; twins without one are left out."""
+    """Return, by twin, the arrays of activations.npz from the first run of the first seed.
+    Twins without such a file are left out."""
     found = {}
     for framework in FRAMEWORKS:
         cell = group.cells.get((framework, variant))
@@ -83,7 +84,7 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
 
 
 def are_there(collected: Collected) -> bool:
-    """Whether there is a section."""
+    """Return whether the page has any section."""
     return any(recorded(g, v) for g in _groups(collected) for v in g.variants)
 
 
@@ -92,7 +93,8 @@ def _groups(collected: Collected) -> list[Group]:
 
 
 def sections(collected: Collected, out: Path) -> list[Section]:
-    """Groups whose runs have recorded something: those of the request, else all."""
+    """Return a section for each group whose runs recorded activations.
+    The groups are those of the request; if the request has none, all groups."""
     pictures = read(out / SEEN)
     found = []
     for group in _groups(collected):
@@ -117,7 +119,7 @@ def sections(collected: Collected, out: Path) -> list[Section]:
 def _shown(
     name: str, twins: dict[str, dict[str, np.ndarray]], images: dict[str, str]
 ) -> list[Figure]:
-    """The paper's figures of an image of each class, and of one photograph as the set turns it."""
+    """Return the figures of an image of each class, and of one photograph as the set turns it."""
     arrays = next(iter(twins.values()))
     ids = [str(i) for i in arrays["ids"]]
     classes = [CLASSES[c].lower() for c in arrays["labels"]]
@@ -154,8 +156,9 @@ def _shown(
 
 
 def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Maps (n, h, w), each from its lowest to its highest value, ACROSS side by side; and where
-    there is a map, not the paper between two."""
+    """Return the maps (n, h, w) on one sheet, and where on the sheet there is a map.
+    Each map is scaled from its lowest to its highest value; ACROSS maps stand side by side, and the
+    rest of the sheet is paper."""
     n, h, w = values.shape
     low, high = (f(values, axis=(1, 2), keepdims=True) for f in (np.min, np.max))
     scaled = (255 * (values - low) / np.where(high > low, high - low, 1)).astype(np.uint8)
@@ -173,7 +176,7 @@ def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> list[Figure]:
-    """The maps of the layers that the paper shows."""
+    """Return the figures of the layers whose maps the paper shows."""
     figures = []
     arrays = next(iter(twins.values()))
     image = f"{CLASSES[arrays['labels'][0]].lower()}, {short_id(str(arrays['ids'][0]))}"
@@ -205,7 +208,8 @@ def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> li
 
 
 def _heat(cam: np.ndarray, picture: str) -> str:
-    """A heat map over its image in grey, or alone."""
+    """Return the address of a heat map, drawn over its image in grey, or alone without a
+    picture."""
     import matplotlib  # noqa: PLC0415 (slow import)
 
     under = grey(picture) if picture else None

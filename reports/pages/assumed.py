@@ -1,4 +1,4 @@
-"""The page "What is guessed": every value the papers don't state, and what it changes."""
+"""The page "What is guessed": every value that the papers don't state, and what it changes."""
 
 from protocols.papers.papers import load_papers
 from protocols.papers.recipes import Value, load_recipe, others
@@ -18,7 +18,7 @@ NO_RUN = "no such run"
 
 
 def page(results: Results) -> dict[str, object]:
-    """Tables of the assumed values, and of the sensitivity runs there are."""
+    """Return the tables of the assumed values and of the sensitivity runs."""
     collected, known = results.collected, results.numbers
     groups = sensitivity_groups(collected)
     keys = {key for g in groups for key in changed(g.slots[0].spec)}
@@ -30,7 +30,8 @@ def page(results: Results) -> dict[str, object]:
 
 
 def assumed_table(paper: str, keys: set[str]) -> Table:
-    """Every value of a recipe that the paper doesn't state; `keys`: those with sensitivity runs."""
+    """Return the table of every value of a recipe that the paper doesn't state.
+    `keys` are the values for which there are sensitivity runs."""
     lines: list[Line] = [
         [
             label(key.replace("_", " "), anchor=f"{paper}-{key}"),
@@ -51,7 +52,7 @@ def assumed_table(paper: str, keys: set[str]) -> Table:
 
 
 def _plain(key: str, entry: Value) -> str:
-    """The value, and the words that may be tried for it."""
+    """Return the value of an entry as text, with the other values that may be tried for it."""
     value = entry.value
     said = ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
     more = " or ".join(others(key, entry))
@@ -59,7 +60,8 @@ def _plain(key: str, entry: Value) -> str:
 
 
 def effect_table(collected: Collected, known: Numbers, group: Group) -> Table:
-    """Accuracy with a changed value, and the difference to the same runs without the change."""
+    """Return the accuracies with a changed value, and their differences to the runs without the
+    change."""
     changes = changed(group.slots[0].spec)
     said = ", ".join(f"{key} = {value}" for key, value in changes.items())
     found = effects(collected, group)
@@ -76,7 +78,8 @@ def effect_table(collected: Collected, known: Numbers, group: Group) -> Table:
 
 
 def _effect(cell: Cell | None, found: dict[Cell, Contrast | None], known: Numbers) -> list[Td]:
-    """Accuracy with the change, linked to its runs; the difference, linked to those without."""
+    """Return the accuracy with the change and the difference that the change makes.
+    The accuracy is linked to the runs with the change, the difference to the runs without."""
     if cell is None:
         return [NOT_ASKED, Td("–")]
     one, there = found[cell], cell.number("accuracy").value is not None

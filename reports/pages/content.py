@@ -1,4 +1,4 @@
-"""What a page is: its record, and the drawings and sections that stand on it beside tables."""
+"""The parts of a page: its record, and the drawings and sections that stand on it beside tables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +19,9 @@ from reports.tables.table import Table
 
 @dataclass(frozen=True)
 class Results:
-    """What every page is made of: the collected runs, their numbers as results.json has them, and
-    the folder that the report stands in, which may hold pictures and other measurements."""
+    """The content that every page is made of.
+    It is the collected runs, their numbers as in results.json, and the folder of the report, which
+    may hold pictures and other measurements."""
 
     collected: Collected
     numbers: Numbers
@@ -29,19 +30,19 @@ class Results:
 
 @dataclass(frozen=True)
 class PageRecord:
-    """A page of the report. Every module of reports.pages may have one, named `PAGE`; menu.pages
-    finds it there.
+    """A page of the report.
 
-    `content` gives what the template is handed, with the tables in the order in which the template
+    A module of reports.pages has its page under the name `PAGE`; menu.pages finds the page there.
+    `content` gives the values for the template, with the tables in the order in which the template
     shows them; the exports take the tables from there.
     """
 
     file: str
     title: str  # the page's heading
-    name: str  # its word in the menu, and above its tables in the exports
+    name: str  # the page's word in the menu, and above its tables in the exports
     content: Callable[[Results], dict[str, Any]]
-    place: int = 0  # in the menu, the lowest first
-    template: str = ""  # its file; empty: that of the page's own name
+    place: int = 0  # the place in the menu, the lowest first
+    template: str = ""  # the template's file; if empty, the one named as the page
     settings: Callable[[Results], list[Setting]] = lambda results: results.collected.settings
     is_there: Callable[[Results], bool] = lambda _: True
     # pages that belong to this one and are not in the menu
@@ -49,8 +50,8 @@ class PageRecord:
 
 
 def of_papers(room: str) -> dict[str, ModuleType]:
-    """The modules of a room of reports.pages that are named after the papers' keys, by key; a paper
-    may have none."""
+    """Return the modules of a room of reports.pages that are named after a paper's key, by that
+    key. A paper may have no such module."""
     names = {key: f"{__package__}.{room}.{key}" for key in load_papers()}
     return {key: import_module(name) for key, name in names.items() if find_spec(name)}
 

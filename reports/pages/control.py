@@ -24,26 +24,26 @@ from reports.tables.table import Table, Td
 
 @dataclass(frozen=True)
 class Asked:
-    """A question and what was measured for it, a section a group of runs."""
+    """A question and what was measured for it, with a section for each group of runs."""
 
     question: Question
     sections: list[Section]
 
 
 def _groups(collected: Collected, question: Question) -> list[Group]:
-    """The groups that have runs of the question's networks, planned ones first."""
+    """Return the groups that have runs of the question's networks, planned ones first."""
     found = (group.of(CONTROL, question.paper) for group in collected.groups)
     return [group for group in found if group.cells]
 
 
 def settings(collected: Collected) -> list[Setting]:
-    """The settings that have runs of the control's networks."""
+    """Return the settings that have runs of the control's networks."""
     found = (group.setting for q in QUESTIONS for group in _groups(collected, q))
     return list(dict.fromkeys(found))
 
 
 def page(results: Results) -> dict[str, object]:
-    """What the page shows: the profiles, and each question with its groups of runs."""
+    """Return the content of the page: the profiles, and each question with its groups of runs."""
     collected, known = results.collected, results.numbers
     asked = [
         Asked(
@@ -78,7 +78,8 @@ def _parts(group: Group, question: Question, known: Numbers) -> list[Table | Dra
 
 
 def difference_table(group: Group, question: Question, known: Numbers) -> Table:
-    """First network less the second, in each twin, and how far the twins differ in it."""
+    """Return the table of the differences of the first network and the second.
+    It shows the first less the second in each twin, and how far the twins lie apart in that."""
     first, second = question.first, question.second
     cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
     lines: list[Line] = []
@@ -97,8 +98,9 @@ def difference_table(group: Group, question: Question, known: Numbers) -> Table:
 
 
 def _note(one: Contrast) -> str:
-    """What the difference lacks; or the half-width of its interval, where there are seeds enough,
-    and the folds that the first network wins."""
+    """Return what the difference lacks, the half-width of its interval, and how many folds it wins.
+    The half-width is given where there are seeds enough; the folds are those in which the first
+    network is higher."""
     notes = [one.lack] if one.lack else []
     if one.half_width is not None and len(one.by_seed) >= MIN_SEEDS:
         notes.append(f"± {plain_text(one.metric, one.half_width)}")
@@ -108,7 +110,7 @@ def _note(one: Contrast) -> str:
 
 
 def _between(keras: Contrast | None, torch: Contrast | None, known: Numbers) -> Td:
-    """How far the twins differ in the difference."""
+    """Return how far the two twins' differences lie apart."""
     if keras is None or torch is None:
         return Td(MISSING)
     key, _ = twins_apart(keras, torch)
@@ -118,7 +120,7 @@ def _between(keras: Contrast | None, torch: Contrast | None, known: Numbers) -> 
 
 
 def _weight(group: Group) -> str:
-    """How much the differences say."""
+    """Return a note on how much the differences say."""
     seeds = min(len(cell.seeds) for cell in group.cells.values())
     if seeds >= MIN_SEEDS:
         return (

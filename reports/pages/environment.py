@@ -18,7 +18,7 @@ from reports.tables.table import Table, label, words
 
 
 def environments(collected: Collected) -> list[Table]:
-    """A table for each twin: every distinct environment, and how many runs it served."""
+    """Return a table for each twin: every distinct environment, and how many runs it served."""
     tables = []
     for framework in FRAMEWORKS:
         found: dict[str, list[Slot]] = defaultdict(list)
@@ -27,7 +27,7 @@ def environments(collected: Collected) -> list[Table]:
                 found[json.dumps(slot.stored.env, sort_keys=True)].append(slot)
         if not found:
             continue
-        runs = [found[text][0] for text in sorted(found)]  # one of each environment
+        runs = [found[text][0] for text in sorted(found)]  # one run of each environment
         lines = [
             [fact.name[0].upper() + fact.name[1:]]
             + [as_text(fact.read(slot.spec, slot.stored.env)) for slot in runs]
@@ -49,7 +49,8 @@ def environments(collected: Collected) -> list[Table]:
 
 
 def sources(collected: Collected) -> Table:
-    """Each results version and commit of this suite that made runs, and how many runs it made."""
+    """Return the table of each results version and commit of this suite, with the number of its
+    runs."""
     found: dict[tuple[int, str], list[Slot]] = defaultdict(list)
     for slot in collected.slots:
         if slot.usable:
@@ -70,7 +71,7 @@ def sources(collected: Collected) -> Table:
 
 
 def data_sets(collected: Collected) -> Table:
-    """Every decoded set and every source of weights, by digest."""
+    """Return the table of every decoded set of images and every source of weights, by digest."""
     kinds: dict[tuple[str, str, str], int] = defaultdict(int)
     for slot in collected.slots:
         s = slot.spec
@@ -94,8 +95,9 @@ def data_sets(collected: Collected) -> Table:
 
 
 def run_list(collected: Collected) -> Table:
-    """Every run asked for or found: id, state, when it finished, and where it is shown or, of a
-    latency run, the command that makes it again; its specification, times and log."""
+    """Return the table of every run that was asked for or found.
+    It has the run's id, its state, when it finished, and where it is shown or, for a latency run,
+    the command that makes it again; then its specification, times and log."""
     lines: dict[str, list[Line]] = {"The current request": [], "Beside it": []}
     for slot in collected.slots:
         shown = collected.blocks.get(slot.spec.id, "")
@@ -120,13 +122,13 @@ def run_list(collected: Collected) -> Table:
 
 
 def _again(slot: Slot) -> str:
-    """The command that makes a latency run again: no other page has it."""
+    """Return the command that makes a latency run again: no other page has this command."""
     known = slot.spec.stage == "latency" and slot.spec.variant in load_variants()
     return command([slot.spec]) if known else ""
 
 
 def page(collected: Collected) -> dict[str, object]:
-    """What the page shows."""
+    """Return the content of the page."""
     tables = [*environments(collected), sources(collected), data_sets(collected)]
     return {
         "lead": "What the runs ran on, by which version of this suite, and every run's id.",

@@ -17,12 +17,12 @@ from reports.tables.formats import minus, percent, plural
 from reports.tables.table import Table, Td
 
 COMMAND = "python runner.py --provenance"
-SHARP = 1.5  # ratio of sharpness from which one photograph counts as out of focus
+SHARP = 1.5  # the ratio of sharpness from which one photograph counts as out of focus
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two photographs of one field: what they are, the evidence, a picture if there is one."""
+    """Two photographs of one field: their names, the evidence, and a picture if there is one."""
 
     title: str
     said: str
@@ -45,7 +45,7 @@ def _names(original: Original) -> str:
 
 
 def kind(pair: Overlap, known: dict[str, Original]) -> str:
-    """Where the two photographs of a pair stand."""
+    """Return in which parts of the set the two photographs of a pair stand."""
     splits = {known[pair.first].split, known[pair.second].split}
     if splits == {"TRAIN", "TEST"}:
         return "One in TRAIN, one in TEST"
@@ -73,7 +73,7 @@ def _evidence(pair: Overlap, known: dict[str, Original]) -> str:
 
 
 def pairs(out: Path) -> dict[str, list[Pair]]:
-    """Every overlap by where its photographs stand, with its picture if `out` has it."""
+    """Return every overlap by where its photographs stand, with its picture if `out` has one."""
     pictures = read(out / OVERLAPS)
     known = {o.file: o for o in provenance.originals()}
     found: dict[str, list[Pair]] = {name: [] for name in KINDS}
@@ -114,7 +114,7 @@ def _consequences() -> Table:
 
 
 def _maps() -> Table:
-    """How the images of each part show their photographs."""
+    """Return the table of how the images of each part show their photographs."""
     lines: list[Line] = []
     for split in ("TRAIN", "TEST", "TEST_SIMPLE"):
         images = [row for row in provenance.shown() if row.split == split]
@@ -145,7 +145,7 @@ def _unlike() -> int:
 
 
 def page(out: Path) -> dict[str, object]:
-    """What the page shows."""
+    """Return the content of the page."""
     search = json.loads((provenance.FOLDER / provenance.SEARCH).read_text(encoding="utf-8"))
     images = provenance.shown()
     sure = sum(not row.doubtful for row in images)

@@ -1,5 +1,5 @@
-"""What stands inline in every page, the style and one script, and the policy that allows only
-them."""
+"""The style and the script that stand inline in every page, and the policy that allows no
+others."""
 
 import base64
 import hashlib
@@ -18,7 +18,8 @@ def _hash(text: str) -> str:
 
 @cache
 def inline() -> dict[str, Markup]:
-    """`style`, `script`, and `policy`: no page asks for anything, or runs what isn't its own."""
+    """Return `style`, `script` and `policy`; by the policy no page loads anything or runs a foreign
+    script."""
     style, script = (
         (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "report.js")
     )

@@ -14,25 +14,27 @@ PUBLISHED = ROOT / "reports" / "published"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a page shows of such a file, or a sentence on why it shows nothing."""
+    """The base of what a page shows of such a file; `sentence` says why it shows nothing."""
 
     sentence: str = ""
-    href: str = ""  # the file, if it stands beside the page
+    href: str = ""  # the address of the file, if it stands beside the page
 
 
 Shown = TypeVar("Shown", bound=Measured)
 
 
 def place_of(out: Path, name: str) -> Path | None:
-    """The file `name` of the report in `out`, else the published one; None if neither is there."""
+    """Return the file `name` of the report in `out`, else the published one; None if both are
+    missing."""
     return next((path for path in (out / name, PUBLISHED / name) if path.is_file()), None)
 
 
 def read_measured(
     out: Path, name: str, command: str, kind: type[Shown], read: Callable[[Path], Shown]
 ) -> Shown:
-    """What `read` makes of the file, with a link to it; where there is no such file or `read`
-    raises Damaged, a `kind` with a sentence that names the `command` which writes the file."""
+    """Return what `read` makes of the file, with a link to the file.
+    If there is no such file, or `read` raises Damaged, return a `kind` with a sentence that names
+    the `command` which writes the file."""
     path = place_of(out, name)
     if path is None:
         return kind(f"Not measured here; {command} does it.")

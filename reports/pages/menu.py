@@ -1,4 +1,4 @@
-"""What every page has: its place in the menu, the templates' engine, its banners."""
+"""The things that every page has: its place in the menu, the templates' engine, its banners."""
 
 import pkgutil
 from functools import cache
@@ -22,8 +22,9 @@ SOME_PHANTOM = f"{PHANTOM} This holds for the tables that name phantom images."
 
 @cache
 def pages() -> list[PageRecord]:
-    """The record of every page, in the order of the menu: the `PAGE` of each module beside this
-    one, or in a folder beside it, that has one."""
+    """Return the record of every page, in the order of the menu.
+    A record is the `PAGE` of a module in this folder or in a folder below it; not every module has
+    one."""
     package = import_module(__name__.rpartition(".")[0])
     found = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
     records = (getattr(import_module(one.name), "PAGE", None) for one in found)
@@ -33,7 +34,7 @@ def pages() -> list[PageRecord]:
 
 @cache
 def engine() -> Environment:
-    """The environment that renders templates/ and escapes every text."""
+    """Return the environment that renders the files of templates/ and escapes every text."""
     made = Environment(
         loader=FileSystemLoader(ROOT / "reports" / "templates"),
         autoescape=True,
@@ -46,7 +47,8 @@ def engine() -> Environment:
 
 
 def phantom(collected: Collected, shown: list[Setting]) -> str:
-    """What a page of these settings says of phantom images; nothing where none are."""
+    """Return what a page of these settings says of phantom images.
+    It is empty where neither the page nor the request has any."""
     planned = any(s.data == "phantom" for s in collected.settings if s.planned)
     some = any(s.data == "phantom" for s in shown)
     if not (planned or some):
@@ -56,7 +58,7 @@ def phantom(collected: Collected, shown: list[Setting]) -> str:
 
 
 def of_settings(collected: Collected, shown: list[Setting]) -> list[str]:
-    """A calm word on every profile shown: what ran, and why it judges no claim if so."""
+    """Return a calm word on every profile shown: what ran, and why it judges no claim, if so."""
     texts = banners([spec for setting in shown for spec in collected.specs(setting)])
     for s in shown:
         if s.profile == "paper" and s.objections:
@@ -65,7 +67,8 @@ def of_settings(collected: Collected, shown: list[Setting]) -> list[str]:
 
 
 def banners(specs: list[RunSpec]) -> list[str]:
-    """A line for each profile: what it is; images, weights, devices, backends of its runs."""
+    """Return a line for each profile: what it is, and its runs' images, weights, devices and
+    backends."""
     profiles, texts = load_profiles(), []
     for name in dict.fromkeys(spec.profile for spec in specs):
         known = profiles[name].about if name in profiles else "not a profile of today's"
@@ -86,7 +89,7 @@ def _place(spec: RunSpec) -> str:
 
 
 def _backends(specs: list[RunSpec]) -> str:
-    """ "Keras on TensorFlow, PyTorch"."""
+    """Return the backends of the runs, as in "Keras on TensorFlow, PyTorch"."""
     pairs = sorted({(spec.framework, spec.backend) for spec in specs})
     return ", ".join(
         NAMES[f] if f == backend else f"{NAMES[f]} on {BACKENDS.get(backend, backend)}"

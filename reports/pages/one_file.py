@@ -1,5 +1,5 @@
-"""report.html: all pages in one file, to be sent or kept. It opens from anywhere; what lies beside
-the pages (runs, data files) is named in it, not linked."""
+"""Makes report.html: all pages in one file, to be sent or kept, which opens from anywhere.
+Runs and data files, which lie beside the pages, are named in this file but not linked."""
 
 import re
 
@@ -10,7 +10,7 @@ from reports.pages.inline import inline
 NAME = "report.html"
 _LINK = re.compile(r'<a\b([^>]*?)\shref="([^"]*)"([^>]*)>(.*?)</a>', re.S)
 _IDS = re.compile(r'\s(id|aria-labelledby|for)="([^"]+)"')
-_OWN = re.compile(r'(href="|url\()#([^")]+)')  # within SVG, and from link to target
+_OWN = re.compile(r'(href="|url\()#([^")]+)')  # addresses within SVG, and from a link to its target
 
 
 def _key(file: str) -> str:
@@ -18,14 +18,15 @@ def _key(file: str) -> str:
 
 
 def _section(file: str, text: str, files: set[str]) -> str:
-    """A page's content, its ids made the file's own and its links turned inwards."""
+    """Return a page's content, with ids that are unique in the file and links that stay within
+    it."""
     body = text[text.index('<main id="main">') + len('<main id="main">') : text.rindex("</main>")]
     key = _key(file)
 
     def link(found: re.Match[str]) -> str:
         before, target, after, content = found.groups()
         page, _, anchor = target.partition("#")
-        if page in files:  # a page, or a place on it
+        if page in files:  # the link leads to a page, or to a place on a page
             target = "#" + (f"{_key(page)}--{anchor}" if anchor else _key(page))
         elif page and not target.startswith("https:"):
             return content
@@ -37,7 +38,8 @@ def _section(file: str, text: str, files: set[str]) -> str:
 
 
 def single(pages: dict[str, str], menu: list[tuple[str, str]], engine: Environment) -> str:
-    """The file's text. `pages`: file -> text; `menu`: (file, title) of those in the header."""
+    """Return the text of the one file.
+    `pages` has the text by file; `menu` has (file, title) of each page in the header."""
     order = [file for file, _ in menu] + [f for f in pages if f not in dict(menu)]
     sections = [_section(file, pages[file], set(pages)) for file in order]
     return engine.get_template("single.html.j2").render(

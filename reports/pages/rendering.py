@@ -1,4 +1,4 @@
-"""Renders the pages of a report, each by itself, so that processes can share them."""
+"""Renders the pages of a report, each by itself, so that processes can share the work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from reports.tables.grid import Page, tables_in
 
 @dataclass(frozen=True)
 class Made:
-    """A file of the report, and a page's tables in their other forms."""
+    """A file of the report; for a page also its tables in their other forms."""
 
     file: str
     text: str
@@ -23,7 +23,7 @@ class Made:
 
 
 def rendered(results: Results, *others: Callable[[], list[Made]]) -> list[Made]:
-    """Every page that is there for these results, what `others` make, and all pages in one file."""
+    """Return every page that is there for these results, what `others` make, and report.html."""
     shown = [page for page in menu.pages() if page.is_there(results)]
     listed = [(page.file, page.name) for page in shown]
     own = [(page, page.file) for page in shown]
@@ -38,8 +38,9 @@ def rendered(results: Results, *others: Callable[[], list[Made]]) -> list[Made]:
 def _page(
     results: Results, listed: list[tuple[str, str]], page: PageRecord, here: str
 ) -> list[Made]:
-    """One page. `listed`: the file and the word of each page in the menu; `here`: the file of the
-    menu's page that it is, or that it belongs to."""
+    """Return one page.
+    `listed` has the file and the word of each page in the menu; `here` is the file of the page of
+    the menu that this page is, or belongs to."""
     settings, content = page.settings(results), page.content(results)
     phantom = menu.phantom(results.collected, settings)
     banners = menu.of_settings(results.collected, settings)

@@ -1,4 +1,4 @@
-"""The pages of single runs: curves and confusion matrices, one block a network, twin and seed."""
+"""The pages of single runs: curves and confusion matrices, one block per network, twin and seed."""
 
 from dataclasses import dataclass, replace
 
@@ -28,8 +28,8 @@ FILES = (
     ("predictions.npz", "Probabilities"), ("activations.npz", "Activations"),
     ("timings.json", "Times"), ("run.json", "Digests"), ("log.txt", "Log"),
 )  # fmt: skip
-FOLD = tuple(map(metric_of, ("selected_epoch", "accuracy", "f1_macro", "log_loss")))  # of each
-OPEN = 16  # at most so many blocks of a page start open
+FOLD = tuple(map(metric_of, ("selected_epoch", "accuracy", "f1_macro", "log_loss")))  # per fold
+OPEN = 16  # a page with more blocks starts with all closed
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Block:
     caption: str
     folds: Table | None
     confusion: Table | None
-    troubles: list[str]  # failed or missing runs, with the reason
-    command: str  # makes them again
-    evidence: Table  # their files
+    troubles: list[str]  # the failed or missing runs, with the reason
+    command: str  # the command that makes the runs again
+    evidence: Table  # the runs' files
 
 
 def blocks(groups: list[Group], results: Results) -> list[list[Block]]:
-    """Of each group a block for each network, twin and seed, in the papers' order."""
+    """Return, for each group, a block for each network, twin and seed, in the papers' order."""
     wanted = []
     for group in groups:
         cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
@@ -81,7 +81,7 @@ def _block(wanted: tuple[Cell, int, Numbers]) -> Block:
 
 
 def summary(cell: Cell, seed: int) -> str:
-    """Accuracy and selected epoch of a seed in a line, or what is missing."""
+    """Return the accuracy and selected epoch of a seed in a line, or what is missing."""
     slots = cell.of_seed(seed)
     there = [s for s in slots if s.usable]
     folded = slots[0].spec.fold is not None
@@ -123,7 +123,7 @@ def _caption(cell: Cell, there: list[Slot]) -> str:
 
 
 def _troubles(cell: Cell, seed: int) -> list[str]:
-    """What failed or is missing, and what isn't shown for it."""
+    """Return which runs failed or are missing, and what isn't shown because of that."""
     slots = cell.of_seed(seed)
     found = [_trouble(s) for s in slots if not s.usable]
     if cell.folds > 1 and not cell.whole(seed):
@@ -167,7 +167,7 @@ def _rate(count: int, of: int) -> Td:
 
 
 def _evidence(anchor: str, slots: list[Slot]) -> Table:
-    """Each run with its files, as they lie beside the page."""
+    """Return the table of each run with its files, as they lie beside the page."""
     return table(
         f"files-{anchor}",
         "What the runs left: every number above is made from these files.",
@@ -202,7 +202,7 @@ def _fold(slot: Slot, record: Recorded) -> list[Td]:
 
 
 def overview(group: Group) -> Table:
-    """All run sets of a group in a table, linked to their blocks."""
+    """Return the table of all run sets of a group, linked to their blocks."""
     cells = {v: [group.cells.get((f, v)) for f in FRAMEWORKS] for v in group.variants}
     return table(
         f"sets-{group.setting.slug}-{group.protocol}",
@@ -222,7 +222,8 @@ def _links(cell: Cell) -> Td:
 
 
 def _overviews(collected: Collected) -> dict[str, object]:
-    """What the page of all runs shows: the groups of the request, and those beside it."""
+    """Return the content of the page of all runs: the groups of the request, and those beside
+    it."""
     sections = []
     for planned in (True, False):
         groups = [group for group in collected.groups if group.setting.planned == planned]
@@ -232,7 +233,7 @@ def _overviews(collected: Collected) -> dict[str, object]:
 
 
 def _run_sets(results: Results) -> list[PageRecord]:
-    """A page for the runs of each setting and protocol: those of the request, and those beside."""
+    """Return a page for each setting and protocol: the runs of the request, and those beside it."""
     of_page: dict[str, list[Group]] = {}
     for group in results.collected.groups:
         of_page.setdefault(group.page, []).append(group)

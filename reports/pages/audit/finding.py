@@ -1,8 +1,8 @@
-"""What the findings of the claims audit are made of; audit.py has them all.
+"""The parts of a finding of the claims audit; page.py collects all findings.
 
 No run is read. Each finding sets two sides, with their places, beside each other, and shows the
-calculation; its word is `attainable`, `not attainable`, `contradictory` (the two can't both hold),
-`open` (they can under the reading that it names) or `not checked`.
+calculation. Its word is `attainable`, `not attainable`, `contradictory` (the two sides can't both
+hold), `open` (both can hold under the reading that the finding names) or `not checked`.
 """
 
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from reports.tables.formats import THIN
 
 ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
 CONTRADICTORY, OPEN, NOT_CHECKED = "contradictory", "open", "not checked"
-WORDS = (CONTRADICTORY, NOT_ATTAINABLE, OPEN, ATTAINABLE, NOT_CHECKED)  # the gravest first
+WORDS = (CONTRADICTORY, NOT_ATTAINABLE, OPEN, ATTAINABLE, NOT_CHECKED)  # the gravest word first
 Claims = dict[str, Claim]
 
 
 @dataclass(frozen=True)
 class Side:
-    """What stands where."""
+    """A place in a paper or in the files, and what is written there."""
 
     where: str
     text: str
@@ -30,8 +30,9 @@ class Side:
 
 @dataclass(frozen=True)
 class Finding:
-    """One check; `claims` are the ids of those it is about, `at_fault` of those among them that its
-    word falls on: all, if the numbers don't say which, and the others can stand."""
+    """One check. `claims` are the ids of the claims that the check is about.
+    `at_fault` are those of the claims that the word falls on, so that the others can stand; if it
+    is empty, the numbers don't say which claim is at fault, and the word falls on all."""
 
     title: str
     claims: tuple[str, ...]
@@ -41,42 +42,42 @@ class Finding:
     at_fault: tuple[str, ...] = ()
 
     def word_on(self, claim: str) -> str:
-        """What the check says of one of its claims."""
+        """Return what the check says of one of its claims."""
         return self.word if claim in (self.at_fault or self.claims) else ATTAINABLE
 
 
 def quoted(text: str) -> str:
-    """Words of a paper, as they stand there."""
+    """Return words of a paper, as they are printed there, in quotation marks."""
     return f"“{text}”"
 
 
 def side(claim: Claim) -> Side:
-    """A claim as one side."""
+    """Return a claim as one side of a finding."""
     text = claim.column if claim.row == "text" else f"{row(claim)}, {claim.column}"
     return Side(where(claim), f"{text}: {claim_text(claim)}" if claim.printed else text)
 
 
 def where(claim: Claim) -> str:
-    """A claim's address."""
+    """Return a claim's address: the paper's author and the place in the paper."""
     return f"{load_papers()[claim.paper].author} {claim.where}"
 
 
 def row(claim: Claim) -> str:
-    """What the claim is about; networks by their printed names."""
+    """Return what the claim is about; a network has its printed name."""
     known = load_variants()
     return known[claim.row].title if claim.row in known else claim.row
 
 
 def judged(holds: bool, otherwise: str = CONTRADICTORY) -> str:
-    """The word of a check."""
+    """Return the word of a check: `attainable` if it holds, else `otherwise`."""
     return ATTAINABLE if holds else otherwise
 
 
 def percent(value: Fraction | float, digits: int = 2) -> str:
-    """A fraction, written in percent."""
+    """Return a fraction, written in percent."""
     return f"{100 * float(value):.{digits}f}{THIN}%"
 
 
 def images(a: Claim, b: Claim) -> int:
-    """How many more of n images are right in `a`."""
+    """Return how many images more are right by `a` than by `b`, of the n images of `a`."""
     return round((a.number - b.number) * a.n)

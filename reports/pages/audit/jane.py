@@ -24,7 +24,7 @@ from reports.tables.formats import THIN
 
 
 def f_measures(claims: Claims) -> Iterator[Finding]:
-    """F from precision and recall; recall against accuracy."""
+    """Check F against precision and recall, and recall against accuracy."""
     for variant in ("cnn_lstm", "cnn_gru"):
         of = {m: claims[f"jane.t2.{variant}.{m}"]
               for m in ("precision", "recall", "f1", "accuracy")}  # fmt: skip
@@ -50,7 +50,7 @@ def f_measures(claims: Claims) -> Iterator[Finding]:
 
 
 def table_2_against_3(claims: Claims) -> Iterator[Finding]:
-    """The chosen network should be one of Table III's course."""
+    """Check Table II against Table III: the chosen network should be one of Table III's course."""
     for variant in ("cnn_lstm", "cnn_gru"):
         losses, course = (
             of_network(of_table(claims, "jane", "Table III", metric), variant)
@@ -82,7 +82,7 @@ def table_2_against_3(claims: Claims) -> Iterator[Finding]:
 
 
 def loss_floors(claims: Claims) -> Iterator[Finding]:
-    """A wrong answer costs at least ln 2."""
+    """Check the losses against the accuracies: a wrong answer costs at least ln 2."""
     for loss in of_table(claims, "jane", "Table III", "log_loss"):
         (accuracy,) = (
             c for c in of_network(of_table(claims, "jane", loss.where, "accuracy"), loss.variant)
@@ -99,7 +99,7 @@ def loss_floors(claims: Claims) -> Iterator[Finding]:
 
 
 def order(claims: Claims) -> Iterator[Finding]:
-    """Which of the two networks is the better, by Table II and by Table III."""
+    """Check which of the two networks is the better one, by Table II and by Table III."""
     rank = claims["jane.rank.best"]
     second, last = (
         [of_network(of_table(claims, "jane", table, "accuracy"), v)[-1]
@@ -126,13 +126,13 @@ def order(claims: Claims) -> Iterator[Finding]:
 
 
 def _courses(claims: Claims, metric: str) -> list[tuple[Claim, Claim]]:
-    """Table III: CNN-LSTM and CNN-GRU at each epoch."""
+    """Return the claims of Table III in pairs: CNN-LSTM and CNN-GRU at each epoch."""
     found = of_table(claims, "jane", "Table III", metric)
     return list(zip(*(of_network(found, v) for v in ("cnn_lstm", "cnn_gru")), strict=True))
 
 
 def figures(claims: Claims) -> Iterator[Finding]:
-    """What the text says of Figs. 2 and 3, by the tables."""
+    """Check by the tables what the text says of Figs. 2 and 3."""
     said = claims["jane.text.log_loss"]
     losses = _courses(claims, "log_loss")
     below = sum(a.number < b.number for a, b in losses)

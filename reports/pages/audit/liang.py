@@ -27,11 +27,11 @@ from reports.pages.audit.finding import (
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
 
-EPOCHS = 70  # of phase 2, printed in III.D and IV.C
+EPOCHS = 70  # epochs of phase 2, as printed in III.D and IV.C
 
 
 def table_1_as_a_whole(claims: Claims) -> Iterator[Finding]:
-    """Seven accuracies that all fit one n say what the n was."""
+    """Check what n the accuracies of Table 1 fit: seven that all fit one n tell what the n was."""
     table = of_table(claims, "liang", "Table 1", "accuracy")
     n, n_sum = table[0].n, sum(int(claims[f"liang.data.test.{x}"].number) for x in "elmn")
     hits = [
@@ -39,7 +39,7 @@ def table_1_as_a_whole(claims: Claims) -> Iterator[Finding]:
         for m in (n, n_sum)
     ]
     missed = [c for c in table if not printed.attainable_counts(printed.printed(c), n)]
-    share = (n + 1) / 10_001  # of the percentages with two decimals
+    share = (n + 1) / 10_001  # of all percentages with two decimals: those that n images can give
     yield Finding(
         "How many test images stand behind Table 1?",
         tuple(c.id for c in table) + ("liang.data.test.sum",),
@@ -53,8 +53,8 @@ def table_1_as_a_whole(claims: Claims) -> Iterator[Finding]:
 
 
 def sums_of_counts(claims: Claims) -> Iterator[Finding]:
-    """The printed class counts against the printed totals and the files: what differs from its
-    files is at fault, and only that."""
+    """Check the printed class counts against the printed totals and the files.
+    The counts and totals that differ from the files are at fault, and no others."""
     for part, word in (("train", "training"), ("test", "test")):
         counts = [claims[f"liang.data.{part}.{letter}"] for letter in "elmn"]
         total, values = claims[f"liang.data.{part}.sum"], [int(c.number) for c in counts]
@@ -94,7 +94,7 @@ def _added(counts: list[Claim]) -> str:
 
 
 def one_number(claims: Claims) -> Iterator[Finding]:
-    """Fig. 6's validation accuracy is Table 1's test accuracy."""
+    """Check whether the validation accuracy of Fig. 6 is the test accuracy of Table 1."""
     validation, test = claims["liang.fig6.val_acc"], claims["liang.t1.xception_lstm"]
     same = printed.printed(validation) == printed.printed(test)
     yield Finding(
@@ -109,7 +109,7 @@ def one_number(claims: Claims) -> Iterator[Finding]:
 
 
 def loss_floor(claims: Claims) -> Iterator[Finding]:
-    """Label smoothing puts a floor under the loss."""
+    """Check the loss against the floor that label smoothing puts under a loss."""
     loss, accuracy = claims["liang.fig6.min_val_loss"], claims["liang.fig6.val_acc"]
     ours = load_recipe("liang")["label_smoothing"].value
     floor = printed.smoothed_loss(accuracy.number, ours)
@@ -134,7 +134,8 @@ def loss_floor(claims: Claims) -> Iterator[Finding]:
 
 
 def speed(claims: Claims) -> Iterator[Finding]:
-    """3.8 s an image against 14 h: both hold if loading the network is part of the former."""
+    """Check 3.8 s an image against 14 h.
+    Both hold if the 3.8 s include loading the network."""
     train, test = claims["liang.speed.train"], claims["liang.speed.test"]
     images_seen = claims["liang.data.train.sum"]
     seen = EPOCHS * int(images_seen.number)
@@ -157,7 +158,7 @@ def speed(claims: Claims) -> Iterator[Finding]:
 
 
 def order(claims: Claims) -> Iterator[Finding]:
-    """Orderings within Table 1."""
+    """Check the orderings within Table 1."""
     table = {c.variant: c for c in of_table(claims, "liang", "Table 1", "accuracy")}
     best = claims["liang.rank.best"]
     first, second = sorted(table.values(), key=lambda c: c.number, reverse=True)[:2]
@@ -190,7 +191,7 @@ def order(claims: Claims) -> Iterator[Finding]:
 
 
 def augmentation(claims: Claims) -> Iterator[Finding]:
-    """How the files show their photographs, by the recorded maps, against the text."""
+    """Check the text against how the files show their photographs, by the recorded maps."""
     said = claims["liang.text.rotation"]
     train, plain = (
         [row for row in provenance.shown() if row.split == split]
@@ -198,7 +199,7 @@ def augmentation(claims: Claims) -> Iterator[Finding]:
     )
     mirrored = sum(row.mirrored for row in train) / len(train)
     drawn = sorted(row.stretch for row in train)
-    least = max(row.stretch for row in plain)  # of images that weren't altered: the fit's noise
+    least = max(row.stretch for row in plain)  # these weren't altered: the fit's noise
     turns = sorted(min(abs(row.angle), 180 - abs(row.angle)) for row in train)
     beyond = sum(stretch > least for stretch in drawn) / len(drawn)
     moved = sorted(math.hypot(row.right, row.down) for row in train)

@@ -33,7 +33,7 @@ OK = {OPEN: None, ATTAINABLE: True, NOT_CHECKED: None}
 
 
 def findings() -> dict[str, list[Finding]]:
-    """All of them, by paper."""
+    """Return all findings, by paper."""
     claims = load_claims()
     return {
         paper: [
@@ -46,7 +46,8 @@ def findings() -> dict[str, list[Finding]]:
 
 
 def by_claim(found: list[Finding]) -> dict[str, list[str]]:
-    """What the findings say of each claim, the gravest word first; not checked if none does."""
+    """Return what the findings say of each claim, the gravest word first.
+    A claim that no finding is about is `not checked`."""
     words_of: dict[str, list[str]] = {key: [] for key in load_claims()}
     for one in found:
         for key in one.claims:
@@ -55,7 +56,7 @@ def by_claim(found: list[Finding]) -> dict[str, list[str]]:
 
 
 def said(found: list[Finding]) -> str:
-    """How many contradictions there are, and how many claims have which word, in a sentence."""
+    """Return a sentence: how many contradictions there are, and how many claims have which word."""
     claims = Counter(words_of[0] for words_of in by_claim(found).values())
     others = ", ".join(f"{claims[word]} {word}" for word in WORDS[1:] if claims[word])
     return (
@@ -66,7 +67,7 @@ def said(found: list[Finding]) -> str:
 
 
 def finding_table(paper: str, found: list[Finding]) -> Table:
-    """Both sides, the calculation and the word of each finding."""
+    """Return the table of both sides, the calculation and the word of each finding."""
     lines: dict[str, list[Line]] = {"What does not fit": []}
     lines |= {body: [] for body in BODIES.values()}
     for one in found:
@@ -85,7 +86,7 @@ def finding_table(paper: str, found: list[Finding]) -> Table:
 
 
 def claim_table(found: list[Finding]) -> Table:
-    """Every claim, and the words of the findings about it."""
+    """Return the table of every claim, with the words of the findings about it."""
     lines: list[Line] = []
     words_of = by_claim(found)
     for claim in load_claims().values():
@@ -100,7 +101,7 @@ def claim_table(found: list[Finding]) -> Table:
 
 
 def page() -> dict[str, object]:
-    """What the audit's page shows."""
+    """Return the content of the audit's page."""
     found = findings()
     every = [f for of_paper in found.values() for f in of_paper]
     return {
@@ -111,7 +112,7 @@ def page() -> dict[str, object]:
 
 
 def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
-    """Accuracies of n images are multiples of 1/n."""
+    """Check each accuracy of n images: such an accuracy is a multiple of 1/n."""
     parts = [claims[f"liang.data.test.{letter}"] for letter in "elmn"]
     n_sum = sum(int(part.number) for part in parts)
     for claim in claims.values():
@@ -138,7 +139,7 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
 
 
 def _of_others(claim: Claim) -> Finding:
-    """A cited rate against the number of images that is printed beside it."""
+    """Check a cited rate against the number of images that is printed beside it."""
     found = printed.attainable_counts(printed.printed(claim), claim.n)
     below = math.floor(claim.number * claim.n)
     near = (f"{k} of {claim.n} = {percent(Fraction(k, claim.n))}" for k in (below, below + 1))
@@ -151,7 +152,7 @@ def _of_others(claim: Claim) -> Finding:
 
 
 def sources(claims: Claims, paper: str) -> Iterator[Finding]:
-    """What is cited from papers that aren't read here."""
+    """Return a finding, `not checked`, for each claim cited from a paper that isn't read here."""
     for claim in claims.values():
         if (claim.paper, claim.kind) == (paper, "cited") and claim.id not in prose.OF_LIANG:
             yield Finding(

@@ -19,7 +19,7 @@ from reports.pages.audit.finding import (
 )
 from reports.tables.cell_text import claim_text
 
-# What stands in the papers' lists of references.
+# These entries stand in the papers' lists of references.
 MRI = (
     "[36] P. Moeskops, M. A. Viergever, A. M. Mendrik, L. S. de Vries, M. J. N. L. Benders, and "
     "I. Išgum, ‘Automatic segmentation of MR brain images with a convolutional neural network’"
@@ -40,7 +40,7 @@ JANE_S = (
     "Fernández, R. Bertolami, H. Bunke and J. Schmidhuber, ‘A novel connectionist system for "
     "unconstrained handwriting recognition’"
 )
-# What Jane quotes from Liang, and the claim there.
+# The claims of Jane that quote Liang, each with the claim of Liang that it quotes.
 OF_LIANG = {
     "jane.t1.liang": "liang.t1.xception_lstm",
     "jane.cited.liang_speed": "liang.speed.test",
@@ -51,13 +51,14 @@ def _against(
     claims: Claims, key: str, title: str, printed: str, other: Side, sums: str,
     word: str = CONTRADICTORY,
 ) -> Finding:  # fmt: skip
-    """A sentence of a paper, `printed` as it stands, against something else."""
+    """Return the finding that sets a sentence of a paper, `printed` word for word, against
+    `other`."""
     said = claims[key]
     return Finding(title, (key,), (Side(where(said), quoted(printed)), other), sums, word)
 
 
 def classes(claims: Claims) -> Iterator[Finding]:
-    """Five or four of them."""
+    """Check whether there are five classes, or four."""
     yield _against(
         claims, "liang.text.five", "How many classes are there?",
         "the five-classification problem of leukocytes we studied",
@@ -68,7 +69,7 @@ def classes(claims: Claims) -> Iterator[Finding]:
 
 
 def highest(claims: Claims) -> Iterator[Finding]:
-    """Better than the methods it cites, or not."""
+    """Check whether Liang's accuracy is the highest of those that Liang cites."""
     said, best = claims["liang.text.highest"], claims["liang.t1.xception_lstm"]
     cited = [c for c in claims.values() if (c.paper, c.kind) == ("liang", "cited")]
     above = sorted((c for c in cited if c.number > best.number), key=lambda c: c.number)
@@ -85,7 +86,7 @@ def highest(claims: Claims) -> Iterator[Finding]:
 
 
 def recurrent_input(claims: Claims) -> Iterator[Finding]:
-    """What the RNN reads."""
+    """Check what the RNN reads."""
     yield _against(
         claims, "liang.text.rnn_input", "Does the RNN read what the CNN makes?",
         "we introduce a RNN with memory function to generate a continuous time output state for "
@@ -98,7 +99,7 @@ def recurrent_input(claims: Claims) -> Iterator[Finding]:
 
 
 def filters(claims: Claims) -> Iterator[Finding]:
-    """The first convolution's size against the image's channels."""
+    """Check the size of the first convolution against the image's channels."""
     said, first = claims["liang.text.filters"], load_backbones()["xception"].layers[0]
     weights = first.maps * 3 * 3 * 3
     yield Finding(
@@ -111,7 +112,7 @@ def filters(claims: Claims) -> Iterator[Finding]:
 
 
 def references(claims: Claims) -> Iterator[Finding]:
-    """Numbers of references, against the list."""
+    """Check the numbers of references against the list of references."""
     yield _against(
         claims, "liang.text.mri", "Is [34] on brain MRI?",
         "segmentation (pixel classification) of brain tissues in MRI [34]",
@@ -134,7 +135,7 @@ def references(claims: Claims) -> Iterator[Finding]:
 
 
 def models(claims: Claims) -> Iterator[Finding]:
-    """How many networks Jane says that Liang has, and that it has itself."""
+    """Check how many networks Jane says that Liang has, and how many that Jane has."""
     liang = len({c.variant for c in of_table(claims, "liang", "Table 1", "accuracy")})
     yield _against(
         claims, "jane.text.five", "Has Liang five models?",
@@ -154,7 +155,7 @@ def models(claims: Claims) -> Iterator[Finding]:
 
 
 def pictures(claims: Claims) -> Iterator[Finding]:
-    """Jane's photographs, before and after augmentation."""
+    """Check the numbers of Jane's photographs, before and after augmentation."""
     said = int(claims["jane.text.410"].printed.split()[0])
     rows, labelled = provenance.LABEL_ROWS, provenance.LABELLED
     there = sum(bool(o.label) for o in provenance.originals())
@@ -182,7 +183,7 @@ def pictures(claims: Claims) -> Iterator[Finding]:
 
 
 def liang_cited(claims: Claims) -> Iterator[Finding]:
-    """What Jane quotes from Liang, and by which reference."""
+    """Check what Jane quotes from Liang, and by which reference."""
     for key, there in OF_LIANG.items():
         cited, own = claims[key], claims[there]
         same = cited.printed == own.printed

@@ -1,4 +1,4 @@
-"""What both twins of a network get wrong: by photograph, image by image, and drawn."""
+"""The images that both twins of a network get wrong: by photograph, image by image, and drawn."""
 
 from dataclasses import dataclass
 
@@ -14,23 +14,23 @@ from reports.tables.exports import FOLDER
 from reports.tables.formats import percent, plural, title, with_article
 from reports.tables.table import Table
 
-FEW = 4  # images: photographs with fewer are drawn together
+FEW = 4  # images; photographs with fewer are drawn together
 STAND_INS = "X: these tests are of drawn stand-ins, not of cells; they aren’t shown."
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """An image with its words; `picture` is the name of one of the page's."""
+    """An image with its words; `picture` is the name of one of the page's pictures."""
 
     picture: str
     alt: str
     name: str
-    said: tuple[tuple[str, str], ...]  # twin, what it says
+    said: tuple[tuple[str, str], ...]  # the twin, and its answer
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A photograph's images that both twins get wrong."""
+    """The images of one photograph that both twins get wrong."""
 
     anchor: str
     heading: str
@@ -39,7 +39,7 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Both:
-    """All of it for one network."""
+    """The images of one network that both twins get wrong, in tables and drawn."""
 
     sentence: str
     by_photograph: Table | None
@@ -47,12 +47,12 @@ class Both:
     overview: list[Drawn]  # the hardest photographs themselves
     photographs: list[Photograph]
     undrawn: str  # how many images aren't drawn, and why
-    href: str  # of the whole list
+    href: str  # the file of the whole list
     lists: list[Table]  # all photographs, and all tests that both get wrong
 
     @property
     def pictures(self) -> list[str]:
-        """Names of the pictures it needs."""
+        """The names of all pictures that are drawn here."""
         drawn = [*self.overview, *(d for p in self.photographs for d in p.images)]
         return [one.picture for one in drawn]
 
@@ -64,9 +64,12 @@ def both(
     twins: list[Answers],
     at_hand: dict[str, str] | None,
 ) -> Both:
-    """Of a network whose `cells` and their answers `twins` (Keras, PyTorch) are comparable.
+    """Return what both twins get wrong of a network.
 
-    `at_hand`: pictures of images and photographs, by name; None for stand-ins, never drawn."""
+    The answers `twins` of the `cells` (Keras, PyTorch) must be comparable. `at_hand` has the
+    pictures of images and photographs by name; None stands for drawn stand-ins, which are never
+    shown.
+    """
     wrong, counts, there = wrong_in_both(twins), tests_wrong(twins), at_hand or {}
     shown = {p: [one for one in wrong if one.photograph == p] for p, n in counts.items() if n}
     groups, links = _groups(name, shown, there)
@@ -91,8 +94,8 @@ def both(
 def _groups(
     name: str, shown: dict[str, list[Wrong]], at_hand: dict[str, str]
 ) -> tuple[list[Photograph], dict[str, str]]:
-    """The images by photograph, those of photographs with FEW together at the end; and where each
-    photograph's are."""
+    """Return the images by photograph, and the link to the images of each photograph.
+    The images of photographs with fewer than FEW stand together at the end."""
     drawn = {p: [_drawn(one) for one in some if one.id in at_hand] for p, some in shown.items()}
     few = [p for p, images in drawn.items() if 0 < len(images) < FEW]
     few = few if len(few) > 1 else []
@@ -136,7 +139,8 @@ def _undrawn(wrong: int, drawn: int) -> str:
 
 
 def _drawn(one: Wrong, named: bool = False) -> Drawn:
-    """`named`: with its photograph and class, which elsewhere a heading tells."""
+    """Return an image with its words.
+    With `named` the words have the photograph and the class, which elsewhere a heading tells."""
     true = CLASSES[one.label].lower()
     said = tuple(
         (framework, f"{CLASSES[c].lower()}, {percent(p, 1)}")

@@ -23,7 +23,7 @@ from reports.tables.table import Table, Td
 
 @dataclass(frozen=True)
 class Block:
-    """One network: figures and tables."""
+    """The figures and tables of one network."""
 
     anchor: str
     heading: str
@@ -36,7 +36,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """One group of runs."""
+    """The networks of one group of runs."""
 
     caption: str
     planned: bool
@@ -45,8 +45,9 @@ class Section:
 
 
 def page(results: Results) -> dict[str, Any]:
-    """What the page shows: groups with a whole cell, planned ones first; `pool`: the pictures it
-    draws, by name. The report's folder has pictures, or hasn't."""
+    """Return the content of the page: the groups with a whole cell, planned ones first.
+    `pool` has the pictures that the page draws, by name; they are taken from the report's folder,
+    which may have none."""
     collected, out = results.collected, results.out
     at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / photographs.PHOTOGRAPHS)
     answered = [(group, _answers(group)) for group in collected.groups]
@@ -77,7 +78,7 @@ def page(results: Results) -> dict[str, Any]:
 
 
 def wrong_images(collected: Collected) -> list[list[str]]:
-    """For each network of the real images: those that both twins get wrong."""
+    """Return, for each network of the real images, the images that both twins get wrong."""
     found = []
     for group in filter(_real, collected.groups):
         known = _answers(group)
@@ -93,7 +94,7 @@ def _real(group: Group) -> bool:
 
 
 def _answers(group: Group) -> dict[tuple[str, str], Answers]:
-    """Of the whole cells, by twin and network."""
+    """Return the answers of the whole cells, by twin and network."""
     found = {key: answers(cell) for key, cell in group.cells.items()}
     return {key: one for key, one in found.items() if one}
 
@@ -113,7 +114,7 @@ def _calibration(group: Group, known: Numbers) -> Table:
 
 
 def _sure(cell: Cell | None, known: Numbers) -> list[Td]:
-    """Return the calibration error and the excess of one cell."""
+    """Return the calibration error of one cell, and by how much the cell is too sure."""
     if cell is None:
         return [NOT_ASKED, Td("–")]
     record = known[cell.key]

@@ -9,8 +9,8 @@ from reports.tables.builder import Line, Over, Value, numbers, over, over_twins,
 from reports.tables.formats import marked, percent, plural, title
 from reports.tables.table import Table, Td
 
-MOST = 12  # rows of a table of many
-WHOLE = 80  # photographs: up to so many all stand in the table
+MOST = 12  # rows that a long table shows
+WHOLE = 80  # photographs; up to this number all stand in the table
 HEADS: list[Td | Over] = [*texts("Photograph", "Class"), *numbers("Tests"),
          over("Wrong in", [*twins(), *numbers("both")]), *texts("Mostly taken for"),
          over("Mean probability of the true class", twins())]  # fmt: skip
@@ -22,7 +22,9 @@ def marked_title(variant: str, cells: list[Cell]) -> str:
 
 
 def by_row(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> dict[str, Line]:
-    """A row for each photograph: tests, wrong, what it is taken for, what the true class gets."""
+    """Return a row for each photograph, by its name.
+    The row has the tests, the wrong ones, what the photograph is mostly taken for, and the mean
+    probability of the true class."""
     shown, wrong = photographs(twins[0].ids), [~one.right for one in twins]
     names, place = np.unique(shown, return_inverse=True)
     rows: dict[str, Line] = {}
@@ -45,7 +47,8 @@ def by_row(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> di
 
 
 def by_photograph(name: str, network: str, rows: dict[str, Line], counts: dict[str, int]) -> Table:
-    """Every photograph, those with most tests wrong in both (`counts`) first; of many, MOST."""
+    """Return the table of photographs, those with most tests wrong in both twins (`counts`) first.
+    Where there are more than WHOLE photographs, the table has only the first MOST."""
     kept = list(counts)[: len(counts) if len(counts) <= WHOLE else MOST]
     more = len(counts) - len(kept)
     left = f"{plural(more, 'photograph')} with fewer such tests left out; CSV has all."
@@ -60,13 +63,13 @@ def by_photograph(name: str, network: str, rows: dict[str, Line], counts: dict[s
 
 
 def every_photograph(name: str, network: str, rows: dict[str, Line]) -> Table:
-    """The same of all photographs, as a list."""
+    """Return the table of all photographs as a list."""
     caption = f"{network}: every photograph, and how many tests of its images are wrong."
     return table(f"photographs-{name}", caption, HEADS, rows.values(), listed=True)
 
 
 def surest(name: str, network: str, cells: list[Cell], wrong: list[Wrong]) -> Table | None:
-    """The images that both twins get wrong and are surest of."""
+    """Return the table of the images that both twins get wrong and are surest of."""
     lines: list[Line] = []
     for one in wrong[:MOST]:
         line: list[Value] = [one.id, name_of(one.photograph), CLASSES[one.label].lower()]
@@ -86,7 +89,7 @@ def surest(name: str, network: str, cells: list[Cell], wrong: list[Wrong]) -> Ta
 
 
 def every_test(name: str, network: str, answers: list[Answers]) -> Table:
-    """Every test that both twins get wrong."""
+    """Return the list of every test that both twins get wrong."""
     first, shown = answers[0], photographs(answers[0].ids)
     lines: list[Line] = []
     for i in np.flatnonzero(~answers[0].right & ~answers[1].right):

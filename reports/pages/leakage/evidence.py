@@ -1,6 +1,6 @@
-"""What was counted of the public set for the leakage sheet, and the evidence on all papers alike.
+"""Counts of the public set for the leakage sheet, and the evidence that is alike for all papers.
 
-Evidence is a word (FOUND, NOT_FOUND or OPEN) and what was computed.
+Evidence is a word (FOUND, NOT_FOUND or OPEN) and a text on what was computed.
 """
 
 from collections import Counter
@@ -18,23 +18,24 @@ from protocols.seeds import generator
 from reports.tables.formats import THIN
 
 FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
-SHUFFLES = 2000  # of the labels, for what chance would give
+SHUFFLES = 2000  # shuffles of the labels, to see what chance would give
 
 
 def percent(share: float) -> str:
-    """A share as the sheet writes it."""
+    """Return a share as the sheet writes it."""
     return f"{100 * share:.1f}{THIN}%"
 
 
 def part(split: str) -> list[provenance.Shown]:
-    """The images of one part of the public set."""
+    """Return the images of one part of the public set."""
     return [row for row in provenance.shown() if row.split == split]
 
 
 @cache
 def cv_shares() -> tuple[float, float, int]:
-    """Of `cv10`'s test images: the share whose photograph, and whose photograph or one that
-    overlaps it, trains as well; n."""
+    """Return two shares of the test images of `cv10`, and the number of the images.
+    The first share has its photograph in training as well; the second has there its photograph or
+    one that overlaps it."""
     per_class = load_profiles()["paper"].cv_per_class
     names = [(o.file, CLASSES.index(o.label)) for o in provenance.originals() if o.label in CLASSES]
     rows = set_rows.filled(names, SetRequest("cv10", 240, 320, per_class=per_class), "pool")
@@ -49,14 +50,15 @@ def cv_shares() -> tuple[float, float, int]:
 
 
 def no_features() -> tuple[str, str]:
-    """Evidence on features that are selected."""
+    """Return the evidence on the selection of features."""
     return NOT_FOUND, "No feature is selected: the networks read pixels."
 
 
 @cache
 def photographed_again() -> tuple[set[str], set[str]]:
-    """Photographs of TEST that overlap one of TRAIN themselves; and those that don't, but that
-    overlaps connect with TRAIN by way of others."""
+    """Return two sets of photographs of TEST that overlaps connect with TRAIN.
+    The first overlap a photograph of TRAIN themselves; the second don't, but are connected with
+    TRAIN by way of others."""
     train, test = ({row.original for row in part(split)} for split in ("TRAIN", "TEST"))
     near = provenance.overlapping()
     of = provenance.groups()
@@ -67,8 +69,9 @@ def photographed_again() -> tuple[set[str], set[str]]:
 
 @cache
 def neighbours() -> tuple[float, float, float]:
-    """Share of consecutive labelled photographs with one label; by chance: mean, 99th percentile
-    (labels shuffled)."""
+    """Return the share of consecutive labelled photographs that have one label.
+    Beside it stand the mean and the 99th percentile of that share by chance, with labels
+    shuffled."""
     rows = [(int(o.file[11:16]), o.label) for o in provenance.originals() if o.label in CLASSES]
     numbers = np.array([number for number, _ in rows])
     labels = np.array([CLASSES.index(name) for _, name in rows])
@@ -81,7 +84,7 @@ def neighbours() -> tuple[float, float, float]:
 
 
 def batches() -> tuple[str, str]:
-    """Evidence on photographs that were taken one after the other."""
+    """Return the evidence on photographs that were taken one after the other."""
     share, chance, high = neighbours()
     said = (
         f"Photographs that follow each other share their class in {percent(share)} of cases; by "
@@ -96,19 +99,20 @@ def batches() -> tuple[str, str]:
 
 
 def no_time() -> tuple[str, str]:
-    """Evidence on training on what came after."""
+    """Return the evidence on training on what came after."""
     return NOT_FOUND, "Nothing is forecast. That neighbours in time are divided stands above."
 
 
 def cut() -> tuple[int, int]:
-    """Overlapping pairs with one photograph in TRAIN and one in TEST; all pairs in the two."""
+    """Return how many overlapping pairs have one photograph in TRAIN and one in TEST.
+    The second number is that of all overlapping pairs within the two parts."""
     split = {o.file: o.split for o in provenance.originals()}
     sides = [{split[p.first], split[p.second]} for p in provenance.overlaps()]
     return sides.count({"TRAIN", "TEST"}), sum("" not in s for s in sides)
 
 
 def balance(balanced: str) -> tuple[str, str]:
-    """Evidence on the classes' shares; `balanced`: how they are tested."""
+    """Return the evidence on the classes' shares; `balanced` says how the classes are tested."""
     labels = Counter(o.label for o in provenance.originals())
     counts = [labels[name] for name in CLASSES]
     two = sum(n for name, n in labels.items() if "," in name)

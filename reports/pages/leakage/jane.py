@@ -1,4 +1,4 @@
-"""What leaks in the protocol of Jane 2022."""
+"""The evidence on what leaks in the protocol of Jane 2022."""
 
 from collections import Counter
 
@@ -15,7 +15,7 @@ from reports.pages.leakage.evidence import (
 
 
 def selection() -> tuple[str, str]:
-    """No test set."""
+    """Return the evidence on a missing test set."""
     return FOUND, (
         "Lowest validation loss chooses the epoch and no set but the held-out fold is named, so "
         "the fold that chooses is the fold that is scored. What that adds stands on the page "
@@ -24,7 +24,7 @@ def selection() -> tuple[str, str]:
 
 
 def preprocessing() -> tuple[str, str]:
-    """Preprocessing on training and test set."""
+    """Return the evidence on preprocessing of training and test set together."""
     own, _, n = cv_shares()
     return FOUND, (
         "The text turns and flips the photographs to 500 a class before it speaks of folds. Read "
@@ -34,7 +34,7 @@ def preprocessing() -> tuple[str, str]:
 
 
 def duplicates() -> tuple[str, str]:
-    """Duplicates."""
+    """Return the evidence on duplicates."""
     _, again, n = cv_shares()
     counts = Counter(o.sha256 for o in provenance.originals())
     twice = sum(count > 1 for count in counts.values())
@@ -46,7 +46,7 @@ def duplicates() -> tuple[str, str]:
 
 
 def dependence() -> tuple[str, str]:
-    """Dependence between training and test."""
+    """Return the evidence on dependence between training and test set."""
     own, _, _ = cv_shares()
     return FOUND, (
         f"Folds cut through photographs ({percent(own)} of images, as above), overlapping "

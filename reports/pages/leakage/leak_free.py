@@ -1,4 +1,4 @@
-"""As-published and leak-free protocols of one setting, side by side: tables, learning curves."""
+"""Sets the as-published and leak-free protocols of one setting side by side: tables and curves."""
 
 from dataclasses import replace
 
@@ -17,7 +17,8 @@ from reports.tables.table import Table, Td
 
 
 def beside(collected: Collected, known: Numbers) -> list[Table | Drawn]:
-    """As-published and leak-free protocols of one setting, side by side, with learning curves."""
+    """Return the tables and learning curves of the as-published and leak-free protocols, side by
+    side."""
     found: list[Table | Drawn] = []
     for one in leak_free(collected):
         found += [_table(one, known), *_curves(one.published, one.free)]
@@ -40,12 +41,12 @@ def _table(of: LeakFree, known: Numbers) -> Table:
 
 
 def _taken(one: Contrast) -> Td:
-    known = all(number.value is not None for number in one.numbers)  # else it is said beside
+    known = all(number.value is not None for number in one.numbers)  # else the cell beside says so
     return contrast_cell(one, one.lack if known else "")
 
 
 def _curves(group: Group, other: Group) -> list[Drawn]:
-    """A figure a network that has runs under both protocols."""
+    """Return a figure for each network that has runs under both protocols."""
     drawn = []
     for variant in group.variants:
         keys = [(f, variant) for f in FRAMEWORKS]
@@ -63,7 +64,7 @@ def _curves(group: Group, other: Group) -> list[Drawn]:
 
 
 def _shown(one: Contrast, known: Numbers) -> list[Td]:
-    """The number as published, and the one without leakage."""
+    """Return the number as published, and the one without leakage."""
     cells = (one.b, one.a)
     if one.metric == "accuracy":
         return [measured(cell, "accuracy") for cell in cells]

@@ -1,4 +1,4 @@
-"""What leaks in the protocol of Liang 2018."""
+"""The evidence on what leaks in the protocol of Liang 2018."""
 
 from protocols.papers.claims import load_claims
 from reports.pages.leakage.evidence import (
@@ -20,7 +20,7 @@ from reports.tables.formats import THIN
 
 
 def selection() -> tuple[str, str]:
-    """No test set."""
+    """Return the evidence on a missing test set."""
     claims = load_claims()
     best, fig6 = claims["liang.t1.xception_lstm"], claims["liang.fig6.val_acc"]
     said = (
@@ -40,7 +40,7 @@ def selection() -> tuple[str, str]:
 
 
 def preprocessing() -> tuple[str, str]:
-    """Preprocessing on training and test set."""
+    """Return the evidence on preprocessing of training and test set together."""
     train, test = ({row.original for row in part(split)} for split in ("TRAIN", "TEST"))
     both = len(train & test)
     return (FOUND if both else NOT_FOUND), (
@@ -51,7 +51,7 @@ def preprocessing() -> tuple[str, str]:
 
 
 def duplicates() -> tuple[str, str]:
-    """Duplicates."""
+    """Return the evidence on duplicates."""
     train, test = ({row.sha256 for row in part(split)} for split in ("TRAIN", "TEST"))
     direct, by_way = photographed_again()
     near, further = (
@@ -69,7 +69,7 @@ def duplicates() -> tuple[str, str]:
 
 
 def dependence() -> tuple[str, str]:
-    """Dependence between training and test."""
+    """Return the evidence on dependence between training and test set."""
     across, both = cut()
     test = part("TEST")
     return FOUND, (

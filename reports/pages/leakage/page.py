@@ -1,8 +1,9 @@
 """The leakage sheet: the papers' protocols by the taxonomy of Kapoor and Narayanan.
 
-Leakage and the reproducibility crisis in machine-learning-based science, Patterns 4(9), 2023,
-doi 10.1016/j.patter.2023.100804: eight kinds. Every figure is computed here, from the recorded
-tables of provenance and overlap, the splits, and the claims; nothing is quoted from a run.
+The taxonomy has eight kinds; it is that of "Leakage and the reproducibility crisis in
+machine-learning-based science", Patterns 4(9), 2023, doi 10.1016/j.patter.2023.100804. Every figure
+is computed here, from the recorded tables of provenance and overlap, the splits, and the claims;
+nothing is quoted from a run.
 """
 
 from typing import Any
@@ -28,7 +29,8 @@ KINDS = (  # in the order of the papers' EVIDENCE
 
 
 def sheet() -> Table:
-    """Eight kinds, and the evidence on each paper that has a module of its own beside this one."""
+    """Return the table of the eight kinds, with the evidence on each paper that has a module in
+    this room."""
     found = of_papers("leakage")
     lines: list[Line] = []
     for number, (name, about) in enumerate(KINDS, start=1):
@@ -44,7 +46,7 @@ def sheet() -> Table:
 
 
 def page(results: Results) -> dict[str, Any]:
-    """What the page shows."""
+    """Return the content of the page."""
     return {"sheet": sheet(), "beside": leak_free.beside(results.collected, results.numbers)}
 
 
