@@ -1,4 +1,4 @@
-"""The CNNs that networks are made of: backbones.toml, checked."""
+"""Reads and checks backbones.toml, the table of the CNNs of which networks are made."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,23 +14,23 @@ PREPROCESSING = ("tf", "caffe")
 
 @dataclass(frozen=True)
 class Layer:
-    """An inner layer that is looked at."""
+    """An inner layer whose maps are recorded and shown."""
 
-    name: str  # as Keras has it
-    timm: str  # where it is in timm's network
-    maps: int  # the first so many are kept
+    name: str  # the layer's name in Keras
+    timm: str  # the layer's place in timm's network
+    maps: int  # how many of the layer's maps are kept, from the first on
     source: str  # "paper" or "assumed"
     reason: str
 
     @property
     def pools(self) -> bool:
-        """Whether it is a pooling layer, not the first convolution."""
+        """Whether this is a pooling layer, not the first convolution."""
         return "pool" in self.name
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """What is known of one CNN; the head of backbones.toml says what each value means."""
+    """The facts about one CNN; the head of backbones.toml says what each value means."""
 
     name: str
     channels: int
@@ -47,7 +47,7 @@ class Backbone:
 
 @cache
 def load_backbones() -> dict[str, Backbone]:
-    """All backbones by name. Raises TableError on a wrong entry."""
+    """Gives all backbones by name. Raises TableError on a wrong entry."""
     return {name: _checked(b) for name, b in toml_rows.rows(TABLE, Backbone, "name").items()}
 
 
