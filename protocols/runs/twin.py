@@ -73,7 +73,7 @@ class Twin(Protocol):
         """Gives what each member computes from its images, in inference mode, for
         protocols.runs.activations.
 
-        It is called once, after the last step, so nothing is compiled for it.
+        It is called once, after the last step, and nothing is compiled for it.
         """
 
     def state(self) -> dict[str, np.ndarray]:
