@@ -219,8 +219,8 @@ class Launcher:
         return None if spent else worker
 
     def _compute(self, specs: list[RunSpec], worker: Worker | None) -> None:
-        """Has a run, or several together, computed into their folders. Raises RunFailed or
-        WorkerDied, or OSError."""
+        """Computes a run, or several together, into their folders. Raises RunFailed, WorkerDied or
+        OSError."""
         first, jobs = specs[0], self._jobs(specs)
         if worker is None:
             self._latency(first, jobs[0])

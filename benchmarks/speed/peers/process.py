@@ -39,7 +39,7 @@ def environment(module: str, settings: dict[str, str]) -> dict[str, str]:
 class PeerProcess:
     """Makes `module.function(**words)` in a new process; each call runs once what this returned.
 
-    The first call, or `ready`, waits until it is made. `settings`: variables of the process.
+    The first call, or `ready`, waits until the peer is made. `settings`: the process's variables.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PeerProcess:
         self._made = False
 
     def ready(self) -> None:
-        """Waits until the peer is made. Raises RuntimeError with the process's words on a
+        """Waits until the peer is made. Raises RuntimeError with what the process printed on
         failure."""
         if not self._made:
             self._answer()
