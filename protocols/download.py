@@ -61,7 +61,7 @@ def fetch(
                 if _load_rest(url, out, report, timeout, what):
                     break
             except Exception as error:  # an answer can make urllib raise errors of many kinds
-                reason = _reason(error)
+                reason = reason_of(error)
             have = out.seek(0, os.SEEK_END)
             if have == before or attempt == TRIES - 1:  # nothing came: asking again is of no use
                 raise RequestError(_failed(url, reason, have, what, instead))
@@ -130,7 +130,8 @@ def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
     return answer
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Gives the cause of a failed download or write, in a few words for a sentence."""
     if isinstance(error, urllib.error.HTTPError):
         return _shown(f"answer {error.code} {error.reason}")
     if isinstance(error, IncompleteRead | RemoteDisconnected):

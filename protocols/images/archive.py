@@ -6,16 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from protocols.download import INSTEAD, _reason, fetch
+from protocols.download import INSTEAD, fetch, reason_of
 from protocols.errors import RequestError
 from protocols.files import Progress, aside, throttled
 
 COMMIT = "0b22eb2084b1004d464fb5ab87adc85ab94b2079"
-
-
 BASE_URL = "https://github.com/dhruvp/wbc-classification"
-
-
 PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the compressions in GitHub's archives
 
 
@@ -43,7 +39,7 @@ def install(
         unpack(archive, list(entries), folder, progress)
     except OSError as error:
         raise RequestError(
-            f"The images can't be written to {folder} ({_reason(error)}): make room there, "
+            f"The images can't be written to {folder} ({reason_of(error)}): make room there, "
             f"choose another cache with --cache DIR, or {INSTEAD}."
         ) from error
     archive.unlink(missing_ok=True)

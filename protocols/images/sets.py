@@ -5,8 +5,6 @@ from pathlib import Path
 
 import numpy as np
 
-pass
-
 
 @dataclass(frozen=True)
 class SetRequest:

@@ -139,7 +139,7 @@ class Recorder:
         losses = [r["eval_loss"] if r["phase"] == last else np.inf for r in self.rows]
         finite = np.where(np.isfinite(losses), losses, np.inf)
         if not np.isfinite(finite.min()):
-            raise TrainingDiverged("no epoch has a finite loss on the test part")
+            raise TrainingDiverged("no epoch has a finite loss on the part that selects it")
         return int(finite.argmin())
 
     def write(self, folder: Path, env: dict[str, Any], timings: dict[str, Any]) -> None:
