@@ -28,7 +28,7 @@ def main() -> int:
     """Answers the command line, and returns the exit code: 0 if all is done, 1 if a run failed, 2
     if the request is wrong or refused, 130 if it was interrupted."""
     here = os.path.dirname(os.path.abspath(__file__))
-    if here not in sys.path:  # python -P, PYTHONSAFEPATH
+    if here not in sys.path:  # left out by python -P and PYTHONSAFEPATH
         sys.path.insert(0, here)
     from benchmarks.terminal.supported import refuse
 
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
     with store.locked():
         console.say("\n".join(heading(request)))
         devices, source = devices_and_images(request, console)
-        if source != request.source:  # it was downloaded or drawn
+        if source != request.source:  # the images were downloaded or drawn
             console.say(data_line(source))
         runs = request.plan(devices, source)
         todo = todo_of(runs, store, args.fresh)

@@ -1,4 +1,4 @@
-"""The one door for files from outside: each is read whole, within a limit of size, by a schema.
+"""Reads all files from outside: each is read whole, within a limit of size, by a schema.
 
 A file that a stranger may have written is refused here, as `Damaged`, with its name and the fault.
 msgspec checks JSON against declared types, ranges and lengths; NaN, Infinity, lone surrogates and

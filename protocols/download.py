@@ -25,7 +25,7 @@ INSTEAD = "give a folder that holds the images with --data DIR"
 BLOCK = 1 << 18  # bytes read at once
 TRIES = 4  # connections for one file; each goes on where the last one was cut
 MOST = 1 << 30  # bytes of a file, beyond which nothing is read: our files are far smaller
-WORDS = 120  # characters of a server's own words that are shown
+WORDS = 120  # the characters of a server's own words that are shown
 
 
 class Busy(RequestError):
@@ -60,8 +60,8 @@ def fetch(
             try:
                 if _load_rest(url, out, report, timeout, what):
                     break
-            except Exception as error:  # an answer can make urllib raise many kinds
-                reason = _reason(error)
+            except Exception as error:  # an answer can make urllib raise errors of many kinds
+                reason = reason_of(error)
             have = out.seek(0, os.SEEK_END)
             if have == before or attempt == TRIES - 1:  # nothing came: asking again is of no use
                 raise RequestError(_failed(url, reason, have, what, instead))
@@ -130,7 +130,8 @@ def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
     return answer
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Gives the cause of a failed download or write, in a few words for a sentence."""
     if isinstance(error, urllib.error.HTTPError):
         return _shown(f"answer {error.code} {error.reason}")
     if isinstance(error, IncompleteRead | RemoteDisconnected):

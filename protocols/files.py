@@ -23,7 +23,7 @@ Progress = Callable[[str, int, int], None]
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-ROOT = Path(__file__).resolve().parent.parent  # of the project
+ROOT = Path(__file__).resolve().parent.parent  # the project's folder
 LEFT_OVER = 24 * 3600  # seconds after which an unfinished folder belongs to no living process
 WAITING = 64  # results that may wait to be read, so that memory stays bounded
 

@@ -16,8 +16,6 @@ import PIL
 DeviceMemory = dict[str, int | None]
 NO_DEVICE: DeviceMemory = {"device_peak_bytes": None, "device_reserved_bytes": None}
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"  # a word of XLA_FLAGS, for JAX on a GPU
-
-
 CPUINFO = Path("/proc/cpuinfo")
 # the instructions of a processor by which libraries choose their kernels (x86, Arm, Power)
 INSTRUCTIONS = re.compile(

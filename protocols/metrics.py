@@ -27,7 +27,7 @@ class Counts:
     or of many sets at once, along leading axes (...)."""
 
     matrix: np.ndarray  # the confusion matrix (..., K, K): rows are true classes, columns predicted
-    log_loss: np.ndarray  # the mean over the images in nats (...)
+    log_loss: np.ndarray  # the mean over the images, in nats (...)
 
     @cached_property
     def hits(self) -> np.ndarray:
@@ -78,7 +78,7 @@ def _not_of_answers(_: Counts) -> np.ndarray:
 class Metric:
     """One number that is reported about a network."""
 
-    name: str  # in claims.toml and in results.json
+    name: str  # the name in claims.toml and in results.json
     title: str  # the words in a table's heading
     of: Callable[[Counts], np.ndarray] = _not_of_answers
     unit: str = "%"  # "%" (a fraction, written in %), "nat" or "epoch"

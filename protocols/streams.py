@@ -27,5 +27,5 @@ codecs.register_error(HANDLER, _printable)
 def print_anything() -> None:
     """Makes stdout and stderr of this process take any text; each process calls it at its start."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # None where it was closed before
+        if isinstance(stream, io.TextIOWrapper):  # a stream that was closed before is None
             stream.reconfigure(errors=HANDLER)

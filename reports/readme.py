@@ -106,7 +106,7 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
     heads = [known[f"{SETTING}/cv10/{f}/{'-'.join(HEADS)}"] for f in FRAMEWORKS]
     ends = [one["linearised"] for one in (*asked, *heads)]
     every = (
-        "each holds 0, so none is shown"
+        "each contains 0, so no difference is shown"
         if all(e["low"] <= 0 <= e["high"] for e in ends)
         else "not all hold 0"
     )
@@ -115,7 +115,7 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
     return {
         "- **Printed numbers.**": audited,
         "- **An LSTM beside the CNN.**": f"With {seeds} of EfficientNet-Lite0 it adds {adds} in "
-        f"PyTorch, in points of accuracy. A CNN-LSTM less a CNN-GRU is {less} in PyTorch. In "
+        f"PyTorch, in points of accuracy. CNN-LSTM minus CNN-GRU is {less} in PyTorch. In "
         f"brackets stand 95 % intervals on new photographs; {every}.",
         "- **Test images.**": f"All 2,487 show one of {shown} photographs. Of the {both} that both "
         f"twins get wrong, {three} show three of these photographs.",

@@ -171,7 +171,8 @@ class Estimates:
         return self.folder / f"{digest[:16]}.json"
 
     def _read(self, key: dict[str, Any]) -> dict[str, Any]:
-        """stage -> variant -> part -> observations, the oldest first; {} where there are none."""
+        """Returns stage -> variant -> part -> observations, the oldest first; {} where there are
+        none."""
         path = self._path(key)
         if not os.path.lexists(path):
             return {}

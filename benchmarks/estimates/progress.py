@@ -13,7 +13,7 @@ from protocols.spec import RunSpec
 # features of a frozen backbone, as the runs of the laptop profile had them.
 PIXELS = 120 * 160
 HEAD, STEP, MAP = 0.0012, 0.0007, 0.01  # a dense head, a step over a row, a recurrent head on maps
-FORWARD = 1 / 3  # of the cost of a trained image
+FORWARD = 1 / 3  # the cost of a forward pass, as a share of a trained image's
 
 
 @dataclass(frozen=True)

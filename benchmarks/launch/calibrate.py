@@ -1,4 +1,5 @@
-"""--calibrate: short runs by the ordinary launcher, learned from like any, and thrown away."""
+"""Carries out --calibrate: short runs by the ordinary launcher, which teach the estimates and are
+then thrown away."""
 
 import tempfile
 import time
@@ -19,15 +20,15 @@ from protocols.images.dataset import Kind, Source
 from protocols.papers.variants import Variant, load_variants
 from protocols.spec import RunSpec
 
-# Images a class, two sizes each: what an epoch costs, and what an image
-FIXED = {"real": ((16, 8), (48, 24)), "phantom": ((8, 4), (24, 12))}  # train, test: whole batches
+# Images per class, in two sizes, which tell apart the cost of an epoch and that of an image
+FIXED = {"real": ((16, 8), (48, 24)), "phantom": ((8, 4), (24, 12))}  # train, test; whole batches
 FOLDS = (20, 80)
-FROZEN, THAWED = 6, 2  # epochs, the first one apart; those on stored features are short and vary
+FROZEN, THAWED = 6, 2  # epochs; on stored features an epoch is short, and its time varies
 LATENCY = {"latency_repeats": 3, "latency_warmup": 1, "cold_repeats": 1}
 
 
 def needed(variants: list[Variant]) -> list[str]:
-    """The networks to run for estimates of `variants`: their parts, where those tell enough."""
+    """Returns the networks that must run for estimates of `variants`: their parts, if these do."""
     wanted = set()
     for variant in variants:
         by_parts = variant.sequence == "rows" and variant.published
@@ -41,9 +42,9 @@ def needed(variants: list[Variant]) -> list[str]:
 def short_specs(
     selection: Selection, kind: Kind, devices: dict[str, Device], cores: int
 ) -> list[RunSpec]:
-    """The short runs: planned as the request is, then cut, so that no id is one of a result.
+    """Returns the short runs, planned as the request is and then cut: no id is that of a result.
 
-    Those that train together stay as many as they are; of the others one seed and fold is enough.
+    Runs that train together stay as many as they are; of the others one seed and fold is enough.
     Training is run with few images and with more.
     """
     names = tuple(needed(plan.chosen_variants(selection)))
@@ -77,8 +78,8 @@ def _short(spec: RunSpec, kind: Kind, size: int) -> RunSpec:
 def calibrate(
     request: Request, devices: dict[str, Device], source: Source, console: Console
 ) -> int:
-    """Makes the short runs and keeps nothing but what they teach; 1 if one failed, as an exit
-    code."""
+    """Makes the short runs and keeps only what was learned from them. Returns an exit code: 1 if
+    one of the runs failed, else 0."""
     todo = short_specs(request.wish, source.kind, devices, request.cores)
     check_images(todo, source)
     estimates = Estimates(request.cache, request.jobs, console.say)

@@ -1,4 +1,4 @@
-"""From the words of a command line to the request that they mean."""
+"""Turns the words of a command line into the request that they mean."""
 
 import argparse
 import os
@@ -15,7 +15,7 @@ from protocols.weights.files import IMAGENET
 
 
 def requested(args: argparse.Namespace) -> Request:
-    """The request, checked before anything slow is done. Raises RequestError on a wrong one."""
+    """Returns the request, checked before anything slow is done, or raises RequestError."""
     gpu, index = chosen_gpu(args.gpu)
     wish, jobs = selection(args, gpu), args.jobs or (1 if gpu else 2)
     profile, cache = chosen_profile(wish.profile), args.cache or default_cache()
@@ -31,7 +31,7 @@ def requested(args: argparse.Namespace) -> Request:
 
 
 def selection(args: argparse.Namespace, gpu: str | None) -> Selection:
-    """Which runs are wanted, where the GPU of this name computes, or the CPU."""
+    """Returns which runs are wanted. `gpu`: the name of the GPU that computes; None for the CPU."""
     return Selection(
         suite=args.suite,
         frameworks=FRAMEWORKS if args.framework == "both" else (args.framework,),

@@ -1,4 +1,4 @@
-"""Which device each framework computes on: expected without starting it, then really asked."""
+"""Finds where each framework computes: first expected without starting it, then really asked."""
 
 import contextlib
 from importlib.metadata import distributions
@@ -17,8 +17,8 @@ GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run
 
 
 def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
-    """Name and number of the GPU to use, or None; `wish` "auto", "none" or a number. Raises
-    RequestError if it isn't there."""
+    """Returns the name and number of the GPU to use, or None for both. `wish` is "auto", "none" or
+    a number. Raises RequestError if the GPU isn't there."""
     if wish == "none":
         return None, None
     found = gpus()
@@ -33,10 +33,11 @@ def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
 
 def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | None,
                      keras_backend: str) -> dict[str, Device]:  # fmt: skip
-    """What each framework will compute on, without starting it. `keras_backend` "" chooses.
+    """Returns what each framework will compute on, without starting the framework.
 
-    On a GPU, Keras is expected on JAX where a JAX CUDA plugin is installed without TensorFlow's
-    CUDA libraries; `real_devices` finds out. Raises RequestError on another backend.
+    On a GPU and with "" as `keras_backend`, Keras is expected on JAX where a JAX CUDA plugin is
+    installed without TensorFlow's CUDA libraries; `real_devices` finds out. Raises RequestError on
+    an unknown backend.
     """
     if keras_backend not in ("", *KERAS_BACKENDS):
         raise RequestError(
@@ -57,10 +58,10 @@ def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | 
 def real_devices(
     expected: dict[str, Device], keras_backend: str, threads: int, cache: Path | None = None
 ) -> dict[str, Device]:
-    """The devices on which the twins really run, asked of a worker of each.
+    """Returns the devices on which the twins really run, asked of a worker of each.
 
-    On a GPU Keras takes TensorFlow if that sees it, else JAX. Raises RequestError where a
-    framework doesn't see the GPU: a CPU number never stands in a GPU column.
+    On a GPU Keras takes TensorFlow if TensorFlow sees the GPU, else JAX. Raises RequestError where
+    a framework doesn't see the GPU: a CPU number never stands in a GPU column.
     """
     found = {}
     for framework, device in expected.items():
@@ -94,8 +95,8 @@ def real_devices(
 def devices_and_images(
     request: Request, console: Console
 ) -> tuple[dict[str, Device], dataset.Source]:
-    """Where the frameworks of a request really compute, and its images, which are downloaded or
-    drawn if need be. Raises RequestError."""
+    """Returns where the frameworks of a request really compute, and its images, which are
+    downloaded or drawn if need be. Raises RequestError."""
     console.doing("asking the frameworks for the GPU")
     threads, cache = max(1, request.cores // 2), request.cache
     devices = real_devices(request.devices, request.keras_backend, threads, cache)

@@ -1,4 +1,4 @@
-"""Runs a plan: decoded sets first, training by worker processes, then latency, alone."""
+"""Runs a plan: first the sets are decoded, then workers train, then latency is measured alone."""
 
 import contextlib
 import signal
@@ -33,7 +33,7 @@ from protocols.spec import RunSpec
 
 @contextlib.contextmanager
 def _one_interrupt() -> Iterator[None]:
-    """Cleaning up takes a moment; a second, impatient Ctrl-C must not cut it short."""
+    """Ignores a second, impatient Ctrl-C, which must not cut the cleaning up short."""
 
     def first(*_: object) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -48,7 +48,7 @@ def _one_interrupt() -> Iterator[None]:
 
 @dataclass
 class Launcher:
-    """One launch. `run` gives the stored runs of everything it had to do."""
+    """One launch. `run` returns the stored runs of everything that was to do."""
 
     store: Store
     source: Source
@@ -56,10 +56,10 @@ class Launcher:
     cache: Path
     console: Console
     jobs: int
-    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
-    fresh: str = ""  # "all" runs begin anew, or those of "stale" results
+    weights: dict[str, Path] = field(default_factory=dict)  # backbone -> its file
+    fresh: str = ""  # "all": all runs begin anew; "stale": those with stale results
     estimates: Estimates | None = None
-    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # of checkpoints
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # seconds between checkpoints
     sets: dict[str, ImageSet] = field(default_factory=dict)
     results: list[Run] = field(default_factory=list)
 
@@ -93,12 +93,12 @@ class Launcher:
         return self.results
 
     def _known(self, groups: list[list[RunSpec]]) -> dict[str, Work]:
-        """What the runs take here, of those that are known."""
+        """Returns the expected work of those runs for which there are estimates."""
         found = self.estimates.by_run(groups) if self.estimates else {}
         return {name: estimate.work for name, estimate in found.items() if estimate}
 
     def _work(self, specs: list[RunSpec], share: float | None = None) -> float:
-        """Of the whole launch: what these runs are, or are when this share of them is done."""
+        """Returns the work of these runs, or their work when this share of each is done."""
         works = (self._works[spec.id] for spec in specs)
         return sum(work.total if share is None else work.at(share) for work in works)
 
@@ -129,7 +129,7 @@ class Launcher:
                 begin.set()
                 for thread in as_completed(threads):
                     thread.result()
-            except BaseException:  # an interrupt, or a fault of ours: end every worker
+            except BaseException:  # an interrupt, or a fault of this code: end every worker
                 self._stopping = True
                 begin.set()
                 self._close_workers()
@@ -143,7 +143,7 @@ class Launcher:
             worker.close()
 
     def _serve(self, queue: list[list[RunSpec]], framework: str) -> None:
-        """Takes runs from the queue, those of its own framework first, with one worker."""
+        """Takes runs from the queue, first those of `framework`, and makes them with one worker."""
         worker = None
         while not self._stopping:
             with self._lock:
@@ -156,7 +156,7 @@ class Launcher:
             worker = self._one_job(specs, worker)
 
     def _keep(self, process: Worker | LatencyProcess) -> None:
-        """Makes the process end with the launch. Raises WorkerDied if that is over."""
+        """Makes the process end with the launch. Raises WorkerDied if the launch is over."""
         with self._lock:
             self._workers.append(process)
         if self._stopping:
@@ -187,7 +187,7 @@ class Launcher:
     def _one_job(self, specs: list[RunSpec], worker: Worker | None) -> Worker | None:
         """Makes a run, or several that train together, from empty folders to their stored ends.
 
-        Gives back the worker for the next run; None where that needs a new one.
+        Returns the worker for the next run; None where that needs a new one.
         """
         first, answered = specs[0], False
         results: list[Run | None] = []
@@ -199,9 +199,9 @@ class Launcher:
             for spec in specs:
                 results.append(self._finish(spec))
             remove(self.store.checkpoint(specs))
-            # the peak of memory that JAX tells is that of its process
+            # JAX tells the peak of memory of the whole process, so each run needs its own
             spent = first.backend == "jax" and first.device != "cpu"
-        except BrokenPipeError:  # nobody reads what is said
+        except BrokenPipeError:  # nobody reads what is printed
             raise
         except (RunFailed, WorkerDied, ValueError, OSError) as error:
             results += [self._rest(spec, error, answered) for spec in specs[len(results) :]]
@@ -219,8 +219,8 @@ class Launcher:
         return None if spent else worker
 
     def _compute(self, specs: list[RunSpec], worker: Worker | None) -> None:
-        """Has a run, or several together, computed into their folders. Raises RunFailed, WorkerDied
-        or OSError."""
+        """Computes a run, or several together, into their folders. Raises RunFailed, WorkerDied or
+        OSError."""
         first, jobs = specs[0], self._jobs(specs)
         if worker is None:
             self._latency(first, jobs[0])
@@ -241,8 +241,8 @@ class Launcher:
         self.console.finished(result, self._work([spec]))
 
     def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
-        """A member of a job that failed: done if it is whole (another one diverged, or could not be
-        stored)."""
+        """Ends a member of a failed job: done if it is whole (another member diverged, or could not
+        be stored), else failed."""
         if answered or isinstance(error, RunFailed):
             with contextlib.suppress(OSError, ValueError):
                 return self._finish(spec)
@@ -267,7 +267,7 @@ class Launcher:
         return self.store.finish(spec, self.store.working_folder(spec), self.commit)
 
     def _latency(self, spec: RunSpec, job: Job) -> None:
-        """Cold starts in new processes; the last of them goes on to the warm figures."""
+        """Measures cold starts in new processes; the last of these goes on to the warm figures."""
         self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
         begin, before = stops.running_seconds(), stops.count()
         repeats = spec.recipe["cold_repeats"]
@@ -281,7 +281,7 @@ class Launcher:
         write_json(job.folder / "timings.json", found, add=True)
 
     def _cold(self, spec: RunSpec, job: Job, stage: str) -> float:
-        """Seconds of one cold start that no stop came between, of a process of this `stage`."""
+        """Returns the seconds of one undisturbed cold start, of a process of this `stage`."""
         while True:
             process = LatencyProcess(spec, self.devices[spec.framework], job, stage)
             self._keep(process)
@@ -295,7 +295,7 @@ class Launcher:
             self.console.say(f"{spec.id}: stopped during a cold start, which is measured again")
 
     def _failed(self, spec: RunSpec, reason: str) -> Run | None:
-        """A stored failure; None when we are the ones who ended the worker."""
+        """Stores a failed run; returns None when this launcher itself ended the worker."""
         return (
             None
             if self._stopping
@@ -304,7 +304,7 @@ class Launcher:
 
 
 def reason_of(error: Exception) -> str:
-    """What is told of a run that `error` ended."""
+    """Returns the reason that is stored of a run that `error` ended."""
     if not isinstance(error, OSError):
         return str(error)
     where = f": {error.filename}" if error.filename else ""

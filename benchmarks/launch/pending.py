@@ -1,4 +1,4 @@
-"""Which runs of a plan are to be made, and what they need or have."""
+"""Finds which runs of a plan are to be made, and what these runs need or already have."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from protocols.weights import files as weight_files
 
 
 def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]) -> None:
-    """Says where runs had come far together with others than now: that can't be gone on with."""
+    """Tells of checkpoints that are of no use, since their runs now train in other groups."""
     own, ids = store.checkpoint(specs), {spec.id for spec in specs}
     for path in store.runs_folder.glob(f".*{CHECKPOINT}"):
         if path != own and ids & set(runs := runs_in(path)):
@@ -27,10 +27,11 @@ def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]
 
 
 def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:
-    """The verified files of the backbones that the runs load; `where` as the flag --weights.
+    """Returns backbone -> its verified file, for all backbones that the runs load. `where` is the
+    value of --weights.
 
-    Raises RequestError where one is neither there nor to be had, and, before any file is read,
-    where the cache can't keep what frozen networks say of the images.
+    Raises RequestError where a file is neither there nor to be had, and, before any file is read,
+    where the cache can't store the features of frozen networks.
     """
     if any(s.stores_features for s in todo if s.stage == "train"):
         check_cache(cache)
@@ -40,9 +41,9 @@ def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress)
 
 
 def check_images(specs: list[RunSpec], source: Source) -> None:
-    """Raises RequestError where files that runs need aren't there, or have another size: which, and
-    what of the request goes without them. Looks at names and sizes only; images that are still to
-    be downloaded or drawn lack nothing."""
+    """Raises RequestError where files that runs need aren't there, or have another size. The
+    message tells which files, and what of the request goes without them. Looks at names and sizes
+    only; images that are still to be downloaded or drawn lack nothing."""
     if source.root is None:
         return
     lacking: dict[str, RequestError] = {}
@@ -57,7 +58,7 @@ def check_images(specs: list[RunSpec], source: Source) -> None:
             lacking[protocol] = error
     if not lacking:
         return
-    first = next(iter(lacking.values()))  # `fixed` before the others
+    first = next(iter(lacking.values()))  # that of `fixed`, if there is one
     able = [name for name, found in needs.items() if not found & lacking.keys()]
     if not able:
         raise first
@@ -73,7 +74,7 @@ def check_images(specs: list[RunSpec], source: Source) -> None:
 
 
 def todo_of(plan: list[RunSpec], store: Store, fresh: str) -> list[RunSpec]:
-    """The runs of the plan without a result; `fresh`: "stale" results don't count, or none of "all"
-    does."""
+    """Returns the runs of the plan without a result. `fresh`: with "stale", stale results don't
+    count; with "all", no result does."""
     counts = {"": ("done", "stale"), "stale": ("done",), "all": ()}[fresh]
     return [s for s in plan if not ((run := store.find(s)) and run.status in counts)]

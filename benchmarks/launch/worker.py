@@ -1,4 +1,4 @@
-"""One worker process of a twin, seen from the launcher; its other end: runs.worker_loop."""
+"""Drives one worker process of a twin, whose own end is protocols.runs.worker_loop."""
 
 import contextlib
 import dataclasses
@@ -38,10 +38,10 @@ def environment(
     keep_compiled: bool = True,
     cache: Path | None = None,
 ) -> dict[str, str]:
-    """The environment of a worker: its device, threads and backend, and no chatter.
+    """Returns the variables of a worker: its device, threads and backend, and no chatter.
 
-    No framework may take the whole GPU memory in advance. `keep_compiled`: what XLA compiled for
-    a GPU serves later workers (not where a cold start is timed). `cache`: the launch's own.
+    No framework may take the whole GPU memory in advance. `keep_compiled`: what XLA compiled for a
+    GPU serves later workers (not where a cold start is timed). `cache`: the launch's own.
     """
     count = str(threads)
     cache = cache or default_cache()
@@ -72,7 +72,7 @@ def environment(
 
 
 def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
-    """Exit code or signal, and the last line of what it wrote to stderr."""
+    """Returns the exit code or signal of a process, and the last line that it wrote to stderr."""
     code = process.wait()
     last = errors.decode(errors="replace").strip().splitlines()[-1:]
     how = f": killed by signal {-code}" if code < 0 else f": ended with code {code}"
@@ -84,12 +84,12 @@ def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
     process.kill()
     process.wait()
     for stream in (piped(process.stdin), piped(process.stdout), errors):
-        with contextlib.suppress(BrokenPipeError):  # what it didn't read goes with it
+        with contextlib.suppress(BrokenPipeError):  # the process leaves input unread
             stream.close()
 
 
 class Worker:
-    """A process that starts. Closing it kills it."""
+    """A worker process. `close` kills it."""
 
     def __init__(
         self,
@@ -117,7 +117,7 @@ class Worker:
 
     @property
     def hello(self) -> dict[str, Any]:
-        """What it sees, once it has started. Raises WorkerDied."""
+        """The worker's first message: what it sees, once it has started. Raises WorkerDied."""
         if self._hello is None:
             self._hello = self._answer()
         return self._hello
@@ -165,17 +165,18 @@ class Worker:
 
 
 class LatencyProcess:
-    """A new process that measures one variant, from its start on. Closing it kills it."""
+    """A new process that measures one variant, from its own start on. `close` kills it."""
 
     def __init__(self, spec: RunSpec, device: Device, job: Job, stage: str) -> None:
-        """`stage`: "cold" ends after the first answer, "all" goes on to the warm figures."""
+        """Takes as `stage` "cold", which ends after the first answer, or "all", which also measures
+        the warm figures."""
         self._log = (job.folder / "log.txt").open("ab")
         (job.folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
         paths = [str(path) for path in (job.folder, job.images, job.jpeg)]
         self._stops, self._start = stops.count(), time.perf_counter()
         self.process = subprocess.Popen(
             [sys.executable, "-m", f"impl_{spec.framework}.latency", stage, *paths],
-            stdin=subprocess.PIPE,  # never written to: closes when the launcher ends
+            stdin=subprocess.PIPE,  # nothing is written to it; it closes when the launcher ends
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=ROOT,
@@ -183,13 +184,13 @@ class LatencyProcess:
             text=True,
             start_new_session=True,
             encoding="utf-8",
-            errors="replace",  # a framework may print a path
+            errors="replace",  # a framework may print a path, which may hold any bytes
         )
         job_control.begins(self.process)
 
     def cold_seconds(self) -> tuple[float, bool]:
-        """Seconds from the start of the process to its first probabilities of one image, and
-        whether a stop came between."""
+        """Returns the seconds from the start of the process to its first probabilities of one
+        image, and whether a stop came between. Raises WorkerDied if there is no answer."""
         for line in piped(self.process.stdout):
             if line.startswith(FIRST_ANSWER):
                 seconds = time.perf_counter() - self._start
@@ -197,7 +198,7 @@ class LatencyProcess:
         raise WorkerDied(f"the latency process gave no answer{self._how()}")
 
     def finish(self) -> None:
-        """Waits for its end. Raises WorkerDied if that is not a good one."""
+        """Waits for the end of the process. Raises WorkerDied if the exit code isn't 0."""
         if self.process.wait():
             raise WorkerDied(f"the latency process failed{self._how()}")
 

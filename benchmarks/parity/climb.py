@@ -47,7 +47,7 @@ from protocols.runs.parity import RUNGS, SIZES, Result
 from protocols.stops import running_seconds, watch
 from protocols.streams import print_anything
 
-JOBS = 2  # networks at a time
+JOBS = 2  # the most networks at a time
 MEMORY = 6 << 30  # bytes that one network takes at most (measured: 5.4 GB)
 DIED = f"each takes up to {MEMORY >> 30} GiB; fewer at a time: runner.py --parity --jobs 1"
 CPU_ONLY = {"CUDA_VISIBLE_DEVICES": "", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -62,11 +62,10 @@ def start(
     console: Console | None = None,
     changes: Iterable[str] = (),
 ) -> int:
-    """Climbs in a process of its own, hands on its lines, writes out/parity.json.
+    """Climbs in a process of its own, prints the lines of that process, and writes out/parity.json.
 
-    `data`, `cache` and `jobs` as the runner's, but that nothing is downloaded (see `images`);
-    `changes`: "key=value" of --set.
-    Returns the exit code.
+    `data`, `cache` and `jobs` are as the runner's, but nothing is downloaded (see `images`);
+    `changes` are the "key=value" words of --set. Returns the exit code.
     """
     console = console or Console()
     console.doing("comparing the twins' networks")
@@ -95,16 +94,16 @@ def start(
             for line in piped(process.stdout):
                 console.say(line.rstrip())
         except BaseException:
-            os.killpg(process.pid, signal.SIGTERM)  # its own processes too
+            os.killpg(process.pid, signal.SIGTERM)  # it ends its own processes too
             raise
         finally:
             ends(process)
-    return process.returncode if process.returncode >= 0 else 1  # ended by a signal
+    return process.returncode if process.returncode >= 0 else 1  # 1 if a signal ended it
 
 
 def images(data: str, cache: Path) -> tuple[Pools, str]:
-    """Two images of each class, one to train on and one to test on, by precision; "real" or
-    "phantom": where "auto" would download all the images, these few are drawn."""
+    """Returns two images of each class, one to train on and one to test on, by precision, and
+    "real" or "phantom". Where "auto" would download all the images, these few are drawn."""
     source = dataset.locate(data, True, cache)
     if source.root is None:
         source = dataset.made(dataset.locate("phantom", True, cache), True, cache)
@@ -125,16 +124,16 @@ def images(data: str, cache: Path) -> tuple[Pools, str]:
 
 
 def line(result: Result) -> str:
-    """One measured rung, for people."""
+    """Returns the line that shows one measured rung."""
     word, rung = "ok" if result.ok else "BROKEN", RUNGS[result.rung]
     figures = f"{result.value:9.2g} (at most {rung.bound:g})"
     return f"{word:6} {result.variant:26} {rung.title:30} {figures}  {result.detail}"
 
 
 def _climbers(jobs: int, kept: dict[str, str]) -> ProcessPoolExecutor:
-    """A process a network, since TensorFlow keeps what it compiled; all forked from one that has
-    imported both frameworks and computed nothing, for importing takes as long as a rung. PyTorch
-    before TensorFlow."""
+    """Returns a pool with one process for each network, since TensorFlow keeps what it compiled.
+    All are forked from a process that has imported both frameworks, PyTorch before TensorFlow, and
+    computed nothing, for importing takes as long as a rung."""
     os.environ.update(CPU_ONLY | kept | {"KERAS_BACKEND": "tensorflow"})
     context = get_context("forkserver")
     context.set_forkserver_preload(["impl_torch.parity", "impl_keras.parity"])
@@ -142,7 +141,7 @@ def _climbers(jobs: int, kept: dict[str, str]) -> ProcessPoolExecutor:
 
 
 def _backends(jobs: int, folder: Path, kept: dict[str, str]) -> ProcessPoolExecutor:
-    """Processes with Keras on JAX, which keep what they compiled in `folder`, for each other."""
+    """Returns a pool of processes with Keras on JAX, which share what they compiled in `folder`."""
     compiled = {"JAX_COMPILATION_CACHE_DIR": str(folder / "compiled")}
     compiled |= {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     words = CPU_ONLY | kept | {"KERAS_BACKEND": "jax"} | compiled
@@ -159,7 +158,7 @@ def _versions(framework: str) -> dict[str, str]:
     return importlib.import_module(f"impl_{framework}.device").environment(spec)["versions"]
 
 
-Climbed = tuple[list[Result], dict[str, str]]  # and the versions of what was compared
+Climbed = tuple[list[Result], dict[str, str]]  # the results, and the versions of what was compared
 
 
 def _climb(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()) -> Climbed:
@@ -182,7 +181,8 @@ def _on_jax(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] =
 def climb_all(
     variants: list[str], pools: Pools, jobs: int, cache: Path, changes: tuple[str, ...] = ()
 ) -> Climbed:
-    """Every rung of `variants`. What the frameworks keep goes below `cache`."""
+    """Returns the results of every rung of `variants`, and the versions of what was compared. What
+    the frameworks keep goes below `cache`."""
     known = load_variants()  # the longest first, so that none is left to climb alone
     longest = sorted(variants, key=lambda v: (-len(known[v].backbones), not parity.trains_whole(v)))
     results: list[Result] = []
@@ -206,12 +206,12 @@ def climb_all(
 
 
 def jobs_for(memory: int, cores: int) -> int:
-    """Networks at a time, given the free bytes (0: unknown) and the cores."""
+    """Returns the number of networks at a time, from the free bytes (0: unknown) and the cores."""
     return min(JOBS, cores, max(1, memory // MEMORY) if memory else JOBS)
 
 
 def main() -> int:
-    """See the module."""
+    """Reads the command line that the module's docstring describes, and returns the exit code."""
     print_anything()
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", type=folder, required=True, metavar="FILE")
@@ -227,7 +227,7 @@ def main() -> int:
 
 
 def climbed(asked: argparse.Namespace) -> int:
-    """Climbs, writes what was measured, and gives the exit code."""
+    """Climbs, writes what was measured, and returns the exit code."""
     begun, cache = running_seconds(), asked.cache or default_cache()
     variants = asked.variant or list(load_variants())
     read(asked.changes, [load_variants()[name] for name in variants])

@@ -1,4 +1,4 @@
-"""The rungs of the parity ladder: what each measures of two twins of one network."""
+"""Defines the rungs of the parity ladder: what each measures of two twins of one network."""
 
 import gc
 from collections.abc import Iterator, Mapping, Set
@@ -14,12 +14,12 @@ from protocols.runs import parity
 from protocols.runs.parity import BATCH, STEPS, Result, Side
 from protocols.weights.start import Arrays, check_same, counts, shapes_of
 
-Pools = dict[str, Pool]  # the images, by precision
-MOMENTUM = 0.99  # of batch normalisation, both twins
+Pools = dict[str, Pool]  # precision -> the images
+MOMENTUM = 0.99  # of batch normalisation in both twins
 
 
 def count_rung(pair: Pair) -> Result:
-    """Numbers of each kind of weight."""
+    """Compares the number of weights of each kind."""
     ours, theirs = (counts(shapes_of(s.weights())) for s in (pair.torch, pair.keras))
     kinds = ours.keys() | theirs.keys()
     value = sum(abs(ours.get(k, 0) - theirs.get(k, 0)) for k in kinds)
@@ -28,7 +28,7 @@ def count_rung(pair: Pair) -> Result:
 
 
 def shape_rung(pair: Pair) -> Result:
-    """Keras -> PyTorch -> Keras."""
+    """Takes the weights from Keras to PyTorch and back, and compares their bytes."""
     before, ours = pair.keras.weights(), pair.torch.weights()
     try:
         check_same(shapes_of(ours), shapes_of(before), "Keras's arrays")
@@ -42,7 +42,7 @@ def shape_rung(pair: Pair) -> Result:
 
 
 def preprocessing_rung(pair: Pair) -> Result:
-    """Float32 inputs of the network."""
+    """Compares the float32 inputs of the network, in roundings."""
     ours, theirs = (s.inputs(TRAIN) for s in (pair.torch, pair.keras))
     if found := shapes_apart(ours, theirs):
         return Result("preprocessing", pair.variant, np.inf, found)
@@ -51,13 +51,13 @@ def preprocessing_rung(pair: Pair) -> Result:
 
 
 def answers(twin: Side, recipe: dict) -> Arrays:
-    """What a forward pass gives, by name."""
+    """Returns what a forward pass gives, by name: the features and the probabilities."""
     twin.begin(parity.phase("adam", recipe), TRAIN)
     return twin.features(TRAIN) | {"probabilities": twin.probabilities()}
 
 
 def shapes_apart(a: Arrays, b: Arrays) -> str:
-    """What one twin lacks, or has in another shape, in words; "" if there is nothing."""
+    """Returns in words what one twin lacks, or has in another shape; "" if there is nothing."""
     here, there = shapes_of(a), shapes_of(b)
     names = sorted(k for k in here.keys() | there.keys() if here.get(k) != there.get(k))
     said = [
@@ -67,7 +67,7 @@ def shapes_apart(a: Arrays, b: Arrays) -> str:
 
 
 def compared(rung: str, variant: str, a: Arrays, b: Arrays) -> Result:
-    """The largest relative difference of two forward passes."""
+    """Compares two forward passes by their largest relative difference."""
     if other := shapes_apart(a, b):
         return Result(rung, variant, np.inf, other)
     found = {name: parity.relative(a[name], b[name]) for name in b}
@@ -76,14 +76,14 @@ def compared(rung: str, variant: str, a: Arrays, b: Arrays) -> Result:
 
 
 def forward_rung(pair: Pair, rung: str = "forward") -> Result:
-    """Features and probabilities."""
+    """Compares the features and the probabilities."""
     pair.reset()
     found = [answers(s, pair.recipe) for s in (pair.torch, pair.keras)]
     return compared(rung, pair.variant, *found)
 
 
 def step_rungs(pair: Pair) -> Iterator[Result]:
-    """One training step: loss, gradients, running statistics."""
+    """Compares one training step: its loss, its gradients and its running statistics."""
     pair.begin("adam")
     loss, penalty, ours = pair.torch.step_gradients(0, BATCH)
     loss_k, penalty_k, theirs = pair.keras.step_gradients(0, BATCH)
@@ -100,7 +100,7 @@ def step_rungs(pair: Pair) -> Iterator[Result]:
 
 
 def statistics_result(pair: Pair) -> Result:
-    """After the step: both statistics, and the variances' difference that n/(n-1) explains."""
+    """Compares both statistics after the step; n/(n-1) must explain how the variances differ."""
     sizes, sizes_k = pair.torch.values(), pair.keras.values()
     if sizes != sizes_k:
         return Result("statistics", pair.variant, np.inf, "normalise maps of other sizes")
@@ -121,10 +121,12 @@ def statistics_result(pair: Pair) -> Result:
 
 
 def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
-    """The weights' change in each of ten steps from equal weights; those of zero gradient apart.
-    Then that of each twin's optimiser from PyTorch's gradients, all weights.
+    """Compares the weights' change in each of ten steps from equal weights; weights of zero
+    gradient are kept apart. Then compares the change that each twin's optimiser makes from
+    PyTorch's gradients.
 
-    RMSProp over the frozen CNN, the only way in which it ever trains; Adam the whole network.
+    RMSProp trains over the frozen CNN, the only way in which it ever trains. Adam trains the whole
+    network where `parity.trains_whole` says so, else over the frozen CNN too.
     """
     frozen = optimizer == "rmsprop" or not parity.trains_whole(pair.variant)
     pair.begin(optimizer, frozen)
@@ -141,7 +143,7 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
             pair.torch.take(before)
             pair.keras.step(*batch)
         _, _, found = pair.torch.step_gradients(*batch)
-        gradients = {key: found[key] for key in moved}  # others may be left of an earlier phase
+        gradients = {key: found[key] for key in moved}  # an earlier phase may have left others
         ours, theirs = pair.torch.weights(moved), pair.keras.weights(moved)
         off = parity.Distance.between(ours, theirs, moved - without)
         change = parity.Distance.between(theirs, before, moved - without)
@@ -169,14 +171,14 @@ class Highest:
     step: int = 0
 
     def see(self, value: float, step: int) -> None:
-        """Another step's."""
+        """Takes in the value of another step."""
         if parity.nan_last((value, step)) > parity.nan_last((self.value, self.step)):
             self.value, self.step = value, step
 
 
 def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> float:
-    """How far a weight is from `ours` where Keras's optimiser has PyTorch's gradients, of the
-    largest change."""
+    """Returns how far a weight is from `ours` at most where Keras's optimiser has PyTorch's
+    gradients, as a share of the largest change."""
     pair.keras.take({key: before[key] for key in gradients})
     pair.keras.apply(gradients)
     theirs = pair.keras.weights(gradients)
@@ -187,10 +189,10 @@ def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> fl
 def climb(
     variant: str, pools: Pools, folder: Path | None = None, changes: tuple[str, ...] = ()
 ) -> Iterator[Result]:
-    """All rungs of one network but the backends, for which `folder` keeps Keras's answers.
+    """Yields all rungs of one network but the backends, for which `folder` keeps Keras's answers.
 
-    Where one of the first two is broken, the twins can't be given the same weights, and there is
-    nothing to compare further up.
+    Where one of the first two rungs is broken, the twins can't be given the same weights, and there
+    is nothing to compare further up.
     """
     pair = make_pair(variant, "float64", pools["float64"], changes)
     first = count_rung(pair), shape_rung(pair)
@@ -202,7 +204,7 @@ def climb(
     for optimizer in parity.optimizers(pair.recipe):
         yield from optimizer_rungs(pair, optimizer)
     del pair
-    gc.collect()  # what a network's frameworks hold goes round in circles
+    gc.collect()  # the frameworks hold a network in reference cycles
     single = make_pair(variant, "float32", pools["float32"], changes)
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")
@@ -212,15 +214,15 @@ def climb(
 
 
 def keep(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes arrays by name."""
+    """Writes arrays by name into an .npz file."""
     np.savez(path, **arrays)
 
 
 def backend_rung(
     variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()
 ) -> Result | None:
-    """Keras as it is in this process, on JAX, against what `climb` kept of Keras on TensorFlow;
-    None if it kept nothing."""
+    """Compares Keras as it is in this process, on JAX, with what `climb` kept of Keras on
+    TensorFlow. Returns None if nothing was kept."""
     if not (folder / f"{variant}-answers.npz").exists():
         return None
     spec = spec_of("keras", variant, "float32", "jax", changes)

@@ -1,4 +1,4 @@
-"""Both twins of one network in one process, at the same weights: what the ladder climbs with."""
+"""Puts both twins of one network into one process, at the same weights, for the parity ladder."""
 
 import importlib
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from protocols.seeds import generator
 from protocols.spec import RunSpec
 from protocols.weights.start import Arrays, drawn, shapes_of
 
-SEED = 3  # of the drawn weights
+SEED = 3  # for drawing the weights
 SPREAD = 0.1  # standard deviation of what is added to gammas, betas and biases
 THREADS = 1
 TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the ladder's pool
@@ -26,10 +26,9 @@ SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
 def spec_of(
     framework: str, variant: str, precision: str, backend: str, changes: tuple[str, ...] = ()
 ) -> RunSpec:
-    """A run of the ladder's size on the CPU, by one thread: two frameworks' threads in one process
-    stand in each other's way, and one sums in a fixed order. Controls read rows as the laptop does.
-    `changes`: "key=value" of --set.
-    """
+    """Returns a run of the ladder's size on the CPU, with one thread: two frameworks' threads in
+    one process stand in each other's way, and one thread sums in a fixed order. Controls read rows
+    as in the laptop profile. `changes` are the "key=value" words of --set."""
     wish = Selection(
         frameworks=(framework,), variants=(variant,), weights="random", changes=changes
     )
@@ -43,7 +42,7 @@ def spec_of(
 
 
 def side(framework: str, spec: RunSpec, pool: Pool) -> Any:
-    """One twin: a Side, and Keras's a GivenSide.
+    """Returns one twin: a Side, which for Keras is a GivenSide.
 
     The framework is imported here; PyTorch must come before TensorFlow.
     """
@@ -63,13 +62,13 @@ class Pair:
     start: Arrays
 
     def reset(self) -> None:
-        """Both at the start again."""
+        """Puts both twins back to the start."""
         self.torch.take(self.start)
         self.keras.take(self.start)
 
     def begin(self, optimizer: str, frozen: bool = False) -> None:
-        """Both at the start, in a new phase; batches take the pool's halves in turn. A frozen CNN's
-        features are stored, as in training, and Keras's for both."""
+        """Puts both twins at the start, in a new phase, whose batches take the pool's halves in
+        turn. A frozen CNN's features are stored, as in training, and both twins get Keras's."""
         self.reset()
         images = np.concatenate([TRAIN, TEST])
         stored = self.keras.features(images) if frozen else None
@@ -79,8 +78,8 @@ class Pair:
 
 
 def disturbed(arrays: Arrays) -> Arrays:
-    """Noise added to what every network draws as zeros or ones: a bridge that left one of them
-    where it was would go unseen."""
+    """Returns the arrays with noise on what every network draws as zeros or ones: a bridge that
+    left one of these where it was would go unseen."""
     return {
         key: array
         if key.endswith("kernel") or "/moving_" in key
@@ -90,8 +89,8 @@ def disturbed(arrays: Arrays) -> Arrays:
 
 
 def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...] = ()) -> Pair:
-    """Twins at weights drawn once, where PyTorch can take them; Keras calibrates the statistics for
-    both."""
+    """Returns twins at weights that are drawn once, where PyTorch can take them; Keras calibrates
+    the statistics for both."""
     runs = {
         framework: spec_of(framework, variant, precision, backend, changes)
         for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))

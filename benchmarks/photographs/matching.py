@@ -1,8 +1,8 @@
-"""Which photograph an image shows, from pixels alone: SIFT features and a robust affine fit.
+"""Finds from pixels alone which photograph an image shows: by SIFT features and an affine fit.
 
-Both by OpenCV. Lowe 2004 for the features and the ratio test, Fischler and Bolles 1981 for the
-fit. An image may be turned, shifted, sheared and mirrored; SIFT sees nothing in common between a
-picture and its mirror image, so the index holds each photograph both ways.
+Both are OpenCV's: the features and the ratio test are of Lowe 2004, the robust fit is of Fischler
+and Bolles 1981. An image may be turned, shifted, sheared and mirrored; SIFT sees nothing in common
+between a picture and its mirror image, so the index holds each photograph both ways.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ import numpy as np
 
 MATCHING_VERSION = 3  # raised whenever the same pixels would give another fit
 WIDTH, HEIGHT = 320, 240
-FEATURES, CONTRAST = 400, 0.01  # the strongest features of an image; smears are pale
+FEATURES, CONTRAST = 400, 0.01  # the strongest features; smears have little contrast
 NEIGHBOURS, CHECKS, TREES = 8, 48, 4
-RATIO = 0.85  # of the nearest feature's distance to that of the nearest of another photograph
+RATIO = 0.85  # the nearest feature's distance, over that of another photograph's nearest
 REACH = 3.0  # pixels within which a feature agrees with the fit
-TRIED = 3  # photographs with most votes that get a fit
+TRIED = 3  # how many views, those with most pairs, get a fit
 FLANN_KDTREE = 1  # OpenCV's name for it is not exported
 
 
 class Fit(NamedTuple):
-    """`score`: features that agree with one affine map from the photograph to the image.
+    """The fit of a photograph. `score`: how many features agree with one affine map to the image.
 
     The map's linear part: whether it mirrors, by how many degrees it turns (its rotation, of the
-    mirrored photograph if it mirrors), and the ratio of its singular values, 1 for a pure turn.
-    The rest of it: by how many pixels of the image the centre is moved to the right and down.
-    All 0, but 1 for the ratio, without a map.
+    mirrored photograph if it mirrors), and the ratio of its singular values, 1 for a pure turn. The
+    rest of the map: by how many pixels of the image the centre is moved to the right and down.
+    Without a map all are 0, but 1 for the ratio.
     """
 
     original: str
@@ -41,7 +41,7 @@ class Fit(NamedTuple):
 
 
 def _features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places float32 (n, 2) in pixels and descriptors float32 (n, 128) of a uint8 (h, w) image."""
+    """Returns places float32 (n, 2) in pixels, descriptors float32 (n, 128), of a uint8 (h, w)."""
     found, descriptors = cv2.SIFT.create(FEATURES, contrastThreshold=CONTRAST).detectAndCompute(
         grey, None
     )
@@ -51,7 +51,7 @@ def _features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def grey(image: np.ndarray) -> np.ndarray:
-    """uint8 (240, 320) of a uint8 RGB (h, w, 3)."""
+    """Returns uint8 (240, 320) grey values of a uint8 RGB (h, w, 3) image."""
     size = (image.shape[1], image.shape[0])
     if size != (WIDTH, HEIGHT):
         image = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
@@ -62,7 +62,7 @@ class Index:
     """The features of every photograph, and of its mirror image, ready to be searched."""
 
     def __init__(self, photographs: dict[str, np.ndarray]) -> None:
-        """`photographs`: name -> uint8 RGB (h, w, 3). Some seconds for 367."""
+        """Takes as `photographs` name -> uint8 RGB (h, w, 3). Needs some seconds for 367."""
         self.names = list(photographs)
         cv2.setNumThreads(1)
         views = []
@@ -79,7 +79,7 @@ class Index:
         self._search.train()
 
     def match(self, image: np.ndarray) -> list[Fit]:
-        """The photographs that fit a uint8 RGB (h, w, 3) image best, best first, at least two."""
+        """Returns the photographs that fit a uint8 RGB (h, w, 3) best, best first, at least two."""
         places, descriptors = _features(grey(image))
         pairs = self._pairs(descriptors)
         best: dict[int, Fit] = {}
@@ -95,7 +95,7 @@ class Index:
         return [fit for _, fit in sorted(best.items(), key=lambda item: (-item[1].score, item[0]))]
 
     def _pairs(self, descriptors: np.ndarray) -> dict[int, list[tuple[int, int]]]:
-        """View -> (feature of the image, feature of the index) that pass the ratio test."""
+        """Returns view -> (feature of the image, feature of the index) that pass the ratio test."""
         pairs: dict[int, list[tuple[int, int]]] = {}
         if len(descriptors) < 2:
             return pairs

@@ -1,10 +1,10 @@
-"""Photographs that show the same field, wholly or shifted, also where one is out of focus.
+"""Finds photographs that show the same field, wholly or shifted, also where one is out of focus.
 
 The microscope neither turns nor zooms, so two photographs of one place differ by a shift. First
 every pair is correlated at every shift, at an eighth of the size, where focus hardly counts
-(Padfield 2012, masked normalised cross-correlation); then the likely ones are correlated in colour
+(Padfield 2012, masked normalised cross-correlation). Then the likely pairs are correlated in colour
 at half size about the shift found, by OpenCV. How high a correlation comes about by chance is
-measured too: the same search, with the second photograph mirrored, which no field can match.
+measured too, by the same search with the second photograph mirrored, which no field can match.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ import scipy.fft
 from protocols.files import Progress, throttled
 from protocols.photographs.provenance import Overlap, moved, share_of, shared
 
-COARSE, FINE = 8, 2  # size divided by
-FLAT = 60.0  # standard deviation in pixels of what is taken for uneven light
-BAND = (2.0, 12.0)  # pixels: details of the fine correlation, cells' edges
+COARSE, FINE = 8, 2  # each side of an image is divided by this
+FLAT = 60.0  # standard deviation in pixels of the blur that shows the uneven light
+BAND = (2.0, 12.0)  # pixels: the fine correlation sees details of this size, cells' edges
 LEAST_SHARE = 0.05  # of the field that two photographs must share
 CHANCE = 95.0  # percentile of the mirrored pairs above which a pair is looked at closely
 SEARCH = 8  # pixels of the half-size image about the coarse shift
 BOUND = 0.58  # of the correlation: mirrored pairs reach 0.54, true ones 0.69 and more
 SMALL = 0.1  # share below which one cell can look like another, and features must agree too
-FEATURES = 3  # so many
+FEATURES = 3  # how many features must agree then
 NEAR = 4.0  # pixels within which a feature agrees with the shift
 
 
 class Search(NamedTuple):
-    """Pairs found, by correlation; and what tells them from others: the next highest correlation
-    of a pair that shares SMALL or more (`next_best`), the highest with one photograph mirrored
-    (`chance`), and how many such pairs would have been found (`found_by_chance`).
-    """
+    """The pairs found, ordered by correlation, and what tells them from others: the next highest
+    correlation of a pair that shares SMALL or more (`next_best`), the highest with one photograph
+    mirrored (`chance`), and how many such mirrored pairs would have been found (`found_by_chance`).
+    `looked_at`: how many pairs were looked at closely."""
 
     found: list[Overlap]
     next_best: float
@@ -48,7 +48,7 @@ class Fields:
     """Photographs at an eighth of their size, ready to be correlated with each other."""
 
     def __init__(self, images: np.ndarray) -> None:
-        """`images` float32 (n, h, w), uneven light removed."""
+        """Takes `images` float32 (n, h, w), from which uneven light has been removed."""
         self.height, self.width = images.shape[1:]
         self._shape = (2 * self.height, 2 * self.width)
         images = images - images.mean(axis=(1, 2), keepdims=True)
@@ -57,7 +57,7 @@ class Fields:
         self._wide = self.count >= LEAST_SHARE * self.height * self.width
         self._spectra = scipy.fft.rfft2(images, self._shape)
         squares = scipy.fft.rfft2(images**2, self._shape)
-        # Of each image alone: sum, and sum of squared deviations, over what every shift shares.
+        # For each image alone: its sum and sum of squared deviations over what each shift shares.
         self._as_first = [
             self._moments(s, q, mask) for s, q in zip(self._spectra, squares, strict=True)
         ]
@@ -76,9 +76,9 @@ class Fields:
         return total, np.maximum(self._back(square * mask.conj()) - total**2 / self.count, 1e-3)
 
     def correlation(self, first: int, other: Fields, second: int) -> np.ndarray:
-        """Pearson's r at every shift, (2h, 2w); 0 where too little is shared.
+        """Returns Pearson's r at every shift, (2h, 2w); 0 where the photographs share too little.
 
-        At [dy, dx] (negative shifts count from the end) for shifts as in `Overlap`.
+        The value at [dy, dx] (negative shifts count from the end) is for shifts as in `Overlap`.
         """
         joint = self._back(self._spectra[first] * other._spectra[second].conj())
         total_a, spread_a = self._as_first[first]
@@ -88,7 +88,7 @@ class Fields:
         return r
 
     def best_shift(self, first: int, other: Fields, second: int) -> tuple[float, int, int]:
-        """Fisher's z times the square root of the shared pixels at its highest, and (dx, dy)."""
+        """Returns the largest Fisher's z times the root of the shared pixels, and its (dx, dy)."""
         r = np.clip(self.correlation(first, other, second), -0.999, 0.999)
         weighed = np.arctanh(r) * np.sqrt(self.count)
         y, x = np.unravel_index(weighed.argmax(), r.shape)
@@ -102,13 +102,13 @@ def _shrunk(image: np.ndarray, factor: int) -> np.ndarray:
 
 
 def coarse(image: np.ndarray) -> np.ndarray:
-    """Green channel of a uint8 RGB (h, w, 3) without its uneven light, float32 (h/8, w/8)."""
+    """Returns the green channel of a uint8 RGB (h, w, 3), evenly lit, float32 (h/8, w/8)."""
     green = image[:, :, 1].astype(np.float32)
     return _shrunk(green - cv2.GaussianBlur(green, (0, 0), FLAT), COARSE)
 
 
 def fine(image: np.ndarray) -> np.ndarray:
-    """Colour details of a uint8 RGB (h, w, 3), float32 (h/2, w/2, 3)."""
+    """Returns the colour details of a uint8 RGB (h, w, 3) image, float32 (h/2, w/2, 3)."""
     pixels = image.astype(np.float32)
     low, high = (cv2.GaussianBlur(pixels, (0, 0), sigma) for sigma in BAND)
     return _shrunk(low - high, FINE)
@@ -117,7 +117,8 @@ def fine(image: np.ndarray) -> np.ndarray:
 def fine_correlation(
     first: np.ndarray, second: np.ndarray, dx: int, dy: int
 ) -> tuple[float, int, int]:
-    """Highest correlation of two `fine` images about the shift (their pixels), and its shift."""
+    """Returns the highest correlation of two `fine` images about the shift (in their pixels), and
+    the shift where it is reached."""
     part = shared(first.shape, dx, dy, SEARCH)
     template = second[part]
     if min(template.shape[:2]) < SEARCH:
@@ -131,7 +132,7 @@ def fine_correlation(
 
 
 def _agreeing(first: np.ndarray, second: np.ndarray) -> int:
-    """SIFT features of two aligned cuts, each the other's nearest, that lie in one place."""
+    """Returns how many mutually nearest SIFT features of two aligned cuts lie in one place."""
     sift = cv2.SIFT.create(contrastThreshold=0.01)
     (points, described), (others, their) = (
         sift.detectAndCompute(cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY), None)
@@ -160,9 +161,9 @@ def _likely(
 
 
 def search(photographs: dict[str, np.ndarray], progress: Progress | None = None) -> Search:
-    """Every pair of the photographs (name -> uint8 RGB (h, w, 3), one size) that overlaps.
+    """Finds every pair of the photographs (name -> uint8 RGB (h, w, 3), one size) that overlaps.
 
-    Two minutes for 367 photographs of 480x640.
+    Takes two minutes for 367 photographs of 480x640.
     """
     report = throttled(progress)
     cv2.setNumThreads(1)
@@ -200,14 +201,14 @@ def search(photographs: dict[str, np.ndarray], progress: Progress | None = None)
 
 
 def is_found(pair: Overlap) -> bool:
-    """Whether the evidence is enough."""
+    """Returns whether the evidence for a pair is enough."""
     return pair.correlation >= BOUND and (pair.share >= SMALL or pair.features >= FEATURES)
 
 
 def _measured(
     first: str, second: str, dx: int, dy: int, r: float, images: tuple[np.ndarray, np.ndarray]
 ) -> Overlap:
-    """The pair with the rest of the evidence, where the correlation makes it worth the time."""
+    """Returns a pair with the rest of its evidence, if the correlation makes it worth the time."""
     share = share_of(images[0].shape, dx, dy)
     if r < BOUND:
         return Overlap(first, second, dx, dy, share, r, 0, 1.0)

@@ -38,7 +38,7 @@ from protocols.photographs.provenance import Original, Shown
 from protocols.streams import print_anything
 
 SPLITS = ("TEST_SIMPLE", "TEST", "TRAIN")
-PART = 250  # images whose matches are kept at a time
+PART = 250  # how many images' matches are kept at a time
 WHOLE = (
     "--provenance needs a whole copy of the images' repository, in WBC_DATA or by --data DIR: the "
     "download keeps no more than training needs."
@@ -61,7 +61,7 @@ def _digest(path: Path) -> str:
 
 
 def photographs(folder: Path) -> dict[str, np.ndarray]:
-    """Name -> uint8 RGB (h, w, 3) of every JPEG in the folder, sorted by name."""
+    """Returns name -> uint8 RGB (h, w, 3) of every JPEG in the folder, sorted by name."""
     paths = sorted(folder.glob("*.jpg"))
     return {path.name: image for path, image in zip(paths, in_order(_read, paths), strict=True)}
 
@@ -76,7 +76,7 @@ def _index(folder: Path) -> Index:
 
 
 def _match(folder: Path, paths: list[Path], part: Path) -> None:
-    """Writes the best fit and the second's name and score of the images at `paths`."""
+    """Writes for each image at `paths` its best fit, and the name and score of the second-best."""
     fits = [_index(folder).match(_read(path))[:2] for path in paths]
     write_whole(part, json.dumps([[*best, *second[:2]] for best, second in fits]).encode())
 
@@ -84,7 +84,8 @@ def _match(folder: Path, paths: list[Path], part: Path) -> None:
 def match_all(
     images: list[Path], folder: Path, kept: Path, jobs: int, progress: Progress
 ) -> Iterator[tuple[Any, ...]]:
-    """The columns of `Shown` from `original` on, of each image; from `kept` what is there."""
+    """Yields the columns of `Shown` from `original` on for each image. Parts that are in `kept` are
+    read from there, others are computed and put there."""
     cuts = [images[i : i + PART] for i in range(0, len(images), PART)]
     parts = [kept / f"part-{number:03}.json" for number in range(len(cuts))]
     todo = [(cut, part) for cut, part in zip(cuts, parts, strict=True) if not part.is_file()]
@@ -99,7 +100,7 @@ def match_all(
                     ended.result()
                     done += waiting[ended]
                     progress("finding the photograph of every image", done, len(images))
-            except BaseException:  # an interrupt above all: what waits is not begun
+            except BaseException:  # an interrupt above all: no waiting part is begun
                 processes.shutdown(cancel_futures=True)
                 raise
     for part in parts:
@@ -114,7 +115,7 @@ def _shown(name: str, digest: str, fit: tuple[Any, ...]) -> Shown:
 def recover(
     source: dataset.Source, cache: Path, jobs: int, progress: Progress
 ) -> tuple[list[Shown], list[Original], overlap.Search]:
-    """The three tables, measured. Raises RequestError."""
+    """Measures the three tables. Raises RequestError."""
     top, folder = source.path("images/"), source.path(dataset.ORIGINALS)
     images = sorted(path for split in SPLITS for path in top.glob(f"{split}/*/*.jp*g"))
     names = [path.relative_to(top).as_posix() for path in images]
@@ -147,7 +148,7 @@ def _labels(path: Path) -> dict[str, str]:
 
 
 def compare(folder: Path) -> list[str]:
-    """How the tables in `folder` differ from the recorded ones; empty if they don't."""
+    """Returns how the tables in `folder` differ from the recorded ones; empty if they don't."""
     new, old = (
         {row.file: row for row in provenance.shown(place)} for place in (folder, provenance.FOLDER)
     )
@@ -168,7 +169,7 @@ def compare(folder: Path) -> list[str]:
 
 
 def summary(shown: list[Shown], table: list[Original], found: overlap.Search) -> dict:
-    """What the search itself measured, for the report."""
+    """Returns what the search itself measured, for the report."""
     return {
         "images": len(shown),
         "photographs": len(table),
@@ -186,7 +187,7 @@ def summary(shown: list[Shown], table: list[Original], found: overlap.Search) ->
 def run(
     source: dataset.Source, out: Path, cache: Path, jobs: int, console: Console, record: bool
 ) -> int:
-    """Measures, writes the tables to `out` (or records them), checks them; the exit code."""
+    """Measures, writes the tables to `out` (or records them), checks them; returns an exit code."""
     if source.kind != "real":
         raise RequestError("A phantom's images are drawn one by one: there is nothing to find.")
     integrity.quick_check(source)
@@ -213,7 +214,8 @@ def run(
 def start(
     data: str, out: Path, cache: Path | None, jobs: int, console: Console, record: bool = False
 ) -> tuple[int, dataset.Source]:
-    """`run` with what the command line says; the exit code and the images. Raises RequestError."""
+    """Calls `run` with what the command line says; returns the exit code and the images. Raises
+    RequestError where `run` does, or without a whole copy of the images' repository."""
     cache = cache or default_cache()
     source = dataset.locate(data, False, cache)
     if source.root in (None, cache / "data"):  # a download, made or still to be made
@@ -222,7 +224,7 @@ def start(
 
 
 def main() -> int:
-    """See the module."""
+    """Reads the command line that the module's docstring describes, and returns the exit code."""
     print_anything()
     parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR")

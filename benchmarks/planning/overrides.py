@@ -23,8 +23,8 @@ def reads(variant: Variant, key: str) -> bool:
 
 def settable(paper: str) -> list[str]:
     """Returns the values that --set takes for the networks of a paper: first numbers, then words
-    where the code knows others (protocols.papers.recipes.WORDS). The code has one form of all else
-    that is assumed."""
+    where the code knows others (protocols.papers.recipes.WORDS). Every other assumed value has one
+    form only in the code."""
     recipe = load_recipe(paper)
     numbers = [key for key, entry in recipe.items() if entry.settable]
     return numbers + [key for key, entry in recipe.items() if others(key, entry)]

@@ -1,4 +1,4 @@
-"""The decoded set, built once, beside one pass of what others read in every epoch."""
+"""Measures the building of the decoded set, once, beside one pass of what others read per epoch."""
 
 import itertools
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def test_cache_build(
     peer: Callable[..., PeerProcess],
     tmp_path: Path,
 ) -> None:
-    """Hash, decode, resize and store every image, against decoding and resizing it."""
+    """Hashes, decodes, resizes and stores every image, against decoding and resizing it."""
     run, files = spec_of("torch", "xception", scale), sample(scale.frozen_images)
     words = {"spec": run.to_json(), "folder": str(files.folder)}
     fresh = (tmp_path / str(number) for number in itertools.count())

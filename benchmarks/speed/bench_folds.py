@@ -1,6 +1,6 @@
-"""The ten folds of a head on maps trained together, against ten runs of a single one.
+"""Measures the ten folds of a head on maps, trained together, against ten runs of a single fold.
 
-From made-up features that tell the classes apart.
+The features are made up; they tell the classes apart.
 """
 
 import itertools
@@ -19,13 +19,13 @@ from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, RunSpec
 from protocols.weights.start import HeadsOnly
 
-ON_A_GPU, ON_A_CPU = 0.25, 1.0  # of the ten runs' time
+ON_A_GPU, ON_A_CPU = 0.25, 1.0  # the aim, as a share of the ten runs' time
 ON_MAPS = [name for name, v in load_variants().items() if v.published and not v.pooled]
-FOLDS, SEEDS, EPOCHS = (0, 1, 2), (0, 1, 2), 10  # of the comparison of final losses
+FOLDS, SEEDS, EPOCHS = (0, 1, 2), (0, 1, 2), 10  # for the comparison of final losses
 
 
 def made_up(scale: Scale, folds: int) -> tuple[Pool, list[np.ndarray]]:
-    """A pool whose folds are equally large, and one backbone's maps, which tell the class a bit."""
+    """Returns a pool of equally large folds, and one backbone's maps, which hint at the class."""
     n = scale.frozen_images // (folds * len(CLASSES)) * folds * len(CLASSES)
     rng, fold = np.random.default_rng(0), np.arange(n) % folds
     pool = Pool(
@@ -43,19 +43,19 @@ def made_up(scale: Scale, folds: int) -> tuple[Pool, list[np.ndarray]]:
 
 
 def alone(pool: Pool, fold: int) -> Pool:
-    """The same pool for one fold."""
+    """Returns the same pool for one fold."""
     return replace(pool, train=[pool.train[fold]], evaluated=[pool.evaluated[fold]])
 
 
 def held_out(trained: Trained) -> np.ndarray:
-    """Mean cross entropy on each member's own fold."""
+    """Returns the mean cross entropy of each member on its own fold."""
     pairs = zip(trained.twin.log_probabilities(), trained.pool.evaluated, strict=True)
     labels = trained.pool.labels
     return np.array([-logp[np.arange(len(t)), labels[t]].mean() for logp, t in pairs])
 
 
 def final_difference(first: RunSpec, pool: Pool, maps: list[np.ndarray]) -> str:
-    """What training together changes in float32, beside what another seed changes."""
+    """Returns a sentence: what training together changes in float32, and what another seed does."""
     several = [(seed, fold) for seed in SEEDS for fold in FOLDS]
     specs = [replace(first, fold=fold, seed=seed) for seed, fold in several]
     members = replace(
@@ -85,11 +85,11 @@ def final_difference(first: RunSpec, pool: Pool, maps: list[np.ndarray]) -> str:
 @pytest.mark.parametrize("variant", ON_MAPS)
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 def test_ten_folds(benchmark: Any, framework: str, variant: str, scale: Scale) -> None:
-    """An epoch of each fold."""
+    """Measures an epoch of each fold."""
     if device_of(framework).backend == "tensorflow":
         pytest.skip("Keras trains folds together on JAX only: KERAS_BACKEND=jax")
     first = spec_of(framework, variant, scale)
-    first = replace(first, weights={"source": "imagenet", "digest": None})  # so that it is frozen
+    first = replace(first, weights={"source": "imagenet", "digest": None})  # so that it's frozen
     specs = [replace(first, fold=k) for k in range(first.recipe["folds"])]
     pool, maps = made_up(scale, len(specs))
     if framework == "keras":

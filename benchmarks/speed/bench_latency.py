@@ -1,8 +1,9 @@
-"""Time to an answer, per variant: each twin's fastest engine against the raw framework call.
+"""Measures the time to an answer of each variant: each twin's fastest engine against the
+framework's raw call.
 
-Ours takes uint8 images; the raw calls get arrays that are preprocessed already. All give
+Our engines take uint8 images; the raw calls get arrays that are preprocessed already. All give
 probabilities in the host's memory (timm's steps leave them on the device). Everyone answers in a
-process of its own and is timed from here, so the way there and back counts for all.
+process of its own and is timed from this process, so the way there and back counts for all.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ NAMES = {
 
 
 class Contenders:
-    """A variant in one framework: our engines, the raw calls, timm's."""
+    """A variant in one framework: our engines, the raw calls, and timm's benchmark."""
 
     def __init__(self, framework: str, variant: str, scale: Scale) -> None:
         self.framework, self.variant = framework, load_variants()[variant]
@@ -58,7 +59,7 @@ class Contenders:
             process.ready()
 
     def peers(self, batch: int) -> dict[str, Any]:
-        """What answers for `batch` images are held against."""
+        """Returns what our answers for `batch` images are compared with."""
         found = {}
         if self.raw:
             for how in RAW[self.framework, batch]:
@@ -83,7 +84,7 @@ class Contenders:
     ids="-".join,
 )
 def contenders(request: pytest.FixtureRequest, scale: Scale) -> Iterator[Contenders]:
-    """Of every framework and variant, one after the other."""
+    """Yields the contenders of every framework and variant, one after the other."""
     framework, variant = request.param
     found = Contenders(framework, variant, scale)
     yield found
@@ -92,7 +93,7 @@ def contenders(request: pytest.FixtureRequest, scale: Scale) -> Iterator[Contend
 
 @pytest.mark.parametrize("batch", [1, BATCH])
 def test_answer(benchmark: Any, contenders: Contenders, batch: int, scale: Scale) -> None:
-    """The fastest engine is chosen by a few calls of each, then measured."""
+    """Chooses the fastest engine by a few calls of each, then measures it."""
     first, rounds = (TRIAL, scale.calls) if batch == 1 else (2, scale.rounds)
     _, medians = contenders.ours.run(batch, None, first, rounds)
     fastest = min(medians, key=medians.get)

@@ -1,6 +1,6 @@
-"""A phase-1 epoch: the backbone is frozen, so its features are constants and are stored.
+"""Measures a phase-1 epoch: the backbone is frozen, so its features are constant and are stored.
 
-The features themselves are computed once a data set and backbone, and are not part of an epoch.
+The features are computed once for each data set and backbone, and are not part of an epoch.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from benchmarks.speed.peers.process import ASKED, ONEDNN, PeerProcess, asks_for_
 from benchmarks.speed.side_by_side import paired, timed
 from protocols.spec import FRAMEWORKS
 
-FASTER = 1 / 50  # of a plain epoch
+FASTER = 1 / 50  # the aim, as a share of a plain epoch's time
 ABOVE_ITS_HEAD = 1.2
 PHASE = 0
 
@@ -28,7 +28,7 @@ def test_cnn(
     peer: Callable[..., PeerProcess],
     cache: Path,
 ) -> None:
-    """Xception from stored features, against the same images through the network."""
+    """Trains Xception from stored features, against the same images through the network."""
     run, files = spec_of(framework, "xception", scale), sample(scale.frozen_images)
     pool = pool_of(files, run, cache)
     words = {"spec": run.to_json(), "phase": PHASE, "folder": str(files.folder)}
@@ -62,7 +62,7 @@ def test_cnn_rnn(
     peer: Callable[..., PeerProcess],
     cache: Path,
 ) -> None:
-    """Xception-LSTM from stored features, against training its LSTM and head alone."""
+    """Trains Xception-LSTM from stored features, against training its LSTM and head alone."""
     run, files = spec_of(framework, "xception_lstm", scale), sample(scale.frozen_images)
     ours = Trained([run], pool_of(files, run, cache)).calibrated()
     ours.begin(PHASE, ours.features())

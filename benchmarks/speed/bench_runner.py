@@ -1,4 +1,4 @@
-"""What running by the suite costs over the bare loop of the same steps."""
+"""Measures what running by the suite costs over a bare loop of the same steps."""
 
 import itertools
 import time
@@ -42,8 +42,8 @@ def test_whole_run(
     cache: Path,
     tmp_path: Path,
 ) -> None:
-    """A run from an empty folder to its stored end by a worker that is there, against the same
-    training without recording it. Building the network and its features is part of both."""
+    """Makes a run from an empty folder to its stored end by a worker that has started, against the
+    same training without recording it. Building the network and its features is part of both."""
     run, files = spec_of(framework, VARIANT, scale), sample(LONGER * scale.images)
     run = replace(run, recipe=run.recipe | EPOCHS)
     images, store = decoded(files, run, cache), Store(tmp_path)
@@ -60,7 +60,7 @@ def test_whole_run(
         job = Job(images.folder, folder, Path(images.files[0]), fresh, checkpoint)
         worker.run([run], [job], lambda *_: None, print)
         done = store.finish(run, folder)
-        checkpoint.unlink(missing_ok=True)  # the launcher does it too: else the next run goes on
+        checkpoint.unlink(missing_ok=True)  # as the launcher does; else the next run goes on
         assert not done.timings["resumed"]
 
     try:
@@ -90,7 +90,7 @@ def test_checkpoint(
     cache: Path,
     tmp_path: Path,
 ) -> None:
-    """Writing a checkpoint of a thawed network, against the training between two of them."""
+    """Writes a checkpoint of a thawed network, against the training between two checkpoints."""
     run, files = spec_of(framework, VARIANT, scale), sample(scale.images)
     ours = Trained([run], pool_of(files, run, cache)).begin(1, None)
     ours.epoch()

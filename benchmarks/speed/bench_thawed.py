@@ -1,4 +1,4 @@
-"""Training whole networks, per backbone: ours against the plain loop of the same framework."""
+"""Measures training whole networks, per backbone: ours against the same framework's plain loop."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ def test_epoch(
     peer: Callable[..., PeerProcess],
     cache: Path,
 ) -> None:
-    """Phase 2: every layer trained by Adam. timm's steps have made-up input and SGD."""
+    """Measures phase 2: Adam trains every layer. timm's steps have made-up input and SGD."""
     run, files = spec_of(framework, backbone, scale), sample(scale.images)
     spec = run.to_json()
     ours = Trained([run], pool_of(files, run, cache)).calibrated().begin(PHASE, None)

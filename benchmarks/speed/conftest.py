@@ -1,4 +1,4 @@
-"""Options and fixtures of the benchmarks, and what their JSON says of the machine."""
+"""Gives the benchmarks their options and fixtures, and describes the machine in their JSON."""
 
 import gc
 import os
@@ -21,12 +21,12 @@ from protocols.images import dataset
 os.environ.update(common() | QUIET)
 KERAS = expected_devices(("keras",), *chosen_gpu("auto"), os.environ.get("KERAS_BACKEND", ""))
 os.environ["KERAS_BACKEND"] = KERAS["keras"].backend
-LOAD = os.getloadavg()[0]  # of others; a busy machine measures itself
+LOAD = os.getloadavg()[0]  # the load of others, which would be measured too
 PACKAGES = ("torch", "torchvision", "timm", "keras", "tensorflow", "jax", "numpy", "pillow")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """One option for each number of `Scale`."""
+    """Adds one option for each number of `Scale`."""
     group, usual = parser.getgroup("scale of the benchmarks"), Scale()
     group.addoption("--bench-size", default=f"{usual.height}x{usual.width}", metavar="HxW")
     for name, what in (
@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def scale(pytestconfig: pytest.Config) -> Scale:
-    """As the options have it."""
+    """Returns the scale that the options ask for."""
     height, width = map(int, pytestconfig.getoption("--bench-size").split("x"))
     names = ("images", "frozen_images", "rounds", "calls")
     values = {n: pytestconfig.getoption(f"--bench-{n.replace('_', '-')}") for n in names}
@@ -57,7 +57,7 @@ def scale(pytestconfig: pytest.Config) -> Scale:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder of the session's own."""
+    """Returns a cache folder of the session's own."""
     return tmp_path_factory.mktemp("cache")
 
 
@@ -65,7 +65,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sample(
     pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[int], Sample]:
-    """sample(n): n training images, real ones where they are, else the phantom's."""
+    """Returns sample(n): n training images, real ones where there are any, else the phantom's."""
     wish, cache = pytestconfig.getoption("--bench-data"), default_cache()
     source = dataset.made(dataset.locate(wish, True, cache), True, cache)
     taken: dict[int, Sample] = {}
@@ -80,7 +80,7 @@ def sample(
 
 @pytest.fixture
 def peer() -> Iterator[Callable[..., PeerProcess]]:
-    """peer(module, function, **words): a PeerProcess that ends with the test."""
+    """Yields peer(module, function, **words), which gives a PeerProcess that ends with the test."""
     started: list[PeerProcess] = []
 
     def start(module: str, function: str, **words: Any) -> PeerProcess:
@@ -94,7 +94,7 @@ def peer() -> Iterator[Callable[..., PeerProcess]]:
 
 
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
-    """The device by name, and the versions; nothing that names the computer."""
+    """Returns the device by name, and the versions; nothing that names the computer."""
     versions = {}
     for name in PACKAGES:
         try:

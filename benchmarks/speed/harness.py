@@ -1,4 +1,4 @@
-"""What the benchmarks share: their scale, their images, a twin ready to train."""
+"""Holds what the benchmarks share: their scale, their images, a twin ready to train."""
 
 import importlib
 import os
@@ -26,25 +26,25 @@ MANIFEST = dataset.MANIFEST.name
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the benchmarks are. Sizes in pixels; images a training epoch."""
+    """The size of the benchmarks: sizes in pixels, images per training epoch."""
 
     height: int = 120
     width: int = 160
-    images: int = 64  # through a network that is trained
-    frozen_images: int = 128  # through a frozen one
-    rounds: int = 3  # of whole epochs
+    images: int = 64  # images through a network that is trained whole
+    frozen_images: int = 128  # images through a frozen network
+    rounds: int = 3  # rounds of whole epochs
     calls: int = 15  # rounds of single answers
-    compile: bool = False  # also by torch.compile and XLA on a CPU, which takes minutes a network
+    compile: bool = False  # torch.compile and XLA also on a CPU: takes minutes for each network
 
     @property
     def size(self) -> str:
-        """As the tables name it."""
+        """The size of an image as the tables name it."""
         return f"{self.height}×{self.width}"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Some of the images: `folder` has a folder a class, `source` serves ours the same files."""
+    """Some of the images: `folder` has a folder for each class, `source` serves our twins."""
 
     folder: Path
     source: dataset.Source
@@ -53,8 +53,8 @@ class Sample:
 
 
 def take_sample(source: dataset.Source, wanted: int, root: Path) -> Sample:
-    """Links `wanted` training images, as many of each class (fewer if there are fewer), and
-    one test image a class, into `root`."""
+    """Links into `root` `wanted` training images, equally many of each class (fewer if there are
+    fewer), and one test image of each class."""
     found: dict[str, list[str]] = {f"{part}/{c}": [] for part in ("TRAIN", "TEST") for c in CLASSES}
     for entry in source.entries():
         if entry.path.startswith("images/"):
@@ -71,20 +71,20 @@ def take_sample(source: dataset.Source, wanted: int, root: Path) -> Sample:
 
 
 def decoded(sample: Sample, spec: RunSpec, cache: Path) -> ImageSet:
-    """The sample as ours read it, from `cache` or built there: in a folder of its own, for a set is
-    known by the request that made it, and samples of any size answer to the same."""
+    """Returns the decoded sample, from `cache` or built there: in a folder of its own, for a set is
+    known by the request that made it, and samples of any size have the same request."""
     request = set_request("fixed", None, spec.data)
     return image_set(sample.source, request, cache / f"{sample.count}-images")
 
 
 def worker_of(framework: str) -> ModuleType:
-    """impl_<framework>.worker."""
+    """Returns the module impl_<framework>.worker."""
     return importlib.import_module(f"impl_{framework}.worker")
 
 
 def device_of(framework: str) -> Device:
-    """The device and backend that the framework really has in this process. Raises RuntimeError
-    where it doesn't see the GPU: a CPU number never stands in a GPU column."""
+    """Returns the device and backend that the framework really has in this process. Raises
+    RuntimeError where it doesn't see the GPU: a CPU number never stands in a GPU column."""
     seen = importlib.import_module(f"impl_{framework}.device").seen()
     if hardware.gpus() and seen["gpu"] is None:
         raise RuntimeError(f"{framework} on {seen['backend']} doesn't see the GPU")
@@ -93,19 +93,19 @@ def device_of(framework: str) -> Device:
 
 
 def spec_of(framework: str, variant: str, scale: Scale, stage: str = "train") -> RunSpec:
-    """A smoke run of the benchmarks' size, on every core, over a whole sample."""
+    """Returns a smoke run of the benchmarks' size, on every core, over a whole sample."""
     wish = Selection(frameworks=(framework,), variants=(variant,), profile="smoke")
     devices = {framework: device_of(framework)}
     run = next(s for s in make_plan(wish, "phantom", devices, hardware.cores()) if s.stage == stage)
     data = run.data | {"height": scale.height, "width": scale.width}
     if run.protocol in FIXED:
-        data |= {"train_per_class": 0, "test_per_class": 0}  # all
+        data |= {"train_per_class": 0, "test_per_class": 0}  # all images
     data["digest"] = set_digest("phantom", set_request(run.protocol, run.fold, data))
     return replace(run, data=data, threads=hardware.cores())
 
 
 class Trained:
-    """A twin of one run or several, in a phase; `epoch` trains one and waits for its figures."""
+    """A twin of one run or several, in a phase; `epoch` trains one epoch and waits for it."""
 
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         self.specs, self.pool, self.played = specs, pool, 0
@@ -113,9 +113,9 @@ class Trained:
         self.twin: Twin = worker_of(specs[0].framework).make_twin(specs, pool, start)
 
     def calibrated(self, images: int = 0) -> "Trained":
-        """With statistics for random backbones, without which they give hardly any signal.
+        """Sets the statistics of random backbones, which else give hardly any signal.
 
-        `images`: how many they are from; 0: one batch, enough where only time counts.
+        `images`: how many images they are from; 0: one batch, enough where only time counts.
         """
         train = self.pool.train[0]
         rows = calibration_rows(len(train), images or self.size, self.size)
@@ -123,7 +123,7 @@ class Trained:
         return self
 
     def features(self) -> list[np.ndarray]:
-        """Of the whole pool, an array a backbone."""
+        """Returns the features of the whole pool, one array for each backbone."""
         batches = in_batches(np.arange(len(self.pool)), self.size)
         count = len(load_variants()[self.specs[0].variant].backbones)
         return [
@@ -138,7 +138,7 @@ class Trained:
         return self
 
     def epoch(self) -> np.ndarray:
-        """One epoch: figures of every step (steps, members, 2)."""
+        """Trains one epoch. Returns the figures of every step (steps, members, 2)."""
         self.played += 1
         n = begin_epoch(self.specs, self.pool, self.twin, self.phase["phase"], self.played)
         steps = range(0, n, self.size)
@@ -146,5 +146,5 @@ class Trained:
 
 
 def pool_of(sample: Sample, spec: RunSpec, cache: Path) -> Pool:
-    """The sample's pool for one run."""
+    """Returns the sample's pool for one run."""
     return make_pool(decoded(sample, spec, cache), [spec])

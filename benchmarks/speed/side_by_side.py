@@ -1,4 +1,4 @@
-"""Ours and its peers measured side by side: in turn, round by round, so that drift hits all."""
+"""Measures our code and its peers side by side: in turn, round by round, so that drift hits all."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -8,11 +8,11 @@ import numpy as np
 
 from protocols.runs.latency import seconds_of
 
-Peer = Callable[[], float]  # runs once, gives the seconds it took
+Peer = Callable[[], float]  # runs once, and returns the seconds that this took
 
 
 def timed(call: Callable[[], Any]) -> Peer:
-    """A peer of this process. `call` must end only when its work is done."""
+    """Returns a peer of this process. `call` must end only when its work is done."""
 
     return partial(seconds_of, call)
 
@@ -28,12 +28,12 @@ def paired(
     aims: dict[str, float] | None = None,
     **info: Any,
 ) -> None:
-    """Times `ours` (for pytest-benchmark) and every peer once a round, and keeps the ratios.
+    """Times `ours` (for pytest-benchmark) and every peer once per round, and keeps the ratios.
 
     The peers run before ours in one round and after it in the next. `extra_info` gets `info` and,
-    a peer each: median seconds, and the ratio ours / peer of each round as median and range.
-    `aims`: the highest ratio that is wanted. `again`: everyone's turn is two calls, of which the
-    second counts, for after another's turn the processor's caches hold that one's data.
+    for each peer, the median seconds, and the ratio ours / peer of the rounds as median and range.
+    `aims`: the highest ratio that is wanted of each peer. `again`: everyone's turn is two calls, of
+    which the second counts, for after another's turn the processor's caches hold that one's data.
     """
     seconds: dict[str, list[float]] = {name: [] for name in peers}
     played = 0
@@ -68,7 +68,7 @@ def paired(
 
 
 def compared(ours: list[float], peer: list[float]) -> dict[str, Any]:
-    """Median seconds of a peer, and the ratio ours / peer over the rounds: median, low, high."""
+    """Returns the median seconds of a peer, and the ratio ours / peer: median, low and high."""
     ratios = np.array(ours) / np.array(peer)
     ratio = {"median": np.median(ratios), "low": ratios.min(), "high": ratios.max()}
     return {

@@ -19,8 +19,7 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
 
 def made_from(store: Store) -> str:
     """Returns the SHA-256 of all that a page of this store is made from, by content: the last
-    request, the runs, benchmarks and the parity ladder, and all that computes and writes the
-    page."""
+    request, the runs, benchmarks and parity ladder, and all that computes and writes the page."""
     digest = hashlib.sha256(platform.python_version().encode())
     for name in PACKAGES:
         digest.update(f"{name} {version(name)}\n".encode())

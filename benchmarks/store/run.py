@@ -73,7 +73,7 @@ class Run:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """The content of run.json: when the run finished, file sizes and SHA-256, the results
+        """The content of run.json: when the run finished, file sizes and SHA-256, results
         version."""
         return records.record(self.folder / "run.json", self.spec)
 

@@ -1,5 +1,4 @@
-"""Defines what run.json, failed.json, env.json, timings.json and plan.json may hold, for
-msgspec."""
+"""Defines what run.json, failed.json, env.json, timings.json and plan.json may hold (msgspec)."""
 
 from typing import Annotated
 

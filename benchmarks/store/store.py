@@ -64,8 +64,8 @@ class Store:
         return self.look()[0]
 
     def look(self) -> tuple[list[Run], dict[str, str]]:
-        """Returns `runs`, and for the name of every other folder beside theirs the reason why no
-        run is in it.
+        """Returns `runs`, and folder's name -> why no run is in it, for every other folder beside
+        theirs.
 
         Raises RequestError if the folders can't be read.
         """
@@ -89,8 +89,8 @@ class Store:
             return None
 
     def _run(self, folder: Path) -> Run:
-        """Returns the run in a folder; a damaged one counts as failed. Raises Damaged if there is
-        none."""
+        """Returns the run in a folder, failed if it is damaged. Raises Damaged if there is no
+        run."""
         spec = records.spec(folder / "spec.json")
         if folder.name != spec.id:
             raise Damaged(f"spec.json is of another run ({spec.id})")
@@ -126,8 +126,8 @@ class Store:
         return False
 
     def plan(self) -> list[RunSpec]:
-        """Returns the last request's plan. Raises RequestError if there is none, or a damaged
-        one."""
+        """Returns the last request's plan. Raises RequestError if there is none, or none that is
+        whole."""
         try:
             return records.plan(self.out / "plan.json")
         except Damaged as damaged:
@@ -209,8 +209,8 @@ class Store:
 
     def publish(self, spec: RunSpec, folder: Path) -> None:
         """Writes a run's files to the disk for good, then renames its folder into place: no power
-        cut leaves a done run empty. A done run that was there is kept aside, a failed one is
-        not."""
+        cut leaves a done run empty. A done run that stood there is kept aside; a failed one
+        isn't."""
         final = self.runs_folder / spec.id
         if final.is_symlink():
             final.unlink()

@@ -85,8 +85,8 @@ def sentence(error: RequestError | OSError, out: Path) -> str:
 
 
 def drop_output() -> None:
-    """Drops printed text that can't be written, so that the end of the process doesn't try it
-    again."""
+    """Drops printed text that can't be written, so that the process doesn't try again at its
+    end."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -92,8 +92,7 @@ def open_streams() -> None:
 
 def parsed() -> argparse.Namespace:
     """Returns what was typed. Refuses a request beside a flag that would leave it aside. WBC_DATA,
-    which is a part of what was typed, becomes absolute too. From here on anything can be
-    printed."""
+    a part of what was typed, becomes absolute too. From here on anything can be printed."""
     open_streams()
     print_anything()
     p = parser()

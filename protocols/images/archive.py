@@ -1,4 +1,4 @@
-"""The public set's archive: fetched, checked and unpacked whole, or not at all."""
+"""Fetches, checks and unpacks the public set's archive, whole or not at all."""
 
 import hashlib
 import zipfile
@@ -6,21 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from protocols.download import INSTEAD, _reason, fetch
+from protocols.download import INSTEAD, fetch, reason_of
 from protocols.errors import RequestError
 from protocols.files import Progress, aside, throttled
 
 COMMIT = "0b22eb2084b1004d464fb5ab87adc85ab94b2079"
-
-
 BASE_URL = "https://github.com/dhruvp/wbc-classification"
-
-
-PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what GitHub's archives are made with
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the compressions in GitHub's archives
 
 
 def archive_url(base: str = BASE_URL) -> str:
-    """Address of the zip of the pinned commit; `base` is the repository's address."""
+    """Gives the address of the pinned commit's zip; `base` is the repository's address."""
     return f"{base}/archive/{COMMIT}.zip"
 
 
@@ -31,10 +27,10 @@ def install(
     base: str = BASE_URL,
     timeout: float = 10,
 ) -> None:
-    """Download the archive and make `folder` of its files named in `entries`.
+    """Downloads the archive and makes `folder` of those of its files that `entries` names.
 
-    `entries`: (path below the repository's root, size in bytes, SHA-256 hex). The archive is kept
-    beside `folder` while it loads and removed afterwards. Raises RequestError.
+    An entry is (path below the repository's root, size in bytes, SHA-256 hex). The archive is kept
+    beside `folder` until `folder` is whole, and removed then. Raises RequestError.
     """
     archive = folder.with_name(folder.name + f"-{COMMIT[:12]}.zip")
     try:
@@ -43,7 +39,7 @@ def install(
         unpack(archive, list(entries), folder, progress)
     except OSError as error:
         raise RequestError(
-            f"The images can't be written to {folder} ({_reason(error)}): make room there, "
+            f"The images can't be written to {folder} ({reason_of(error)}): make room there, "
             f"choose another cache with --cache DIR, or {INSTEAD}."
         ) from error
     archive.unlink(missing_ok=True)
@@ -55,10 +51,10 @@ def unpack(
     folder: Path,
     progress: Progress | None = None,
 ) -> None:
-    """Extract the files of `entries` from the zip `archive`; each must have its SHA-256.
+    """Extracts the files of `entries` from the zip `archive`; each must have its entry's SHA-256.
 
-    `folder` appears complete or not at all; one that exists already (another process was faster)
-    is left as it is. A wrong archive is deleted. Raises RequestError.
+    `folder` appears complete or not at all; a folder that is there already (another process was
+    faster) is left as it is. A wrong archive is deleted. Raises RequestError.
     """
     report = throttled(progress)
     try:
@@ -81,20 +77,21 @@ def unpack(
 
 
 def _opened(archive: BinaryIO) -> zipfile.ZipFile:
-    """Raises BadZipFile, whatever the bytes are."""
+    """Opens a zip. Whatever is wrong with its bytes, the error that it raises is a BadZipFile."""
     try:
         return zipfile.ZipFile(archive)
-    except Exception as error:  # as for names in no encoding
+    except Exception as error:  # for example because names are in no encoding
         raise zipfile.BadZipFile("no zip archive that can be read") from error
 
 
 def _member(pack: zipfile.ZipFile, member: zipfile.ZipInfo | None, size: int) -> bytes:
-    """The bytes of a member that should have `size` of them; empty where it can't be the right one.
-    No more than that is unpacked, so none fills the memory or the disk."""
+    """Gives the bytes of a member that should have `size` of them, or no bytes where the member
+    can't be the right one. No more than `size` bytes are unpacked, so no member fills the memory or
+    the disk."""
     if member is None or member.file_size != size or member.compress_type not in PACKED:
         return b""
     try:
         with pack.open(member) as file:
             return file.read(size)
-    except Exception:  # damaged or encrypted bytes make zipfile raise many kinds
+    except Exception:  # damaged or encrypted bytes make zipfile raise many errors
         return b""

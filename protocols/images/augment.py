@@ -1,10 +1,10 @@
-"""The augmentation before cross-validation: which originals count, and the copies that fill a
-class up.
+"""Augments images before cross-validation: says which originals count, and makes the copies that
+fill a class up.
 
-Source: the paper's text (3.1) says that 500 images a class were made by rotation and flips. The
-ranges are those of the public set's own generator (rotation within 20 degrees, both flips, constant
-fill 0: the corners of its images are black). Nothing here depends on global random state or on a
-NumPy version's order of draws, other than the three numbers `augment` takes from its generator.
+The paper's text (3.1) says that 500 images per class were made by rotation and flips. The ranges
+are those of the public set's own generator (rotation within 20 degrees, both flips, constant fill
+0: the corners of its images are black). Nothing here depends on global random state or on a NumPy
+version's order of draws, other than the three numbers that `augment` takes from its generator.
 """
 
 import csv
@@ -27,16 +27,16 @@ HEIGHT, WIDTH = 240, 320
 
 
 def read_labels(path: Path, existing: Collection[str] | None = None) -> dict[str, str]:
-    """Class of each image with exactly one class name, from labels.csv, in the file's order.
+    """Gives the class of each image with exactly one class name, from labels.csv, in its order.
 
-    Returns file name (`BloodImage_NNNNN.jpg`) -> class. Left out: labels of two names, also when
-    both are equal (two cells in one image), empty ones and BASOPHIL. The real file names each of
-    its numbers (0 to 410) once; a number in several rows is read as a label of several names and
-    left out. `existing` holds the names of the files at hand, and images not in it are left out:
-    one labelled number of the real file (116, a monocyte) has no image, so 349 labels are usable
-    and 348 with the files. None keeps all.
+    Returns file name (`BloodImage_NNNNN.jpg`) -> class. Labels of two names, also of two equal
+    names (two cells in one image), empty labels and BASOPHIL are left out. The real file names each
+    of its numbers (0 to 410) once; a number in several rows is read as a label of several names and
+    left out. `existing` holds the names of the files at hand, and other images are left out: one
+    labelled number of the real file (116, a monocyte) has no image, so 349 labels are usable, and
+    348 with the files. None keeps all.
 
-    A file that can't be read, or that hasn't the columns Image and Category, is a RequestError.
+    Raises RequestError if the file can't be read or lacks the column Image or Category.
     """
     wrong = f"{path} is not a labels.csv; it needs the columns Image and Category."
     found: dict[str, list[str]] = {}
@@ -62,14 +62,15 @@ def read_labels(path: Path, existing: Collection[str] | None = None) -> dict[str
 
 
 def load_original(path: Path) -> np.ndarray:
-    """An original (640x480 JPEG) at 320x240 by Pillow's bilinear filter: uint8 (240, 320, 3) RGB.
+    """Reads an original (640x480 JPEG) and makes it 320x240 by Pillow's bilinear filter; returns
+    RGB, uint8 (240, 320, 3).
 
-    A file that is missing, is no image or is cut short is a RequestError.
+    Raises RequestError if the file is missing, is no image or is cut short.
     """
     try:
         with Image.open(path) as image:
             small = image.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BILINEAR)
-    except Exception as error:  # Pillow raises many kinds for broken files
+    except Exception as error:  # Pillow raises errors of many kinds for broken files
         raise RequestError(
             f"{path} can't be read as an image; fetch the set again or restore that file."
         ) from error
@@ -77,11 +78,12 @@ def load_original(path: Path) -> np.ndarray:
 
 
 def augment(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A turned and flipped copy of a uint8 (height, width, 3) image, same shape and type.
+    """Makes a turned and flipped copy of a uint8 (height, width, 3) image, of this shape and dtype.
 
-    Rotation about the centre, uniform within 20 degrees either way, bilinear, black where nothing
-    is known; then a flip left to right and one top to bottom, each with probability 1/2. Always
-    takes three numbers from `rng`. Another type or shape is a ValueError.
+    The rotation is about the centre, uniform within 20 degrees either way, bilinear, and black
+    where no pixel is known; then come a flip left to right and a flip top to bottom, each with
+    probability 1/2. Three numbers are always taken from `rng`. Raises ValueError for another dtype
+    or shape.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise ValueError(f"the image is {image.dtype} {image.shape}; it must be uint8 (h, w, 3)")
@@ -100,21 +102,21 @@ def augment(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _digest(*parts: object) -> bytes:
-    """32 bytes that depend on the parts alone, the same on every machine."""
+    """Gives 32 bytes that depend on `parts` alone, and are the same on every machine."""
     return hashlib.sha256("|".join(str(part) for part in parts).encode()).digest()
 
 
 def plan_class(
     n_originals: int, n_wanted: int, seed: int, class_name: str
 ) -> list[tuple[int, int]]:
-    """Which images fill a class: n_wanted pairs (original, copy); copy 0 is the original itself.
+    """Plans which images fill a class: n_wanted pairs (original, copy). Copy 0 is the original.
 
-    With enough originals: a seeded draw of n_wanted of them, sorted, all copy 0. With too few:
-    every original first, in order, then copies 1, 2, ... of all of them, each pass in a fresh
-    seeded order and the last one cut short. So each original appears equally often, give or take
-    one. A longer plan begins with the shorter one where both need copies.
+    With enough originals the plan is a seeded draw of n_wanted of them, sorted, all copy 0. With
+    too few, every original comes first, in order, then copies 1, 2, ... of all originals, each pass
+    in a fresh seeded order and the last pass cut short. So each original appears equally often,
+    give or take one. A longer plan begins with the shorter plan where both need copies.
 
-    A class without originals is a RequestError, a negative number a ValueError.
+    Raises RequestError for a class without originals, ValueError for a negative number.
     """
     if n_originals < 0 or n_wanted < 0:
         raise ValueError(f"{n_originals} originals and {n_wanted} wanted can't be negative")
@@ -139,10 +141,10 @@ def plan_class(
 
 
 def augmented(image: np.ndarray, original_name: str, copy: int, seed: int) -> np.ndarray:
-    """Copy number `copy` of an original, uint8 (height, width, 3); copy 0 is the image itself.
+    """Makes copy number `copy` of an original, uint8 (height, width, 3); copy 0 is the original.
 
     The generator depends on AUGMENT_VERSION, the seed, the original's name and the copy, so an
-    image is the same in every fold and whatever else is made. A negative copy is a ValueError.
+    image is the same in every fold and whatever else is made. Raises ValueError if `copy` < 0.
     """
     if copy < 0:
         raise ValueError(f"copy is {copy}; it must be 0 or more")

@@ -1,8 +1,9 @@
-"""Where the images are, and the list of files that proves they are the public ones.
+"""Finds the images, and has the list of files that proves that they are the public images.
 
 The set is that of github.com/dhruvp/wbc-classification (archive.COMMIT), copied to Kaggle as
-paultimothymooney/blood-cells. `manifest.csv.gz` names every file a protocol needs, with its size
-and SHA-256; the phantom carries a manifest of its own and goes through the same checks.
+paultimothymooney/blood-cells. `manifest.csv.gz` names every file that a protocol needs, with its
+size and SHA-256; the phantom, a set of drawn stand-ins, carries a manifest of its own and goes
+through the same checks.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ HEADER = "path,size,sha256"
 LABELS = "labels.csv"
 IMAGES, ORIGINALS = "images/", "Original_Images/"
 
-# The phantom's images a class: all that the smoke profile draws from, and its random seed.
+# The phantom's images per class, from which the smoke profile draws, and the phantom's random seed.
 PHANTOM_TRAIN = 24
 PHANTOM_TEST = 12
 PHANTOM_ORIGINALS = 20
@@ -42,14 +43,14 @@ KAGGLE_IMAGES = ("dataset2-master/dataset2-master/", "dataset2-master/")
 KAGGLE_REST = ("dataset-master/dataset-master/", "dataset-master/")
 INSIDE = ("images", "dataset2-master", "dataset-master", "JPEGImages", "Original_Images")
 
-CACHE = "the cache"  # where a source was found
+CACHE = "the cache"  # the words for a source that was found in the cache
 
 Kind = Literal["real", "phantom"]
 Layout = Literal["origin", "kaggle"]
 
 
 class Entry(NamedTuple):
-    """A required file: path in the origin's layout, size in bytes, SHA-256 hex."""
+    """A required file: its path in the origin's layout, its size in bytes, its SHA-256 in hex."""
 
     path: str
     size: int
@@ -57,7 +58,7 @@ class Entry(NamedTuple):
 
 
 def class_counts(part: str) -> list[int]:
-    """Images of each class, E L M N, in the public data's "train" or "test" part."""
+    """Counts the images of each class, E L M N, in the public data's part "train" or "test"."""
     paths = [entry.path for entry in Source("real", None).entries()]
     return [
         sum(path.startswith(f"images/{part.upper()}/{name}/") for path in paths) for name in CLASSES
@@ -66,10 +67,10 @@ def class_counts(part: str) -> list[int]:
 
 @dataclass(frozen=True)
 class Source:
-    """A folder of images. `root` is None in a plan, before they are downloaded or drawn.
+    """A folder of images. `root` is None in a plan, before the images are downloaded or drawn.
 
-    `how` says where it was found, `note` why it is not what was asked for first. `places` maps
-    the start of a manifest path to its place below `root`, where the two differ.
+    `how` says where the folder was found, `note` why it is not what was asked for first. `places`
+    maps the start of a manifest path to its place below `root`, where the two differ.
     """
 
     kind: Kind
@@ -80,27 +81,27 @@ class Source:
     places: tuple[tuple[str, str], ...] = ()
 
     def place(self, name: str) -> str:
-        """Path below `root` of the file that the manifest calls `name`."""
+        """Gives the path below `root` of the file that the manifest calls `name`."""
         for start, folder in self.places:
             if name.startswith(start):
                 return folder + name[len(start) :]
         return name
 
     def path(self, name: str) -> Path:
-        """The file on disk that the manifest calls `name`."""
+        """Gives the path on disk of the file that the manifest calls `name`."""
         return self.folder / self.place(name)
 
     @property
     def folder(self) -> Path:
-        """`root`, once there is one; before, a ValueError."""
+        """The folder `root`. Raises ValueError where `root` is None."""
         if self.root is None:
             raise ValueError("a planned source has no files yet")
         return self.root
 
     def entries(self, protocol: str = "") -> list[Entry]:
-        """Every required file, sorted by path, or what a set of `protocol` is made from: `fixed`
-        from the images of TRAIN and TEST, the others from the photographs and their labels. Raises
-        RequestError."""
+        """Gives every required file, sorted by path, or those from which a set of `protocol` is
+        made: the images of TRAIN and TEST for `fixed`, the photographs and their labels for the
+        others. Raises RequestError."""
         path = MANIFEST if self.kind == "real" else self.folder / MANIFEST.name
         try:
             lines = gzip.decompress(path.read_bytes()).decode().splitlines()[1:]
@@ -116,10 +117,11 @@ class Source:
 
 
 def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
-    """The source in a folder, in either layout and also a level too deep; None if none is there.
+    """Finds the source in a folder, in either layout, also where `root` is a folder inside it.
+    Gives None if no source is there.
 
-    A damaged set counts: which file is missing is for `integrity.quick_check` to say. Raises
-    RequestError where a folder can't be looked into.
+    A damaged set counts: `integrity.quick_check` says which file is missing. Raises RequestError
+    where a folder can't be looked into.
     """
     root = Path(os.path.abspath(root.expanduser()))
     tops = [root]
@@ -136,8 +138,8 @@ def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
 
 
 def _is_dir(folder: Path, how: str) -> bool:
-    """Raises RequestError where that can't be seen; Path.is_dir has an error of its own there, or
-    says no."""
+    """Tells whether `folder` is a folder. Raises RequestError where that can't be seen; Path.is_dir
+    would raise an error of its own there, or say no."""
     try:
         return stat.S_ISDIR(folder.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -154,7 +156,7 @@ def _is_dir(folder: Path, how: str) -> bool:
 def _kaggle_places(top: Path, images: str) -> tuple[tuple[str, str], ...]:
     there = (r for r in KAGGLE_REST if os.path.isdir(top / r / "JPEGImages"))
     rest = next(there, KAGGLE_REST[0])
-    # The copy has a labels.csv in both halves; the one beside the images is the origin's.
+    # Kaggle's copy has two files labels.csv; the one beside the images is the origin's.
     labels = images if os.path.isfile(top / images / LABELS) else rest
     return (
         (IMAGES, f"{images}{IMAGES}"),
@@ -164,11 +166,11 @@ def _kaggle_places(top: Path, images: str) -> tuple[tuple[str, str], ...]:
 
 
 def locate(choice: str, phantom_allowed: bool, cache: Path) -> Source:
-    """The images to use, as they are found; nothing is downloaded, drawn or read.
+    """Finds the images to use; nothing is downloaded, drawn or read.
 
-    `choice`: "auto" (the folder named by WBC_DATA, then `cache/data`, then a download), "phantom",
-    or a folder. What would have to be made is a source without a `root`, for `made`. Raises
-    RequestError.
+    `choice` is "auto" (the folder named by WBC_DATA, else `cache/data`, else a download),
+    "phantom", or a folder. Images that would have to be made are a source without a `root`, which
+    `made` takes. Raises RequestError.
     """
     if choice == "phantom":
         if not phantom_allowed:
@@ -195,8 +197,8 @@ def made(
     progress: Progress | None = None,
     base_url: str = archive.BASE_URL,
 ) -> Source:
-    """The source that `locate` found, with its files: they are downloaded or drawn if need be, and
-    where a download fails the phantom is drawn, if it is allowed.
+    """Gives the source that `locate` found, with its files: they are downloaded or drawn if need
+    be, and where a download fails the phantom is drawn, if the phantom is allowed.
 
     Raises RequestError, also where the phantom is allowed but another process is downloading the
     images.
@@ -207,7 +209,7 @@ def made(
         return _drawn(cache, progress)
     try:
         archive.install(source.entries(), cache / "data", progress, base_url)
-    except download.Busy:  # the images are on their way: the phantom would be another request
+    except download.Busy:  # the images are on their way: the phantom is not what was asked for
         raise
     except RequestError as error:
         if not phantom_allowed:
@@ -233,7 +235,7 @@ def _given(folder: str, how: str) -> Source:
 
 
 def _drawn(cache: Path, progress: Progress | None, note: str = "") -> Source:
-    """The phantom in the cache, drawn there with its manifest if it is missing."""
+    """Gives the phantom in the cache, and draws it there with its manifest if it is missing."""
     root = cache / PHANTOM
     if not _is_dir(root, CACHE):
         try:
@@ -249,9 +251,11 @@ def _drawn(cache: Path, progress: Progress | None, note: str = "") -> Source:
 
 
 def make_manifest(root: Path) -> bytes:
-    """The manifest of a folder in the origin's layout, gzipped, the same bytes for the same files.
+    """Makes the manifest of a folder in the origin's layout, gzipped, the same bytes for the same
+    files.
 
-    It names TRAIN, TEST, labels.csv and the originals with exactly one label of the four classes.
+    The manifest names the images of TRAIN and TEST, labels.csv, and the originals with exactly one
+    label of the four classes.
     """
     parts = ((f"images/{part}/{name}", "*") for part in ("TRAIN", "TEST") for name in CLASSES)
     files = chain.from_iterable((root / folder).glob(p) for folder, p in parts)
@@ -266,9 +270,9 @@ def make_manifest(root: Path) -> bytes:
 
 
 def data_digest(kind: Kind) -> str:
-    """SHA-256 hex that names the data of a run, known before any image is there.
+    """Gives the SHA-256, as hex digits, that names the images, known before any image is there.
 
-    Of the manifest for the real images; of version, seed and sizes for the phantom.
+    For the real images it is that of the manifest, for the phantom that of version, seed and sizes.
     """
     if kind == "real":
         return hashlib.sha256(gzip.decompress(MANIFEST.read_bytes())).hexdigest()

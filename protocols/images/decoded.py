@@ -1,4 +1,5 @@
-"""Decoded images: one memory-mapped uint8 array a protocol and size, which both twins read.
+"""Makes and opens decoded images: one memory-mapped uint8 array per protocol and size, which both
+twins read.
 
 Pillow decodes every JPEG once, in RGB; augmentation, if any, happens at 320x240; then Pillow's
 bilinear filter makes the profile's size. The arrays lie in `cache/arrays/<digest>/`.
@@ -25,12 +26,13 @@ from protocols.images.dataset import Source
 from protocols.images.sets import ImageSet, SetRequest
 from protocols.photographs import provenance
 
-ARRAY_VERSION = 1  # raised whenever the same request would give other pixels, ids or order
+ARRAY_VERSION = 1  # it is raised whenever the same request would give other pixels, ids or order
 PIXELS, INDEX = "pixels.npy", "index.json"
 
 
 def set_digest(kind: dataset.Kind, request: SetRequest) -> str:
-    """SHA-256 hex that names a set, computed without an image: the data digest of a run."""
+    """Gives the SHA-256, as hex digits, that names a set: the data digest of a run. It is computed
+    without an image."""
     words = {
         "arrays": ARRAY_VERSION,
         "data": dataset.data_digest(kind),
@@ -50,13 +52,13 @@ def image_set(
     progress: Progress | None = None,
     say: Callable[[str], None] | None = None,
 ) -> ImageSet:
-    """The set asked for, from the cache or built there.
+    """Gives the requested set, from the cache or built there.
 
-    Every file that it is made from is hashed and decoded before the source is first used in this
-    cache, and again when a name, size or time of change differs. A set that is there is compared
-    with the SHA-256 of its pixels and the rows that it should have: an altered one is decoded anew,
-    since the files it comes from are the proof, and `say` gets a sentence. Raises RequestError; a
-    cache that can't be written is told before any image is read.
+    Every file of which the set is made is hashed and decoded before the source is first used in
+    this cache, and again when a name, size or time of change differs. A set in the cache is
+    compared with the SHA-256 of its pixels and the rows that it should have: an altered set is
+    decoded anew, since the files it comes from are the proof, and `say` gets a sentence. Raises
+    RequestError; for a cache that can't be written, before any image is read.
     """
     folder = cache / "arrays" / set_digest(source.kind, request)[:16]
     state = integrity.quick_check(source, request.protocol)
@@ -90,8 +92,8 @@ def wrong_set(
     rows: list[set_rows.Row] | None,
     progress: Progress | None = None,
 ) -> str:
-    """What is wrong with a set of the cache, read whole, or "". `rows`: those that it should have,
-    where they are known."""
+    """Reads a set of the cache whole, and tells what is wrong with it, or gives "". `rows` are the
+    rows that the set should have, where they are known."""
     try:
         images = open_set(folder)
         pixels_sha256 = pixels_digest(images, progress)
@@ -109,8 +111,8 @@ def wrong_set(
 
 
 def pixels_digest(images: ImageSet, progress: Progress | None = None) -> str:
-    """SHA-256 hex of a set's pixels as they lie in its file; 2.9 GB take some seconds. Raises
-    OSError."""
+    """Gives the SHA-256, as hex digits, of a set's pixels as they lie in its file; 2.9 GB take some
+    seconds. Raises OSError."""
     report, sha256 = throttled(progress), hashlib.sha256()
     with open(images.folder / PIXELS, "rb") as file:
         done = file.seek(images.pixels.offset)
@@ -124,12 +126,12 @@ def pixels_digest(images: ImageSet, progress: Progress | None = None) -> str:
 def wrong_sets(
     source: Source, cache: Path, progress: Progress | None = None
 ) -> tuple[int, list[str]]:
-    """How many decoded sets the cache holds, but for those of other versions, which nothing opens,
-    and a sentence for each that is wrong. The rows of those made from `source` are looked at too.
-    """
+    """Counts the decoded sets in the cache, but for those of other versions, which nothing opens,
+    and gives a sentence for each wrong set. Of sets of the kind of `source` the rows are checked
+    too."""
     count, wrong = 0, []
     for folder in sorted((cache / "arrays").glob("*")):
-        if ".tmp-" in folder.name:  # not finished
+        if ".tmp-" in folder.name:  # a folder that isn't finished
             continue
         found, rows = "are missing or cut off", None
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
@@ -138,7 +140,7 @@ def wrong_sets(
             if set_digest(kind, request)[:16] != folder.name:
                 continue
             if kind == source.kind:
-                with contextlib.suppress(RequestError):  # of the files, which is told elsewhere
+                with contextlib.suppress(RequestError):  # faults of the files are told elsewhere
                     rows = set_rows.rows_of(source, request)
             found = wrong_set(folder, kind, request, rows, progress)
         count += 1
@@ -150,11 +152,11 @@ def wrong_sets(
 
 
 def open_set(folder: Path) -> ImageSet:
-    """Open a set that is built. Raises RequestError if it is not there or its array is cut; whether
-    a bit of it has changed is for `wrong_set` to say."""
+    """Opens a set that is built. Raises RequestError if the set is not there or its array is cut
+    off; `wrong_set` says whether a bit of the set has changed."""
     try:
         return _opened(folder)
-    except Exception as error:  # a damaged file can make NumPy and json raise many kinds
+    except Exception as error:  # a damaged file makes NumPy and json raise many errors
         raise RequestError(
             f"The images in {folder} are missing or cut off: delete that folder and start again."
         ) from error
@@ -182,7 +184,8 @@ def _opened(folder: Path) -> ImageSet:
 
 
 def _mark(source: Source, protocol: str, cache: Path) -> Path:
-    """The file that holds the state in which what a source has for a protocol was last verified."""
+    """Gives the file that holds the state in which a source's files for a protocol were last
+    verified."""
     part = "images" if protocol == "fixed" else "photographs"
     words = os.fsencode(f"{source.kind} {part} {source.folder.resolve()}")
     return cache / "verified" / hashlib.sha256(words).hexdigest()[:16]
@@ -195,9 +198,9 @@ def _build(
     rows: list[set_rows.Row],
     progress: Progress | None,
 ) -> None:
-    """Build a set aside and give it its name.
+    """Builds a set in a folder aside, which gets the set's name when the set is whole.
 
-    Two processes may build the same set: the slower one throws its own away.
+    Two processes may build the same set: the slower process throws its own away.
     """
     digest = set_digest(source.kind, request)
     entries = {entry.path: entry for entry in source.entries(request.protocol)}

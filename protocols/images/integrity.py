@@ -1,4 +1,4 @@
-"""Are the files of a source the ones its manifest names? By size, by SHA-256, by decoding."""
+"""Checks by size, by SHA-256 and by decoding whether a source's files are those of its manifest."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ UNREAD = "can't be read"
 
 
 def quick_check(source: Source, protocol: str = "") -> str:
-    """Look at the name and size of every file that a set of `protocol` is made from (of every
-    required one, without it), without reading one.
+    """Looks at the name and size of every file of which a set of `protocol` is made (of every
+    required file, if no protocol is given), without reading a file.
 
-    Returns SHA-256 hex of (path, size, time of change, expected SHA-256) of all: as long as it
-    stays the same, `verify` need not run again. Raises RequestError.
+    Returns the SHA-256, as hex digits, of (path, size, time of change, expected SHA-256) of all
+    files: as long as it stays the same, `verify` need not run again. Raises RequestError.
     """
     folders: dict[str, list[tuple[str, Entry]]] = defaultdict(list)
     for entry in source.entries(protocol):
@@ -49,7 +49,7 @@ def quick_check(source: Source, protocol: str = "") -> str:
 
 
 def _scan(folder: Path) -> tuple[dict[str, os.DirEntry], str]:
-    """What is in a folder by name, and why that can't be told, or ""."""
+    """Gives what is in a folder, by name, and in words why that can't be told, or ""."""
     try:
         with os.scandir(folder) as found:
             return {file.name: file for file in found}, ""
@@ -62,7 +62,8 @@ def _scan(folder: Path) -> tuple[dict[str, os.DirEntry], str]:
 def _look(
     source: Source, file: os.DirEntry | None, entry: Entry
 ) -> tuple[str, os.stat_result | None]:
-    """What is wrong with one file by its size, or "", and its state if it is there."""
+    """Tells what is wrong with one file by its size, or gives "", and the file's state if the file
+    is there."""
     try:
         found = file.stat() if file else None
     except FileNotFoundError:  # a link to nowhere
@@ -81,8 +82,8 @@ def _unread(error: OSError) -> str:
 
 
 def verify(source: Source, progress: Progress | None = None, protocol: str = "") -> None:
-    """Hash and decode every file that a set of `protocol` is made from, or every required one.
-    Raises RequestError that names the first bad one."""
+    """Hashes and decodes every file of which a set of `protocol` is made, or every required file.
+    Raises a RequestError that names the first bad file."""
     report, entries, problems = throttled(progress), source.entries(protocol), {}
     found = in_order(lambda entry: inspect(source, entry)[1], entries)
     for done, (entry, problem) in enumerate(zip(entries, found, strict=True), start=1):
@@ -93,20 +94,21 @@ def verify(source: Source, progress: Progress | None = None, protocol: str = "")
 
 
 def inspect(source: Source, entry: Entry) -> tuple[Image.Image | None, str]:
-    """Read, hash and decode one file: (RGB image, or None for labels.csv, what is wrong or "")."""
+    """Reads, hashes and decodes one file; gives the RGB image (None for labels.csv or a wrong file)
+    and what is wrong, or ""."""
     data, problem = read_checked(source, entry)
     if problem or entry.path == LABELS:
         return None, problem
     try:
         with Image.open(io.BytesIO(data)) as image:
             return image.convert("RGB"), ""
-    except Exception as error:  # Pillow raises many kinds for broken files
+    except Exception as error:  # Pillow raises errors of many kinds for broken files
         return None, f"{source.place(entry.path)} can't be decoded ({error})"
 
 
 def read_checked(source: Source, entry: Entry) -> tuple[bytes, str]:
-    """The bytes of one file, and what is wrong with it by size and SHA-256, or "". Another
-    labels.csv will do if it holds the same labels."""
+    """Gives the bytes of one file, and what is wrong with the file by size and SHA-256, or "". A
+    labels.csv of other bytes is right if it holds the same labels."""
     name = source.place(entry.path)
     try:
         data = source.path(entry.path).read_bytes()
@@ -122,8 +124,8 @@ def read_checked(source: Source, entry: Entry) -> tuple[bytes, str]:
 
 
 def _other_labels(source: Source) -> str:
-    """What is wrong with a labels.csv of other bytes than the public one's, or "". Line ends, order
-    and other columns are nobody's business; the class of each photograph that counts is."""
+    """Tells what is wrong with a labels.csv of other bytes than the public one's, or gives "". Line
+    ends, order and other columns don't matter; the class of each photograph that counts does."""
     name = source.place(LABELS)
     if source.kind != "real":
         return f"{name} differs"
@@ -151,8 +153,9 @@ def _size_problem(name: str, entry: Entry, size: int | None) -> str:
 
 
 def refuse(source: Source, problems: dict[str, str], protocol: str = "") -> None:
-    """Raise a RequestError that names the first problem, counts the rest and says where the files
-    come from, if there is one. `problems`: what is wrong, by the path in the manifest."""
+    """Raises, if there is a problem, a RequestError that names the first problem, counts the rest,
+    and says where the files come from. `problems` tells what is wrong, by the path in the manifest.
+    """
     if not problems:
         return
     path, problem = next(iter(problems.items()))

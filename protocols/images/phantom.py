@@ -1,7 +1,7 @@
-"""A set of drawn stand-ins for where the real images can't be had.
+"""Writes the phantom: a set of drawn stand-ins, for places where the real images can't be had.
 
-It has the layout, the sizes and the classes of the real set and nothing else of it: a number
-measured on it says that the code runs, never how good a network is.
+The phantom has the layout, the sizes and the classes of the real set, and nothing else of that set:
+a number measured on the phantom says that the code runs, never how good a network is.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from protocols.images.phantom_cells import draw_cell
 PHANTOM_VERSION: int = 1
 """Raised whenever the same seed would give other images."""
 
-# Rows of labels.csv beyond the images drawn; none of them has a file, as in the real set's gaps.
+# Labels in labels.csv beyond those of the drawn images; none has a file, as in the real set's gaps.
 _EXTRA_LABELS = (
     "NEUTROPHIL, EOSINOPHIL",
     "LYMPHOCYTE, LYMPHOCYTE",
@@ -30,7 +30,7 @@ _EXTRA_LABELS = (
 
 
 def _seeded(seed: int, split: str, class_name: str, index: int) -> tuple[np.random.Generator, int]:
-    """The generator of one image, and a number below 10,000 for its file name."""
+    """Gives the generator of one image, and a number below 10,000 for the image's file name."""
     key = f"phantom|{PHANTOM_VERSION}|{seed}|{split}|{class_name}|{index}"
     digest = hashlib.sha256(key.encode()).digest()
     number = int.from_bytes(digest[:16], "big")
@@ -38,7 +38,7 @@ def _seeded(seed: int, split: str, class_name: str, index: int) -> tuple[np.rand
 
 
 def _labels(originals: int) -> str:
-    """The text of labels.csv, in the form of the real one (CRLF, no line end at the end)."""
+    """Gives the text of labels.csv, in the form of the real file (CRLF, no line end at the end)."""
     labels = list(CLASSES) * originals + list(_EXTRA_LABELS)
     rows = [",Image,Category"]
     for number, label in enumerate(labels):
@@ -54,16 +54,16 @@ def write_phantom(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> None:
-    """Write a phantom set into `folder`, in the layout of the public one; counts are a class.
+    """Writes a phantom into `folder`, in the layout of the public set; the counts are per class.
 
     `images/TRAIN/<CLASS>/_k_NNN.jpeg` and `images/TEST/...` are 320x240,
     `Original_Images/BloodImage_NNNNN.jpg` 640x480. labels.csv has a row for each original (number
-    4 * index + class) and six more without a file: labels of two names, a basophil, an empty one,
+    4 * index + class) and six more without a file: labels of two names, a basophil, an empty label,
     and a monocyte. PHANTOM (JSON) holds the version, the seed and the counts. An image depends on
-    the seed, its split, class and index, and not on the counts.
+    the seed and on its split, class and index, and not on the counts.
 
-    `progress(what, done, total)` is called after each image; what names the part. A caller that
-    needs the whole set or nothing writes it aside (`files.aside`).
+    `progress(what, done, total)` is called after each image; `what` names the part. A caller that
+    needs the whole set or nothing writes the set aside (`files.aside`).
     """
     plan = (("TRAIN", train), ("TEST", test), ("ORIGINAL", originals))
     for split, count in plan:

@@ -1,4 +1,4 @@
-"""One drawn blood smear with one white cell: a stand-in for where the real images can't be had."""
+"""Draws a blood smear with one white cell, as a stand-in where the real images can't be had."""
 
 import itertools
 import math
@@ -8,20 +8,23 @@ from PIL import Image, ImageFilter
 
 from protocols.classes import CLASSES
 
-# Radius of the white cell in pixels of a 320x240 image, lowest and highest. They overlap.
+# The lowest and highest radius of the white cell of each class, in pixels of a 320x240 image. The
+# ranges overlap.
 _RADIUS = ((26, 37), (18, 28), (31, 44), (26, 37))
-# Mean colours before the jitter (RGB, 0 to 255), read off the real smears by eye.
+# The mean colours before the jitter (RGB, 0 to 255), read off the real smears by eye.
 _CYTOPLASM = ((222, 172, 180), (152, 158, 212), (172, 174, 206), (214, 188, 212))
 _NUCLEUS = ((112, 66, 172), (88, 58, 166), (138, 96, 182), (112, 66, 172))
 
 
 def _smooth(distance: np.ndarray, softness: float) -> np.ndarray:
-    """Coverage in [0, 1] from a signed distance: 1 inside (negative), 0 outside, a soft edge."""
+    """Gives the coverage in [0, 1] for a signed distance: 1 inside (where the distance is
+    negative), 0 outside, and a soft edge."""
     return np.clip(0.5 - distance / softness, 0, 1)
 
 
 def _blobs(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np.ndarray:
-    """Smooth noise of mean 0 and standard deviation about 1; `grain` is its size in pixels."""
+    """Draws smooth noise of mean 0 and standard deviation about 1; `grain` is the size of its
+    spots in pixels."""
     rows, columns = (max(2, math.ceil(side / grain)) for side in shape)
     small = rng.standard_normal((rows, columns), dtype=np.float32)
     large = Image.fromarray(small).resize((shape[1], shape[0]), Image.Resampling.BILINEAR)
@@ -31,7 +34,8 @@ def _blobs(rng: np.random.Generator, shape: tuple[int, int], grain: float) -> np
 def _window(
     x: float, y: float, reach: float, shape: tuple[int, int]
 ) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray] | None:
-    """The part of the image within `reach` pixels of (x, y), and its coordinates about (x, y)."""
+    """Gives the part of the image within `reach` pixels of (x, y), and the coordinates of its
+    pixels about (x, y); None if that part is empty."""
     left, right = max(0, math.floor(x - reach)), min(shape[1], math.ceil(x + reach) + 1)
     top, bottom = max(0, math.floor(y - reach)), min(shape[0], math.ceil(y + reach) + 1)
     if left >= right or top >= bottom:
@@ -42,7 +46,8 @@ def _window(
 
 
 def _red_cells(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> np.ndarray:
-    """Optical density (arbitrary unit, 1 for one thick cell) of the red cells, (height, width)."""
+    """Draws the optical density (arbitrary unit, 1 for one thick cell) of the red cells, as an
+    array (height, width)."""
     height, width = shape
     density = np.zeros(shape, np.float32)
     radius = rng.uniform(14, 21) * scale
@@ -50,7 +55,7 @@ def _red_cells(rng: np.random.Generator, shape: tuple[int, int], scale: float) -
     paleness = rng.uniform(0.35, 0.95)
     x, y = 0.0, 0.0
     for index in range(number):
-        if index and rng.random() < 0.35:  # leans on the one before, as in a rouleau
+        if index and rng.random() < 0.35:  # the cell leans on the one before, as in a rouleau
             turn, step = rng.uniform(0, 2 * math.pi), rng.uniform(0.9, 1.8) * radius
             x, y = x + step * math.cos(turn), y + step * math.sin(turn)
         else:
@@ -78,7 +83,7 @@ def _red_cells(rng: np.random.Generator, shape: tuple[int, int], scale: float) -
 def _ellipse(
     u: np.ndarray, v: np.ndarray, x: float, y: float, long: float, short: float, angle: float
 ) -> np.ndarray:
-    """Signed distance (about) to an ellipse at (x, y)."""
+    """Gives the signed distance (about) to an ellipse at (x, y)."""
     cos, sin = math.cos(angle), math.sin(angle)
     along, across = cos * (u - x) + sin * (v - y), cos * (v - y) - sin * (u - x)
     return (np.sqrt((along / long) ** 2 + (across / short) ** 2) - 1) * min(long, short)
@@ -87,7 +92,7 @@ def _ellipse(
 def _bridge(
     u: np.ndarray, v: np.ndarray, start: tuple[float, float], end: tuple[float, float], half: float
 ) -> np.ndarray:
-    """Signed distance to a line from start to end of half width `half`."""
+    """Gives the signed distance to a line of half width `half` from `start` to `end`."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     share = np.clip(((u - start[0]) * dx + (v - start[1]) * dy) / (dx * dx + dy * dy), 0, 1)
     return np.hypot(u - start[0] - share * dx, v - start[1] - share * dy) - half
@@ -96,7 +101,7 @@ def _bridge(
 def _nucleus(
     class_index: int, rng: np.random.Generator, u: np.ndarray, v: np.ndarray
 ) -> np.ndarray:
-    """Signed distance to the nucleus, in units of the cell's radius."""
+    """Gives the signed distance to a drawn nucleus, in units of the cell's radius."""
     name = CLASSES[class_index]
     if name == "LYMPHOCYTE":
         long = rng.uniform(0.8, 0.93)
@@ -136,7 +141,7 @@ def _nucleus(
 def _white_cell(
     class_index: int, rng: np.random.Generator, picture: np.ndarray, scale: float, tint: np.ndarray
 ) -> None:
-    """Draw the white cell into `picture`, (height, width, 3) float32, 0 to 255, in place."""
+    """Draws the white cell into `picture`, (height, width, 3) float32, 0 to 255, in place."""
     name = CLASSES[class_index]
     height, width = picture.shape[:2]
     radius = rng.uniform(*_RADIUS[class_index]) * scale
@@ -194,7 +199,7 @@ def _white_cell(
 def _platelets(
     rng: np.random.Generator, picture: np.ndarray, scale: float, tint: np.ndarray
 ) -> None:
-    """Draw a few small purple specks into `picture`, in place."""
+    """Draws a few small purple specks into `picture`, in place."""
     height, width = picture.shape[:2]
     for _ in range(int(rng.integers(0, 9))):
         x, y = rng.uniform(0, width), rng.uniform(0, height)
@@ -211,11 +216,11 @@ def _platelets(
 def draw_cell(
     class_index: int, rng: np.random.Generator, height: int = 240, width: int = 320
 ) -> np.ndarray:
-    """Draw a smear with one white cell of class CLASSES[class_index].
+    """Draws a smear with one white cell of class CLASSES[class_index].
 
-    Returns RGB, uint8 (height, width, 3). All lengths grow with the image, so 640x480 shows cells
-    of twice the size of 320x240. All randomness comes from `rng`. An unknown class or an image of
-    less than 24 pixels a side is a ValueError.
+    Returns RGB, uint8 (height, width, 3). All lengths grow with the image, so an image of 640x480
+    shows cells of twice the size of one of 320x240. All randomness comes from `rng`. Raises
+    ValueError for an unknown class, or an image with a side of less than 24 pixels.
     """
     if not 0 <= class_index < len(CLASSES):
         raise ValueError(f"class_index is {class_index}; it must be 0 to {len(CLASSES) - 1}")
@@ -223,7 +228,7 @@ def draw_cell(
         raise ValueError(f"{width}x{height} is too small; 24 pixels a side are the least")
     scale = min(height / 240, width / 320)
 
-    # Stain and camera: one gain for all, a smaller one for each channel.
+    # Stain and camera: one gain for all channels, and a smaller one for each channel.
     tint = rng.uniform(0.86, 1.1) * (1 + 0.022 * rng.standard_normal(3))
     ground = np.asarray((212, 206, 204)) + rng.standard_normal(3) * 5
     across = np.linspace(-1, 1, width, dtype=np.float32)[None, :]

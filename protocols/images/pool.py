@@ -1,4 +1,4 @@
-"""The images that the runs of one job read, and who trains and tests on which."""
+"""Holds the images that the runs of one job read, and which run trains and tests on which."""
 
 from dataclasses import dataclass
 
@@ -11,11 +11,12 @@ from protocols.spec import RunSpec
 
 @dataclass(frozen=True)
 class Pool:
-    """n images of a decoded set. A position counts within the pool, from 0.
+    """The n images of a decoded set that runs read. A position counts within the pool, from 0.
 
-    `pixels` uint8 (all of the set, h, w, 3), memory-mapped; image p of the pool is
-    pixels[rows[p]]. `labels` int64 (n,). `train` and `evaluated`: positions, one array a run; the
-    first `selecting` of those evaluated select the epoch and the rest test it, or all do both (0).
+    `pixels` is uint8 (all of the set, h, w, 3), memory-mapped; image p of the pool is
+    pixels[rows[p]]. `labels` is int64 (n,). `train` and `evaluated` hold positions, one array per
+    run. The first `selecting` images of `evaluated` select the epoch and the rest test it; if
+    `selecting` is 0, all images do both.
     """
 
     pixels: np.ndarray
@@ -30,16 +31,17 @@ class Pool:
         return len(self.rows)
 
     def fits(self, free: int) -> bool:
-        """Whether the images may lie where `free` bytes are: half of them is enough."""
+        """Tells whether the images may lie where `free` bytes are: they may take half of those."""
         return 2 * len(self) * self.pixels[0].nbytes < free
 
     def images(self, positions: np.ndarray) -> np.ndarray:
-        """uint8 (*positions.shape, h, w, 3)."""
+        """Gives the images at `positions`, uint8 (*positions.shape, h, w, 3)."""
         return self.pixels[self.rows[positions]]
 
 
 def make_pool(images: ImageSet, specs: list[RunSpec]) -> Pool:
-    """The pool of runs over one decoded set. ValueError unless all train on equally many."""
+    """Makes the pool of runs over one decoded set. Raises ValueError unless all runs train on
+    equally many images."""
     parts = [split(images, spec) for spec in specs]
     rows = np.unique(np.concatenate([part for three in parts for part in three]))
     train = [np.searchsorted(rows, three.train) for three in parts]
@@ -59,5 +61,5 @@ def make_pool(images: ImageSet, specs: list[RunSpec]) -> Pool:
 
 
 def in_batches(positions: np.ndarray, size: int) -> list[np.ndarray]:
-    """`positions` in order, `size` at a time; the last batch is kept, smaller."""
+    """Divides `positions`, in order, into batches of `size`; a smaller last batch is kept."""
     return [positions[i : i + size] for i in range(0, len(positions), size)]

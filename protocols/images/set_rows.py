@@ -1,4 +1,4 @@
-"""Which images make a set, in which order, and their pixels: what `images` stores."""
+"""Says which images make a set, in which order, and makes the pixels that `decoded` stores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """One image of a set: `path` names its file in the manifest, `copy` > 0 an augmented one."""
+    """One image of a set: `path` names its file in the manifest; a `copy` > 0 is augmented."""
 
     id: str
     label: int
@@ -33,7 +33,8 @@ class Row(NamedTuple):
 
 
 def write_pixels(path: Path, shape: tuple[int, ...], arrays: Iterator[np.ndarray]) -> str:
-    """Stream the images to a .npy file; returns the SHA-256 hex of the pixels alone."""
+    """Streams the images to a .npy file, and returns the SHA-256 hex of the pixels alone. Raises
+    ValueError for an image of another shape or dtype."""
     sha256 = hashlib.sha256()
     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
     with open(path.with_suffix(".part"), "wb") as out:
@@ -49,7 +50,7 @@ def write_pixels(path: Path, shape: tuple[int, ...], arrays: Iterator[np.ndarray
 
 
 def rows_of(source: Source, request: SetRequest) -> list[Row]:
-    """The images of a set, in order. Raises RequestError where the labels can't be read."""
+    """Gives the rows of a set, in order. Raises RequestError where the labels can't be read."""
     entries = {entry.path: entry for entry in source.entries(request.protocol)}
     if request.protocol == "fixed":
         return fixed_rows(entries)
@@ -57,7 +58,7 @@ def rows_of(source: Source, request: SetRequest) -> list[Row]:
 
 
 def fixed_rows(entries: dict[str, Entry]) -> list[Row]:
-    """Every TRAIN and TEST image, sorted by id."""
+    """Gives the row of every TRAIN and TEST image, sorted by id."""
     rows = []
     for path in sorted(path for path in entries if path.startswith(IMAGES)):
         name = path.removeprefix(IMAGES)
@@ -73,8 +74,8 @@ def fixed_arrays(
     rows: list[Row],
     progress: Progress | None,
 ) -> Iterator[np.ndarray]:
-    """The images of `rows`, in order, each file checked; problems of any are raised when all are
-    read."""
+    """Gives the images of `rows`, in order, and checks each file. Raises RequestError for the
+    problems of all files, once all files are read."""
 
     def work(row: Row) -> tuple[np.ndarray | None, str]:
         image, problem = integrity.inspect(source, entries[row.path])
@@ -100,7 +101,7 @@ def _resized(image: Image.Image, request: SetRequest) -> np.ndarray:
 
 
 def _originals(source: Source, entries: dict[str, Entry], protocol: str) -> list[tuple[str, int]]:
-    """(file name, class index) of every original that counts, sorted by name."""
+    """Gives (file name, class index) of every original that counts, sorted by name."""
     _, problem = integrity.read_checked(source, entries[LABELS])
     integrity.refuse(source, {LABELS: problem} if problem else {}, protocol)
     names = {p.removeprefix(ORIGINALS) for p in entries if p.startswith(ORIGINALS)}
@@ -109,7 +110,7 @@ def _originals(source: Source, entries: dict[str, Entry], protocol: str) -> list
 
 
 def filled(names: list[tuple[str, int]], request: SetRequest, part: str) -> list[Row]:
-    """Rows of `per_class` images of each class, class by class, originals first."""
+    """Gives rows of `per_class` images of each class, class by class, originals first."""
     rows = []
     for label, class_name in enumerate(CLASSES):
         own = [name for name, its in names if its == label]
@@ -123,7 +124,7 @@ def _original_row(name: str, label: int, part: str, copy: int = 0) -> Row:
 
 
 def cv_rows(source: Source, entries: dict[str, Entry], request: SetRequest) -> list[Row]:
-    """The images of `cv10`, or of one fold of `cv10-grouped`. Raises RequestError."""
+    """Gives the rows of `cv10`, or of one fold of `cv10-grouped`. Raises RequestError."""
     names = _originals(source, entries, request.protocol)
     if request.fold is None:
         return filled(names, request, "pool")
@@ -132,7 +133,8 @@ def cv_rows(source: Source, entries: dict[str, Entry], request: SetRequest) -> l
 
 
 def _fold_rows(names: list[tuple[str, int]], groups: list[str], request: SetRequest) -> list[Row]:
-    """Training rows from the originals outside the fold, then the fold's originals as they are."""
+    """Gives training rows made of the originals outside the fold, then the fold's originals
+    unaugmented."""
     labels = np.array([label for _, label in names])
     folds = grouped_folds(labels, np.array(groups), request.n_folds, request.seed)
     inside = [pair for pair, fold in zip(names, folds, strict=True) if fold != request.fold]
@@ -148,7 +150,8 @@ def augmented_arrays(
     rows: list[Row],
     progress: Progress | None,
 ) -> Iterator[np.ndarray]:
-    """The images of `rows`, in order, from originals hashed and decoded once each."""
+    """Gives the images of `rows`, in order, from originals that are hashed and decoded once each.
+    Raises RequestError."""
     report = throttled(progress)
     paths = sorted({row.path for row in rows})
 

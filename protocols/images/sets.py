@@ -1,20 +1,19 @@
-"""What a set of images is asked for by, and what was made of it."""
+"""Defines the request for a set of images, and the set that is made for the request."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-pass
-
 
 @dataclass(frozen=True)
 class SetRequest:
-    """Which images, in which size (pixels).
+    """The request for a set: which images, and their height and width in pixels.
 
-    `per_class` and `seed` (augmentation and folds) count for cross-validation only: images a
-    class in `cv10`, training images a class in `cv10-grouped`. `n_folds` and `fold` count for
-    `cv10-grouped` only, where each fold has a set of its own. Wrong values raise ValueError.
+    `per_class` and `seed` (of augmentation and folds) count for cross-validation only. `per_class`
+    is the number of images per class in `cv10`, of training images in `cv10-grouped`. `n_folds` and
+    `fold` count for `cv10-grouped` only, where each fold has a set of its own. Wrong values raise
+    ValueError.
     """
 
     protocol: str
@@ -36,7 +35,7 @@ class SetRequest:
             raise ValueError(f"fold {self.fold} is not one of {self.n_folds}, counted from 0")
 
     def relevant(self) -> dict[str, str | int]:
-        """The values that change an image: what does not count is left out."""
+        """Gives the values that change the set; values that don't count are left out."""
         unused = {
             "fixed": ("per_class", "seed", "n_folds", "fold"),
             "cv10": ("n_folds", "fold"),
@@ -47,11 +46,12 @@ class SetRequest:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """n images and what is known of each; nothing in it depends on where the images lie.
+    """A set of n images, and what is known of each image.
 
-    `pixels` uint8 (n, height, width, 3) RGB, read-only; `labels` int64 (n,), index into CLASSES;
-    `part` "train", "test" or "pool"; `groups` the original's file name (the id for `fixed`);
-    `files` the JPEG that each image comes from, empty where the set was opened without its source.
+    `pixels` is uint8 (n, height, width, 3) RGB, read-only; `labels` is int64 (n,), an index into
+    CLASSES; `part` is "train", "test" or "pool"; `groups` is the original's file name (the id for
+    `fixed`); `files` names the JPEG that each image comes from, and is empty where the set was
+    opened without its source. Nothing but `files` and `folder` depends on where the images lie.
     """
 
     pixels: np.memmap

@@ -1,4 +1,4 @@
-"""Which images train and which test, by protocol, fold and profile. Same in both twins."""
+"""Says which images train and which test, by protocol, fold and profile, alike in both twins."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from protocols.images.sets import ImageSet
     from protocols.spec import RunSpec
 
-VALIDATION_SHARE = 0.2  # of the groups of a class, in `fixed-grouped`
-FOLD_SEED = 0  # one division into folds for all variants, twins and run seeds
+VALIDATION_SHARE = 0.2  # the share of the groups of a class, in `fixed-grouped`
+FOLD_SEED = 0  # one division into folds is used for all variants, twins and run seeds
 
 
 def stratified_folds(labels: np.ndarray, n_folds: int, seed: int = FOLD_SEED) -> np.ndarray:
-    """Fold number of every sample, int64 (n,): scikit-learn's StratifiedKFold, shuffled."""
+    """Gives the fold number of every sample, int64 (n,), by scikit-learn's StratifiedKFold,
+    shuffled."""
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 (slow import)
 
     splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
@@ -30,7 +31,8 @@ def stratified_folds(labels: np.ndarray, n_folds: int, seed: int = FOLD_SEED) ->
 def grouped_folds(
     labels: np.ndarray, groups: np.ndarray, n_folds: int, seed: int = FOLD_SEED
 ) -> np.ndarray:
-    """Fold number of every sample, int64 (n,), no group in two folds (StratifiedGroupKFold)."""
+    """Gives the fold number of every sample, int64 (n,), with no group in two folds, by
+    scikit-learn's StratifiedGroupKFold, shuffled."""
     from sklearn.model_selection import StratifiedGroupKFold  # noqa: PLC0415 (slow import)
 
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
@@ -45,9 +47,9 @@ def _fold_numbers(pairs: Iterable[tuple[np.ndarray, np.ndarray]], n: int) -> np.
 
 
 def draw_per_class(labels: np.ndarray, per_class: int, *purpose: str | int) -> np.ndarray:
-    """Sorted indices of a seeded draw of `per_class` samples of each class.
+    """Gives the sorted indices of a seeded draw of `per_class` samples of each class.
 
-    Raises ValueError if a class has fewer.
+    Raises ValueError if a class has fewer samples.
     """
     picked = []
     for index, name in enumerate(CLASSES):
@@ -59,8 +61,8 @@ def draw_per_class(labels: np.ndarray, per_class: int, *purpose: str | int) -> n
 
 
 class Parts(NamedTuple):
-    """Indices into a set, each sorted. The epoch is selected on `validation`; where that is
-    empty on `test`, as in the papers."""
+    """The indices of the parts of a set, each sorted. The epoch is selected on `validation`, or,
+    where that is empty, on `test`, as in the papers."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -68,11 +70,11 @@ class Parts(NamedTuple):
 
 
 def split(images: ImageSet, spec: RunSpec) -> Parts:
-    """Which images of the set the run trains on, selects on and tests on.
+    """Gives the images of the set on which the run trains, selects the epoch, and tests.
 
-    `fixed`: TRAIN and TEST, or the profile's draw of each; `fixed-grouped`: the same test part,
-    see `ungrouped`; `cv10`: all folds but one, and that one; `cv10-grouped`: the set is built for
-    the fold, its parts are marked.
+    `fixed`: TRAIN and TEST, or the profile's draw of each; `fixed-grouped`: the test part of
+    `fixed`, and the other parts from `ungrouped`; `cv10`: all folds but one, and that one;
+    `cv10-grouped`: the set is built for the fold, and its parts are marked.
     """
     none = np.array([], dtype=np.int64)
     if spec.protocol == "cv10":
@@ -97,18 +99,19 @@ def split(images: ImageSet, spec: RunSpec) -> Parts:
 
 
 def groups_of(images: ImageSet) -> np.ndarray:
-    """Group of the photograph that each image shows, str (n,); a phantom's images stand alone."""
+    """Gives the group of the photograph that each image shows, str (n,); each photograph of a
+    phantom is a group of its own."""
     return np.array(provenance.groups_of_ids(images.ids, images.phantom))
 
 
 def ungrouped(
     labels: np.ndarray, groups: np.ndarray, train: np.ndarray, test: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Training and validation part of `fixed-grouped`, from the images of the training part.
+    """Gives the training and validation parts of `fixed-grouped`, from the part TRAIN.
 
-    Images whose group has a test image are dropped; of the groups left of each class a share of
-    VALIDATION_SHARE, drawn with a fixed seed, is the validation part. A group counts to the class
-    of most of its images.
+    Images whose group has a test image are dropped. Of the groups that are left of each class, a
+    share of VALIDATION_SHARE (at least one group), drawn with a fixed seed, is the validation part.
+    A group counts to the class of most of its images.
     """
     free = train[~np.isin(groups[train], np.unique(groups[test]))]
     names, place = np.unique(groups[free], return_inverse=True)
@@ -124,7 +127,7 @@ def ungrouped(
 
 
 def calibration_rows(n: int, wanted: int, size: int) -> list[np.ndarray]:
-    """Rows of the training part, in full batches and a fixed order, that calibrate a random
-    backbone's moving statistics: at most `wanted` of n."""
+    """Gives the rows of the training part, in full batches and a fixed order, on which a random
+    backbone's moving statistics are calibrated: at most `wanted` of n."""
     rows = generator(0, "calibration").permutation(n)[: min(n, wanted)]
     return [rows[i : i + size] for i in range(0, len(rows) - size + 1, size)]

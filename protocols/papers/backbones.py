@@ -1,4 +1,4 @@
-"""The CNNs that networks are made of: backbones.toml, checked."""
+"""Reads and checks backbones.toml, the table of the CNNs of which networks are made."""
 
 from dataclasses import dataclass, replace
 from functools import cache
@@ -14,23 +14,23 @@ PREPROCESSING = ("tf", "caffe")
 
 @dataclass(frozen=True)
 class Layer:
-    """An inner layer that is looked at."""
+    """An inner layer whose maps are recorded and shown."""
 
-    name: str  # as Keras has it
-    timm: str  # where it is in timm's network
-    maps: int  # the first so many are kept
+    name: str  # the layer's name in Keras
+    timm: str  # the layer's place in timm's network
+    maps: int  # how many of the layer's maps are kept, from the first on
     source: str  # "paper" or "assumed"
     reason: str
 
     @property
     def pools(self) -> bool:
-        """Whether it is a pooling layer, not the first convolution."""
+        """Whether this is a pooling layer, not the first convolution."""
         return "pool" in self.name
 
 
 @dataclass(frozen=True)
 class Backbone:
-    """What is known of one CNN; the head of backbones.toml says what each value means."""
+    """The facts about one CNN; the head of backbones.toml says what each value means."""
 
     name: str
     channels: int
@@ -42,12 +42,12 @@ class Backbone:
     options: tuple[str, ...]
     whole_ladders: tuple[str, ...]
     layers: tuple[Layer, ...]
-    pretrained: dict[str, Any] | None = None  # as protocols.weights.files reads it
+    pretrained: dict[str, Any] | None = None  # the table that protocols.weights.files reads
 
 
 @cache
 def load_backbones() -> dict[str, Backbone]:
-    """All backbones by name. Raises TableError on a wrong entry."""
+    """Gives all backbones by name. Raises TableError on a wrong entry."""
     return {name: _checked(b) for name, b in toml_rows.rows(TABLE, Backbone, "name").items()}
 
 
@@ -55,7 +55,7 @@ def _checked(backbone: Backbone) -> Backbone:
     where = f"{toml_rows.place(TABLE)} [{backbone.name}]"
     if backbone.preprocessing not in PREPROCESSING:
         raise TableError(f"{where}: the preprocessing {backbone.preprocessing!r} is unknown")
-    given: tuple[Any, ...] = backbone.layers  # still plain dictionaries
+    given: tuple[Any, ...] = backbone.layers  # the layers are still plain dictionaries
     layers = tuple(toml_rows.record(f"{where} layers", Layer, layer) for layer in given)
     if not layers:
         raise TableError(f"{where}: at least one layer is looked at")

@@ -1,12 +1,12 @@
-"""The claims of the papers as data: the claims.toml of each, checked.
+"""Reads and checks the claims of the papers, which stand in the claims.toml of each paper.
 
-A file has the results first, then the rest of the paper in its order. The kinds of claims:
-metric    a measured number can stand beside it (variant, protocol, metric, at)
-timing    seconds; measured on another device, so shown beside and never judged
-ordering  judged from complete sets of paper runs only
-count     about the data
-cited     quoted by the paper from elsewhere; not tested here (n: where the paper tells it)
-words     a sentence of the text: `printed` are words of it, `column` says what it claims
+A file has the results first, then the rest of the paper in its order. The kinds of claims are:
+metric    a number, beside which a measured one can stand (variant, protocol, metric, at)
+timing    seconds; ours come from another device, so they are shown beside and never judged
+ordering  an order of networks, judged only from complete sets of runs of profile `paper`
+count     a number of the data
+cited     a number that the paper quotes; not tested here (`n` stands where the paper tells it)
+words     a sentence of the text: `printed` quotes words of it, `column` says what it claims
 """
 
 import math
@@ -21,7 +21,7 @@ from protocols.spec import PROTOCOLS
 
 FILE = "claims.toml"
 
-# kind -> the metrics that a claim of it may name; none where it measures nothing
+# kind -> the metrics that a claim of the kind may name; "" where the claim names no metric
 KINDS = {
     "metric": (*METRICS, *COURSE),
     "timing": ("phase2_seconds", "cold_seconds"),
@@ -35,7 +35,7 @@ UNITS = ("", "%", "fraction", "nat", "epoch", "h", "s", "images")
 
 @dataclass(frozen=True)
 class Claim:
-    """One printed claim and its address in the paper."""
+    """One printed claim, with its address in the paper."""
 
     id: str
     paper: str
@@ -49,13 +49,14 @@ class Claim:
     protocol: str = ""
     metric: str = ""
     at: str = ""  # "selected" (lowest validation loss), or "epoch N" of the published schedule
-    n: int = 0  # test images behind the number
+    n: int = 0  # the number of test images behind the claim
     seconds: float = 0.0
     reason: str = ""
 
     @property
     def value(self) -> float | None:
-        """The printed number in the unit it is measured in: accuracies as fractions."""
+        """The printed number, finite and in the unit of our measurements (accuracies as fractions,
+        times in seconds); None where the claim has no such number."""
         if self.kind == "timing":
             return self.seconds
         try:
@@ -68,14 +69,14 @@ class Claim:
 
     @property
     def number(self) -> float:
-        """The value of a claim that is a number. Raises ValueError where it is words."""
+        """The value of a claim that is a number. Raises ValueError where the claim has none."""
         if self.value is None:
             raise ValueError(f"{self.id}: {self.printed!r} is not a number")
         return self.value
 
     @property
     def address(self) -> tuple[str, str, str, str]:
-        """Paper, table or section, row and column: no two claims have the same."""
+        """The paper, the table or section, the row and the column: no two claims share all four."""
         return self.paper, self.where, self.row, self.column
 
     @property
@@ -85,9 +86,9 @@ class Claim:
 
 
 def load_claims() -> dict[str, Claim]:
-    """All claims by id. Raises TableError on an unknown kind, variant, unit, protocol, metric,
-    point of the schedule or key, on a number that can't be read, and where two claims have one
-    address."""
+    """Gives all claims by id. Raises TableError on an unknown kind, variant, unit, protocol,
+    metric, point of the schedule or key, on a number that can't be read, and where two claims have
+    one address."""
     claims = papers.rows(FILE, Claim, "id")
     known, points = (
         ("", *load_variants()),
@@ -117,7 +118,8 @@ def load_claims() -> dict[str, Claim]:
 
 
 def of_table(claims: dict[str, Claim], paper: str, where: str, metric: str) -> list[Claim]:
-    """The claims of one table of a paper on one metric: as its rows, or its columns, follow."""
+    """Gives the claims of one table of a paper on one metric, in the order of `claims`, which is
+    that of the table's rows or columns."""
     return [
         claim for claim in claims.values()
         if (claim.paper, claim.where, claim.metric) == (paper, where, metric)
@@ -125,5 +127,5 @@ def of_table(claims: dict[str, Claim], paper: str, where: str, metric: str) -> l
 
 
 def of_network(found: Iterable[Claim], variant: str) -> list[Claim]:
-    """Those about one network."""
+    """Gives those of the claims `found` that are about one network."""
     return [claim for claim in found if claim.variant == variant]

@@ -1,6 +1,6 @@
-"""The papers: of each a folder with its facts (paper.toml), claims, networks and recipe.
+"""Reads the papers: each has a folder with its facts (paper.toml), claims, networks and recipe.
 
-A folder without a paper.toml has networks of ours, which follow a paper's recipe: the control.
+A folder without a paper.toml has networks of our own, which follow a paper's recipe: the control.
 """
 
 import dataclasses
@@ -20,18 +20,18 @@ SEQUENCES = ("none", "rows", "feature_map")  # what a recurrent branch reads
 
 @dataclass(frozen=True)
 class Paper:
-    """What a paper is, and what is common to all of its networks."""
+    """The facts about a paper, and what is common to all of its networks."""
 
-    key: str  # in ids and in data
-    name: str  # in sentences: author and year
+    key: str  # the paper's name in ids and in data
+    name: str  # the paper's name in sentences: author and year
     title: str
     year: int
     doi: str
-    lead: str  # of its page
-    protocol: str  # under which it reports its networks
-    sequences: tuple[str, ...]  # what recurrent branches by its recipe read
-    milestones: tuple[int, ...]  # epochs of its schedule for which it prints numbers
-    pictured: dict[str, str] | None = None  # the `network` whose maps it shows; figures of images
+    lead: str  # the first words of the paper's page in a report
+    protocol: str  # the protocol under which the paper reports its networks
+    sequences: tuple[str, ...]  # what recurrent branches by the paper's recipe read
+    milestones: tuple[int, ...]  # epochs of the schedule for which the paper prints numbers
+    pictured: dict[str, str] | None = None  # the `network` whose maps are shown; the figures
 
     @property
     def author(self) -> str:
@@ -41,7 +41,7 @@ class Paper:
 
 @cache
 def load_papers() -> dict[str, Paper]:
-    """All papers by key, in the order of their years. Raises TableError on a wrong entry."""
+    """Gives all papers by key, in the order of their years. Raises TableError on a wrong entry."""
     files = sorted(FOLDER.glob("*/paper.toml"))
     found = [toml_rows.record(toml_rows.place(f), Paper, toml_rows.raw(f)) for f in files]
     for file, paper in zip(files, found, strict=True):
@@ -59,7 +59,8 @@ def load_papers() -> dict[str, Paper]:
 
 @cache
 def folders() -> dict[str, Path]:
-    """The folder of each paper, then those of our own networks, by key: a suite each."""
+    """Gives the folder of each paper, then the folders of our own networks, by key. Each folder is
+    one suite."""
     of_papers = {toml_rows.raw(f)["key"]: f.parent for f in FOLDER.glob("*/paper.toml")}
     ours = {f.parent.name: f.parent for f in sorted(FOLDER.glob("*/variants.toml"))
             if f.parent not in of_papers.values()}  # fmt: skip
@@ -67,12 +68,12 @@ def folders() -> dict[str, Path]:
 
 
 def rows(file: str, into: type[T], key: str) -> dict[str, T]:
-    """Each table of the files named `file` as a dataclass `into`, by its name: folder by folder,
-    and in a file's own order.
+    """Gives each table of the files named `file` as a dataclass `into`, by its name: folder by
+    folder, and in each file's own order.
 
-    The folder says whose they are, where `into` has a field `suite` or `paper`; a network of ours
-    names itself the paper whose recipe it follows. Raises TableError on an unknown or a missing
-    key, and where two tables have one name.
+    The folder gives the values of the fields `suite` and `paper`, where `into` has them; a network
+    of our own itself names the paper whose recipe it follows. Raises TableError on an unknown or a
+    missing key, and where two tables have one name.
     """
     fields = {f.name for f in dataclasses.fields(into)}
     found: dict[str, T] = {}

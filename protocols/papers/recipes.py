@@ -1,7 +1,7 @@
-"""Hyperparameters with their sources (each paper's recipe.toml) and the profiles (profiles.toml).
+"""Reads hyperparameters with their sources (each paper's recipe.toml) and profiles (profiles.toml).
 
-Epoch counts and image sizes of shortened profiles stand in profiles.toml and are never called the
-paper's.
+The epoch counts and image sizes of shortened profiles stand in profiles.toml and are never called
+the paper's.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ OF_PROFILE = {
     "images_per_class": "cv_per_class",
     "grey_pooling": "grey_pooling",
 }
-# The words that the code knows, where it has more than one form of a value
+# The words that the code knows for a value of which it has more than one form
 WORDS = {
     "phase1_optimizer": ("rmsprop", "adam"),
     "phase2_optimizer": ("rmsprop", "adam"),
@@ -36,24 +36,24 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Value:
-    """One hyperparameter: what it is, whether the paper states it, and why."""
+    """One hyperparameter: its value, whether the paper states or we assume it, and the reason."""
 
     value: Any
     source: str  # "paper" or "assumed"
     reason: str
-    reading: bool = False  # told only: the code has it in one form, and no run's recipe names it
-    settable: bool = False  # a number that both twins read from the run's recipe: --set takes it
+    reading: bool = False  # only told: the code has one form of it, and no run's recipe names it
+    settable: bool = False  # a number that both twins read from the recipe: --set takes it
 
 
 @dataclass(frozen=True)
 class Profile:
-    """The numbers in which one profile differs from another. Sizes in pixels."""
+    """The numbers in which one profile differs from another. Sizes are in pixels."""
 
     name: str
     about: str
     height: int
     width: int
-    train_per_class: int  # 0: all
+    train_per_class: int  # 0 means all
     test_per_class: int
     phase1_epochs: int
     phase2_epochs: int
@@ -61,19 +61,19 @@ class Profile:
     cv_grouped_train_per_class: int
     cv_folds_run: int
     cv_epochs: int
-    grey_pooling: int  # means of so many pixels square make the rows that an LSTM reads
-    suites: tuple[str, ...]  # whose variants it is for; empty: all
+    grey_pooling: int  # the side in pixels of the squares whose means make an LSTM's rows
+    suites: tuple[str, ...]  # the suites for whose variants the profile is; empty: all
     seeds: tuple[int, ...]
     weights: str
     phantom_allowed: bool
     latency_repeats: int
     latency_warmup: int
-    latency_engines: str  # "all": measured, the fastest quoted; "default": each twin's usual one
-    cold_repeats: int  # processes started for the cold latency
+    latency_engines: str  # "all": all are measured, the fastest counts; "default": the usual one
+    cold_repeats: int  # how many processes are started for the cold latency
 
 
 def load_recipe(paper: str) -> dict[str, Value]:
-    """The recipe of the paper with that key. Raises TableError on a wrong entry."""
+    """Gives the recipe of the paper with the key `paper`. Raises TableError on a wrong entry."""
     path = papers.folders()[paper] / "recipe.toml"
     place = toml_rows.place(path)
     recipe = {
@@ -92,13 +92,14 @@ def load_recipe(paper: str) -> dict[str, Value]:
 
 
 def others(key: str, entry: Value) -> tuple[str, ...]:
-    """The other words that may be tried for an assumed value."""
+    """Gives the other words that may be tried in place of an assumed value."""
     words = WORDS.get(key, ()) if entry.source == "assumed" else ()
     return tuple(word for word in words if word != entry.value)
 
 
 def values(paper: str) -> dict[str, Any]:
-    """What a run's recipe names, readings left out; lists as JSON has them."""
+    """Gives the values that a run's recipe names, without readings, and with lists as JSON has
+    them."""
     return {
         key: list(entry.value) if isinstance(entry.value, tuple) else entry.value
         for key, entry in load_recipe(paper).items()
@@ -107,23 +108,23 @@ def values(paper: str) -> dict[str, Any]:
 
 
 def load_profiles() -> dict[str, Profile]:
-    """All profiles by name."""
+    """Gives all profiles by name."""
     return toml_rows.rows(PROFILES, Profile, "name")
 
 
 def fold_count() -> int:
-    """Into how many parts cross-validation divides the images, whosever network it is: as the
-    recipe of the first paper that has it states."""
+    """Gives the number of parts into which cross-validation divides the images, for every network:
+    the number in the recipe of the first paper that states one."""
     recipes = map(load_recipe, papers.load_papers())
     return next(recipe["folds"].value for recipe in recipes if "folds" in recipe)
 
 
 def milestones(spec: RunSpec) -> dict[int, int]:
-    """The epochs for which the paper prints numbers -> the epoch of this run's last phase at the
-    same fraction of the schedule.
+    """Gives, for each epoch for which the paper prints numbers, the epoch of this run's last phase
+    at the same fraction of the schedule.
 
-    Empty where the paper prints none. At `paper` both are equal; below it the fraction is rounded
-    up.
+    The table is empty where the paper prints no such numbers. In profile `paper` both epochs are
+    equal; in a shorter profile the run's epoch is rounded up.
     """
     published = papers.load_papers()[load_variants()[spec.variant].paper].milestones
     return {e: -(-e * spec.phases[-1]["epochs"] // published[-1]) for e in published}

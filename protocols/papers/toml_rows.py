@@ -23,10 +23,10 @@ def _parsed(path: Path) -> dict[str, Any]:
 def rows(
     path: Path, into: type[T], key: str, given: tuple[tuple[str, Any], ...] = ()
 ) -> dict[str, T]:
-    """Each table of the file `path` as a dataclass `into`, by its name, in the file's order.
+    """Gives each table of the file `path` as a dataclass `into`, by its name, in the file's order.
 
-    The table's name goes into field `key`, and the values `given` into the fields that they name.
-    Raises TableError on an unknown or a missing key.
+    The table's name goes into the field `key`, and each value of `given` into the field of its
+    name. Raises TableError on an unknown or a missing key.
     """
     return dict(_rows(path, into, key, given))
 
@@ -43,12 +43,13 @@ def _rows(path: Path, into: type[T], key: str, given: tuple[tuple[str, Any], ...
 
 
 def place(path: Path) -> str:
-    """A file in a sentence: its folder and its name."""
+    """Gives the words for a file in a sentence: its folder and its name."""
     return f"{path.parent.name}/{path.name}"
 
 
 def record(where: str, into: type[T], values: dict[str, Any]) -> T:
-    """`values` as a dataclass; raises TableError, naming `where`, on unknown or missing keys."""
+    """Gives `values` as the dataclass `into`. Raises TableError, which names `where`, on unknown or
+    missing keys."""
     fields = {f.name: f for f in dataclasses.fields(into)}
     unknown = sorted(set(values) - set(fields))
     missing = sorted(
@@ -62,5 +63,5 @@ def record(where: str, into: type[T], values: dict[str, Any]) -> T:
 
 
 def raw(path: Path) -> dict[str, Any]:
-    """The file's tables as plain dictionaries."""
+    """Gives the file's tables as plain dictionaries."""
     return _parsed(path)

@@ -1,7 +1,8 @@
-"""The networks, which stand in each paper's variants.toml and in the control's, checked.
+"""Reads and checks the networks, which stand in the variants.toml of each paper and the control.
 
-`paper`: whose recipe the network follows. `sequence`: what its recurrent branch reads ("rows": the
-grey image, row by row; "feature_map": the CNN's last map). `title`: as the paper prints it.
+`paper` names the paper whose recipe the network follows, `sequence` what its recurrent branch reads
+("rows": the grey image, row by row; "feature_map": the CNN's last map; or "none"), and `title` the
+network as the paper prints it.
 """
 
 from dataclasses import dataclass
@@ -16,11 +17,11 @@ CONTROL = "control"  # the suite whose networks ask the papers' questions on a s
 
 @dataclass(frozen=True)
 class Variant:
-    """What a network is made of; how it is trained stands in its paper's recipe."""
+    """The parts of a network; how the network is trained stands in its paper's recipe."""
 
     name: str
-    suite: str  # the paper whose network it is, or a folder of ours: no claim is judged from those
-    paper: str  # whose recipe and protocol it follows
+    suite: str  # the paper that has the network, or a folder of ours, which no claim is about
+    paper: str  # the paper whose recipe and protocol the network follows
     backbones: tuple[str, ...]
     sequence: str  # one of papers.SEQUENCES
     cell: str  # "none", "lstm", "gru"
@@ -28,7 +29,7 @@ class Variant:
 
     @property
     def published(self) -> bool:
-        """Whether a paper has this network, so that claims may be about it."""
+        """Whether a paper has this network, so that claims may be about the network."""
         return self.suite == self.paper
 
     @property
@@ -43,7 +44,8 @@ class Variant:
 
 
 def load_variants() -> dict[str, Variant]:
-    """All variants by name, in the papers' order. Raises TableError on one that can't be built."""
+    """Gives all variants by name, in the papers' order. Raises TableError on a network that can't
+    be built."""
     variants = papers.rows(FILE, Variant, "name")
     for v in variants.values():
         if problem := _problem(v):
@@ -52,7 +54,7 @@ def load_variants() -> dict[str, Variant]:
 
 
 def _problem(v: Variant) -> str:
-    """Why a network can't be built as its table says, or ""."""
+    """Tells why a network can't be built as its table says, or gives ""."""
     recipes, backbones = papers.load_papers(), load_backbones()
     known = (
         ("suite", v.suite, tuple(papers.folders())),

@@ -1,4 +1,4 @@
-"""Which photograph every image shows, which photographs show one field: the recorded tables.
+"""Reads the recorded tables of which photograph each image shows, and which show one field.
 
 `provenance.csv.gz`, `originals.csv` and `overlaps.csv` were measured from pixels by
 `python -m benchmarks.photographs --record` (SIFT and affine fits,
@@ -21,20 +21,20 @@ from typing import NamedTuple, TypeVar, get_type_hints
 from protocols.classes import CLASSES
 
 SHOWN, ORIGINALS, OVERLAPS = "provenance.csv.gz", "originals.csv", "overlaps.csv"
-SEARCH = "overlaps.json"  # how the pairs were found: bound, chance
+SEARCH = "overlaps.json"  # tells how the pairs were found: the bound, and chance
 FOLDER = Path(__file__).parent
-SPLIT_SHARE, SPLIT_STATE = 0.2, 10  # the set's own notebook: test_size, random_state
+SPLIT_SHARE, SPLIT_STATE = 0.2, 10  # test_size and random_state in the set's own notebook
 LABEL_ROWS, LABELLED = 411, 367  # rows of the public labels.csv, and those with a label
-LEAST_SCORE = 20  # features; fewer, or a runner-up with half as many, make a match doubtful
+LEAST_SCORE = 20  # features; fewer make a match doubtful, as does a runner-up with half as many
 
 
 class Shown(NamedTuple):
-    """An image of the set and the photograph it shows; scores count agreeing features. How it
-    shows it: `mirrored` 1 or 0, then turned by `angle` degrees, drawn out by `stretch` along one
-    direction (ratio of the affine map's singular values), and its centre moved by so many pixels
-    to the `right` and `down`."""
+    """An image of the set, and the photograph that it shows: `original`, and the runner-up
+    `second`. A score counts agreeing features. The photograph is `mirrored` (1 or 0), then turned
+    by `angle` degrees, drawn out by `stretch` along one direction (ratio of the affine map's
+    singular values), and its centre moved by so many pixels to the `right` and `down`."""
 
-    file: str  # below images/
+    file: str  # the image's path below images/
     sha256: str
     split: str  # TRAIN, TEST or TEST_SIMPLE
     class_name: str
@@ -50,12 +50,12 @@ class Shown(NamedTuple):
 
     @property
     def doubtful(self) -> bool:
-        """Whether the score is low, or the runner-up's is half of it or more."""
+        """Whether the score is low, or the runner-up's score is half of the score or more."""
         return self.score < LEAST_SCORE or 2 * self.second_score >= self.score
 
 
 class Original(NamedTuple):
-    """A photograph: `label` as in labels.csv ("" without one), `split` TRAIN, TEST or ""."""
+    """A photograph: `label` is that of labels.csv ("" without one), `split` TRAIN, TEST or ""."""
 
     file: str
     sha256: str
@@ -64,11 +64,11 @@ class Original(NamedTuple):
 
 
 class Overlap(NamedTuple):
-    """Pixel (x + dx, y + dy) of `first` shows what pixel (x, y) of `second` shows.
+    """A pair of photographs: pixel (x + dx, y + dy) of `first` shows what (x, y) of `second` shows.
 
-    `share` of the field in both; `correlation` of colour details there; `features`: SIFT features
-    of both that agree with the shift; `sharpness`: variance of the Laplacian in the shared part,
-    first over second.
+    `share` is the share of the field that is in both; `correlation` that of colour details there;
+    `features` counts the SIFT features of both that agree with the shift; `sharpness` is the
+    variance of the Laplacian in the shared part, the first's over the second's.
     """
 
     first: str
@@ -82,7 +82,7 @@ class Overlap(NamedTuple):
 
 
 class Check(NamedTuple):
-    """A fact that needs no ground truth, and whether the tables have it."""
+    """A fact that can be checked without ground truth, and whether the tables agree with it."""
 
     title: str
     ok: bool
@@ -90,20 +90,22 @@ class Check(NamedTuple):
 
 
 def shared(shape: tuple[int, ...], dx: int, dy: int, margin: int = 0) -> tuple[slice, slice]:
-    """Rows and columns of the second image that the first one shows too, `margin` inside."""
+    """Gives the rows and columns of the second image that the first image shows too, `margin`
+    pixels inside."""
     height, width = shape[:2]
     rows = slice(max(0, margin - dy), min(height, height - dy - margin))
     return rows, slice(max(0, margin - dx), min(width, width - dx - margin))
 
 
 def share_of(shape: tuple[int, ...], dx: int, dy: int) -> float:
-    """Share of an image of that shape that both show."""
+    """Gives the share of an image of `shape` that both images show."""
     rows, columns = shared(shape, dx, dy)
     return (rows.stop - rows.start) * (columns.stop - columns.start) / (shape[0] * shape[1])
 
 
 def moved(part: tuple[slice, slice], dx: int, dy: int, margin: int = 0) -> tuple[slice, slice]:
-    """The same part in the first image, `margin` wider on every side."""
+    """Gives the place in the first image of a part of the second one, `margin` pixels wider on
+    every side."""
     rows, columns = part
     return (
         slice(rows.start + dy - margin, rows.stop + dy + margin),
@@ -119,7 +121,7 @@ def _cell(value: object) -> str:
 
 
 def as_csv(kind: type[Kind], rows: Iterable[Kind]) -> bytes:
-    """A table of one of the tuples above, as it is recorded."""
+    """Gives the recorded form of a table whose rows are of one of the tuples above."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(kind._fields)
@@ -130,7 +132,7 @@ def as_csv(kind: type[Kind], rows: Iterable[Kind]) -> bytes:
 def write(
     folder: Path, shown: list[Shown], originals: list[Original], pairs: list[Overlap]
 ) -> None:
-    """The three tables, the same bytes for the same rows."""
+    """Writes the three tables into `folder`, the same bytes for the same rows."""
     packed = gzip.compress(as_csv(Shown, shown), 9, mtime=0)
     (folder / SHOWN).write_bytes(packed)
     (folder / ORIGINALS).write_bytes(as_csv(Original, originals))
@@ -149,31 +151,32 @@ def _read(kind: type[Kind], path: Path) -> list[Kind]:
 
 @cache
 def shown(folder: Path = FOLDER) -> list[Shown]:
-    """Every image of TRAIN, TEST and TEST_SIMPLE, sorted by file."""
+    """Gives every image of TRAIN, TEST and TEST_SIMPLE, sorted by file."""
     return _read(Shown, folder / SHOWN)
 
 
 @cache
 def originals(folder: Path = FOLDER) -> list[Original]:
-    """Every photograph, sorted by file."""
+    """Gives every photograph, sorted by file."""
     return _read(Original, folder / ORIGINALS)
 
 
 @cache
 def overlaps(folder: Path = FOLDER) -> list[Overlap]:
-    """Every pair of photographs that share a part of the field, highest correlation first."""
+    """Gives every pair of photographs that share a part of the field, highest correlation first."""
     return _read(Overlap, folder / OVERLAPS)
 
 
 @cache
 def groups() -> Mapping[str, str]:
-    """Photograph -> its group: the first name among those connected to it by overlaps."""
+    """Gives each photograph's group: the first name among the photographs that overlaps connect
+    with it."""
     return grouped([o.file for o in originals()], overlaps())
 
 
 @cache
 def overlapping() -> Mapping[str, set[str]]:
-    """Photograph -> those that share a part of its field with it; its group may reach further."""
+    """Gives for each photograph those that share a part of its field; a group may reach further."""
     found: dict[str, set[str]] = {o.file: set() for o in originals()}
     for pair in overlaps():
         found[pair.first].add(pair.second)
@@ -182,7 +185,7 @@ def overlapping() -> Mapping[str, set[str]]:
 
 
 def grouped(names: Iterable[str], pairs: Iterable[Overlap]) -> dict[str, str]:
-    """Name -> the first name of its connected component."""
+    """Gives for each name the first name of its connected component."""
     found = {name: name for name in names}
     for pair in pairs:
         one, other = sorted((found[pair.first], found[pair.second]))
@@ -192,13 +195,14 @@ def grouped(names: Iterable[str], pairs: Iterable[Overlap]) -> dict[str, str]:
 
 @cache
 def group_of_image() -> Mapping[str, str]:
-    """File of the set (TRAIN/CLASS/name) -> group of the photograph it shows."""
+    """Gives for each file of the set (TRAIN/CLASS/name) the group of the photograph it shows."""
     return {row.file: groups()[row.original] for row in shown()}
 
 
 def groups_of_ids(ids: Iterable[str], phantom: bool) -> list[str]:
-    """Group of the photograph behind each test image of a run: `TRAIN/CLASS/name` of the set, or
-    `photograph#copy` of a cross-validation. A phantom's photographs stand alone."""
+    """Gives the group of the photograph behind each test image of a run. An id is
+    `TRAIN/CLASS/name` for an image of the set, or `photograph#copy` in a cross-validation. Each
+    photograph of a phantom is a group of its own."""
     names = [name.split("#")[0] for name in ids]
     if phantom:
         return names
@@ -208,14 +212,14 @@ def groups_of_ids(ids: Iterable[str], phantom: bool) -> list[str]:
 
 @cache
 def groups_digest() -> str:
-    """SHA-256 hex of what the grouped protocols divide by."""
+    """Gives the SHA-256, as hex digits, of the groups by which the grouped protocols divide."""
     pairs = "\n".join(f"{a} {b}" for a, b in sorted([*groups().items(), *group_of_image().items()]))
     return hashlib.sha256(pairs.encode()).hexdigest()
 
 
 def notebook_split(rows: list[Original]) -> dict[str, str]:
-    """Photograph -> TRAIN or TEST by the set's own notebook: scikit-learn's split of those with
-    one label, in the order of their numbers."""
+    """Gives TRAIN or TEST for each photograph with one label, as the set's own notebook does: by
+    scikit-learn's split of these photographs in the order of their numbers."""
     from sklearn.model_selection import train_test_split  # noqa: PLC0415 (slow import)
 
     one = [row.file for row in rows if row.label and "," not in row.label]
@@ -224,8 +228,8 @@ def notebook_split(rows: list[Original]) -> dict[str, str]:
 
 
 def decided(images: list[Shown], photographs: list[Original]) -> list[Shown]:
-    """The doubtful rows whose photograph other facts single out or confirm: the runner-up has
-    another label or another part, or would appear more often than its passes allow."""
+    """Gives the doubtful rows whose photograph other facts confirm: the runner-up has another label
+    or another part, or would appear more often than the passes of the generator allow."""
     label, told = {row.file: row.label for row in photographs}, notebook_split(photographs)
     counts = Counter((row.split, row.original) for row in images)
     found = []
@@ -236,14 +240,14 @@ def decided(images: list[Shown], photographs: list[Original]) -> list[Shown]:
             if split == row.split and label[name] == row.class_name
         ]  # fmt: skip
         if row.score < LEAST_SCORE:
-            continue  # nothing fits
+            continue  # no photograph fits
         if not fits or counts[row.split, row.second] + 1 > max(others):
             found.append(row)
     return found
 
 
 def checks(images: list[Shown], photographs: list[Original]) -> list[Check]:
-    """What must hold of the tables, whoever made them."""
+    """Checks what must hold of the tables, whoever made them."""
     label = {row.file: row.label for row in photographs}
     wrong = [row.file for row in images if label[row.original] != row.class_name]
     doubtful = [row for row in images if row.doubtful]
@@ -279,7 +283,8 @@ def checks(images: list[Shown], photographs: list[Original]) -> list[Check]:
 
 
 def _even(images: list[Shown]) -> list[Check]:
-    """The generator passed over a class again and again, each photograph once a pass."""
+    """Checks that the set's generator passed over each class again and again, and showed each
+    photograph once in a pass."""
     found = []
     for split in ("TRAIN", "TEST"):
         for name in CLASSES:
@@ -296,9 +301,9 @@ def _even(images: list[Shown]) -> list[Check]:
 
 
 def _uneven(passes: int) -> int:
-    """How far two photographs' counts may differ after so many passes: one for the last pass, one
-    for an order drawn anew, and files that replaced another of the same name: of the position in
-    a pass and a number below 10,000."""
+    """Gives how far the counts of two photographs may differ after so many passes: by one for the
+    last pass, by one for an order drawn anew, and by the files that replaced another of the same
+    name, which is made of the position in a pass and a number below 10,000."""
     from scipy.stats import poisson  # noqa: PLC0415 (slow import)
 
     return 2 + int(poisson.ppf(0.999, passes * passes / 2 / 10_000))

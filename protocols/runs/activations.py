@@ -1,12 +1,13 @@
-"""What the networks look at: activations.npz, for images that are named here once, and for the
-layers that backbones.toml names.
+"""Writes and reads activations.npz, which shows what the networks look at: for images that are
+chosen here for all networks, and for the layers that backbones.toml names. The file's arrays are:
 
-ids, labels        the chosen images: of each class the first that is tested, in the tested order;
+ids, labels        the chosen images: the first tested image of each class, in the order of CLASSES;
                    labels int64 (n,), index into CLASSES
 probabilities      float32 (n, 4) of the network as its training ended (the selected epoch's weights
                    are not kept), in inference mode
 layer/BACKBONE/L   uint8 (maps, h, w): the first maps of layer L for the first image
-range/BACKBONE/L   float64 (offset, scale): value = offset + scale * uint8; NaN: not finite
+range/BACKBONE/L   float64 (offset, scale): value = offset + scale * uint8; NaN if a value of the
+                   layer isn't finite
 cam/BACKBONE       float32 (n, h, w): Grad-CAM of the last map towards the predicted class
 """
 
@@ -26,24 +27,26 @@ from protocols.photographs.provenance import Shown
 from protocols.spec import RunSpec
 
 FILE = "activations.npz"
-LAST = 32  # pixels of the image, across, to one position of a last map
-HEADS = 1_500  # bytes of the arrays' heads
-# What compression leaves of maps, measured: of random and of loaded weights; of large images less
+LAST = 32  # pixels across the image for each position of a last map
+HEADS = 1_500  # the bytes of the arrays' heads
+# The measured share that compression leaves of maps: with random weights, with loaded weights, and
+# the factor by which it is smaller for images of more than LARGE pixels
 PACKED_RANDOM, PACKED_LOADED, PACKED_LARGE, LARGE = 0.72, 0.48, 0.8, 40_000  # pixels
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a network makes of n images, in inference mode; channels last, float32 or float64."""
+    """The values that a network computes from n images, in inference mode, with channels last, as
+    float32 or float64."""
 
     logits: np.ndarray  # (n, 4)
-    layers: dict[str, np.ndarray]  # "backbone/layer": of the first image (h, w, maps)
-    maps: dict[str, np.ndarray]  # backbone: its last map (n, h, w, channels)
-    gradients: dict[str, np.ndarray]  # of the predicted class's logit by that map, same shape
+    layers: dict[str, np.ndarray]  # "backbone/layer": the layer for the first image (h, w, maps)
+    maps: dict[str, np.ndarray]  # backbone: the backbone's last map (n, h, w, channels)
+    gradients: dict[str, np.ndarray]  # of the predicted class's logit by the last map, same shape
 
 
 def chosen(pool: Pool, evaluated: np.ndarray) -> np.ndarray:
-    """Positions of the images looked at: the first tested one of each class."""
+    """Gives the positions of the chosen images: the first tested image of each class."""
     tested = evaluated[pool.selecting :]
     firsts = (np.flatnonzero(pool.labels[tested] == c)[:1] for c in range(len(CLASSES)))
     return tested[np.concatenate(list(firsts))]
@@ -51,8 +54,9 @@ def chosen(pool: Pool, evaluated: np.ndarray) -> np.ndarray:
 
 @cache
 def turned(image: str, count: int = 6) -> tuple[Shown, ...]:
-    """Images of one part that show the photograph of `image`, a file of the public set, by angle:
-    `count` at most, evenly taken. Empty for what isn't such a file."""
+    """Gives the images of one part that show the same photograph as `image`, a file of the public
+    set, sorted by angle: at most `count` of them, evenly taken. Gives none if `image` isn't such a
+    file."""
     shown = {row.file: row for row in provenance.shown()}
     if image not in shown:
         return ()
@@ -64,14 +68,16 @@ def turned(image: str, count: int = 6) -> tuple[Shown, ...]:
 
 
 def grad_cam(feature_map: np.ndarray, gradient: np.ndarray) -> np.ndarray:
-    """(n, h, w) from two (n, h, w, channels): ReLU of the channels' sum, each weighted with the
-    mean of its gradient over the positions (Selvaraju et al. 2017, arXiv 1610.02391, eq. 1, 2)."""
+    """Gives Grad-CAM (n, h, w) of a map and its gradient (n, h, w, channels): the ReLU of the
+    channels' sum, in which each channel is weighted with the mean of its gradient over the
+    positions (Selvaraju et al. 2017, arXiv 1610.02391, eq. 1, 2)."""
     weights = gradient.mean(axis=(1, 2), dtype=np.float64)
     return np.maximum(np.einsum("nhwc,nc->nhw", feature_map.astype(np.float64), weights), 0)
 
 
 def quantised(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """uint8 of the same shape, and (offset, scale); NaN and zeros where a value is not finite."""
+    """Gives `values` as uint8 of the same shape, and (offset, scale), float64. If a value is not
+    finite, it gives zeros and NaN."""
     low, high = float(values.min()), float(values.max())
     scale = (high - low) / 255
     if not np.isfinite(scale):
@@ -97,19 +103,20 @@ def write(folder: Path, pool: Pool, positions: np.ndarray, seen: Seen) -> None:
 
 
 def values(arrays: dict[str, np.ndarray], key: str) -> np.ndarray:
-    """A layer of activations.npz, "backbone/layer": float64 (maps, h, w)."""
+    """Gives the values of the layer `key`, "backbone/layer", of activations.npz: float64 (maps, h,
+    w)."""
     offset, scale = arrays[f"range/{key}"]
     return offset + scale * arrays[f"layer/{key}"]
 
 
 def backbones(names: Iterable[str]) -> list[str]:
-    """The backbones of arrays named `names`, in their order."""
+    """Gives the backbones that have arrays among `names`, in the order of `names`."""
     return [name.removeprefix("cam/") for name in names if name.startswith("cam/")]
 
 
 def about_bytes(spec: RunSpec) -> int:
-    """About what a run's file takes: its layers (the first convolution halves the image, each
-    pooling halves again) and maps of Grad-CAM, and what compression leaves of them."""
+    """Estimates the bytes of a run's file: its layers (the first convolution halves the image, each
+    pooling halves it again) and its maps of Grad-CAM, times the share that compression leaves."""
     pixels, total = spec.data["height"] * spec.data["width"], HEADS
     packed = PACKED_RANDOM if spec.weights["source"] == "random" else PACKED_LOADED
     packed *= PACKED_LARGE if pixels > LARGE else 1

@@ -1,8 +1,9 @@
-"""Checkpoints: a run that was killed goes on where it was, or says why it can't.
+"""Writes and reads checkpoints, by which a killed run goes on where it was, or says why it can't.
 
-One .npz a job, read without unpickling: every array of the twin's state, the history so far, and
-a JSON text. Written aside and renamed. A file cut short or altered is found by its checksums, one
-that was written anew with other arrays by their names, types, shapes and values.
+Each job has one .npz, which is read without unpickling: it holds every array of the twin's state,
+the history so far, and a JSON text. The file is written aside and renamed. A file that is cut short
+or altered is found by its checksums, a file that was written anew with other arrays by the arrays'
+names, types, shapes and values.
 """
 
 import json
@@ -18,9 +19,9 @@ from typing import Any
 import numpy as np
 
 FORMAT = 1
-AT_EPOCH, INSIDE_EPOCH = 30.0, 300.0  # seconds since the last one
+AT_EPOCH, INSIDE_EPOCH = 30.0, 300.0  # seconds since the last checkpoint, after which one is due
 META = "meta"
-Layout = dict[str, tuple[str, tuple[int, ...]]]  # of arrays by name: type and shape
+Layout = dict[str, tuple[str, tuple[int, ...]]]  # the dtype and the shape of each array, by name
 Doubt = Callable[[dict[str, np.ndarray], dict[str, Any]], str]
 WORDS = {
     "format": "is of another format",
@@ -35,16 +36,16 @@ WORDS = {
 
 
 class CheckpointRefused(RuntimeError):
-    """It is not of this run, these images, these versions, or it is damaged."""
+    """A checkpoint is not of this run, these images or these versions, or it is damaged."""
 
 
 @dataclass
 class Checkpoints:
     """The checkpoint file of one job.
 
-    `identity`: what must be equal to go on: the run's id (each of those trained together), the
-    SHA-256 of the pixels, RESULTS_VERSION, the versions of the packages, the processor, its
-    instructions (of a run on a CPU), the variables that choose kernels.
+    `identity` holds what must be equal for the runs to go on: their ids (several if they are
+    trained together), the SHA-256 of the pixels, RESULTS_VERSION, the versions of the packages, the
+    processor, its instructions (for a run on a CPU), and the variables that choose kernels.
     """
 
     path: Path
@@ -53,12 +54,12 @@ class Checkpoints:
     last: float = field(default_factory=lambda: time.monotonic())
 
     def due(self, inside: bool) -> bool:
-        """Whether it is time for one: `inside` an epoch, or at its beginning."""
+        """Tells whether a checkpoint is due, `inside` an epoch or at its beginning."""
         return time.monotonic() - self.last >= self.pauses[inside]
 
     def save(self, arrays: dict[str, np.ndarray], meta: dict[str, Any]) -> None:
-        """Writes `arrays` and the JSON `meta` whole, or leaves the file as it was. A folder in its
-        place, which `load` refuses, makes room."""
+        """Writes `arrays` and the JSON `meta` whole, or leaves the file as it was. A folder in the
+        file's place, which `load` refuses, is removed."""
         words = {"format": FORMAT, **self.identity}
         text = json.dumps({"identity": words, "meta": meta})
         content: dict[str, Any] = arrays | {META: np.frombuffer(text.encode(), np.uint8)}
@@ -74,9 +75,9 @@ class Checkpoints:
         self.last = time.monotonic()
 
     def load(self, doubt: Doubt = lambda *_: "") -> tuple[dict[str, np.ndarray], dict] | None:
-        """Arrays and meta; None if there is no file. Raises CheckpointRefused.
+        """Gives the arrays and the meta; None if there is no file. Raises CheckpointRefused.
 
-        `doubt(arrays, meta)` says why a whole file can't be gone on with, or "".
+        `doubt(arrays, meta)` tells why the runs can't go on from a whole file, or gives "".
         """
         try:
             if not stat.S_ISREG(self.path.stat().st_mode):
@@ -95,10 +96,10 @@ class Checkpoints:
                 return None
             raise self._refused("is a link to nothing") from None
         except OSError as error:
-            if error.errno is None:  # numpy's own, of a file that isn't one of its
+            if error.errno is None:  # numpy raises it for a file that isn't an .npz
                 raise self._refused(f"is damaged ({error})") from error
             raise self._refused(f"can't be read ({error.strerror})") from error
-        except Exception as error:  # zipfile and numpy raise many kinds for broken files
+        except Exception as error:  # zipfile and numpy raise many kinds of errors
             why = " ".join(str(error).split())
             raise self._refused(f"is damaged ({why})") from error
 
@@ -112,7 +113,7 @@ class Checkpoints:
 
 
 def remove(path: Path) -> None:
-    """Removes a checkpoint, or a folder that stands in its place. Raises OSError."""
+    """Removes a checkpoint, or a folder in its place, if one is there. Raises OSError."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -120,12 +121,13 @@ def remove(path: Path) -> None:
 
 
 def layout_of(arrays: dict[str, np.ndarray]) -> Layout:
-    """Type and shape of each."""
+    """Gives the dtype and the shape of each array."""
     return {name: (str(value.dtype), value.shape) for name, value in arrays.items()}
 
 
 def layout_difference(found: Layout, expected: Layout) -> str:
-    """The first array by name that lacks, is too many or is of another type or shape; or ""."""
+    """Tells of the first array, by name, that is missing, doesn't belong, or has another dtype or
+    shape; gives "" if there is none."""
     for name in sorted({*found, *expected}):
         if name not in found:
             return f"{name} is lacking"
@@ -138,7 +140,7 @@ def layout_difference(found: Layout, expected: Layout) -> str:
 
 
 def not_finite(arrays: dict[str, np.ndarray]) -> str:
-    """The first array by name that holds NaN or an infinity, or ""."""
+    """Tells of the first array, by name, that holds NaN or an infinity; gives "" if none does."""
     for name, value in sorted(arrays.items()):
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             return f"{name} isn't finite, though every loss so far is"
@@ -146,18 +148,18 @@ def not_finite(arrays: dict[str, np.ndarray]) -> str:
 
 
 def runs_in(path: Path) -> list[str]:
-    """The ids of the runs that a checkpoint is of; none if it can't be read."""
-    if not path.is_file():  # a pipe would be waited for
+    """Gives the ids of the runs of a checkpoint; none if the checkpoint can't be read."""
+    if not path.is_file():  # reading a pipe would wait
         return []
     try:
         with np.load(path, allow_pickle=False) as file:
             return json.loads(file[META].tobytes())["identity"]["runs"]
-    except Exception:  # zipfile and numpy raise many kinds for broken files
+    except Exception:  # zipfile and numpy raise many kinds of errors
         return []
 
 
 def _difference(written: Any, expected: Any) -> str:
-    """What isn't alike in two tables, in words; "" of anything else."""
+    """Tells in words what isn't alike in two tables; gives "" for values that aren't tables."""
     if not (isinstance(written, dict) and isinstance(expected, dict)):
         return ""
     found = [

@@ -1,7 +1,7 @@
-"""The course of a training run, stated once: phases, epochs, evaluation, what is recorded.
+"""Takes training runs through their course, alike in both twins: phases, epochs, evaluation.
 
 A twin brings the network, the loss, the optimisers and the step (class Twin). Runs that differ
-only in fold and seed may be trained together: one twin, a member each.
+only in fold and seed may be trained together: by one twin, in which each run is one member.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ from protocols.spec import RESULTS_VERSION, RunSpec
 from protocols.stops import running_seconds
 from protocols.weights.start import Start
 
-PARTS = ("build", "calibration", "features", "activations", "total")  # of timings.json
-# of a checkpoint's identity, what stored features hang on too
+PARTS = ("build", "calibration", "features", "activations", "total")  # the times in timings.json
+# the parts of a checkpoint's identity on which stored features depend too
 COMPUTED_BY = ("results_version", "versions", "processor", "instructions", "variables")
 Note = Callable[[str], None]
 Make = Callable[[list[RunSpec], Pool, Start], Twin]
@@ -38,7 +38,7 @@ Make = Callable[[list[RunSpec], Pool, Start], Twin]
 def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, note: Note) -> None:
     """Trains `specs`, one or several that differ in fold and seed only, and writes their folders.
 
-    Goes on from the job's checkpoint; `note` gets a sentence where that can't be. Raises
+    The runs go on from the job's checkpoint; `note` gets a sentence where they can't. Raises
     TrainingDiverged, OutOfMemory, and whatever a framework raises.
     """
     begin = running_seconds()
@@ -73,7 +73,7 @@ def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, n
         try:
             recorder.write(job.folder, twin.environment(), timings)
             activations.write(job.folder, pool, positions[i], seen[i])
-        except TrainingDiverged as error:  # of one member: the others are whole
+        except TrainingDiverged as error:  # one member diverged: the others are whole
             diverged = error
     if diverged:
         raise diverged
@@ -81,7 +81,7 @@ def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, n
 
 @dataclass
 class Course:
-    """Where the runs of a job are, and what they have recorded."""
+    """The state of a job's runs: where in their course they are, and what they have recorded."""
 
     specs: list[RunSpec]
     pool: Pool
@@ -89,9 +89,10 @@ class Course:
     checkpoints: Checkpoints
     job: Job
     progress: Progress
-    began: float  # this start of the runs, by running_seconds
-    # the next step: phase and epoch from 1, step from 0; of its epoch so far: seconds, figures, and
-    # of its evaluation: images answered on, seconds, answers by part and member
+    began: float  # the running_seconds at this start of the runs
+    # `at` is the next step: phase and epoch count from 1, step from 0. The epoch's seconds so far
+    # stand there too, and of its evaluation the images answered on and the seconds. `figures` are
+    # those of the epoch so far, `answers` those of its evaluation by part and member
     at: dict[str, Any] = field(default_factory=lambda: {"phase": 1, "epoch": 1, "step": 0})
     figures: np.ndarray | None = None
     answers: list[list[np.ndarray]] = field(default_factory=list)
@@ -111,10 +112,10 @@ class Course:
         self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}
         self.timings |= {"together": len(self.specs), "checkpoint_refused": "", "stops": 0}
         self.stops = stops.count()
-        self.waited = 0.0  # fetching the batches of this phase
+        self.waited = 0.0  # seconds spent fetching the batches of this phase
 
     def prepare(self) -> None:
-        """Before the first step: the statistics of random backbones."""
+        """Sets, before the first step, the moving statistics of random backbones."""
         start = running_seconds()
         if self.spec.calibrated:
             train, wanted = self.pool.train[0], self.spec.recipe["calibration_images"]
@@ -123,7 +124,7 @@ class Course:
         self.timings["calibration_seconds"] = running_seconds() - start
 
     def run_phase(self, phase: Phase) -> None:
-        """One phase, from `at` on."""
+        """Trains through one phase, from the place `at` on."""
         start = running_seconds()
         stored = self.stored_features() if phase["stored"] else None
         self.slow = self.spec.device == "cpu" and stored is None
@@ -143,7 +144,8 @@ class Course:
         self.at = {"phase": number + 1, "epoch": 1, "step": 0}
 
     def stored_features(self) -> list[np.ndarray]:
-        """The frozen backbones' features of the whole pool, computed where they aren't stored."""
+        """Gives the frozen backbones' features of the whole pool, computed where they aren't
+        stored."""
         names = load_variants()[self.spec.variant].backbones
         state = {name: self.checkpoints.identity[name] for name in COMPUTED_BY}
         train = self.pool.rows[self.pool.train[0]]
@@ -159,7 +161,7 @@ class Course:
         return arrays
 
     def run_epoch(self, phase: int, epoch: int) -> None:
-        """Trains from step `at["step"]` on, evaluates, records."""
+        """Trains an epoch from step `at["step"]` on, evaluates, and records."""
         start = running_seconds() - self.at.get("seconds", 0.0)
         waited = self.waited - self.twin.batches.waited  # what the phase adds to the twin's count
         n = begin_epoch(self.specs, self.pool, self.twin, phase, epoch)
@@ -195,9 +197,9 @@ class Course:
         self.at = {"phase": phase, "epoch": epoch + 1, "step": 0}
 
     def evaluate(self) -> tuple[list[np.ndarray], float]:
-        """Each member's answers on what it is evaluated on, and the seconds.
+        """Gives each member's log-probabilities of the images it is evaluated on, and the seconds.
 
-        Through whole networks on a CPU batch by batch, so that a checkpoint can come between.
+        Whole networks on a CPU answer batch by batch, so that a checkpoint can come between.
         """
         start = running_seconds() - self.at.get("eval_seconds", 0.0)
         n = len(self.pool.evaluated[0])
@@ -221,14 +223,14 @@ class Course:
         self.progress("images trained", past * n + done, sum(epochs) * n)
 
     def look(self, positions: list[np.ndarray]) -> list[activations.Seen]:
-        """After the last phase: what each network looks at."""
+        """Gives what each network looks at, after the last phase."""
         start = running_seconds()
         seen = self.twin.look(positions)
         self.timings["activations_seconds"] = running_seconds() - start
         return seen
 
     def so_far(self) -> dict[str, Any]:
-        """The timings, with all seconds up to now."""
+        """Gives the timings, with all seconds and stops up to now."""
         seconds, times = running_seconds() - self.began, stops.count() - self.stops
         return self.timings | {
             "total_seconds": self.timings["total_seconds"] + seconds,
@@ -236,7 +238,8 @@ class Course:
         }
 
     def finished(self) -> dict[str, Any]:
-        """timings.json. Seconds and bytes of runs trained together are each one's share."""
+        """Gives the content of timings.json. Of runs that are trained together, the seconds of
+        PARTS and the bytes of the state are each run's share."""
         timings = self.so_far()
         for part in PARTS:
             timings[f"{part}_seconds"] /= len(self.specs)
@@ -247,7 +250,7 @@ class Course:
         return timings | memory | share | {"parameters": self.twin.parameters}
 
     def save(self) -> None:
-        """Writes a checkpoint."""
+        """Writes a checkpoint of the job."""
         self.timings["waiting"][str(self.at["phase"])] = self.waited
         arrays = self.twin.state()
         if self.figures is not None:
@@ -261,8 +264,8 @@ class Course:
         self.checkpoints.save(arrays, {"at": self.at, "timings": self.so_far(), "rows": rows})
 
     def go_on(self, note: Note) -> bool:
-        """Takes up the checkpoint; False if there is none. A refused one is said, and counts
-        as none."""
+        """Goes on from the job's checkpoint; gives False if there is none. `note` tells of a
+        refused checkpoint, which counts as none."""
         try:
             found = self.checkpoints.load(
                 partial(doubt, self.specs, self.pool, self.twin, self.timings)

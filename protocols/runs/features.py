@@ -1,7 +1,9 @@
-"""What frozen backbones say of the images: computed once, stored, shared by the runs that need it.
+"""Stores the features that frozen backbones give of images, computed once for all runs that need
+them.
 
-float32, in `cache/features/<subject>-<state>/`: the subject is what the numbers mean, the state
-the versions that computed them; another state of a subject replaces it.
+The features are float32, in `cache/features/<subject>-<state>/`: the subject is what the numbers
+mean, the state the versions and the processor that computed them. Features of another state of a
+subject are replaced.
 """
 
 import contextlib
@@ -24,13 +26,13 @@ from protocols.spec import IMPLIED, RunSpec
 from protocols.weights.start import loaded
 
 VALUES, INDEX = "features.npy", "index.json"
-UNFINISHED = ".batches"  # ends the name of the folder of what is computed so far
+UNFINISHED = ".batches"  # the end of the name of the folder with the batches computed so far
 
 
 def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -> dict[str, Any]:
-    """What one backbone's features of the set's images number `rows` depend on.
+    """Gives everything on which one backbone's features of the set's images number `rows` depend.
 
-    Random weights depend on the seed, and through their calibration on the training part.
+    Random weights depend on the seed and, through their calibration, on the training part.
     """
     random = spec.weights["source"] == "random"
     weights = {"init": spec.init} if random else {"digest": loaded(spec, backbone)}
@@ -60,19 +62,20 @@ def stored(
     batches: list[np.ndarray],
     compute: Callable[[np.ndarray], np.ndarray],
 ) -> tuple[np.ndarray, bool]:
-    """float32 (n, ...) memory-mapped, and whether any of it was there.
+    """Gives features, float32 (n, ...) memory-mapped, and whether any of them were there before.
 
-    `compute` gives the features of one of the `batches`, positions of all n images in order. It is
-    asked only if they are not there, or if their SHA-256 is not the one written down with them.
-    Each batch is kept, whole, until all are there: a process that was killed goes on after it, and
-    one beside it takes what is found. While they are put together they lie on the disk twice.
-    What is returned stays readable when another process removes the file.
+    `compute` gives the features of one of the `batches`, which hold the positions of all n images
+    in order. It is called only if features are missing, or if their SHA-256 is not the recorded
+    one. Each batch is kept, whole, until all are there: a process that was killed goes on after its
+    last batch, and another process takes the batches that it finds. While the batches are put
+    together, the features lie on the disk twice. The returned array stays readable when another
+    process removes the file.
     """
     name, root = _digest(subject), cache / "features"
     folder = root / f"{name}-{_digest(state)}"
     if (values := _opened(folder)) is not None:
         return values, True
-    if folder.exists() and not _whole(folder):  # another process may have put it there by now
+    if folder.exists() and not _whole(folder):  # another process may have put the features there
         shutil.rmtree(folder, ignore_errors=True)
     _drop_others(root, name, folder)
     parts = _Parts(folder, batches, compute)
@@ -87,7 +90,7 @@ def stored(
 
 
 def _drop_others(root: Path, name: str, folder: Path) -> None:
-    """Removes what other states computed of a subject; of what is unfinished, only old ones."""
+    """Removes a subject's features of other states; unfinished folders only if they are old."""
     for old in root.glob(f"{name}-*"):
         if old.suffix == "" and old != folder:
             shutil.rmtree(old, ignore_errors=True)
@@ -99,7 +102,8 @@ def _drop_others(root: Path, name: str, folder: Path) -> None:
 
 @dataclass(frozen=True)
 class _Parts:
-    """The batches of features that will be `final`, a file each: .npz for its checksums."""
+    """The batches of features that will be put together in `final`. Each batch is one file, an
+    .npz, which has checksums."""
 
     final: Path
     batches: list[np.ndarray]
@@ -110,7 +114,7 @@ class _Parts:
         return self.final.with_name(self.final.name + UNFINISHED)
 
     def complete(self) -> bool:
-        """Computes those that are lacking; whether any was there."""
+        """Computes the batches that are missing, and tells whether any batch was there."""
         there = False
         for number in range(len(self.batches)):
             if (self.final / INDEX).exists():  # another process was faster
@@ -122,7 +126,7 @@ class _Parts:
         return there
 
     def all(self) -> Iterator[np.ndarray]:
-        """Every batch, in order."""
+        """Gives every batch, in order."""
         for number in range(len(self.batches)):
             values = self._read(number)
             yield self._make(number) if values is None else values
@@ -131,11 +135,11 @@ class _Parts:
         return self.folder / f"{number:05}.npz"
 
     def _read(self, number: int) -> np.ndarray | None:
-        """None if it is not there, or damaged."""
+        """Reads a batch; gives None if the file is missing or damaged."""
         try:
             with np.load(self._path(number), allow_pickle=False) as file:
                 return file["values"]
-        except Exception:  # zipfile and numpy raise many kinds for broken files
+        except Exception:  # zipfile and numpy raise many kinds of errors
             return None
 
     def _make(self, number: int) -> np.ndarray:
@@ -151,7 +155,7 @@ class _Parts:
 
 
 def _opened(folder: Path) -> np.ndarray | None:
-    """The features, opened before they are checked; None if they are not there, or damaged."""
+    """Opens the features, and checks them then; gives None if they are missing or damaged."""
     try:
         values = np.load(folder / VALUES, mmap_mode="r")
     except (OSError, ValueError):

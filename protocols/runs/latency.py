@@ -1,4 +1,4 @@
-"""The latency stage, alike in both twins: cold start, then repeated calls."""
+"""Measures latency, alike in both twins: first a cold start, then repeated calls."""
 
 import sys
 import time
@@ -19,15 +19,15 @@ from protocols.spec import RunSpec
 from protocols.stops import undisturbed, watch
 from protocols.streams import print_anything
 
-Predict = Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, 3) -> probabilities (n, 4), host
+Predict = Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, 3) -> (n, 4) in the host's memory
 BATCH = 32
-TRIAL, AGAIN = 5, 15  # calls that choose among the engines: of each; then of those not far off
-NEAR = 1.5  # times the fastest's seconds
-FIRST_ANSWER = "probabilities"  # begins the line that ends the cold start
+TRIAL, AGAIN = 5, 15  # the calls that choose an engine: first of each, then of each near engine
+NEAR = 1.5  # an engine is near if it takes at most so many times the fastest's seconds
+FIRST_ANSWER = "probabilities"  # the first word of the line that ends the cold start
 
 
 def measure(call: Callable[[], Any], repeats: int, warmup: int) -> dict[str, float]:
-    """Seconds of `repeats` calls after `warmup` calls: median, 5th and 95th percentile.
+    """Measures the seconds of `repeats` calls after `warmup` calls, and gives their `summary`.
 
     `call` must end only when its result is in the host's memory.
     """
@@ -37,7 +37,7 @@ def measure(call: Callable[[], Any], repeats: int, warmup: int) -> dict[str, flo
 
 
 def seconds_of(call: Callable[[], Any]) -> float:
-    """How long one call takes; called again where the process was stopped meanwhile."""
+    """Gives the seconds of one call, which is made again if the process was stopped meanwhile."""
 
     def once() -> float:
         start = time.perf_counter()
@@ -48,7 +48,8 @@ def seconds_of(call: Callable[[], Any]) -> float:
 
 
 def summary(seconds: list[float]) -> dict[str, float]:
-    """The figures that timings.json keeps of repeated measurements."""
+    """Gives the figures that timings.json keeps of repeated measurements: their number, the median,
+    the 5th and the 95th percentile."""
     p5, median, p95 = np.percentile(seconds, [5, 50, 95])
     return {"repeats": len(seconds), "median": median, "p5": p5, "p95": p95}
 
@@ -56,9 +57,10 @@ def summary(seconds: list[float]) -> dict[str, float]:
 def latencies(
     spec: RunSpec, predict: dict[int, Predict], batch: np.ndarray, jpeg: Path
 ) -> dict[str, dict[str, Any]]:
-    """The three warm figures: one image, a batch of 32, one JPEG file. Seconds a call.
+    """Measures the three warm figures, in seconds per call: for one image, a batch of 32, and one
+    JPEG file.
 
-    `predict`: the engine for each number of images; `batch`: the images.
+    `predict` holds the engine for each number of images; `batch` holds the images.
     """
     size, one = (spec.data["width"], spec.data["height"]), batch[:1].copy()
 
@@ -77,23 +79,25 @@ def latencies(
 
 
 class LatencyTwin(Protocol):
-    """What a twin brings to the latency stage: a fresh network of the run's variant."""
+    """The interface of a twin in the latency stage, with a fresh network of the run's variant."""
 
-    first: str  # the engine that is soonest at one answer
-    default: str  # the usual engine for many
+    first: str  # the engine that gives the first answer soonest
+    default: str  # the usual engine for many calls
 
     def engines(self, everything: bool) -> dict[str, Predict]:
-        """Ways to the same probabilities, by name; not `everything`: none slow to prepare."""
+        """Gives ways to the same probabilities, by name; without `everything`, only those that are
+        quick to prepare."""
 
     def environment(self) -> dict[str, Any]:
-        """env.json."""
+        """Gives the content of env.json."""
 
     def device_memory(self) -> DeviceMemory:
-        """See protocols.runs.twin.Twin."""
+        """Gives the most device memory held at once, as in protocols.runs.twin.Twin."""
 
 
 def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
-    """A latency process: STAGE FOLDER IMAGES JPEG. Says FIRST_ANSWER, then measures on."""
+    """Runs a latency process, whose arguments are STAGE FOLDER IMAGES JPEG: prints FIRST_ANSWER and
+    the first probabilities; with the stage "all" then measures warm latencies, and writes files."""
     watch()
     print_anything()
     end_with_launcher()
@@ -108,14 +112,15 @@ def latency_main(make: Callable[[RunSpec], LatencyTwin]) -> None:
 
 
 def first_images(images: ImageSet) -> np.ndarray:
-    """uint8 (BATCH, h, w, 3): the set's first images, over again where it has fewer."""
+    """Gives the set's first images, uint8 (BATCH, h, w, 3), repeated where the set has fewer."""
     return np.ascontiguousarray(images.pixels[np.arange(BATCH) % len(images.pixels)])
 
 
 def warm(
     spec: RunSpec, twin: LatencyTwin, ways: dict[str, Predict], batch: np.ndarray, jpeg: Path
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """env.json and timings.json: for each number of images the engine that is fastest at it."""
+    """Measures with the fastest engine for each number of images, and gives the contents of
+    env.json and timings.json."""
     seconds: dict[int, dict[str, float]] = {size: {} for size in (1, BATCH)}
     if spec.recipe["latency_engines"] == "all":
         ways = twin.engines(everything=True)
@@ -135,9 +140,11 @@ def warm(
 def tried(
     ways: dict[str, Predict], images: np.ndarray, calls: int = TRIAL, again: int = AGAIN
 ) -> dict[str, float]:
-    """Median seconds by engine. An engine that can't run here is left out, said.
+    """Gives the median seconds of each engine. An engine that can't run here is left out, and
+    stderr tells so.
 
-    `calls` of each; then those near the fastest `again` times in turn, so that drift hits all.
+    Each engine is called `calls` times; then those near the fastest are called `again` times, in
+    turn, so that drift hits all of them.
     """
     seconds = {}
     for name, predict in ways.items():

@@ -1,9 +1,10 @@
-"""The parity ladder: what must be equal in both twins, how it is compared, and what is not equal.
+"""Defines the parity ladder: what must be equal in both twins, how the twins are compared, and what
+is not equal in them.
 
-One rung is one measured number a network, with a bound. Weights are drawn once and put into both
-twins under their Keras names (weights.py); all is computed on the CPU, mostly in float64, where
-rounding can't hide a fault: in float32 the gradients of the two twins differ by percents, and so
-do those of two memory formats of one framework.
+One rung is one measured number per network, with a bound. Weights are drawn once and put into both
+twins under their Keras names (protocols.weights.start). All is computed on the CPU, mostly in
+float64, where rounding can't hide a fault: in float32 the gradients of the two twins differ by
+percents, and so do the gradients of two memory formats of one framework.
 """
 
 import math
@@ -18,17 +19,19 @@ from protocols.spec import schedule
 from protocols.weights.start import Arrays
 
 SCHEMA = 2
-# Height, width in pixels: float32 as published; steps in float64 where 2 cores can take them, and
-# no smaller: at 75x96 recurrent layers would read one position of a map, and hide which they end at
+# Height and width in pixels. float32 has the published size; float64 has a size whose steps 2 cores
+# can compute, and no smaller one: at 75x96 recurrent layers would read one position of a map, and
+# hide at which position they end
 SIZES = {"float64": (84, 112), "float32": (240, 320)}
-BATCH = 4  # images
+BATCH = 4  # images in a batch
 STEPS = 10
-NOISE = 1e-12  # of the network's largest gradient: a gradient below it is a zero, rounded
+NOISE = 1e-12  # of the network's largest gradient: a gradient below this is rounding of a zero
 
 
 @dataclass(frozen=True)
 class Rung:
-    """What is measured, and the value that it must not exceed, with the reason of the bound."""
+    """A rung of the ladder: what is measured, the bound that the value must not exceed, and in
+    `what` also the reason of the bound."""
 
     name: str
     title: str
@@ -87,7 +90,7 @@ RUNGS = {
 
 @dataclass(frozen=True)
 class Difference:
-    """What is deliberately not the same in the twins."""
+    """Something that is deliberately not the same in the two twins, with the reason."""
 
     what: str
     keras: str
@@ -124,52 +127,57 @@ DIFFERENCES = (
 
 
 class Side(Protocol):
-    """One twin of one network, on batches of a pool; arrays in Keras's layouts, by key."""
+    """The interface of one twin of one network, on batches of a pool. Arrays are in Keras's
+    layouts, by key."""
 
     def weights(self, keys: Iterable[str] = ()) -> Arrays:
-        """All weights and moving statistics, or those of `keys`."""
+        """Gives all weights and moving statistics, or those of `keys`."""
 
     def take(self, arrays: Arrays) -> None:
-        """Takes what `weights` gave, of either twin; the others stay."""
+        """Takes over arrays that `weights` of either twin gave; all other weights stay."""
 
     def calibrate(self, positions: np.ndarray) -> None:
-        """Sets the moving statistics from one batch."""
+        """Sets the moving statistics from the one batch at `positions`."""
 
     def inputs(self, positions: np.ndarray) -> Arrays:
-        """What each backbone reads, (n, h, w, 3), and "rows", the LSTM's (n, h, w)."""
+        """Gives what each backbone reads, (n, h, w, 3), and "rows", which the LSTM reads, (n, h,
+        w)."""
 
     def features(self, positions: np.ndarray) -> Arrays:
-        """What the head reads of each backbone: (n, c) or (n, h, w, c), inference mode."""
+        """Gives what the head reads of each backbone, (n, c) or (n, h, w, c), in inference mode."""
 
     def probabilities(self) -> np.ndarray:
-        """(n, 4) of the pool's test part, inference mode; a phase must have begun."""
+        """Gives the probabilities (n, 4) for the pool's test part, in inference mode; a phase must
+        have begun."""
 
     def values(self) -> dict[str, int]:
-        """How many values of one image each batch normalisation normalises: positions of its map,
-        by the key of its moving variance."""
+        """Counts the values of one image that each batch normalisation normalises, which are the
+        positions of its map, by the key of its moving variance."""
 
     def begin(self, phase: dict[str, Any], order: np.ndarray, stored: Arrays | None = None) -> None:
-        """A phase with a new optimiser, and an epoch over positions in this order; over a frozen
-        CNN from stored features, those of every image by backbone, as `features` gives them."""
+        """Begins a phase with a new optimiser, and an epoch over the positions `order`. Over a
+        frozen CNN, `stored` has the features of every image by backbone, as `features` gives
+        them."""
 
     def step(self, start: int, stop: int) -> tuple[float, float]:
-        """One update on order[start:stop]; mean data loss and penalty before it."""
+        """Makes one update on order[start:stop]; gives the mean data loss and the penalty before
+        the update."""
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
-        """The same, with the gradients it used."""
+        """Makes one update like `step`, and gives the gradients of the update too."""
 
 
 class GivenSide(Side, Protocol):
-    """A twin whose optimiser can be given another's gradients."""
+    """The interface of a twin whose optimiser can be given the other twin's gradients."""
 
     def apply(self, gradients: Arrays) -> None:
-        """One update by them, of an optimiser apart, whose memory is that of earlier calls in this
-        phase."""
+        """Makes one update by `gradients`, with an optimiser of its own, whose memory is that of
+        earlier calls in this phase."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """One rung of one network."""
+    """The measured value of one rung for one network."""
 
     rung: str
     variant: str
@@ -182,7 +190,7 @@ class Result:
         return bool(self.value <= RUNGS[self.rung].bound)
 
     def to_json(self) -> dict[str, Any]:
-        """As parity.json has it."""
+        """Gives the result in the form of parity.json."""
         return asdict(self) | {"bound": RUNGS[self.rung].bound, "ok": self.ok}
 
 
@@ -194,7 +202,8 @@ def report(
     seconds: float,
     changes: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """parity.json; `images`: "real" or "phantom"; `changes`: "key=value" of --set."""
+    """Gives the content of parity.json. `images` is "real" or "phantom"; `changes` holds the
+    "key=value" of --set."""
     return {
         "schema": SCHEMA,
         "device": device,
@@ -213,42 +222,43 @@ def report(
 
 
 def relative(a: np.ndarray, b: np.ndarray) -> float:
-    """max|a - b| / max|b|; 0 where both are zero."""
+    """Gives max|a - b| / max|b|, or 0 where a and b are equal."""
     difference = float(np.abs(a - b).max())
     return difference / float(np.abs(b).max()) if difference else 0.0
 
 
 def roundings(a: np.ndarray, b: np.ndarray) -> float:
-    """max|a - b| in float32 units in the last place of the largest value."""
+    """Gives max|a - b| in float32 units in the last place of the largest value of b."""
     return float(np.abs(a - b).max() / np.spacing(np.float32(np.abs(b).max())))
 
 
 def nan_last(found: tuple[float, Any]) -> tuple[bool, float]:
-    """The key of a sort by the first value in which a NaN counts as the largest."""
+    """Gives the key of a sort by the first value of `found`; a NaN counts as the largest."""
     return math.isnan(found[0]), found[0]
 
 
 def largest(found: Mapping[str, float]) -> tuple[float, str]:
-    """The largest value and its key; a NaN counts as the largest."""
+    """Gives the largest value and its key; a NaN counts as the largest."""
     key = max(found, key=lambda k: nan_last((found[k], k)))
     return found[key], key
 
 
 def peak(arrays: Arrays) -> float:
-    """The largest absolute value of all arrays."""
+    """Gives the largest absolute value in all arrays."""
     return max(float(np.abs(array).max()) for array in arrays.values())
 
 
 @dataclass(frozen=True)
 class Distance:
-    """How far arrays are apart: the Euclidean length over all, the most of any number."""
+    """The distance of arrays: the Euclidean length over all numbers, and the largest difference of
+    any number."""
 
     length: float
     most: float
 
     @classmethod
     def between(cls, a: Arrays, b: Arrays, keys: Iterable[str]) -> "Distance":
-        """Of the arrays of `keys`."""
+        """Gives the distance between the arrays of `keys` in `a` and `b`."""
         squares, most = 0.0, 0.0
         for key in keys:
             difference = (a[key] - b[key]).ravel()
@@ -258,46 +268,49 @@ class Distance:
 
 
 def apart(a: Arrays, b: Arrays) -> tuple[float, str]:
-    """The largest difference of any number of all arrays, against the largest number of `b`."""
+    """Gives the largest difference of any number in all arrays, divided by the largest number of
+    `b`, and the key of its array."""
     scale = peak(b) or 1.0
     return largest({key: float(np.abs(a[key] - b[key]).max()) / scale for key in b})
 
 
 def zeros(gradients: Arrays) -> set[str]:
-    """Keys of the arrays whose gradient is zero in truth: rounding noise in every number."""
+    """Gives the keys of the arrays whose gradient is zero in truth, which holds rounding noise in
+    every number."""
     least = NOISE * peak(gradients)
     return {key for key, g in gradients.items() if float(np.abs(g).max()) < least}
 
 
 def held(number: float) -> float:
-    """The float32 next to a number: one that both twins hold exactly."""
+    """Gives the float32 nearest to a number, which both twins hold exactly."""
     return float(np.float32(number))
 
 
 def recipe(values: dict[str, Any]) -> dict[str, Any]:
-    """A run's recipe on the ladder: dropout off, batches of BATCH, numbers that float32 holds."""
+    """Gives a run's recipe on the ladder: with dropout off, batches of BATCH, and numbers that
+    float32 holds."""
     decay = {k: held(v) for k, v in values.items() if k in ("adam_beta1", "adam_beta2")}
     return values | decay | {"dropout": 0.0, "batch_size": BATCH}
 
 
 def phase(optimizer: str, recipe: dict[str, Any], frozen: bool = False) -> dict[str, Any]:
-    """A phase at the recipe's rate, of the head alone or of the whole network."""
+    """Gives a phase at the recipe's rate, of the head alone (`frozen`) or of the whole network."""
     rates = {words["optimizer"]: words["rate"] for words in schedule(recipe)}
     return {"phase": 1, "epochs": 1, "optimizer": optimizer, "rate": held(rates[optimizer]),
             "frozen": frozen, "batch_statistics": not frozen, "stored": False}  # fmt: skip
 
 
 def given(optimizer: str) -> str:
-    """The rung of an optimiser on equal gradients."""
+    """Gives the name of an optimiser's rung on equal gradients."""
     return f"{optimizer}_given"
 
 
 def optimizers(recipe: dict[str, Any]) -> list[str]:
-    """The optimisers of the recipe's phases, in their order."""
+    """Gives the optimisers of the recipe's phases, in the order of the phases."""
     return list(dict.fromkeys(words["optimizer"] for words in schedule(recipe)))
 
 
 def trains_whole(variant: str) -> bool:
-    """Whether the ten steps of a network train its CNN too: each CNN once alone, and one with an
-    LSTM beside it. The heads of the others are trained over frozen CNNs."""
+    """Tells whether the ten steps of a network train its CNN too. They do for each CNN once alone,
+    and for one with an LSTM beside it; the heads of the others are trained over frozen CNNs."""
     return any(variant in backbone.whole_ladders for backbone in load_backbones().values())

@@ -1,12 +1,12 @@
-"""What a twin hands back for one run: files and their layout, contract version 1.
+"""Writes the files that a twin hands back for one run, by contract version 1. The files are:
 
 spec.json         the RunSpec
 env.json          versions, device, threads, engine; instruction set, and variables of the
-                  environment that choose kernels (runs made before these were recorded lack them)
-history.csv       one row an epoch: see HISTORY
-predictions.npz   see Recorder.write
-activations.npz   what the network looks at: see protocols.runs.activations (training; runs made
-                  before there was any lack it, and stay whole)
+                  environment that choose kernels (earlier runs lack the set and the variables)
+history.csv       one row per epoch, with the columns HISTORY
+predictions.npz   the arrays in Recorder.write
+activations.npz   what the network looks at: see protocols.runs.activations (training; earlier runs
+                  lack this file, and stay whole)
 timings.json      seconds by part and memory (training), or latencies with the engine of each, and
                   memory (stage "latency"); "stops" (Ctrl-Z, sleep) are counted, their seconds not
 log.txt           what the worker printed
@@ -30,10 +30,10 @@ from protocols.spec import RESULTS_VERSION, RunSpec
 HISTORY = (
     "phase",
     "epoch",  # counts from 1 in each phase
-    "train_loss",  # data loss, training mode, mean over images, nats
-    "penalty",  # L2 term at the epoch's end
+    "train_loss",  # the data loss in training mode, mean over images, in nats
+    "penalty",  # the L2 term at the epoch's end
     "train_accuracy",
-    "eval_loss",  # data loss on the part that selects the epoch, inference mode
+    "eval_loss",  # the data loss on the part that selects the epoch, in inference mode
     "eval_accuracy",
     "train_seconds",
     "eval_seconds",
@@ -50,13 +50,13 @@ LATENCY_FILES = ("spec.json", "env.json", "timings.json")
 
 
 class TrainingDiverged(RuntimeError):
-    """No epoch that may be selected has a finite loss."""
+    """A run diverged: no epoch that may be selected has a finite loss."""
 
 
 def data_loss(log_probabilities: np.ndarray, labels: np.ndarray, smoothing: float) -> float:
-    """Mean cross entropy in nats against (1 - s) one-hot + s / 4; float64 arithmetic.
+    """Gives the mean cross entropy in nats against (1 - s) one-hot + s / 4, where s is `smoothing`.
 
-    log_probabilities (n, 4), labels (n,) int.
+    log_probabilities (n, 4), labels (n,) int. The arithmetic is in float64.
     """
     logp = log_probabilities.astype(np.float64)
     true = logp[np.arange(len(labels)), labels]
@@ -64,17 +64,17 @@ def data_loss(log_probabilities: np.ndarray, labels: np.ndarray, smoothing: floa
 
 
 def half(log_probabilities: np.ndarray) -> np.ndarray:
-    """As float16, of the same shape, as they are stored; that of a probability of 0 is the lowest
-    finite number, -65504. NaN stays NaN."""
+    """Gives log-probabilities in the stored form: float16, of the same shape. The one of a
+    probability of 0 is the lowest finite number, -65504. NaN stays NaN."""
     least = np.finfo(np.float16).min
     return np.maximum(log_probabilities, np.float32(least)).astype(np.float16)
 
 
 def stored_epochs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Log-probabilities of the test images at every epoch, float32 (rows of history, n, 4), of
-    the arrays of predictions.npz.
+    """Gives the log-probabilities of the test images at every epoch, float32 (rows of history, n,
+    4), from the arrays of predictions.npz.
 
-    Earlier runs have float16 probabilities instead (`epochs`): there 0 counts as the smallest
+    Earlier runs have float16 probabilities instead (`epochs`): in these 0 counts as the smallest
     positive number, 6e-8, so that no loss is over 16.6 nats.
     """
     if "log_epochs" in arrays:
@@ -85,12 +85,12 @@ def stored_epochs(arrays: Mapping[str, np.ndarray]) -> np.ndarray:
 
 @dataclass
 class Recorder:
-    """Collects a run's epochs, selects one, and writes the folder. Alike for both twins."""
+    """The records of a run's epochs, one of which is selected; alike for both twins."""
 
     spec: RunSpec
-    ids: list[str]  # of the evaluated images, in the order of their log-probabilities
+    ids: list[str]  # those of the evaluated images, in the order of their log-probabilities
     labels: np.ndarray  # int64 (n,)
-    selecting: int = 0  # so many of the first select the epoch, the rest test; 0: all do both
+    selecting: int = 0  # so many images, the first, select the epoch, the rest test; 0: all do both
     rows: list[dict[str, float]] = field(default_factory=list)
     epochs: list[np.ndarray] = field(default_factory=list)  # log-probabilities float32 (n, 4)
 
@@ -106,7 +106,8 @@ class Recorder:
         train_seconds: float,
         eval_seconds: float,
     ) -> None:
-        """Adds one epoch; log_probabilities (n, 4) come from inference mode, after it."""
+        """Adds one epoch; `log_probabilities` (n, 4) come from inference mode, after the epoch.
+        Raises ValueError if they have another shape."""
         logp = np.asarray(log_probabilities, dtype=np.float32)
         if logp.shape != (len(self.labels), len(CLASSES)):
             raise ValueError(f"log-probabilities of shape {logp.shape}")
@@ -129,19 +130,20 @@ class Recorder:
 
     @property
     def selected(self) -> int:
-        """Index of the selected epoch: lowest eval loss of the last phase, earlier on a tie.
+        """The index of the selected epoch, which has the lowest eval_loss of the last phase; on a
+        tie the earlier epoch is selected.
 
-        Raises TrainingDiverged if none is finite.
+        Raises TrainingDiverged if no eval_loss of the last phase is finite.
         """
         last = max(row["phase"] for row in self.rows)
         losses = [r["eval_loss"] if r["phase"] == last else np.inf for r in self.rows]
         finite = np.where(np.isfinite(losses), losses, np.inf)
         if not np.isfinite(finite.min()):
-            raise TrainingDiverged("no epoch has a finite loss on the test part")
+            raise TrainingDiverged("no epoch has a finite loss on the part that selects it")
         return int(finite.argmin())
 
     def write(self, folder: Path, env: dict[str, Any], timings: dict[str, Any]) -> None:
-        """Writes every file but log.txt and run.json into `folder`."""
+        """Writes every file but activations.npz, log.txt and run.json into `folder`."""
         first = self.selecting
         probabilities = [np.exp(logp[first:]) for logp in self.epochs]
         wanted = milestones(self.spec)
@@ -157,11 +159,11 @@ class Recorder:
             classes=np.array(CLASSES),
             selected=probabilities[self.selected],  # float32 (n, 4)
             last=probabilities[-1],
-            selected_index=self.selected,  # row of history.csv
+            selected_index=self.selected,  # the row of history.csv
             log_epochs=half(np.stack(self.epochs)[:, first:]),  # (rows of history, n, 4)
-            milestone_epochs=np.array(list(wanted), dtype=np.int64),  # Table III's epochs
+            milestone_epochs=np.array(list(wanted), dtype=np.int64),  # the paper's epochs
             milestones=np.array([probabilities[e - 1] for e in wanted.values()], np.float32),
-            **(validation if first else {}),  # where another part than the test selects
+            **(validation if first else {}),  # where another part than the test part selects
         )
         with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, HISTORY)
@@ -173,9 +175,9 @@ class Recorder:
 def phase_timing(
     phase: dict[str, Any], recorder: Recorder, images: int, waited: float
 ) -> dict[str, Any]:
-    """The entry of timings.json for one finished phase; `images` trained an epoch.
+    """Gives the entry of timings.json for one finished phase.
 
-    `waited`: seconds its steps spent fetching their batches.
+    `images` is the number trained on per epoch, `waited` the seconds spent fetching batches.
     """
     rows = [r for r in recorder.rows if r["phase"] == phase["phase"]]
     seconds = sum(r["train_seconds"] for r in rows)
@@ -192,7 +194,7 @@ def phase_timing(
 
 
 def write_json(path: Path, content: dict[str, Any], add: bool = False) -> None:
-    """Writes indented, sorted JSON; with `add`, to the keys that are there."""
+    """Writes indented, sorted JSON; with `add`, the keys of the file that is there are kept too."""
     if add:
         content = json.loads(path.read_text(encoding="utf-8")) | content
     path.write_text(json.dumps(content, indent=1, sort_keys=True), encoding="utf-8")

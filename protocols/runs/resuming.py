@@ -1,4 +1,4 @@
-"""Whether what a checkpoint holds can be of the course of these runs."""
+"""Tells whether the content of a checkpoint can be from the course of given runs."""
 
 import math
 from typing import Any
@@ -23,13 +23,13 @@ def doubt(
     arrays: dict[str, np.ndarray],
     meta: dict[str, Any],
 ) -> str:
-    """Why the runs can't go on from `arrays` and `meta` (see training.Course.save), or "".
+    """Tells why the runs can't go on from `arrays` and `meta` (of course.Course.save), or gives "".
 
-    The place is one of the schedule, the history has the epochs until there, the times are named
-    as in `timings`, those of a new run, and every array has the name, type and shape that the
-    twin would write there. A run that diverged has losses that are not finite, and may hold
-    anything; as long as every loss is finite, so is every array. Raises what damaged content
-    raises.
+    They can if the place is in the schedule, the history has the epochs until this place, the times
+    have the names in `timings` (those of a new run), and every array has the name, dtype and shape
+    that the twin would write at this place. A run that diverged has losses that are not finite, and
+    its arrays may hold anything; as long as every loss is finite, so is every array. Damaged
+    content may raise any exception.
     """
     at, rows, phases = meta["at"], meta["rows"], specs[0].phases
     n, size = len(pool.train[0]), specs[0].recipe["batch_size"]
@@ -65,6 +65,6 @@ def doubt(
 
 
 def _unlike_history(rows: list[dict[str, Any]], places: list[tuple[int, int]]) -> bool:
-    """Whether these are not the rows of a history of these phases and epochs."""
+    """Tells whether `rows` are not those of a history with the phases and epochs `places`."""
     names = all(set(row) == set(HISTORY) for row in rows)
     return not names or [(row["phase"], row["epoch"]) for row in rows] != places

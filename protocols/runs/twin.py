@@ -1,4 +1,4 @@
-"""What a twin brings to training, and what is asked of it before and in every epoch."""
+"""Defines what a twin brings to training, and asks the twin what is needed before every epoch."""
 
 from typing import Any, Protocol
 
@@ -21,78 +21,84 @@ class OutOfMemory(RuntimeError):
 
 
 class Fetching(Protocol):
-    """What fetches a twin's batches."""
+    """The interface of what fetches a twin's batches."""
 
     waited: float  # seconds the host has spent so far drawing epochs and fetching batches
 
 
 class Twin(Protocol):
-    """Networks on their device, one a member; positions count in the pool."""
+    """The interface of networks on their device, one per member. Positions count in the pool."""
 
     parameters: int  # of one network, moving statistics counted
 
     @property
     def batches(self) -> Fetching:
-        """What fetches the batches, and counts how long that takes."""
+        """The object that fetches the batches, and counts how long that takes."""
 
     def calibrate(self, batches: list[np.ndarray]) -> None:
         """Sets the moving statistics of random backbones from batches of positions."""
 
     def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
-        """What the head reads of backbone `number`: float32 (len(positions), ...), frozen."""
+        """Gives what the head reads of the frozen backbone `number`: float32 (len(positions),
+        ...)."""
 
     def begin_phase(self, phase: Phase, stored: list[np.ndarray] | None) -> None:
-        """Freezes or thaws the backbones, makes the phase's optimiser.
+        """Freezes or thaws the backbones, and makes the phase's optimiser.
 
-        `stored`: the features of the whole pool, an array a backbone; None trains through the
-        backbones, frozen or not. Frozen ones that normalise by the batch's own statistics keep
-        their moving ones as they are (Keras of 2018, from 2.1.3 on).
+        `stored` holds the features of the whole pool, one array per backbone; None means to train
+        through the backbones, frozen or not. Frozen backbones that normalise by the batch's own
+        statistics keep their moving statistics as they are (Keras of 2018, from 2.1.3 on).
         """
 
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
-        """Positions in the epoch's order, a member each, and the units that dropout keeps."""
+        """Begins an epoch. Each member has an array in `orders`, the positions in the epoch's
+        order, and one in `keep`, the units that dropout keeps (None without dropout)."""
 
     def step(self, start: int, stop: int) -> Any:
-        """One update of each member on orders[start:stop]; figures that stay on the device."""
+        """Makes one update of each member on orders[start:stop]; gives figures that stay on the
+        device."""
 
     def read(self, figures: list[Any]) -> np.ndarray:
-        """Of steps: float32 (steps, members, 2), the batch's summed data loss and number right."""
+        """Reads the figures of steps: float32 (steps, members, 2), the summed data loss of the
+        batch and the number of its images that are predicted right."""
 
     def penalty(self) -> list[float]:
-        """The L2 term of each member."""
+        """Gives the L2 term of each member."""
 
     def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
-        """Of what each member is evaluated on, or of a part that begins with a batch: float32
-        (n, 4), inference mode."""
+        """Gives the log-probabilities, float32 (n, 4) in inference mode, of the images on which
+        each member is evaluated, or of a part of these that begins with a batch."""
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
-        """What each member makes of images, inference mode: layers of protocols.runs.activations.
+        """Gives what each member computes from its images, in inference mode, for
+        protocols.runs.activations.
 
-        Called once, after the last step; not compiled for it.
+        It is called once, after the last step, and nothing is compiled for it.
         """
 
     def state(self) -> dict[str, np.ndarray]:
-        """ "network/..." and "optimizer/...": all that a later step depends on."""
+        """Gives the arrays "network/..." and "optimizer/...": all on which a later step depends."""
 
     def layout(self, phase: Phase, stepped: bool) -> Layout:
-        """Type and shape of each array that `state` gives inside a phase; `stepped`: of which a
-        step was made."""
+        """Gives the dtype and shape of each array that `state` gives inside a phase; `stepped`
+        tells whether a step of the phase was made."""
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Takes what `state` gave, or the network's part of it."""
+        """Takes over the arrays that `state` gave, or the part of them that is given."""
 
     def spare_memory(self) -> bool:
-        """Gives up what the device holds for speed only; whether there was anything."""
+        """Gives up what the device holds for speed only, and tells whether there was anything."""
 
     def device_memory(self) -> DeviceMemory:
-        """The most device memory held at once; no number on a CPU."""
+        """Gives the most device memory held at once; no number on a CPU."""
 
     def environment(self) -> dict[str, Any]:
-        """env.json."""
+        """Gives the content of env.json."""
 
 
 def begin_epoch(specs: list[RunSpec], pool: Pool, twin: Twin, phase: int, epoch: int) -> int:
-    """Draws an epoch's order and dropout for every member; the number of images."""
+    """Begins an epoch with an order and dropout drawn for every member; gives the number of images
+    that each member trains on."""
     start, orders, keep = running_seconds(), [], []
     for spec, train in zip(specs, pool.train, strict=True):
         orders.append(train[epoch_order(spec.seed, phase, epoch, len(train))])
@@ -105,9 +111,9 @@ def begin_epoch(specs: list[RunSpec], pool: Pool, twin: Twin, phase: int, epoch:
 
 
 def check_memory(specs: list[RunSpec], pool: Pool, twin: Twin) -> None:
-    """Tries the first step of the last phase, of all members together, and takes it back.
+    """Tries the first step of the last phase, of all members together, and takes the step back.
 
-    Raises OutOfMemory. What the device holds for speed only is given up first.
+    What the device holds for speed only is given up before OutOfMemory is raised.
     """
     before = twin.state()
     while not _fits(specs, pool, twin):
@@ -128,7 +134,7 @@ def _fits(specs: list[RunSpec], pool: Pool, twin: Twin) -> bool:
         twin.begin_phase(phase, stored)
         n = begin_epoch(specs, pool, twin, phase["phase"], 1)
         twin.read([twin.step(0, min(size, n))])
-        if stored:  # the device holds the real ones next
+        if stored:  # the device holds the real features next
             twin.begin_phase(phase, [array[:1] for array in stored])
     except Exception as error:
         if not is_out_of_memory(error):
@@ -138,14 +144,14 @@ def _fits(specs: list[RunSpec], pool: Pool, twin: Twin) -> bool:
 
 
 def _empty(spec: RunSpec, pool: Pool, twin: Twin, size: int) -> list[np.ndarray]:
-    """Zeros as large as the frozen backbones' features of the whole pool."""
+    """Gives zeros of the shapes of the frozen backbones' features of the whole pool."""
     count = len(load_variants()[spec.variant].backbones)
     batches = [twin.backbone_features(i, np.arange(min(size, len(pool)))) for i in range(count)]
     return [np.zeros((len(pool), *batch.shape[1:]), batch.dtype) for batch in batches]
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether a framework's error says that the device's memory is full."""
+    """Tells whether a framework's error says that the device's memory is full."""
     text = f"{type(error).__name__}: {error}"
     return any(
         w in text

@@ -1,9 +1,9 @@
-"""The worker's side of the pipe: jobs in by stdin, events out by stdout, a JSON line each.
+"""Runs a worker, which reads jobs from stdin and writes events to stdout, each as one JSON line.
 
 In:   {"runs": [{"spec": ..., "job": fields of Job}, ...]}, several if trained together
 Out:  {"event": "hello", ...}, {"event": "progress", "done": i, "total": n, "what": ...},
       {"event": "note", "text": ...}, {"event": "done"}, {"event": "failed", "reason": ...}
-Ends when stdin closes, even in the middle of a job: a worker never outlives its launcher.
+A worker ends when its stdin closes, even in the middle of a job, so it never outlives its launcher.
 """
 
 import contextlib
@@ -29,25 +29,25 @@ from protocols.streams import print_anything
 
 @dataclass(frozen=True)
 class Job:
-    """Where a run reads and writes; nothing here decides what it computes."""
+    """The places where a run reads and writes; nothing here decides what the run computes."""
 
     images: Path  # the folder of the decoded set
-    folder: Path  # of the run
+    folder: Path  # the run's folder
     jpeg: Path  # an image file
-    cache: Path  # of the user
-    checkpoint: Path  # one file, for all that are trained together
-    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # see Checkpoints
-    weights: dict[str, Path] = field(default_factory=dict)  # of loaded backbones: their files
+    cache: Path  # the user's cache folder
+    checkpoint: Path  # one file, for all runs that are trained together
+    pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # those of Checkpoints
+    weights: dict[str, Path] = field(default_factory=dict)  # the files of loaded backbones
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """Gives the fields in the form in which JSON holds them."""
         found = dataclasses.asdict(self)
         found["weights"] = {name: str(path) for name, path in self.weights.items()}
         return {k: str(v) if isinstance(v, Path) else v for k, v in found.items()}
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> "Job":
-        """Reads `to_dict`."""
+        """Makes a job from what `to_dict` gave."""
         paths = ("images", "folder", "jpeg", "cache", "checkpoint")
         weights = {name: Path(path) for name, path in found["weights"].items()}
         read: dict[str, Any] = {k: Path(v) if k in paths else v for k, v in found.items()}
@@ -64,15 +64,15 @@ def _read_jobs(jobs: "queue.Queue[str]") -> None:
 
 
 def end_with_launcher(jobs: "queue.Queue[str] | None" = None) -> None:
-    """From now on the process ends when its stdin closes; lines that come go to `jobs`."""
+    """Makes this process end when its stdin closes; the lines of stdin go to `jobs`."""
     threading.Thread(target=_read_jobs, args=(jobs or queue.Queue(),), daemon=True).start()
 
 
 def serve(hello: dict[str, Any], train: Train) -> None:
-    """Answers with `hello`, then has each job trained, until stdin closes.
+    """Writes the event `hello`, then trains each job with `train`, until stdin closes.
 
-    What the frameworks print goes to the job's log.txt. A job that raises is reported with its
-    reason and the traceback in the log; the worker goes on.
+    What the frameworks print goes to the job's log.txt. If a job raises, its reason is reported,
+    its traceback goes to the log, and the worker goes on.
     """
     watch(ticks=True)
     print_anything()
@@ -105,13 +105,13 @@ def serve(hello: dict[str, Any], train: Train) -> None:
                 event = {"event": "failed", "reason": f"{type(error).__name__}: {first_line}"}
             else:
                 event = {"event": "done"}
-        gc.collect()  # a network's reference cycles hold its memory
+        gc.collect()  # reference cycles in a network hold the network's memory
         send(**event)
 
 
 @contextlib.contextmanager
 def _log_to(path: Path) -> Iterator[None]:
-    """Sends stdout and stderr, those of C libraries too, to `path`."""
+    """Sends stdout and stderr, those of C libraries too, to the end of the file `path`."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)

@@ -1,7 +1,7 @@
-"""Weights learned from ImageNet: the files (backbones.toml), where they are, what is in them.
+"""Finds, verifies and reads the files of weights learned from ImageNet (named in backbones.toml).
 
-No file is used unless its size and hash were verified. `read` gives every backbone's weights as
-Keras has them; no framework is needed for that.
+No file is used unless its size and hash were verified. `read` gives every backbone's weights in
+Keras's layouts, without any deep-learning framework.
 """
 
 import contextlib
@@ -27,21 +27,21 @@ from protocols.weights.torch_file import read_tensors
 __all__ = ["Pretrained", "canonical_names", "digest_of", "load_pretrained", "locate", "read",
            "verify"]  # fmt: skip
 IMAGENET = "imagenet"
-NO_TOP = "_notop"  # in the names of Keras's files that end before the classifier
+NO_TOP = "_notop"  # a part of the names of Keras's files that have no classifier
 HASH = r"md5:[0-9a-f]{32}|sha256:[0-9a-f]{64}"
 
 
 @dataclass(frozen=True)
 class Pretrained:
-    """The file of one backbone's weights."""
+    """The facts about the file of one backbone's weights."""
 
     backbone: str
-    file: str  # its name, in a package its path there
-    url: str  # of the file, "" where a package brings it
+    file: str  # the file's name, or its path in the package that brings it
+    url: str  # the file's address, "" where a package brings the file
     size: int  # bytes
     hash: str  # "md5:..." or "sha256:...", hex
     layout: str  # "keras-hdf5" or "torch"
-    package: str  # what pip installs to bring it, or ""
+    package: str  # what pip installs to bring the file, or ""
     about: str
 
     @property
@@ -51,13 +51,13 @@ class Pretrained:
 
     @property
     def expected(self) -> str:
-        """Size and hash in words."""
+        """The expected size and hash, in words."""
         return f"{self.size} bytes, {_spelled(self.hash)}"
 
 
 def load_pretrained() -> dict[str, Pretrained]:
-    """All files by backbone, of those that have one. Raises TableError on an unknown layout or a
-    malformed hash."""
+    """Gives the file of each backbone that has one, by backbone. Raises TableError on an unknown
+    layout, a malformed hash or a wrong size."""
     found = {}
     for name, backbone in load_backbones().items():
         if backbone.pretrained:
@@ -71,7 +71,7 @@ def load_pretrained() -> dict[str, Pretrained]:
 
 
 def digest_of(backbones: Sequence[str]) -> str:
-    """The hashes of the backbones' files joined by "+", from the table: no file is touched.
+    """Gives the hashes of the backbones' files, joined by "+"; they come from the table alone.
 
     Raises RequestError where no file of a backbone is known.
     """
@@ -90,11 +90,11 @@ def locate(
     cache: Path,
     progress: Progress | None = None,
 ) -> dict[str, Path]:
-    """The backbones' files, each verified just now by size and hash.
+    """Gives the backbones' files by backbone, each verified in this call by size and hash.
 
-    `where`: "imagenet" (an installed package where one brings the file; else `cache/weights`, and
-    what lacks there or is altered is downloaded) or a folder that holds the files, but for those
-    that an installed package brings. Raises RequestError.
+    `where` is "imagenet" (a file comes from an installed package where one brings it, else from
+    `cache/weights`, into which a missing or altered file is downloaded), or a folder that holds the
+    files, but for those that an installed package brings. Raises RequestError.
     """
     table = load_pretrained()
     files = [table[name] for name in dict.fromkeys(backbones)]
@@ -112,8 +112,8 @@ def locate(
 
 
 def verify(backbone: str, path: Path, digest: str) -> None:
-    """Raises ValueError unless the file is there and `digest` ("md5:..." or "sha256:...") is its
-    hash."""
+    """Raises ValueError unless the file at `path` can be read and `digest` ("md5:..." or
+    "sha256:...") is its hash."""
     try:
         found = _hash_of(path, digest)
     except OSError as error:
@@ -127,12 +127,12 @@ def verify(backbone: str, path: Path, digest: str) -> None:
 
 
 def read(backbone: str, path: Path, top: bool = False) -> dict[str, np.ndarray]:
-    """A file's weights, float32, keyed "layer/weight", in Keras's layouts and the file's order.
+    """Gives a file's weights, float32, by "layer/weight", in Keras's layouts and the file's order.
 
-    Layers have Keras's names in a fresh process, those of EfficientNet-Lite0 timm's
-    ("blocks.1.0.conv_pwl"). Kernels (h, w, in, out), depthwise ones (h, w, channels, 1), dense ones
-    (in, out). `top`: with the classifier. Raises ValueError if the file is damaged or another one,
-    OSError if it can't be read.
+    Layers have the names that Keras gives in a fresh process; those of EfficientNet-Lite0 have
+    timm's ("blocks.1.0.conv_pwl"). Kernels are (h, w, in, out), depthwise kernels (h, w, channels,
+    1), dense kernels (in, out). With `top` the classifier is included. Raises ValueError if the
+    file is damaged or another file, or lacks a wanted classifier; OSError if it can't be read.
     """
     if load_pretrained()[backbone].layout == "torch":
         found = of_lite0(read_tensors(path))
@@ -146,7 +146,8 @@ def read(backbone: str, path: Path, top: bool = False) -> dict[str, np.ndarray]:
 
 
 def _given(file: Pretrained, folder: Path) -> Path:
-    """The file in the user's folder, whole; what lacks there, in its installed package."""
+    """Gives the verified file in the user's folder, or, if it is missing there, in its package.
+    Raises RequestError."""
     path = _below(folder.expanduser(), file)
     if file.package and not os.path.lexists(path):
         with contextlib.suppress(RequestError):
@@ -161,8 +162,8 @@ def _given(file: Pretrained, folder: Path) -> Path:
 
 
 def _with_top(path: Path) -> str:
-    """Tells of the file with the classifier, which Keras keeps under nearly the same name, where it
-    lies in place of the one without."""
+    """Gives words on the file with the classifier, which Keras keeps under nearly the same name, if
+    that file lies where the one without a classifier should, or ""."""
     other = path.with_name(path.name.replace(NO_TOP, ""))
     if NO_TOP not in path.name or os.path.lexists(path) or not os.path.lexists(other):
         return ""
@@ -170,7 +171,8 @@ def _with_top(path: Path) -> str:
 
 
 def _installed(file: Pretrained, instead: str) -> Path:
-    """The file in its installed package, whole; nothing of the package is imported."""
+    """Gives the verified file in its installed package, of which nothing is imported. Raises
+    RequestError."""
     wrong = f"The weights of {file.backbone} can't be used:"
     try:
         place = metadata.distribution(file.package.partition("==")[0]).locate_file(file.file)
@@ -188,7 +190,7 @@ def _installed(file: Pretrained, instead: str) -> Path:
 
 
 def _cached(file: Pretrained, folder: Path, instead: str, progress: Progress | None) -> Path:
-    """The file in the cache, whole, downloaded if need be."""
+    """Gives the verified file in the cache, downloaded if need be. Raises RequestError."""
     path = folder / file.name
     problem = _problem(file, path)
     if not problem:
@@ -216,13 +218,13 @@ def _cached(file: Pretrained, folder: Path, instead: str, progress: Progress | N
 
 
 def _below(folder: Path, file: Pretrained) -> Path:
-    """In a folder a file may lie under its name, or where it lies in its package."""
+    """Gives the file's place in a folder: its path in the package if that is there, or its name."""
     whole = folder / file.file
     return whole if os.path.lexists(whole) else folder / file.name
 
 
 def _problem(file: Pretrained, path: Path) -> str:
-    """What is wrong with a file by its size and hash, in words, or ""."""
+    """Tells in words what is wrong with a file by its size and hash, or gives ""."""
     try:
         size = path.stat().st_size
         if size != file.size:
@@ -236,7 +238,7 @@ def _problem(file: Pretrained, path: Path) -> str:
 
 
 def _hash_of(path: Path, like: str) -> str:
-    """A file's hash by the algorithm of the hash `like`, written like it. Raises OSError."""
+    """Gives a file's hash by the algorithm of the hash `like`, in the same form. Raises OSError."""
     algorithm = like.partition(":")[0]
     with path.open("rb") as file:
         found = hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False))
@@ -244,7 +246,7 @@ def _hash_of(path: Path, like: str) -> str:
 
 
 def _spelled(digest: str) -> str:
-    """ "sha256:12ab..." in words."""
+    """Gives a hash of the form "sha256:12ab..." in words."""
     algorithm, _, number = digest.partition(":")
     return f"{'MD5' if algorithm == 'md5' else 'SHA-256'} {number}"
 

@@ -9,12 +9,13 @@ Layers = list[tuple[str, list[np.ndarray]]]
 
 
 def read_layers(path: Path) -> Layers:
-    """(name, arrays) of each layer that has weights, in the file's order, as they are stored.
+    """Gives (name, arrays) of each layer that has weights, in the file's order and its dtypes.
 
-    The names stand in attributes of the root, or of its group "model_weights"; each layer is a
-    group. Raises ValueError on a damaged or another file, OSError if it can't be opened.
+    The layers' names stand in attributes of the file's root, or of its group "model_weights"; each
+    layer is a group. Raises ValueError if the file is damaged or of another kind, OSError if it
+    can't be opened.
     """
-    with path.open("rb"):  # h5py doesn't tell a missing file from a damaged one
+    with path.open("rb"):  # h5py doesn't tell apart a missing and a damaged file
         pass
     try:
         with h5py.File(path, "r") as file:
@@ -32,7 +33,8 @@ def read_layers(path: Path) -> Layers:
 
 
 def _listed(group: h5py.Group, name: str) -> list[str]:
-    """A list of texts in an attribute, or, if it was too long for one, in name0, name1, ..."""
+    """Gives the list of texts in the attribute `name`, or, where the list was too long for one
+    attribute, in name0, name1, ..."""
     if name in group.attrs:
         parts = [group.attrs[name]]
     else:

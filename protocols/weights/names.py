@@ -1,7 +1,7 @@
-"""What is called what in the files of pretrained weights, and in Keras today.
+"""Translates the names in the files of pretrained weights to those in Keras today, or in timm.
 
-The official file of Xception was written by Keras 1 from a network whose layers had no names; that
-of EfficientNet-Lite0 has the names of a PyTorch copy of TensorFlow's code.
+The official file of Xception was written by Keras 1 from a network whose layers had no names; the
+file of EfficientNet-Lite0 has the names of a PyTorch copy of TensorFlow's code.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ import numpy as np
 
 Arrays = dict[str, np.ndarray]
 
-# What Keras calls a layer that was given no name, today and in Keras 1
+# The names that Keras gives to a layer without a name of its own, in Keras 1 or today -> today
 AUTOMATIC = {
     "conv2d": "conv2d",
     "convolution2d": "conv2d",
@@ -23,7 +23,8 @@ AUTOMATIC = {
     "max_pooling2d": "max_pooling2d",
 }
 NORM = ("gamma", "beta", "moving_mean", "moving_variance")
-# A layer's weights by the numbers of their axes: their names changed from version to version
+# The names of a layer's weights, by the number of axes of each array: the names in the files
+# changed from version to version
 WEIGHTS = {
     (4,): ("kernel",),
     (4, 1): ("kernel", "bias"),
@@ -33,7 +34,7 @@ WEIGHTS = {
     (1, 1, 1, 1): NORM,
 }
 
-LITE0_DEPTHS = (1, 2, 2, 3, 3, 4, 1)  # blocks of each stage; the file counts them through
+LITE0_DEPTHS = (1, 2, 2, 3, 3, 4, 1)  # blocks of each stage; the file counts over all stages
 LITE0_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2",
                "_fc": "classifier"}  # fmt: skip
 LITE0_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw",
@@ -44,11 +45,11 @@ TORCH_NORM = dict(zip(("weight", "bias", "running_mean", "running_var"), NORM, s
 
 
 def canonical_names(names: Iterable[str]) -> dict[str, str]:
-    """Each layer's name as a fresh Keras process would make it.
+    """Gives each layer's name as a fresh Keras process would make it.
 
     Automatic names count on from earlier models, or from 1; here each kind is counted anew
-    ("conv2d", "conv2d_1", ...) in the order of its numbers. Other names stay. `names`: of all
-    layers with weights of one model or file, in any order.
+    ("conv2d", "conv2d_1", ...) in the order of its numbers. Other names stay. `names` are those of
+    all layers with weights of one model or file, in any order.
     """
     found: dict[str, str] = {}
     counted: dict[str, list[tuple[int, str]]] = defaultdict(list)
@@ -69,9 +70,10 @@ def _automatic(kind: str, i: int) -> str:
 
 
 def of_keras(backbone: str, layers: Iterable[tuple[str, list[np.ndarray]]]) -> Arrays:
-    """The layers of a Keras file (keras_file.read_layers) by "layer/weight".
+    """Gives the arrays of a Keras file (read by keras_file.read_layers) by "layer/weight".
 
-    Raises ValueError if a layer is of an unknown kind, or is not the backbone's.
+    Raises ValueError if a layer's weights are of an unknown kind, or a layer is not Xception's in a
+    file of Xception without names.
     """
     layers = list(layers)
     names = canonical_names(name for name, _ in layers)
@@ -92,12 +94,13 @@ def of_keras(backbone: str, layers: Iterable[tuple[str, list[np.ndarray]]]) -> A
 
 
 def _xception_names() -> dict[str, str]:
-    """Automatic name of each layer with weights, had none a name -> its name in Keras today."""
+    """Gives the name in Keras today of each layer with weights, by the automatic name that it would
+    have if no layer were given a name."""
     convs, separable = ["block1_conv1", "block1_conv2"], []
     norms = [f"{name}_bn" for name in convs]
     shortcuts = 0
     for block in range(2, 15):
-        if block in (2, 3, 4, 13):  # made before the block; without a name to this day
+        if block in (2, 3, 4, 13):  # shortcuts are made before the block, still without a name
             convs.append(_automatic("conv2d", shortcuts))
             norms.append(_automatic("batch_normalization", shortcuts))
             shortcuts += 1
@@ -109,7 +112,8 @@ def _xception_names() -> dict[str, str]:
 
 
 def of_lite0(tensors: Arrays) -> Arrays:
-    """The tensors of EfficientNet-Lite0's file by "layer/weight": timm's layers, Keras's layouts.
+    """Gives the tensors of EfficientNet-Lite0's file by "layer/weight", with timm's names of the
+    layers, and Keras's names and layouts of the weights.
 
     Raises ValueError if a tensor is not that network's.
     """
@@ -132,7 +136,7 @@ def of_lite0(tensors: Arrays) -> Arrays:
 
 
 def _lite0_layers() -> dict[str, str]:
-    """timm's name of each module in the file."""
+    """Gives timm's name of each module in EfficientNet-Lite0's file, by the name there."""
     found, count = dict(LITE0_OUTER), 0
     for stage, depth in enumerate(LITE0_DEPTHS):
         for block in range(depth):
@@ -143,7 +147,7 @@ def _lite0_layers() -> dict[str, str]:
 
 
 def _turned(layer: str, kernel: np.ndarray) -> np.ndarray:
-    """A kernel from PyTorch's layout, (out, in[, h, w]), to Keras's."""
+    """Turns a kernel from PyTorch's layout, (out, in[, h, w]), to Keras's layout."""
     if kernel.ndim == 2:
         return kernel.T
     return kernel.transpose((2, 3, 0, 1) if layer.endswith("conv_dw") else (2, 3, 1, 0))

@@ -1,7 +1,8 @@
-"""Weights by their names in Keras, in Keras's layouts: the form in which both twins exchange them.
+"""Gives the weights from which a run starts, in the form in which both twins exchange weights.
 
-A key is "part/layer/weight": the part a backbone's name or "head"; the layer as Keras calls it in
-a fresh process; the weight as Keras calls it ("kernel", "moving_mean", ...).
+This form has Keras's layouts. A key is "part/layer/weight": the part is a backbone's name or
+"head", the layer has the name that Keras gives in a fresh process, and the weight has Keras's name
+("kernel", "moving_mean", ...).
 """
 
 import math
@@ -20,12 +21,13 @@ from protocols.weights import files as weight_files
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
 HEAD = "head"
-LSTM_GATES, FORGET = 4, 1  # Keras's order: input, forget, cell, output
+LSTM_GATES, FORGET = 4, 1  # Keras's order of the gates: input, forget, cell, output
 NAMED = 4  # how many names an error lists
 
 
 def check_same(have: Shapes, given: Shapes, what: str) -> None:
-    """Raises ValueError unless keys and shapes are the same ones, naming those that are not."""
+    """Raises ValueError, which names what differs, unless the keys and the shapes in `have` and
+    `given` are the same."""
     missing, unknown = have.keys() - given.keys(), given.keys() - have.keys()
     shapes = {k for k in have.keys() & given.keys() if tuple(have[k]) != tuple(given[k])}
     problems = (("missing", missing), ("unknown", unknown), ("of another shape", shapes))
@@ -40,12 +42,12 @@ def _some(keys: Iterable[str]) -> str:
 
 
 def shapes_of(arrays: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Shape by key, of arrays or whatever has a shape."""
+    """Gives the shape of each array, or of anything else with a `shape`, by key."""
     return {key: tuple(array.shape) for key, array in arrays.items()}
 
 
 def counts(shapes: Shapes) -> dict[str, int]:
-    """How many numbers there are of each kind of weight ("kernel", "moving_mean", ...)."""
+    """Counts the numbers in each kind of weight ("kernel", "moving_mean", ...)."""
     found: dict[str, int] = {}
     for key, shape in shapes.items():
         kind = key.rsplit("/", 1)[1]
@@ -54,10 +56,10 @@ def counts(shapes: Shapes) -> dict[str, int]:
 
 
 def drawn(seed: int, shapes: Shapes) -> Arrays:
-    """Random weights for `--init shared`, float32: Keras's distributions, drawn by NumPy.
+    """Draws random weights for `--init shared`, float32: Keras's distributions, drawn by NumPy.
 
-    Each array has a generator of its own, from the run's seed and its key: a backbone is the same
-    in every variant.
+    Each array has a generator of its own, made from the run's seed and the array's key, so that a
+    backbone is the same in every variant.
     """
     return {key: _draw(seed, key, shapes) for key in shapes}
 
@@ -83,14 +85,16 @@ def _draw(seed: int, key: str, shapes: Shapes) -> np.ndarray:
 
 
 def _glorot_uniform(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """As keras.initializers.GlorotUniform: fans of the last two axes, times the kernel's area."""
+    """Draws like keras.initializers.GlorotUniform: the fans are the lengths of the last two axes,
+    times the kernel's area."""
     area = math.prod(shape[:-2])
     limit = math.sqrt(6 / (area * (shape[-2] + shape[-1])))
     return random.uniform(-limit, limit, shape).astype(np.float32)
 
 
 def _orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """As keras.initializers.Orthogonal: rows (units) orthonormal, from a Gaussian's QR."""
+    """Draws like keras.initializers.Orthogonal: the rows (units) are orthonormal, from the QR
+    decomposition of Gaussian numbers."""
     rows, columns = shape
     q, r = np.linalg.qr(random.standard_normal((max(shape), min(shape))))
     q = q * np.sign(np.diag(r))
@@ -98,19 +102,21 @@ def _orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
 
 def loaded(spec: RunSpec, backbone: str) -> str:
-    """The digest of the file that a backbone of the run starts from."""
+    """Gives the hash of the file from which a backbone of the run starts."""
     names = load_variants()[spec.variant].backbones
     return spec.weights["digest"].split("+")[names.index(backbone)]
 
 
 @dataclass(frozen=True)
 class Start:
-    """What a run's networks start from, part by part; {} where the twin draws its own weights."""
+    """The weights from which a run's networks start, part by part; {} for a part whose weights the
+    twin draws by itself."""
 
-    files: Mapping[str, Path] = field(default_factory=dict)  # of loaded backbones
+    files: Mapping[str, Path] = field(default_factory=dict)  # the files of loaded backbones
 
     def backbone(self, spec: RunSpec, name: str, shapes: Shapes) -> Arrays:
-        """By "name/layer/weight". Raises ValueError if the file is not the one the run names."""
+        """Gives a backbone's weights by "name/layer/weight". Raises ValueError if the file is not
+        the one that the run names."""
         if spec.weights["source"] == "random":
             return self._drawn(spec, shapes)
         weight_files.verify(name, self.files[name], loaded(spec, name))
@@ -118,7 +124,7 @@ class Start:
         return {f"{name}/{key}": array for key, array in found.items()}
 
     def head(self, spec: RunSpec, shapes: Shapes) -> Arrays:
-        """By "head/layer/weight": no head is ever loaded."""
+        """Gives the head's weights by "head/layer/weight"; a head is never loaded from a file."""
         return self._drawn(spec, shapes)
 
     def _drawn(self, spec: RunSpec, shapes: Shapes) -> Arrays:
@@ -126,10 +132,10 @@ class Start:
 
 
 class HeadsOnly(Start):
-    """Of heads that are trained on features given to them: no backbone is loaded."""
+    """The start of heads that are trained on given features: no backbone is loaded or drawn."""
 
     def backbone(self, spec: RunSpec, name: str, shapes: Shapes) -> Arrays:
-        """Nothing."""
+        """Gives no weights."""
         return {}
 
 

@@ -1,7 +1,7 @@
-"""Reads what `torch.save` wrote of a flat state dict, without torch and without running code.
+"""Reads a flat state dict that `torch.save` wrote, without torch and without running code.
 
-Both of its formats: the zip (since torch 1.6) and the stream of pickles before it. A pickle may
-name a handful of harmless things only (ALLOWED); one that names another is refused, unread.
+It reads both formats of `torch.save`: the zip (since torch 1.6) and the earlier stream of pickles.
+A pickle may name only the few harmless things in ALLOWED; a pickle that names another is refused.
 """
 
 import io
@@ -14,11 +14,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # a stream's first two pickles
+MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # the first two pickles of a stream
 
 
 class Storage(NamedTuple):
-    """A run of numbers in the file, named by its key there."""
+    """A row of numbers in the file, with its key there, its dtype and how many numbers it has."""
 
     key: str
     dtype: str
@@ -26,7 +26,7 @@ class Storage(NamedTuple):
 
 
 class Tensor(NamedTuple):
-    """A view of a storage: counted in its elements."""
+    """A view of a storage; the offset and the strides are counted in the storage's elements."""
 
     storage: Storage
     offset: int
@@ -35,7 +35,7 @@ class Tensor(NamedTuple):
 
 
 def _tensor(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> Tensor:
-    """Stands for torch._utils._rebuild_tensor_v2; what follows (gradients) is nothing to us."""
+    """Stands for torch._utils._rebuild_tensor_v2; its later arguments (gradients) aren't needed."""
     return Tensor(storage, offset, size, stride)
 
 
@@ -66,10 +66,10 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_tensors(path: Path) -> dict[str, np.ndarray]:
-    """The tensors by name, each a new array of the stored type, in the file's order.
+    """Gives the tensors by name, each a new array of the stored dtype, in the file's order.
 
     Raises ValueError if the file is damaged, holds anything but tensors, or asks for code; OSError
-    if it can't be read.
+    if the file can't be read.
     """
     try:
         with path.open("rb") as file:
@@ -77,7 +77,7 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
         return {name: _array(name, tensor, data) for name, tensor in state.items()}
     except OSError:
         raise
-    except Exception as error:  # a damaged pickle can raise nearly anything
+    except Exception as error:  # a damaged pickle can raise nearly any error
         raise ValueError(f"{path} can't be read as weights of PyTorch ({error})") from error
 
 
@@ -94,7 +94,8 @@ def _zipped(file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def _streamed(file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
-    """Five pickles, the last a list of keys; of each key 8 bytes, its count, and its numbers."""
+    """Reads the earlier format: five pickles, of which the last is a list of keys, then for each
+    key 8 bytes with the count of its numbers, and the numbers."""
     file.seek(0)
     magic, protocol, system = (_Unpickler(file).load() for _ in range(3))
     if (magic, protocol) != (MAGIC, PROTOCOL) or not system["little_endian"]:
@@ -110,7 +111,7 @@ def _streamed(file: BinaryIO) -> tuple[dict, dict[str, np.ndarray]]:
 
 
 def _storages(state: Any) -> Iterator[Storage]:
-    """Each storage once. Raises ValueError unless `state` is a flat dictionary of tensors."""
+    """Gives each storage once. Raises ValueError unless `state` is a flat dictionary of tensors."""
     tensors = list(state.values()) if isinstance(state, dict) else []
     flat = all(isinstance(t, Tensor) and isinstance(t.storage, Storage) for t in tensors)
     if not isinstance(state, dict) or not flat:
@@ -126,7 +127,8 @@ def _numbers(storage: Storage, data: bytes) -> np.ndarray:
 
 
 def _array(name: str, tensor: Tensor, data: dict[str, np.ndarray]) -> np.ndarray:
-    """A tensor's numbers, its view laid out. Raises ValueError if it reaches out of its storage."""
+    """Gives a tensor's numbers as an array of its own. Raises ValueError if the tensor has no
+    sensible shape or reaches out of its storage."""
     numbers = data[tensor.storage.key]
     size, stride, offset = tuple(tensor.size), tuple(tensor.stride), tensor.offset
     if len(size) != len(stride) or min((*size, *stride, offset)) < 0:

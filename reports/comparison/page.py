@@ -66,10 +66,10 @@ def page(
     counts, banners = Counter(row.word for row in judged), menu.banners(specs)
     tables = {
         "sides": sides_table(joined),
-        "changes": changes_table(judged) if judged else None,
-        "images": images_table(judged) if judged else None,
+        "changes": changes_table(judged),
+        "images": images_table(judged),
         "around": [differs_table(framework, found) for framework, found in around.items()],
-        "times": [t for t in (training_table(joined), latency_table(joined, out)) if t],
+        "times": [t for t in (training_table(joined), latency_table(joined, out)) if t.bodies],
         "runs": runs_table(joined, out),
         "lone": lone_table(joined),
     }
@@ -81,7 +81,7 @@ def page(
         schema=comparison_data.SCHEMA_VERSION, **tables,
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
-    return text, Page(PAGE, NAME, above, list(tables_in(tables)))
+    return text, Page(PAGE, NAME, above, [t for t in tables_in(tables) if t.bodies])
 
 
 def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> list[str]:

@@ -12,11 +12,13 @@ from reports.cells.commands import command
 from reports.cells.environment import NONE
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, extra_of, scrub
-from reports.comparison.join import Joined, Lone
+from reports.comparison.join import Joined
 from reports.comparison.judge import MEASURES, MORE, Change, Row
 from reports.comparison.run_pairs import RunPair, apart_text
 from reports.comparison.surroundings import KINDS, Field, surroundings
 from reports.judging.uncertainty import interval_words, preferred_interval
+from reports.tables.builder import Line, numbers, over, table, texts
+from reports.tables.cell_text import twin_name
 from reports.tables.formats import (
     FIRM,
     MISSING,
@@ -28,8 +30,9 @@ from reports.tables.formats import (
     plural,
     points,
 )
-from reports.tables.table import Table, Td, head, label, words
+from reports.tables.table import Table, Td, label, words
 
+NETWORK = texts("Network", "Twin")  # the headings of first_cells
 RUNS = ("Run of A, and again", "Run of B, and again")
 
 
@@ -50,7 +53,7 @@ def shared(spec: RunSpec) -> str:
 
 def sides_table(joined: Joined) -> Table:
     """The two folders."""
-    rows = []
+    lines: list[Line] = []
     for side in (joined.a, joined.b):
         done = [s for s in side.slots if s.usable]
         times = sorted(s.stored.record["finished"] for s in done)
@@ -59,17 +62,12 @@ def sides_table(joined: Joined) -> Table:
             f"{states.count(w)} {w}" for w in ("failed", "diverged", "missing") if w in states
         ]
         others += [f"{len(side.unreadable)} unreadable"] if side.unreadable else []
-        rows.append([label(f"{side.letter}: {side.name}"), Td(str(len(done))),
-                     words(", ".join(others) or "–"),
-                     *(words(t[:19].replace("T", " ")) for t in (times[0], times[-1])),
-                     words("; ".join(devices(side.slots)))])  # fmt: skip
-    heads = ("Failed, diverged, missing", "First finished (UTC)", "Last", "Devices")
-    return Table(
-        "sides", "The two folders.",
-        [[head("Folder", kind="headtext"), head("Runs done"),
-          *(head(t, kind="headtext") for t in heads)]],
-        [("", rows)],
-    )  # fmt: skip
+        lines.append([f"{side.letter}: {side.name}", Td(str(len(done))), ", ".join(others) or "–",
+                      *(t[:19].replace("T", " ") for t in (times[0], times[-1])),
+                      "; ".join(devices(side.slots))])  # fmt: skip
+    more = texts("Failed, diverged, missing", "First finished (UTC)", "Last", "Devices")
+    heads = [*texts("Folder"), *numbers("Runs done"), *more]
+    return table("sides", "The two folders.", heads, lines)
 
 
 def devices(slots: list[Slot]) -> list[str]:
@@ -88,30 +86,21 @@ def _threads(count: str) -> str:
 
 def differs_table(framework: str, fields: list[Field]) -> Table:
     """Everything that isn't the same around a framework's pairs; what is, in a note."""
-    bodies: dict[str, list[list[Td]]] = defaultdict(list)
-    same: list[str] = []
-    unknown: list[str] = []
-    for one in fields:
-        if not one.differ:
-            (same if one.known else unknown).append(one.what)
-            continue
-        cells = [words(_values(v)) for v in (one.a, one.b)]
-        count = f"{one.differ} of {one.pairs}"
-        bodies[KINDS[one.kind]].append([label(one.what), *cells, Td(count)])
-    nothing = [
-        [
-            label("nothing that is recorded" if unknown else "nothing"),
-            words("–"),
-            words("–"),
-            Td(f"0 of {fields[0].pairs}"),
-        ]
-    ]
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for one in (one for one in fields if one.differ):
+        count = Td(f"{one.differ} of {one.pairs}")
+        lines[KINDS[one.kind]].append([one.what, _values(one.a), _values(one.b), count])
+    same = [one.what for one in fields if one.known and not one.differ]
+    unknown = [one.what for one in fields if not one.known]
+    if not lines:
+        nothing = "nothing that is recorded" if unknown else "nothing"
+        lines[""].append([nothing, "–", "–", Td(f"0 of {fields[0].pairs}")])
     notes = ("The same on both sides", same), ("Not recorded on either side", unknown)
-    return Table(
+    return table(
         f"differs-{framework}",
         f"{NAMES[framework]}: what differs around the runs that both sides have.",
-        [[head(t, kind="headtext") for t in ("", "A", "B")] + [head("Pairs of runs")]],
-        list(bodies.items()) or [("", nothing)],
+        [*texts("", "A", "B"), *numbers("Pairs of runs")],
+        lines,
         [f"{text}: {', '.join(names)}." for text, names in notes if names],
     )
 
@@ -122,17 +111,9 @@ def _values(found: dict[str, int]) -> str:
     return ", ".join(f"{v} ({plural(n, 'run')})" for v, n in sorted(found.items()))
 
 
-def _by_setting(rows: list[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        found[shared(row.cells.spec)].append(row)
-    return found
-
-
-def first_cells(spec: RunSpec) -> list[Td]:
+def first_cells(spec: RunSpec, anchor: str = "") -> list[Td]:
     """Network and twin."""
-    twin = Td(NAMES[spec.framework], kind="text", colour=spec.framework)
-    return [label(named(spec.variant)), twin]
+    return [label(named(spec.variant), anchor=anchor), twin_name(spec.framework)]
 
 
 def half_text(metric: str, change: Change) -> str:
@@ -145,29 +126,22 @@ def half_text(metric: str, change: Change) -> str:
 
 def changes_table(rows: list[Row]) -> Table:
     """Three measures of each network on both sides, and its word."""
-    bodies = []
-    for setting, group in _by_setting(rows).items():
-        lines = []
-        for row in group:
-            line = first_cells(row.cells.spec)
-            for metric, _, _ in MEASURES:
-                line += _change_cells(row, metric)
-            seeds = [len(row.changes["accuracy"].a.by_seed), len(row.changes["accuracy"].b.by_seed)]
-            line.append(Td(f"{seeds[0]}, {seeds[1]}", href=f"#{row.cells.key}"))
-            lines.append([*line, words(row.word, row.reason)])
-        bodies.append((setting, lines))
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for row in rows:
+        spec, accuracy = row.cells.spec, row.changes["accuracy"]
+        seeds = f"{len(accuracy.a.by_seed)}, {len(accuracy.b.by_seed)}"
+        lines[shared(spec)].append(
+            [*first_cells(spec), *(td for m, _, _ in MEASURES for td in _change_cells(row, m)),
+             Td(seeds, href=f"#{row.cells.key}"), words(row.word, row.reason)]
+        )  # fmt: skip
     judged = sum(c.p is not None for row in rows for c in row.changes.values())
-    return Table(
+    return table(
         "changes",
         "A, B, and B − A (points; losses: nats) at the selected epoch, mean over seeds; below the "
         "difference the half-width of the 95% interval around no change.",
-        [
-            [head(t, rows=2, kind="headtext") for t in ("Network", "Twin")]
-            + [head(text, span=3) for _, text, _ in MEASURES]
-            + [head("Seeds, A and B", rows=2), head("Result", rows=2, kind="headtext")],
-            [head(t) for _ in MEASURES for t in ("A", "B", "B − A")],
-        ],
-        bodies,
+        [*NETWORK, *(over(text, numbers("A", "B", "B − A")) for _, text, _ in MEASURES),
+         *numbers("Seeds, A and B"), *texts("Result")],
+        lines,
         [f"Judged differences: {judged}, adjusted together (Holm)."],
         tight=True,
     )  # fmt: skip
@@ -189,31 +163,23 @@ def _change_cells(row: Row, metric: str) -> list[Td]:
 
 def images_table(rows: list[Row]) -> Table:
     """How far both sides agree image by image, and what the difference is on new photographs."""
-    bodies = []
-    for setting, group in _by_setting(rows).items():
-        lines = []
-        for row in group:
-            pairs = row.cells.common
-            same = sum(p.identical for p in pairs)
-            lines.append(
-                [*first_cells(row.cells.spec),
-                 *(replace(td, href=f"#{row.cells.key}" if pairs else "")
-                   for td in (Td(f"{same} of {len(pairs)}"), *_images(row, pairs)))]
-            )  # fmt: skip
-        bodies.append((setting, lines))
-    return Table(
+    lines: dict[str, list[Line]] = defaultdict(list)
+    for row in rows:
+        spec, pairs = row.cells.spec, row.cells.common
+        same = Td(f"{sum(p.identical for p in pairs)} of {len(pairs)}")
+        link = f"#{row.cells.key}" if pairs else ""
+        cells = [replace(td, href=link) for td in (same, *_images(row, pairs))]
+        lines[shared(spec)].append([*first_cells(spec), *cells])
+    return table(
         "images",
         "Image by image, over the seeds that both sides have whole. Same class: test images to "
         "which both give one class. B − A with the 95% interval that resamples photographs, the "
         "same for both sides: of these trained networks on new cells, which says nothing of "
         "another training.",
-        [
-            [head("Network", kind="headtext"), head("Twin", kind="headtext")]
-            + [head("Runs with the same bits"), head("Images"), head("Same class")]
-            + [head(f"{text.partition(',')[0]}, B − A") for _, text, _ in MEASURES]
-        ],
-        bodies,
-    )
+        [*NETWORK, *numbers("Runs with the same bits", "Images", "Same class",
+                            *(f"{text.partition(',')[0]}, B − A" for _, text, _ in MEASURES))],
+        lines,
+    )  # fmt: skip
 
 
 def _images(row: Row, pairs: list[RunPair]) -> list[Td]:
@@ -236,33 +202,27 @@ def _images(row: Row, pairs: list[RunPair]) -> list[Td]:
     return cells
 
 
-def runs_table(joined: Joined, out: Path) -> Table | None:
+def runs_table(joined: Joined, out: Path) -> Table:
     """Run by run: accuracy on both sides, whether the bits are the same, how far they agree, and
     the runs, as seen from `out`."""
     places = [side.beside(out) for side in (joined.a, joined.b)]
-    bodies = []
-    for both in (both for both in joined.training if both.pairs):
-        rows = [_run_row(pair, places) for pair in both.pairs]
-        rows[0][0] = replace(rows[0][0], id=both.key)
-        name = f"{named(both.spec.variant)}, {NAMES[both.spec.framework]}. {shared(both.spec)}"
-        bodies.append((name, rows))
-    if not bodies:
-        return None
-    return Table(
-        "pairs", "Every run that both sides have finished.",
-        [[head("Run", kind="headtext"), head("Accuracy, A"), head("B"), head("B − A, points"),
-          head("Same class"), *(head(t, kind="headtext") for t in ("Same bits", *RUNS))]],
-        bodies,
-    )  # fmt: skip
+    heads = [*texts("Run"), *numbers("Accuracy, A", "B", "B − A, points", "Same class"),
+             *texts("Same bits", *RUNS)]  # fmt: skip
+    made = table("pairs", "Every run that both sides have finished.", heads, {})
+    for both in joined.training:  # a title stands twice where a network ran in two ways
+        title = f"{named(both.spec.variant)}, {NAMES[both.spec.framework]}. {shared(both.spec)}"
+        lines = [_run(pair, places, "" if i else both.key) for i, pair in enumerate(both.pairs)]
+        made.bodies += table("", "", [], {title: lines}).bodies
+    return made
 
 
-def _run_row(pair: RunPair, places: list[str]) -> list[Td]:
+def _run(pair: RunPair, places: list[str], anchor: str) -> Line:
     spec, key = pair.a.spec, pair.key
     text = f"Seed {spec.seed}" + ("" if spec.fold is None else f", fold {spec.fold}")
     scores = [s.scored.scores["selected"]["accuracy"] for s in (pair.a, pair.b)]
     why = "" if pair.order is not None else "not the same test images"
     return [
-        label(text),
+        label(text, anchor=anchor),
         *(Td(number_text("accuracy", v), key=f"{key}:accuracy.{i}", scale=100)
           for i, v in enumerate(scores)),
         Td(points(scores[1] - scores[0])),
@@ -283,20 +243,14 @@ def run_cells(pair: RunPair, places: list[str]) -> list[Td]:
     return cells
 
 
-def lone_table(joined: Joined) -> Table | None:
+def lone_table(joined: Joined) -> Table:
     """What isn't compared, and why."""
-    bodies = []
-    for side in (joined.a, joined.b):
-        lone: list[Lone] = [one for one in joined.lone if one.letter == side.letter]
-        rows = [[label(one.slot.spec.id), words(one.slot.state), words(one.why)] for one in lone]
-        rows += [[label(name), words("unreadable"), words(scrub(why))]
-                 for name, why in side.unreadable.items()]  # fmt: skip
-        if rows:
-            bodies.append((f"In {side.letter}", rows))
-    if not bodies:
-        return None
-    return Table(
-        "lone", "Runs that are not in a pair.",
-        [[head(t, kind="headtext") for t in ("Run", "State", "Why")]],
-        bodies,
-    )  # fmt: skip
+    lines: dict[str, list[Line]] = {
+        f"In {side.letter}": [
+            *([one.slot.spec.id, one.slot.state, one.why]
+              for one in joined.lone if one.letter == side.letter),
+            *([name, "unreadable", scrub(why)] for name, why in side.unreadable.items()),
+        ]
+        for side in (joined.a, joined.b)
+    }  # fmt: skip
+    return table("lone", "Runs that are not in a pair.", texts("Run", "State", "Why"), lines)

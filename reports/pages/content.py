@@ -41,7 +41,7 @@ class PageRecord:
     title: str  # the page's heading
     name: str  # the page's word in the menu, and above its tables in the exports
     content: Callable[[Results], dict[str, Any]]
-    place: int = 0  # the place in the menu, the lowest first
+    place: float = 0  # the place in the menu, the lowest first
     template: str = ""  # the template's file; if empty, the one named as the page
     settings: Callable[[Results], list[Setting]] = lambda results: results.collected.settings
     is_there: Callable[[Results], bool] = lambda _: True

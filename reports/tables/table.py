@@ -50,11 +50,6 @@ class Table:
         return self.reasons.index(text) + 1
 
 
-def head(text: str, span: int = 1, rows: int = 1, colour: str = "", kind: str = "head") -> Td:
-    """A column heading; over text rather than numbers with kind "headtext"."""
-    return Td(text, kind=kind, span=span, rows=rows, colour=colour)
-
-
 def label(text: str, note: str = "", anchor: str = "") -> Td:
     """Return a row's heading."""
     return Td(text, note, kind="row", id=anchor)

@@ -12,6 +12,7 @@ FIRST, EVERY = 2.0, 10.0  # seconds
 SMALL = ["--variant", "efficientnet_lite0", "--data", "phantom", "--gpu", "none"]
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 @pytest.mark.parametrize(("terminal", "framework"), [(False, "keras"), (True, "torch")])
 def test_a_launch_is_never_silent_for_long(terminal, framework, tmp_path):

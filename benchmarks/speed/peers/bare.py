@@ -1,4 +1,4 @@
-"""Our own twin in a bare loop: no worker, no store, no record, no checkpoint, no file."""
+"""Runs our own twin in a bare loop: no worker, no store, no record, no checkpoint, no file."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from protocols.spec import RunSpec
 
 
 def run(spec: str, images: str) -> Callable[[], None]:
-    """The whole training of `spec` on a decoded set: same steps, same evaluations."""
+    """Returns the whole training of `spec` on a decoded set: same steps, same evaluations."""
     what, found = RunSpec.from_json(spec), open_set(Path(images))
 
     def train() -> None:

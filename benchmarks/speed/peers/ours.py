@@ -1,4 +1,4 @@
-"""Ours where it answers: a twin's engines in a process of their own, like the raw calls."""
+"""Answers with our twin's engines, in a process of their own like the raw calls."""
 
 import importlib
 from collections.abc import Callable
@@ -11,10 +11,10 @@ from protocols.spec import RunSpec
 
 
 def answers(spec: str, compile_too: bool) -> Callable[..., Any]:
-    """answer(batch, engine): its probabilities of `batch` made-up uint8 images.
+    """Returns answer(batch, engine), which gives the probabilities of `batch` made-up uint8 images.
 
-    answer(batch, None, calls, again) gives every engine's median seconds
-    (protocols.runs.latency.tried).
+    answer(batch, None, calls, again) gives every engine's median seconds, as `tried` of
+    protocols.runs.latency does.
     """
     run = RunSpec.from_json(spec)
     latency = importlib.import_module(f"impl_{run.framework}.latency")

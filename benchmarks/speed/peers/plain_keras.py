@@ -1,6 +1,6 @@
-"""Plain Keras: keras.applications, image_dataset_from_directory, compile and fit.
+"""Trains and answers in plain Keras: keras.applications, image_dataset_from_directory, fit.
 
-Batches are decoded ahead (`prefetch`); they are not cached, for the 9,957 images in float32 need
+Batches are decoded ahead (`prefetch`). They are not cached, for the 9,957 images in float32 need
 9.2 GB at 240x320. Every image goes through the backbone in every epoch.
 """
 
@@ -23,7 +23,7 @@ CLASSES = 4
 
 
 def full_float32() -> None:
-    """No TF32 on a GPU, as the verdicts need."""
+    """Turns TF32 off on a GPU, as the verdicts need."""
     if keras.backend.backend() == "jax":
         import jax  # noqa: PLC0415 (one backend or the other)
 
@@ -35,7 +35,7 @@ def full_float32() -> None:
 
 
 def make_network(spec: RunSpec, frozen: bool = False, preprocess: bool = True) -> keras.Model:
-    """A variant in plain layers: images (n, h, w, 3) -> probabilities.
+    """Makes a variant of plain layers: images (n, h, w, 3) -> probabilities.
 
     Without `preprocess` the images are what the backbones read.
     """
@@ -53,7 +53,7 @@ def make_network(spec: RunSpec, frozen: bool = False, preprocess: bool = True) -
 
 
 def head(spec: RunSpec, maps: list[Any], images: Any) -> Any:
-    """Probabilities from the backbones' last maps, or from their means (n, channels)."""
+    """Returns probabilities from the backbones' last maps, or from their means (n, channels)."""
     variant, recipe = load_variants()[spec.variant], spec.recipe
     means = [layers.GlobalAveragePooling2D()(m) if len(m.shape) == 4 else m for m in maps]
     branches = [layers.Dense(recipe["projection_units"], activation="relu")(m) for m in means]
@@ -74,7 +74,7 @@ def head(spec: RunSpec, maps: list[Any], images: Any) -> Any:
 
 
 def compiled(model: keras.Model, spec: RunSpec, phase: dict[str, Any]) -> keras.Model:
-    """With the phase's optimiser at Keras's defaults, and the recipe's loss."""
+    """Compiles a model with the phase's optimiser at Keras's defaults, and the recipe's loss."""
     kind = {"rmsprop": keras.optimizers.RMSprop, "adam": keras.optimizers.Adam}
     smoothing = spec.recipe["label_smoothing"]
     model.compile(
@@ -86,7 +86,7 @@ def compiled(model: keras.Model, spec: RunSpec, phase: dict[str, Any]) -> keras.
 
 
 def dataset(spec: RunSpec, folder: str) -> Any:
-    """Batches of (images 0..255, one-hot labels) from a folder of class folders."""
+    """Returns batches of (images 0..255, one-hot labels) from a folder of class folders."""
     import tensorflow as tf  # noqa: PLC0415 (Keras reads files with it on any backend)
 
     if keras.backend.backend() == "jax":
@@ -105,7 +105,8 @@ def dataset(spec: RunSpec, folder: str) -> Any:
 
 
 def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
-    """One epoch of a phase (counted from 0) over the images in `folder`; gives its mean loss."""
+    """Returns a call that trains one epoch of a phase (counted from 0) over the images in `folder`,
+    and gives the mean loss of the epoch."""
     run = RunSpec.from_json(spec)
     how, batches = run.phases[phase], dataset(run, folder)
     model = compiled(make_network(run, how["frozen"]), run, how)
@@ -113,8 +114,8 @@ def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
 
 
 def head_alone(spec: str, images: int) -> Callable[[], float]:
-    """An epoch of a variant's head and recurrent branch on arrays in memory, made up: by
-    `train_on_batch` (`fit` waits for tf.data's tuner, see `dataset`)."""
+    """Returns a call that trains a variant's head and recurrent branch for one epoch, on made-up
+    arrays in memory, by `train_on_batch` (`fit` waits for tf.data's tuner, see `dataset`)."""
     run = RunSpec.from_json(spec)
     rng, size = np.random.default_rng(0), run.recipe["batch_size"]
     shape = run.data["height"], run.data["width"], 3
@@ -139,9 +140,10 @@ def _backbones(spec: RunSpec) -> tuple[str, ...]:
 
 
 def answers(spec: str) -> Callable[[str, int], np.ndarray]:
-    """Probabilities of a batch that is preprocessed, on the host.
+    """Returns a call that gives the probabilities of a preprocessed batch, on the host.
 
-    By "call" (the model itself, eager), "predict_on_batch" (compiled) or "predict".
+    The call takes "call" (the model itself, eager), "predict_on_batch" (compiled) or "predict", and
+    the number of images.
     """
     run = RunSpec.from_json(spec)
     model = make_network(run, preprocess=False)
@@ -155,6 +157,6 @@ def answers(spec: str) -> Callable[[str, int], np.ndarray]:
 
 
 def read(spec: str, folder: str) -> Callable[[], int]:
-    """One pass over the images, decoded and resized: what every epoch pays."""
+    """Returns a call that reads all images once, decoded and resized: what every epoch pays."""
     batches = dataset(RunSpec.from_json(spec), folder)
     return lambda: sum(len(labels) for _, labels in batches)

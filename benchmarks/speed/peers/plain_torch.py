@@ -1,7 +1,8 @@
-"""Plain PyTorch: timm's models, ImageFolder, DataLoader, the usual loop.
+"""Trains and answers in plain PyTorch: timm's models, ImageFolder, DataLoader, the usual loop.
 
-Workers that stay, channels last, pinned memory for a GPU; a frozen backbone runs without gradients
-in inference mode. Every image is decoded and goes through the backbone in every epoch.
+The loader's workers stay, its memory is pinned for a GPU, and images lie channels last. A frozen
+backbone runs without gradients in evaluation mode. Every image is decoded and goes through the
+backbone in every epoch.
 """
 
 from collections.abc import Callable
@@ -29,7 +30,7 @@ DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 class Network(nn.Module):
-    """A variant in plain layers: normalised images (n, 3, h, w) -> logits."""
+    """A variant of plain layers: normalised images (n, 3, h, w) -> logits."""
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__()
@@ -56,7 +57,7 @@ class Network(nn.Module):
         self.dropout = nn.Dropout(recipe["dropout"])
 
     def head(self, maps: list[torch.Tensor], images: torch.Tensor) -> torch.Tensor:
-        """Logits from the backbones' last maps, or from their means (n, channels)."""
+        """Returns logits from the backbones' last maps, or from their means (n, channels)."""
         means = [m.mean((2, 3)) if m.ndim == 4 else m for m in maps]
         product = F.relu(self.project[0](means[0]))
         for project, mean in zip(self.project[1:], means[1:], strict=True):
@@ -73,7 +74,7 @@ class Network(nn.Module):
 
 
 def _backbone(name: str) -> Any:
-    """One of timm's models, whose declared type doesn't have their attributes."""
+    """Returns one of timm's models; their declared type doesn't have their attributes."""
     return timm.create_model(load_backbones()[name].timm, num_classes=0, global_pool="")
 
 
@@ -88,14 +89,14 @@ def _last_states(rnn: nn.Module, sequence: torch.Tensor) -> torch.Tensor:
 
 
 def make_network(spec: RunSpec) -> Network:
-    """On the device, channels last; float32 proper, as the verdicts need."""
+    """Makes the network on the device, channels last; in full float32, as the verdicts need."""
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
     return Network(spec).to(DEVICE).to(memory_format=torch.channels_last)
 
 
 def loader(spec: RunSpec, folder: str) -> DataLoader:
-    """Batches of (images, labels) from a folder of class folders."""
+    """Returns batches of (images, labels) from a folder of class folders."""
     transform = transforms.Compose(
         [
             transforms.Resize((spec.data["height"], spec.data["width"])),
@@ -114,13 +115,14 @@ def loader(spec: RunSpec, folder: str) -> DataLoader:
 
 
 def make_optimizer(phase: dict[str, Any], parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """As the phase names it, with PyTorch's defaults."""
+    """Returns the optimiser that the phase names, with PyTorch's defaults."""
     kind = {"rmsprop": torch.optim.RMSprop, "adam": torch.optim.Adam}[phase["optimizer"]]
     return kind(parameters, lr=phase["rate"])
 
 
 def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
-    """One epoch of a phase (counted from 0) over the images in `folder`; gives its mean loss."""
+    """Returns a call that trains one epoch of a phase (counted from 0) over the images in `folder`,
+    and gives the mean loss of the epoch."""
     run = RunSpec.from_json(spec)
     how, network, batches = run.phases[phase], make_network(run), loader(run, folder)
     if how["frozen"]:
@@ -150,7 +152,8 @@ def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
 
 
 def head_alone(spec: str, images: int) -> Callable[[], float]:
-    """An epoch of a variant's head and recurrent branch; inputs, made up, lie on the device."""
+    """Returns a call that trains a variant's head and recurrent branch for one epoch. The inputs
+    are made up, and lie on the device."""
     run = RunSpec.from_json(spec)
     network, size = make_network(run), run.recipe["batch_size"]
     features = [torch.randn(images, network.width, device=DEVICE) for _ in network.cnns]
@@ -178,7 +181,7 @@ def head_alone(spec: str, images: int) -> Callable[[], float]:
 
 
 def answers(spec: str) -> Callable[[str, int], np.ndarray]:
-    """The raw call: the network on a batch that is preprocessed, probabilities on the host."""
+    """Returns the raw call: the network on a preprocessed batch, with probabilities on the host."""
     run = RunSpec.from_json(spec)
     network = make_network(run).eval()
     arrays = {n: normal_images(run, n) for n in (1, BATCH)}
@@ -192,6 +195,6 @@ def answers(spec: str) -> Callable[[str, int], np.ndarray]:
 
 
 def read(spec: str, folder: str) -> Callable[[], int]:
-    """One pass over the images, decoded and resized: what every epoch pays."""
+    """Returns a call that reads all images once, decoded and resized: what every epoch pays."""
     batches = loader(RunSpec.from_json(spec), folder)
     return lambda: sum(len(labels) for _, labels in batches)

@@ -1,7 +1,7 @@
-"""A peer in a process of its own, run round by round. `python -m benchmarks.speed.peers.process`.
+"""Runs a peer in a process of its own, round by round: `python -m benchmarks.speed.peers.process`.
 
-Its framework keeps its own settings and threads, whatever ours set in theirs; between rounds it
-waits for a line and uses no processor.
+The peer's framework keeps its own settings and threads, whatever ours set in theirs. Between rounds
+the process waits for a line and uses no processor.
 """
 
 import importlib
@@ -21,25 +21,25 @@ from protocols.spec import RunSpec
 
 QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # a GPU is shared with ours
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # the GPU is shared with our twins
     "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
 }
-ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}  # our twin sets it in every process that loads it
-ASKED = "with oneDNN asked for"  # ends the names of peers that do so as well; few users ask
+ONEDNN = {"TF_ENABLE_ONEDNN_OPTS": "1"}  # the Keras twin sets this in each of its processes
+ASKED = "with oneDNN asked for"  # ends the names of peers that ask for it too; few users do
 
 
 def environment(module: str, settings: dict[str, str]) -> dict[str, str]:
-    """Of a peer's process: this one's and `settings`; a plain peer keeps its framework's defaults
-    where ours sets something."""
+    """Returns the variables of a peer's process: this process's and `settings`. A plain peer keeps
+    its framework's defaults where ours sets something."""
     hidden = ONEDNN if module.startswith("plain") else ()
     inherited = {k: v for k, v in os.environ.items() if k not in hidden}
     return inherited | common() | QUIET | settings
 
 
 class PeerProcess:
-    """Makes `module.function(**words)` in a new process; each call runs what that gave, once.
+    """Makes `module.function(**words)` in a new process; each call runs once what this returned.
 
-    The first call, or `ready`, waits until it is made. `settings`: environment variables of it.
+    The first call, or `ready`, waits until the peer is made. `settings`: the process's variables.
     """
 
     def __init__(
@@ -67,17 +67,18 @@ class PeerProcess:
         self._made = False
 
     def ready(self) -> None:
-        """Waits until it is made. RuntimeError with what the process said if it can't be."""
+        """Waits until the peer is made. Raises RuntimeError with what the process printed on
+        failure."""
         if not self._made:
             self._answer()
             self._made = True
 
     def __call__(self, *words: Any) -> float:
-        """Seconds of one run with these words, measured inside."""
+        """Returns the seconds of one run with these words, measured inside the process."""
         return self.run(*words)[0]
 
     def run(self, *words: Any) -> tuple[float, Any]:
-        """The same, and what the run gave; None for what JSON doesn't hold."""
+        """Returns the seconds of one run, and what it gave; None for what JSON doesn't hold."""
         self.ready()
         self._questions.write(json.dumps(words) + "\n")
         self._questions.flush()
@@ -100,21 +101,21 @@ class PeerProcess:
 
 
 def asks_for_onednn(spec: RunSpec) -> bool:
-    """Whether ours does, so that plain Keras is measured both as it comes and with it."""
+    """Returns whether our twin asks for oneDNN; plain Keras is then measured in both ways."""
     return (spec.backend, spec.device) == ("tensorflow", "cpu")
 
 
 def normal_images(spec: RunSpec, count: int) -> np.ndarray:
-    """Made-up images as a backbone reads them: float32 (count, h, w, 3)."""
+    """Returns made-up images as a backbone reads them: float32 (count, h, w, 3)."""
     shape = count, spec.data["height"], spec.data["width"], 3
     return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
 
 
 def main() -> None:
-    """MODULE FUNCTION WORDS: makes the peer, runs it once for each line, until stdin closes."""
+    """Makes the peer of MODULE FUNCTION WORDS, and runs it for each line until stdin closes."""
     module, function, words = sys.argv[1:]
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
-    os.dup2(2, 1)  # what frameworks print is no answer
+    os.dup2(2, 1)  # frameworks print to stderr, for what they print is no answer
     make = getattr(importlib.import_module(f"benchmarks.speed.peers.{module}"), function)
     call = make(**json.loads(words))
     out.write("null\n")

@@ -1,9 +1,9 @@
-"""timm's own benchmark: the steps of benchmark.py in huggingface/pytorch-image-models.
+"""Runs timm's own benchmark: the steps of benchmark.py in huggingface/pytorch-image-models.
 
 The script is not part of the package, so its steps are written again here with its defaults:
 made-up input, float32, no channels-last, the model's own number of classes, SGD (momentum 0.9, no
-decay) at 1e-4, cross entropy against random targets, cudnn.benchmark. Image size and batch are
-ours (its own: the model's size, 256).
+decay) at 1e-4, cross entropy against random targets, cudnn.benchmark. Image size and batch are ours
+(the script's own: the model's size, 256).
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ from protocols.spec import RunSpec
 
 def _model(spec: RunSpec) -> nn.Module:
     torch.backends.cudnn.benchmark = True
-    torch.backends.cudnn.allow_tf32 = False  # float32 proper, as the verdicts need
+    torch.backends.cudnn.allow_tf32 = False  # full float32, as the verdicts need
     (name,) = load_variants()[spec.variant].backbones
     return timm.create_model(load_backbones()[name].timm).to(DEVICE)
 
@@ -37,7 +37,7 @@ def _wait() -> None:
 
 
 def train_steps(spec: str, steps: int) -> Callable[[], float]:
-    """`steps` training steps; gives the last loss."""
+    """Returns a call that trains `steps` steps and gives the last loss."""
     run = RunSpec.from_json(spec)
     model, images = _model(run).train(), _images(run, run.recipe["batch_size"])
     optimizer = create_optimizer_v2(model, opt="sgd", lr=1e-4)
@@ -59,7 +59,7 @@ def train_steps(spec: str, steps: int) -> Callable[[], float]:
 
 
 def answers(spec: str) -> Callable[[int], torch.Tensor]:
-    """One inference step on a batch; its result stays on the device."""
+    """Returns a call that makes one inference step on a batch; the result stays on the device."""
     run = RunSpec.from_json(spec)
     model, batches = _model(run).eval(), {n: _images(run, n) for n in (1, BATCH)}
 

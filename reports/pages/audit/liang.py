@@ -30,6 +30,11 @@ from reports.tables.cell_text import claim_text
 EPOCHS = 70  # epochs of phase 2, as printed in III.D and IV.C
 
 
+def tested(images: str) -> Side:
+    """Return what the paper says of its test `images`."""
+    return Side("Liang III.A", images)
+
+
 def table_1_as_a_whole(claims: Claims) -> Iterator[Finding]:
     """Check what n the accuracies of Table 1 fit: seven that all fit one n tell what the n was."""
     table = of_table(claims, "liang", "Table 1", "accuracy")

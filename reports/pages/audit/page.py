@@ -130,8 +130,8 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
                 _counted(other, n_sum) if other else "no count gives it."
             )
         images = f"{claim.n:,} test images"
-        whence = Side("Liang III.A", images) if claim.paper == "liang" else Side(
-            "Jane 3.1", f"{images}, 500 of each class, each tested once in ten folds")  # fmt: skip
+        tested = getattr(of_papers("audit").get(paper), "tested", None)
+        whence = tested(images) if tested else Side(load_papers()[paper].name, images)
         yield Finding(
             "Is there a number of right answers that gives it?", (claim.id,),
             (side(claim), whence), said, judged(bool(found), NOT_ATTAINABLE),
@@ -155,10 +155,10 @@ def sources(claims: Claims, paper: str) -> Iterator[Finding]:
     """Return a finding, `not checked`, for each claim cited from a paper that isn't read here."""
     for claim in claims.values():
         if (claim.paper, claim.kind) == (paper, "cited") and claim.id not in prose.OF_LIANG:
+            said = f"{claim.reason}; that" if claim.reason else "that"
             yield Finding(
                 "Is it cited rightly?", (claim.id,), (side(claim),),
-                f"{claim.reason[0].upper()}{claim.reason[1:]}; that paper is not read here.",
-                NOT_CHECKED,
+                f"{said[0].upper()}{said[1:]} paper is not read here.", NOT_CHECKED,
             )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: 
     def settings(results: Results) -> list[Setting]:
         return [group.setting for group in groups_of(results.collected, paper)]
 
-    place = FIRST + list(load_papers()).index(paper)
+    place = FIRST + list(load_papers()).index(paper) / 100  # before the next page, however many
     return PageRecord(
         f"{paper}.html", known.name, known.name, page, place, "paper.html.j2", settings
     )

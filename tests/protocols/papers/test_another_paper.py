@@ -11,6 +11,10 @@ from protocols.papers.claims import load_claims
 from protocols.papers.papers import load_papers
 from protocols.papers.recipes import load_recipe
 from protocols.papers.variants import load_variants
+from reports.pages.audit import page as audit_page
+from reports.pages.audit.finding import Side
+from reports.pages.menu import pages
+from reports.pages.papers.sections import record
 from tests.support.devices import CPU
 
 PAPER = """
@@ -44,6 +48,18 @@ protocol = "cv10"
 metric = "accuracy"
 at = "epoch 50"
 n = 2000
+
+["doe.cited"]
+where = "1"
+row = "others"
+column = "accuracy"
+printed = "90"
+unit = "%"
+kind = "cited"
+variant = ""
+protocol = ""
+metric = "accuracy"
+at = ""
 """
 
 
@@ -87,6 +103,21 @@ def test_its_folder_is_all_that_it_takes(folder, monkeypatch):
     shutil.rmtree(folder)
     forget()
     assert {suite: ids(suite) for suite in others} == others
+
+
+def test_the_audit_finds_what_it_can_without_a_module_of_its_own(folder):
+    """No other paper's words stand beside its numbers."""
+    (exact,) = audit_page.granularity(load_claims(), "doe")
+    assert exact.sides[1] == Side("Doe 2024", "2,000 test images")
+    (cited,) = audit_page.sources(load_claims(), "doe")
+    assert cited.sums == "That paper is not read here."
+
+
+def test_its_page_stands_before_the_others(folder):
+    page = record("doe", lambda collected, group: [], list, "")
+    assert page.file == "doe.html"
+    assert max(p.place for p in pages() if p.template == "paper.html.j2") < page.place
+    assert page.place < min(p.place for p in pages() if p.name == "Evidence")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ from tests.support import synthetic
 MODULE = '''"""A page on the seeds."""
 
 from reports.pages.content import PageRecord
-from reports.tables.table import Table, Td, head
+from reports.tables.builder import numbers, table
+from reports.tables.table import Td
 
 
 def page(results):
     seeds = sorted({slot.spec.seed for slot in results.collected.slots})
     rows = [[Td(str(seed))] for seed in seeds]
-    return {"seeds": Table("seeds", "The seeds.", [[head("Seed")]], [("", rows)])}
+    return {"seeds": table("seeds", "The seeds.", numbers("Seed"), rows)}
 
 
 PAGE = PageRecord(
