@@ -1,4 +1,4 @@
-"""Shared pieces: a cache with the phantom, and runs that train on it."""
+"""The fixtures that all tests share: a cache with the phantom, and runs that train on it."""
 
 import os
 import shutil
@@ -41,7 +41,7 @@ LONG = (
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items):
-    """The longest files first; and the tests of one pair of twins one after the other."""
+    """Puts the longest files first, and the tests of one pair of twins one after the other."""
 
     def place(item):
         file = item.nodeid.partition("::")[0].removeprefix("tests/")
@@ -53,8 +53,8 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def made_once(tmp_path_factory):
-    """made_once(name, make): the folder of that name, filled by `make(folder)` once a session. The
-    processes of pytest-xdist share it, so that whoever takes it only reads."""
+    """Gives made_once(name, make): the folder of that name, filled by `make(folder)` once a
+    session. The processes of pytest-xdist share the folder, so a test may only read it."""
     root = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         root = root.parent  # that of all workers
@@ -76,7 +76,8 @@ def made_once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def smoke_report(made_once, few_draws):
-    """A folder with the whole smoke plan of made-up runs and its report, and the plan. To read."""
+    """Gives a folder with the whole smoke plan of made-up runs and its report, and the plan; only
+    to read."""
 
     def make(out):
         store, plan = synthetic.make(out)
@@ -87,8 +88,8 @@ def smoke_report(made_once, few_draws):
 
 @pytest.fixture(scope="session")
 def published_report(made_once, cache, few_draws):
-    """A folder with all recorded runs and their report, with pictures where WBC_DATA names the
-    images. To read."""
+    """Gives a folder with all recorded runs and their report; only to read.
+    The report has pictures where WBC_DATA names the images."""
 
     def make(out):
         store, there = Store(out), os.environ.get("WBC_DATA")
@@ -100,13 +101,13 @@ def published_report(made_once, cache, few_draws):
 
 
 def draw(cache):
-    """The phantom in a cache, which is drawn if it isn't there."""
+    """Gives the phantom in a cache; draws the phantom if it isn't there."""
     return dataset.made(dataset.locate("phantom", True, cache), True, cache)
 
 
 @pytest.fixture(scope="session")
 def cache(made_once, tmp_path_factory):
-    """A cache folder that all tests of a process share; the phantom in it is drawn once for all."""
+    """Gives a cache folder that all tests of a process share; its phantom is drawn once for all."""
     drawn = made_once("phantom", draw)
     folder = tmp_path_factory.mktemp("cache")
     for path in drawn.iterdir():
@@ -121,7 +122,8 @@ def phantom(cache):
 
 @pytest.fixture(scope="session")
 def plan_of():
-    """The smoke plan of one variant on the phantom; words change the selection."""
+    """Gives plan(*variants, **words): the smoke plan of variants on the phantom; words change the
+    selection."""
 
     def plan(*variants, **words):
         return make_plan(Selection(variants=variants, **words), "phantom", CPU, cores=2)
@@ -131,7 +133,7 @@ def plan_of():
 
 @pytest.fixture
 def job_of(phantom, cache, tmp_path):
-    """The job of a spec: its decoded phantom set and an empty folder."""
+    """Gives job(spec): the job of a spec, with its decoded phantom set and an empty folder."""
 
     def job(spec):
         images = image_set(phantom, set_request(spec.protocol, spec.fold, spec.data), cache)
@@ -148,8 +150,8 @@ def job_of(phantom, cache, tmp_path):
 
 @pytest.fixture(scope="session", autouse=True)
 def few_draws():
-    """Pages are built often here: their intervals from few draws. Gives the true numbers, as
-    (module, name, draws)."""
+    """Lets all pages take their intervals from few draws, for pages are built often here.
+    Gives the true numbers, as (module, name, draws)."""
     few = ((cell, "DRAWS", 300), (contrasts, "DRAWS", 200), (judge, "DRAWS", 200))
     whole = [(module, name, getattr(module, name)) for module, name, _ in few]
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Debian's Chromium, for the pages."""
+"""Opens the pages of a report in Debian's Chromium."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ WIDTHS = (1280, 390)
 
 
 class Tab:
-    """A page of the browser that keeps what it complains of and asks for."""
+    """A page of the browser that keeps its complaints and its requests."""
 
     def __init__(self, browser, **words):
         self.context = browser.new_context(**words)
@@ -44,12 +44,12 @@ class Tab:
 
 
 def all_pages(out):
-    """Every page of a report."""
+    """Gives every page of a report."""
     found = sorted(out.glob("*.html"))
     assert len(found) > 12
     return found
 
 
 def own_pages(out):
-    """Those whose content isn't on another page."""
+    """Gives the pages whose content isn't on another page."""
     return [path for path in all_pages(out) if path.name != one_file.NAME]

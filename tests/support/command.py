@@ -1,4 +1,4 @@
-"""The door, in a process of its own, as a user meets it, and in this one."""
+"""Runs runner.py in a process of its own, as a user does, or in this process."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ UNSET = ("WBC_DATA", "KERAS_BACKEND")  # of the environment: a test names its ow
 
 
 def runner(*words, limit=300, **env):
-    """A finished process of runner.py with these words, of at most `limit` seconds."""
+    """Gives a finished process of runner.py with these words, of at most `limit` seconds."""
     clean = {k: v for k, v in os.environ.items() if k not in UNSET}
     return subprocess.run(
         [sys.executable, str(ROOT / "runner.py"), *map(str, words)],
@@ -27,7 +27,7 @@ def runner(*words, limit=300, **env):
 
 
 def asked(*words, **env):
-    """The same in this process: what doesn't train answers at once where nothing is imported."""
+    """Gives what `runner` gives, from this process: commands that don't train answer sooner so."""
     command = ["runner.py", *map(str, words)]
     out, err = io.StringIO(), io.StringIO()
     clean = {k: v for k, v in os.environ.items() if k not in UNSET}
@@ -45,7 +45,7 @@ def asked(*words, **env):
 
 
 def instead_of_the_ladder(root, code):
-    """Where the ladder's process runs in the folder `root`, it runs this code."""
+    """Makes the ladder's process run this code where it is started in the folder `root`."""
     folder = root / "benchmarks" / "parity"
     folder.mkdir(parents=True)
     (folder / "__main__.py").write_text(code, encoding="utf-8")

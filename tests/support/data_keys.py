@@ -1,4 +1,4 @@
-"""Numbers as written on a page, held against results.json by their data-key."""
+"""Compares numbers as written on a page with results.json, by their data-key."""
 
 import json
 import re
@@ -12,7 +12,7 @@ NOTHING = ("X", "–", "", "diverged")
 
 
 class Numbers:
-    """results.json or compare.json by id."""
+    """The records of results.json or compare.json by id."""
 
     def __init__(self, path: Path):
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -24,7 +24,7 @@ class Numbers:
             assert self.known.setdefault(record["id"], record) is record, record["id"]
 
     def value(self, key):
-        """What stands there; None where a step on the way is null or isn't there."""
+        """Gives the value at a key; None where a step on the way is null or isn't there."""
         place, _, path = key.partition(":")
         found = self.known[place]
         for step in path.split("."):
@@ -33,7 +33,7 @@ class Numbers:
 
 
 def said(text):
-    """Each number of a text, the place of its last digit, both in its unit's base."""
+    """Gives each number of a text and the place of its last digit, both in the base of its unit."""
     text = text.replace("\u2212", "-").replace("\u202f", " ").replace("\u00a0", " ")
     text = re.sub(r"(?<=\d),(?=\d{3})", "", text.removeprefix("new cells: "))
     found = []
@@ -46,7 +46,7 @@ def said(text):
 
 
 def agrees(text, value, scale=1):
-    """Whether the text says the value, as far as it is rounded."""
+    """Gives whether the text says the value, as far as the text is rounded."""
     text = text.replace("†", "").strip()
     if isinstance(value, dict):  # an interval
         value = [value["low"], value["high"]]

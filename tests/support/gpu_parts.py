@@ -26,7 +26,7 @@ THAWED = "resnet50"
 
 
 def run_of(framework: str, variant: str, **words: Any) -> RunSpec:
-    """A run on whatever device this process sees."""
+    """Gives a run on the device that this process sees."""
     seen = importlib.import_module(f"impl_{framework}.device").seen()
     here = {"backend": seen["backend"], "device": seen["gpu"] or "cpu", "threads": 1}
     fold = words.pop("fold", 0 if variant.startswith("cnn") else None)
@@ -34,7 +34,8 @@ def run_of(framework: str, variant: str, **words: Any) -> RunSpec:
 
 
 def pool_of(runs: list[RunSpec], n: int, train: int) -> Pool:
-    """n images, one and the same if they are many; the first `train` are trained on."""
+    """Gives a pool of n images, all the same if there are many; the first `train` are trained
+    on."""
     data, random = runs[0].data, np.random.default_rng(0)
     different = n if n <= BATCH * STEPS else 1
     shape = different, data["height"], data["width"], 3
@@ -49,12 +50,12 @@ def pool_of(runs: list[RunSpec], n: int, train: int) -> Pool:
 
 
 def make(runs: list[RunSpec], pool: Pool, start: Any) -> Any:
-    """The twin of one run or several."""
+    """Makes the twin of one run or several."""
     return importlib.import_module(f"impl_{runs[0].framework}.worker").make_twin(runs, pool, start)
 
 
 def trained(framework: str, variant: str, frozen: bool) -> dict[str, list]:
-    """Losses of a few steps from the same weights everywhere, and the answers after them."""
+    """Gives the losses of a few steps from fixed weights, and the answers after the steps."""
     words = {"init": "shared", "weights": "fixture" if frozen else "random"}
     run = run_of(framework, variant, **words)
     pool = pool_of([run], SIZE * STEPS + SIZE, SIZE * STEPS)
@@ -76,13 +77,13 @@ def trained(framework: str, variant: str, frozen: bool) -> dict[str, list]:
 
 
 def steps(framework: str) -> dict[str, Any]:
-    """`trained` of heads and of a whole network."""
+    """Gives `trained` of heads and of a whole network."""
     found = {f"{name}, head": trained(framework, name, True) for name in FROZEN}
     return found | {f"{THAWED}, all layers": trained(framework, THAWED, False)}
 
 
 def engines(framework: str) -> dict[str, Any]:
-    """Answers of every engine, for one image and for many (many: none that is slow to prepare)."""
+    """Gives the answers of every engine for one image, and for many of those quick to prepare."""
     run = run_of(framework, "resnet50_lstm", stage="latency")
     module = importlib.import_module(f"impl_{framework}.latency")
     twin = getattr(module, f"{framework.title()}Latency")(run)
@@ -95,9 +96,9 @@ def engines(framework: str) -> dict[str, Any]:
 
 
 def memory(framework: str, share: str) -> dict[str, Any]:
-    """What the trial of the papers' sizes says where only a share of the card may be used.
+    """Gives what the trial of the papers' sizes says where only a share of the card may be used.
 
-    JAX's share is given to it by the environment of the process.
+    The environment of the process gives JAX its share.
     """
     thawed = [run_of(framework, "xception", profile="paper")]
     words = {"profile": "paper", "weights": "fixture"}

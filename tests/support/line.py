@@ -1,4 +1,4 @@
-"""A twin of one number, for what needs no network; runs of it that are killed."""
+"""A twin of one number, for tests that need no network, and runs of this twin that are killed."""
 
 from types import SimpleNamespace
 
@@ -93,11 +93,12 @@ HERE = {"device_detail": "A processor", "instruction_set": "avx avx2", "variable
 
 
 class Killed(BaseException):
-    """Stands for a SIGKILL."""
+    """An exception that stands for a SIGKILL."""
 
 
 def ending(folder):
-    """What must be the same to the last bit."""
+    """Gives what must be equal to the last bit: the predictions, and the history without
+    seconds."""
     rows = (folder / "history.csv").read_text(encoding="utf-8").splitlines()
     kept = [i for i, name in enumerate(HISTORY) if not name.endswith("seconds")]
     with np.load(folder / "predictions.npz") as arrays:

@@ -17,7 +17,8 @@ SHADE = (200, 120, 160)  # of every image
 
 
 def some_runs(out: Path) -> Store:
-    """A store of the recorded smoke runs of two networks, all that was asked for."""
+    """Makes a store of the recorded smoke runs of two networks, which are all that was asked
+    for."""
     (out / "runs").mkdir(parents=True)
     for run in (PUBLISHED / "runs").iterdir():
         if any(name in run.name for name in SOME) and "latency" not in run.name:
@@ -28,7 +29,8 @@ def some_runs(out: Path) -> Store:
 
 
 def image_folder(store: Store, root: Path) -> Path:
-    """Files for every tested image and photograph, and those that Liang's Fig. 4 asks for."""
+    """Makes files for every tested image and photograph, and for those that Liang's Fig. 4 asks
+    for."""
     (root / "images" / "TRAIN").mkdir(parents=True)
     ids = {str(i) for run in store.runs() for i in run.predictions["ids"]}
     ids |= {row.file for run in store.runs() for i in run.seen_ids for row in activations.turned(i)}

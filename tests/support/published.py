@@ -1,4 +1,4 @@
-"""Where the recorded runs lie."""
+"""The folders in which the recorded runs lie."""
 
 from protocols.files import ROOT
 

@@ -58,8 +58,8 @@ class Tables(HTMLParser):
 
 
 def made(out: Path, plan, *only: str) -> dict:
-    """Builds, of the pages the first and those of these files if some are named, and reads
-    results.json."""
+    """Builds the report and reads results.json.
+    If pages are named, only these and the first are built."""
     shown = [page for page in menu.pages() if not only or page.file in ("index.html", *only)]
     assert {page.file for page in shown} >= {*only}
     with mock.patch.object(menu, "pages", lambda: shown):
@@ -68,13 +68,13 @@ def made(out: Path, plan, *only: str) -> dict:
 
 
 def results_of(out: Path, plan) -> dict:
-    """What results.json would have, without a page: a tenth of the time."""
+    """Gives the content that results.json would have, without a page: a tenth of the time."""
     found = results.document(collect(Store(out), plan))
     return json.loads(results.as_json(found))
 
 
 def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -> tuple[str, str]:
-    """(word, reason) of a claim's verdict."""
+    """Gives the word and the reason of a claim's verdict."""
     slug = result["settings"][setting]["slug"]
     verdicts = next(c for c in result["claims"] if c["id"] == claim)["verdicts"]
     found = next(v for v in verdicts if (v["setting"], v["framework"]) == (slug, framework))
@@ -82,7 +82,7 @@ def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -
 
 
 def pages(out: Path) -> dict[str, str]:
-    """The text of every page, but for the one script that stands in all of them."""
+    """Gives the text of every page, but for the one script that stands in all of them."""
     own = f"<script>{inline()['script']}</script>"
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(out.glob("*.html"))}
     assert all(text.count(own) == 1 for text in texts.values())
@@ -99,7 +99,7 @@ def scored(out: Path, run_id: str, part: str = "selected") -> dict[str, float]:
 
 
 def hold_together(out: Path) -> None:
-    """Every id is its page's only one; every link leads somewhere."""
+    """Checks that every id is its page's only one, and that every link leads somewhere."""
     texts = pages(out)
     for name, text in texts.items():
         ids = re.findall(r'\sid="([^"]+)"', text)

@@ -1,4 +1,4 @@
-"""A Recorder filled by hand."""
+"""Makes a Recorder that is filled by hand."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ LABELS = np.array([0, 1, 2, 3])
 
 
 def log_p(confidence):
-    """Log-probabilities in which each true class has `confidence`."""
+    """Gives log-probabilities in which each true class has `confidence`."""
     p = np.full((4, 4), (1 - confidence) / 3)
     p[np.arange(4), LABELS] = confidence
     return np.log(p)

@@ -9,5 +9,5 @@ from reports.statistics.intervals import DRAWS, Estimate, Sample, resample, weig
 def intervals(
     sample: Sample, rng: np.random.Generator, draws: int | None = DRAWS, names=METRICS
 ) -> dict[str, Estimate]:
-    """The estimate of each metric; without draws (None) its value alone."""
+    """Gives the estimate of each metric; without draws (None) its value alone."""
     return weighted(sample, resample(sample.strata, draws, rng), names)

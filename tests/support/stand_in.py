@@ -1,4 +1,4 @@
-"""A backbone of two layers in both twins, in the place of those of a hundred."""
+"""A backbone of two layers in both twins, in place of the backbones of a hundred layers."""
 
 import keras
 import numpy as np
@@ -22,7 +22,7 @@ CELL = 32
 
 
 class Small(nn.Module):
-    """Means of 32 x 32 pixels, a 1x1 convolution, batch normalisation."""
+    """A network of means of 32 x 32 pixels, a 1x1 convolution and batch normalisation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -48,7 +48,8 @@ def _keras(name):
 
 
 def put(patch: pytest.MonkeyPatch) -> None:
-    """In both twins, under the names of all backbones; and the ladder at a size that suits it."""
+    """Puts the stand-in under all backbones' names in both twins, and the ladder at a size to
+    match."""
     patch.setattr(impl_torch.models, "make_backbone", _torch)
     patch.setattr(impl_keras.models, "_resnet50_of", lambda model, recipe: model)
     for name in load_backbones():
@@ -60,7 +61,7 @@ def put(patch: pytest.MonkeyPatch) -> None:
 
 
 def add(patch: pytest.MonkeyPatch, *variants: Variant) -> None:
-    """Variants that variants.toml doesn't have, as if it had them."""
+    """Adds variants to those of variants.toml."""
     rows = papers.rows
 
     def more(file, into, key):

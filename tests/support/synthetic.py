@@ -1,4 +1,4 @@
-"""A store of made-up runs, without a framework: what the twins would hand back, by the contract."""
+"""A store of made-up runs, without a framework: what the twins would give, by the contract."""
 
 import json
 from dataclasses import replace
@@ -44,7 +44,7 @@ def spec(
     recipe: dict[str, Any] | None = None,
     **rest: Any,
 ) -> RunSpec:
-    """A RunSpec as the planner would make it; `recipe` changes values of the paper's own."""
+    """Makes a RunSpec as the planner would; `recipe` changes values of the paper's own recipe."""
     found, numbers = load_variants()[variant], load_profiles()[profile]
     values = recipes.values(found.paper)
     if found.paper == "liang":
@@ -86,7 +86,8 @@ def spec(
 def log_probabilities(
     labels: np.ndarray, accuracy: float, generator: np.random.Generator, sure: float = 0.8
 ) -> np.ndarray:
-    """float32 (n, 4): exactly round(accuracy n) images are right, with probability about `sure`."""
+    """Gives float32 (n, 4): exactly round(accuracy n) images are right, with probability near
+    `sure`."""
     n = len(labels)
     right = np.zeros(n, bool)
     right[generator.permutation(n)[: round(accuracy * n)]] = True
@@ -98,7 +99,7 @@ def log_probabilities(
 
 
 def labels_of(run: RunSpec) -> np.ndarray:
-    """True classes of the test part, int64."""
+    """Gives the true classes of the test part, int64."""
     numbers = load_profiles()[run.profile]
     if run.protocol not in FIXED:
         return np.repeat(np.arange(4), max(1, numbers.cv_per_class // 10))
@@ -108,7 +109,7 @@ def labels_of(run: RunSpec) -> np.ndarray:
 
 
 def ids_of(run: RunSpec) -> list[str]:
-    """Names of the test images: the public set's own where it is whole, made up otherwise."""
+    """Gives names of the test images: the public set's own where it is whole, made up otherwise."""
     labels = labels_of(run)
     if run.data["kind"] != "real" or load_profiles()[run.profile].test_per_class:
         return [f"image-{i}" for i in range(len(labels))]
@@ -122,7 +123,7 @@ def ids_of(run: RunSpec) -> list[str]:
 
 
 def env(run: RunSpec) -> dict[str, Any]:
-    """env.json."""
+    """Gives the content of env.json."""
     return {
         "framework": run.framework,
         "backend": run.backend,
@@ -138,9 +139,10 @@ def env(run: RunSpec) -> dict[str, Any]:
 
 
 def recorded(run: RunSpec, accuracy: float = 0.8, epochs: int | None = None) -> Recorder:
-    """A Recorder whose selected epoch has exactly the accuracy (rounded to whole images).
+    """Makes a Recorder whose selected epoch has exactly the accuracy (rounded to whole images).
 
-    `epochs`: fewer than the schedule's, to save time; for Jane's networks leave it out.
+    `epochs` may be fewer than the schedule's, to save time; for Jane's networks it must be left
+    out.
     """
     labels = labels_of(run)
     generator = np.random.default_rng(int(run.id[-12:], 16))
@@ -164,7 +166,7 @@ def recorded(run: RunSpec, accuracy: float = 0.8, epochs: int | None = None) -> 
 
 
 def timings(run: RunSpec, cold: float = 4.2) -> dict[str, Any]:
-    """timings.json of either stage."""
+    """Gives the content of timings.json for either stage."""
     if run.stage == "latency":
 
         def summary(seconds: float) -> dict[str, float]:
@@ -196,7 +198,8 @@ def timings(run: RunSpec, cold: float = 4.2) -> dict[str, Any]:
 
 
 def look(run: RunSpec, folder: Path) -> None:
-    """Writes activations.npz of a made-up network that answers as `recorded` does, unrelated."""
+    """Writes activations.npz of a made-up network, whose answers are unrelated to those of
+    `recorded`."""
     labels, ids = labels_of(run), ids_of(run)
     everything = np.arange(len(labels))
     pool = Pool(np.zeros((1, 4, 4, 3), np.uint8), everything, ids, labels, [], [everything])
@@ -216,7 +219,7 @@ def look(run: RunSpec, folder: Path) -> None:
 
 
 def raise_version(patch: pytest.MonkeyPatch) -> None:
-    """From now on this suite has the next results version."""
+    """Gives this suite the next results version from now on."""
     for module in (benchmarks.store.store, benchmarks.terminal.plan_text, protocols.runs.record):
         patch.setattr(module, "RESULTS_VERSION", RESULTS_VERSION + 1)
 
@@ -251,19 +254,19 @@ def add_failed(store: Store, run: RunSpec, reason: str) -> Run:
 
 
 def suite(profile: str = "smoke", seeds: tuple[int, ...] = (0,), **rest: Any) -> list[RunSpec]:
-    """The plan of `--suite all`: both twins, nine networks, and a latency run of each."""
+    """Gives the plan of `--suite all`: both twins, nine networks, and a latency run of each."""
     names = [v.name for v in load_variants().values() if v.suite != "control"]
     return plan_of(names, profile, seeds, **rest)
 
 
 def control(profile: str = "laptop", seeds: tuple[int, ...] = (0,), **rest: Any) -> list[RunSpec]:
-    """The plan of `--suite control`."""
+    """Gives the plan of `--suite control`."""
     names = [v.name for v in load_variants().values() if v.suite == "control"]
     return plan_of(names, profile, seeds, **rest)
 
 
 def plan_of(names: list[str], profile: str, seeds: tuple[int, ...], **rest: Any) -> list[RunSpec]:
-    """Both twins of these networks, all folds, and a latency run of each."""
+    """Gives a plan: both twins of these networks, all folds, and a latency run of each."""
     plan = []
     for framework in BACKENDS:
         for name in names:
@@ -284,7 +287,7 @@ def fill(store: Store, plan: list[RunSpec], accuracy: float = 0.8) -> Store:
 
 
 def make(out: Path) -> tuple[Store, list[RunSpec]]:
-    """A full smoke store under `out`, and its plan."""
+    """Makes a full smoke store under `out`; gives the store and its plan."""
     plan = suite()
     return fill(Store(out), plan), plan
 

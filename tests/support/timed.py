@@ -1,4 +1,4 @@
-"""When a command prints something, in a pipe or on a terminal."""
+"""Tells when a command prints something, in a pipe or on a terminal."""
 
 import os
 import pty
@@ -8,9 +8,10 @@ import time
 
 
 def outputs(words, terminal, env):
-    """Exit code, and of each output its seconds since the start and its text; the last is the end.
+    """Gives the exit code, and for each output its seconds since the start and its text.
 
-    Standard output and standard error go the same way: into a pipe, or to a pseudo-terminal.
+    The last entry is the end. Standard output and standard error both go into a pipe, or both to a
+    pseudo-terminal.
     """
     begin = time.perf_counter()
     mine, theirs = pty.openpty() if terminal else os.pipe()
@@ -31,6 +32,6 @@ def outputs(words, terminal, env):
 
 
 def silences(seen):
-    """The seconds before each output, and the text behind which they lie."""
+    """Gives the seconds before each output, and the text after which they lie."""
     before = [(0.0, "the start"), *seen]
     return [(b[0] - a[0], a[1]) for a, b in zip(before, seen, strict=False)]

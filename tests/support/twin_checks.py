@@ -1,4 +1,4 @@
-"""What both twins must agree on, worked out apart from either."""
+"""Values that both twins must agree on, worked out apart from either twin."""
 
 import numpy as np
 
@@ -13,14 +13,15 @@ MOVING = {"xception": 54_528, "inception_v3": 34_432, "resnet50": 53_120}
 
 
 def parts_of(variant) -> set:
-    """What a network is built of: its backbones, how many they are, its head."""
+    """Gives what a network is built of: its backbones, how many they are, its head."""
     return {*variant.backbones, len(variant.backbones), (variant.sequence, variant.cell)}
 
 
 def climbed_networks() -> list[str]:
-    """Those that the tests climb the whole ladder with: all that train whole, and each that brings
-    a part. The others are built of the same; of them is asked what joins parts: counts, bridge,
-    forward pass. `python runner.py --parity` climbs all."""
+    """Gives the networks that the tests climb the whole ladder with.
+    These are all that train whole, and each that brings a new part. The others are built of the
+    same parts; the tests check only how these join them: counts, bridge, forward pass. `python
+    runner.py --parity` climbs all."""
     known = load_variants()
     found = [name for name in known if parity.trains_whole(name)]
     for name, variant in known.items():
@@ -78,9 +79,10 @@ TRAINED = {variant: _trained(variant) for variant in HEADS}
 
 
 def cam_of_pooled_head(maps, project, bias, classify, logits) -> np.ndarray:
-    """Grad-CAM (n, h, w) of Liang's plain head, worked out: dense (channels, 512) on the map's mean
-    (n, h, w, channels), ReLU, dense (512, 4); the predicted class's slope by the mean is that by
-    each position times their number."""
+    """Gives the Grad-CAM (n, h, w) of Liang's plain head, worked out by hand.
+    The head is dense (channels, 512) on the mean of the map (n, h, w, channels), ReLU, dense (512,
+    4). The slope of the predicted class by the mean is the slope by each position times the number
+    of positions."""
     hidden = maps.mean(axis=(1, 2)) @ project + bias
     slopes = ((hidden > 0) * classify[:, logits.argmax(axis=1)].T) @ project.T
     positions = maps.shape[1] * maps.shape[2]
@@ -88,7 +90,8 @@ def cam_of_pooled_head(maps, project, bias, classify, logits) -> np.ndarray:
 
 
 def keras_adam(gradients: np.ndarray, rate: float) -> np.ndarray:
-    """Keras's Adam from zero, weights after each step: epsilon before the bias correction."""
+    """Gives the weights after each step of Keras's Adam from zero: epsilon before the bias
+    correction."""
     m = v = w = np.zeros(gradients.shape[1])
     path = []
     for t, g in enumerate(gradients, 1):
@@ -99,7 +102,8 @@ def keras_adam(gradients: np.ndarray, rate: float) -> np.ndarray:
 
 
 def rmsprop_2018(gradients: np.ndarray, rate: float) -> np.ndarray:
-    """RMSProp as Keras had it in 2018, weights after each step: epsilon outside the root."""
+    """Gives the weights after each step of the RMSProp of Keras of 2018: epsilon outside the
+    root."""
     v = w = np.zeros(gradients.shape[1])
     path = []
     for g in gradients:

@@ -1,4 +1,4 @@
-"""Both frameworks, in the order that they bear."""
+"""Imports both frameworks in the one order that works."""
 
 import os
 
@@ -9,6 +9,6 @@ if os.environ.get("KERAS_BACKEND") != "jax":
 
 
 def pytest_itemcollected(item):
-    """Those that run alone are looked for everywhere but here: importing both frameworks takes ten
-    seconds."""
+    """Forbids tests marked `alone` here: they are looked for everywhere else.
+    Importing both frameworks takes ten seconds."""
     assert not item.get_closest_marker("alone"), f"{item.nodeid} is alone: it lies elsewhere"

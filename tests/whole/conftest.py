@@ -30,7 +30,7 @@ def tab(browser):
 
 @pytest.fixture(scope="session")
 def smoke(made_once, few_draws):
-    """A report of made-up smoke runs, one of them failed with markup in its reason."""
+    """Gives a report of made-up smoke runs, one of them failed with markup in its reason."""
 
     def make(out):
         store, plan = synthetic.make(out)
@@ -45,7 +45,8 @@ def smoke(made_once, few_draws):
 
 @pytest.fixture(scope="session")
 def beside(made_once, few_draws):
-    """compare.html of two stores: a network in five seeds each, another in one, a lone run."""
+    """Gives compare.html of two stores: a network in five seeds each, another in one, a lone
+    run."""
 
     def make(out):
         a, b = Store(out / "a"), Store(out / "b")

@@ -12,7 +12,8 @@ from tests.support.line import Killed, Line
 
 @pytest.fixture
 def trained(plan_of, job_of, tmp_path):
-    """Trains a Line; `kill_at`: progress calls after which it is killed, launch by launch."""
+    """Gives a function that trains a Line.
+    `kill_at` has the progress calls after which the Line is killed, launch by launch."""
     (run,) = [s for s in plan_of("xception", frameworks=("torch",)) if s.stage == "train"]
 
     def train(kill_at=(), pauses=(0.0, 0.0), notes=None, finish=True):

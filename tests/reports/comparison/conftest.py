@@ -1,4 +1,4 @@
-"""Two stores beside each other."""
+"""Fixtures of the comparison of two stores."""
 
 import json
 
@@ -30,7 +30,8 @@ def stores(tmp_path):
 
 @pytest.fixture
 def compared(tmp_path):
-    """compare.json, the tables of compare.html, and the lines of text."""
+    """Gives a function that compares two stores.
+    It gives compare.json, the tables of compare.html, and the lines of text."""
 
     def make(a, b):
         lines = comparison_page.compare(a, b, tmp_path / "beside")
