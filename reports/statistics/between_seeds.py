@@ -1,13 +1,14 @@
-"""What the spread between training runs of one network lets us say: two intervals, and words.
+"""Says what the spread between a network's training runs allows: two intervals, and words.
 
-One more run: mean +- t(k-1) s sqrt(1 + 1/k) over k seeds, against a printed number.
-A mean difference: mean +- t(k-1) s / sqrt(k) over the k differences seed by seed, for an order.
+The interval of one more run is mean +- t(k-1) s sqrt(1 + 1/k) over k seeds; a printed number is
+held against it. The interval of a mean difference is mean +- t(k-1) s / sqrt(k) over the k
+differences seed by seed; an order is judged by it.
 
 Equal seeds are not certainty. An accuracy is a count of images, so s is never taken smaller than
 what rounding to counts hides: its variance is grain^2 / 12 for one count, twice that for the
-difference of two (grain: one image, as a fraction). A printed number stands for all that round to
-it, and at least for half an image on each side; a lead of one image is none. Where nothing is
-counted (losses) and no spread was seen, nothing is decided. Pure functions of numbers.
+difference of two (grain: one image, as a fraction). A printed number stands for all values that
+round to the number, and at least for half an image on each side; a lead of one image is none. Where
+nothing is counted (losses) and no spread was seen, nothing is decided. All functions are pure.
 
 Measured by simulation (python -m reports.simulations.error_rates; published/error_rates.json), with
 3, 5 and 10 seeds and spreads of 0 to 3 points: a printed number that is one more run of the same
@@ -27,23 +28,25 @@ TINY = 1e-12  # below this a difference is rounding
 
 @cache
 def quantile(df: int) -> float:
-    """Student's t that leaves out 5%, both sides together."""
+    """Returns the value of Student's t that leaves out 5%, both sides together, at `df` degrees of
+    freedom."""
     from scipy.stats import t  # noqa: PLC0415 (slow import)
 
     return float(t.ppf((1 + LEVEL) / 2, df))
 
 
 def mean_and_spread(values: list[float], least: float) -> tuple[float, float]:
-    """Mean and standard deviation, which is `least` at least; needs 2 values."""
+    """Returns the mean and the standard deviation of two or more values; the latter is at least
+    `least`."""
     mean = math.fsum(values) / len(values)
     variance = math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)
     return mean, max(math.sqrt(variance), least)
 
 
 def one_more_run(values: list[float], grain: float = 0.0) -> tuple[float, float]:
-    """Mean and half-width of the 95% prediction interval of one more seed's value.
+    """Returns the mean and the half-width of the 95% prediction interval of one more seed's value.
 
-    grain: the step of a value, 0 where nothing is counted.
+    `grain` is the step of a value, and 0 where nothing is counted.
     """
     k = len(values)
     mean, spread = mean_and_spread(values, grain / math.sqrt(12))
@@ -51,9 +54,10 @@ def one_more_run(values: list[float], grain: float = 0.0) -> tuple[float, float]
 
 
 def mean_difference(differences: list[float], grain: float = 0.0) -> tuple[float, float]:
-    """Mean and half-width of the 95% interval of the mean of differences, one a seed.
+    """Returns the mean and the half-width of the 95% interval of the mean of differences, one per
+    seed.
 
-    grain: the step of either side's value, 0 where nothing is counted.
+    `grain` is the step of either side's value, and 0 where nothing is counted.
     """
     k = len(differences)
     mean, spread = mean_and_spread(differences, grain / math.sqrt(6))
@@ -63,11 +67,12 @@ def mean_difference(differences: list[float], grain: float = 0.0) -> tuple[float
 def against(
     values: list[float], printed: float, rounding: float, grain: float, widest: float
 ) -> tuple[str, str, float, float]:
-    """The word that a printed number gets (the measurement against it), its reason, and the mean
-    and half-width of the interval.
+    """Returns the word that a printed number gets, its reason, and the mean and half-width of the
+    interval.
 
-    above, below: whenever the interval excludes the number; where it holds it, compatible if its
-    half-width is at most `widest`, else undecided. rounding: half a unit of the last printed digit.
+    The word says where the measurement lies: above or below, whenever the interval excludes the
+    number. Where the interval holds the number, the word is compatible if the half-width is at most
+    `widest`, else undecided. `rounding` is half a unit of the last printed digit.
     """
     mean, half = one_more_run(values, grain)
     if half < TINY:
@@ -81,14 +86,15 @@ def against(
 
 
 def order(contests: list[list[float]], grain: float) -> tuple[str, int, int]:
-    """The word that an order gets from the differences of its contests, seed by seed, and how many
-    were won and lost: supported if every one was won, refuted if one was lost, else undecided.
+    """Returns the word that an order gets from its contests, and how many contests were won and
+    lost.
 
-    Won: the interval of the mean difference lies above 0, and the mean beyond one image. Lost: the
-    same below.
+    A contest is a list of differences, one per seed. The order is supported if every contest was
+    won, refuted if one was lost, else undecided. A contest is won if the interval of the mean
+    difference lies above 0 and the mean is more than one image; it is lost if both hold below 0.
     """
     found = [mean_difference(differences, grain) for differences in contests]
-    seen = [(mean, half) for mean, half in found if half > TINY]  # a spread between the seeds
+    seen = [(mean, half) for mean, half in found if half > TINY]  # the seeds do differ
     won = sum(mean > max(half, grain) + TINY for mean, half in seen)
     lost = sum(-mean > max(half, grain) + TINY for mean, half in seen)
     word = "refuted" if lost else "supported" if won == len(contests) else "undecided"

@@ -1,8 +1,8 @@
-"""Two models on the same images: paired differences of metrics, and what may be said of them.
+"""Compares two models on the same images: paired differences of metrics, and words for them.
 
-Images come in clusters, as in reports.statistics.intervals: the same are drawn for both models. A
-difference is a - b; its p-value is two-sided, by t = difference / linearised standard error with
-Satterthwaite's degrees of freedom. Pure functions of arrays.
+Images come in clusters, as in reports.statistics.intervals: the same clusters are drawn for both
+models. A difference is a - b; its p-value is two-sided, by t = difference / linearised standard
+error with Satterthwaite's degrees of freedom. All functions are pure functions of arrays.
 """
 
 from collections.abc import Collection
@@ -21,7 +21,8 @@ POWER = 0.8
 
 @dataclass(frozen=True)
 class Difference:
-    """Metric of a less that of b. p is None where the variance can't be estimated."""
+    """A metric of model a less that of model b; `p` is None where the variance can't be
+    estimated."""
 
     estimate: Estimate
     p: float | None
@@ -29,7 +30,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Equivalence:
-    """equivalent, different or not shown; p of the two one-sided tests, None without a variance."""
+    """The verdict (equivalent, different or not shown) and the p-value of the two one-sided tests.
+
+    `p` is None where there is no variance.
+    """
 
     verdict: str
     p: float | None
@@ -42,10 +46,10 @@ def compare(
     draws: int | None = DRAWS,
     names: Collection[str] = METRICS,
 ) -> dict[str, Difference]:
-    """The paired difference of each metric; the same bytes for the same seed of rng. Without draws
-    (None) its value alone.
+    """Returns the paired difference of each metric, or its value alone without draws (None).
 
-    Raises ValueError if a and b aren't of the same images in the same order.
+    The same seed of `rng` gives the same bytes. Raises ValueError if a and b aren't of the same
+    images in the same order.
     """
     check_paired(a, b)
     return compare_by(a, b, resample(a.strata, draws, rng), names)
@@ -54,7 +58,8 @@ def compare(
 def compare_by(
     a: Sample, b: Sample, weights: np.ndarray | None, names: Collection[str] = METRICS
 ) -> dict[str, Difference]:
-    """The same for two samples known to be of the same images, from the weights of resample."""
+    """Returns what `compare` does for two samples known to be of the same images, from resample's
+    weights."""
     ends = [METRICS[name].limits for name in names]
     limits = [(low - high, high - low) for low, high in ends]
     found = estimates(
@@ -68,14 +73,15 @@ def compare_by(
 
 
 def check_paired(a: Sample, b: Sample) -> None:
-    """Raises ValueError if a and b aren't of the same images: classes and clusters in order."""
+    """Raises ValueError if a and b aren't of the same images: their classes and clusters in
+    order."""
     same = np.array_equal(a.labels, b.labels) and np.array_equal(a.clusters, b.clusters)
     if not same:
         raise ValueError("the two samples are of different images")
 
 
 def two_sided(difference: Estimate) -> float | None:
-    """p-value of no difference; None without a standard error."""
+    """Returns the p-value of no difference, or None without a standard error."""
     from scipy.stats import t  # noqa: PLC0415 (slow import)
 
     if difference.se is None:
@@ -84,9 +90,9 @@ def two_sided(difference: Estimate) -> float | None:
 
 
 def naive_mcnemar(a: Sample, b: Sample) -> float | None:
-    """Naive p-value of equal accuracies, as if images were independent; exact binomial.
+    """Returns the naive p-value of equal accuracies, as if images were independent; exact binomial.
 
-    None where a probability isn't finite. Raises ValueError as compare does.
+    The value is None where a probability isn't finite. Raises ValueError as compare does. Source:
     McNemar, Psychometrika 12, 1947.
     """
     from statsmodels.stats.contingency_tables import mcnemar  # noqa: PLC0415 (slow import)
@@ -99,9 +105,10 @@ def naive_mcnemar(a: Sample, b: Sample) -> float | None:
 
 
 def holm(p_values: list[float | None]) -> list[float | None]:
-    """p-values adjusted for their number (Holm, Scandinavian Journal of Statistics 6, 1979).
+    """Returns the p-values adjusted for their number (Holm, Scandinavian Journal of Statistics 6,
+    1979).
 
-    None stays None but counts among them, as a 1 would.
+    A value of None stays None, but counts among the values as a 1 would.
     """
     from statsmodels.stats.multitest import multipletests  # noqa: PLC0415 (slow import)
 
@@ -112,11 +119,11 @@ def holm(p_values: list[float | None]) -> list[float | None]:
 
 
 def equivalence(difference: Estimate, margin: float = MARGIN) -> Equivalence:
-    """Whether |difference| < margin, by two one-sided t tests at 0.05 (Schuirmann, 1987).
+    """Says whether |difference| < margin, by two one-sided t tests at 0.05 (Schuirmann, 1987).
 
-    different: they fail, and the 95% linearised interval leaves out 0. Without a standard error
-    it's not shown, even if the predictions are the same: no spread was seen, so none is known.
-    Raises ValueError for a margin of 0 or less.
+    The verdict is different if these tests fail and the 95% linearised interval leaves out 0.
+    Without a standard error the verdict is not shown, even if the predictions are the same: no
+    spread was seen, so none is known. Raises ValueError for a margin of 0 or less.
     """
     from scipy.stats import t  # noqa: PLC0415 (slow import)
 
@@ -125,7 +132,7 @@ def equivalence(difference: Estimate, margin: float = MARGIN) -> Equivalence:
     if difference.se is None:
         return Equivalence("not shown", None)
     gap = (margin - abs(difference.value)) / difference.se
-    p = float(t.sf(gap, difference.df))  # of the nearer margin, the larger of the two
+    p = float(t.sf(gap, difference.df))  # at the nearer margin: the larger of the two p-values
     if p < ALPHA:
         return Equivalence("equivalent", p)
     both = two_sided(difference)
@@ -135,9 +142,10 @@ def equivalence(difference: Estimate, margin: float = MARGIN) -> Equivalence:
 def minimum_detectable_difference(
     se: float, df: float, power: float = POWER, level: float = ALPHA
 ) -> float:
-    """The true difference that a two-sided test at `level` finds with this power.
+    """Returns the true difference that a two-sided test at `level` finds with this power.
 
-    se (t(1 - level / 2) + t(power)), both of df degrees: Bloom, Evaluation Review 19, 1995.
+    That is se (t(1 - level / 2) + t(power)), both t of df degrees: Bloom, Evaluation Review 19,
+    1995.
     """
     from scipy.stats import t  # noqa: PLC0415 (slow import)
 
@@ -145,10 +153,11 @@ def minimum_detectable_difference(
 
 
 def ordering(differences: list[Difference], level: float = ALPHA) -> str:
-    """Whether every "a beats b" holds: supported, refuted or undecided; higher must be better.
+    """Says whether every "a beats b" holds: supported, refuted or undecided; higher must be better.
 
-    Of two-sided p-values adjusted by Holm, and the sign: supported if every difference is
-    significantly positive, refuted if one is significantly negative. Undecided without any.
+    The word rests on two-sided p-values adjusted by Holm, and on the signs: supported if every
+    difference is significantly positive, refuted if one is significantly negative. Without any
+    difference it is undecided.
     """
     adjusted = holm([d.p for d in differences])
     signs = [

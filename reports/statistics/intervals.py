@@ -1,8 +1,8 @@
-"""95% intervals of metrics when images come in clusters: many images of one photograph.
+"""Gives 95% intervals of metrics when images come in clusters: many images of one photograph.
 
 A cluster is one photograph's images within one class; the classes are the strata, and the clusters
 of a class are taken as a random sample of it. Everything is a smooth function of the clusters'
-totals: confusion matrices and sums of the log loss. Pure functions of arrays.
+totals: confusion matrices and sums of the log loss. All functions are pure functions of arrays.
 
 linearised   t interval; variance of the clusters' influences within strata (infinitesimal
              jackknife: Shao and Tu, The Jackknife and Bootstrap, 1995, ch. 6), degrees of freedom
@@ -24,14 +24,15 @@ from reports.statistics.between_seeds import LEVEL, TINY
 from reports.statistics.scores import Scores, complex_steps
 
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-DRAWS = 10_000  # of every interval on a page
+DRAWS = 10_000  # for every interval on a page
 CHUNK = 500  # draws studentised at a time; bounds the memory
 PROPORTION, UNBOUNDED = (0.0, 1.0), (-np.inf, np.inf)
 LONE_CLUSTER = "a class with one cluster: its variance can't be estimated"
 NO_SPREAD = "no cluster differs from the others: the variance can't be estimated"
 NOT_FINITE = "a probability isn't finite"
-# Clusters. By coverage's model (four equal classes, correlation 0.15, 300 samples) bootstrap-t is
-# 30 to 86 points wide at 8 to 16 clusters, or there is none; from 24 on it is there and holds.
+# A number of clusters. By coverage's model (four equal classes, correlation 0.15, 300 samples) a
+# bootstrap-t interval is 30 to 86 points wide at 8 to 16 clusters, or there is none; from 24
+# clusters on there is one, and it holds the truth.
 FEWEST = 24
 TOO_FEW = f"fewer than {FEWEST} clusters of images: an interval would say next to nothing"
 UNSTABLE = "too few clusters: some draws have no variance"
@@ -41,17 +42,18 @@ Statistic = Callable[[np.ndarray], np.ndarray]  # totals (..., columns) -> value
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The predictions of a model for n images in C clusters. Make it by Sample.of."""
+    """The predictions of a model for n images in C clusters; Sample.of makes one."""
 
     labels: np.ndarray  # int (n,)
     correct: np.ndarray  # bool (n,)
-    clusters: np.ndarray  # int (n,), row of totals
-    strata: np.ndarray  # int (C,), class of each cluster
+    clusters: np.ndarray  # int (n,), each image's row in totals
+    strata: np.ndarray  # int (C,), the class of each cluster
     totals: np.ndarray  # float64 (C, 17): confusion matrix (row = true), summed log loss in nats
 
     @classmethod
     def of(cls, labels: np.ndarray, probabilities: np.ndarray, groups: np.ndarray) -> Self:
-        """labels int (n,), probabilities (n, 4), groups (n,): the photograph of each image.
+        """Makes a sample from labels int (n,), probabilities (n, 4) and groups (n,), an image's
+        photograph.
 
         Rows are rescaled to sum to 1, as in protocols.metrics. All totals are NaN where a
         probability isn't finite. Raises ValueError if the shapes don't fit.
@@ -73,7 +75,7 @@ class Sample:
 
     @property
     def hits(self) -> float:
-        """Images predicted right; NaN where a probability isn't finite."""
+        """The number of images predicted right; NaN where a probability isn't finite."""
         return float(self.totals[:, : -1 : K + 1].sum())
 
 
@@ -99,9 +101,10 @@ class Estimate:
 
 
 def gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
-    """Derivatives (..., columns, metrics) of the statistic at totals (..., columns).
+    """Returns the derivatives (..., columns, metrics) of the statistic at totals (..., columns).
 
-    They are its own `slopes` where it has them, else complex steps.
+    The statistic's own `slopes` gives the derivatives where it has that method, else complex steps
+    do.
     """
     if hasattr(statistic, "slopes"):
         return statistic.slopes(totals)
@@ -111,7 +114,8 @@ def gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
 def stratum_variances(
     influence: np.ndarray, strata: np.ndarray, weights: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each stratum's part of the variance (strata, ..., metrics), and its degrees of freedom.
+    """Returns each stratum's part of the variance (strata, ..., metrics), and its degrees of
+    freedom.
 
     influence (..., C, metrics); strata (C,); weights (..., C): how often a cluster was drawn.
     """
@@ -131,12 +135,15 @@ def stratum_variances(
 
 
 def unless_few(strata: np.ndarray, draws: int) -> int | None:
-    """The draws, or None where there are fewer than FEWEST clusters."""
+    """Returns the number of draws, or None where there are fewer than FEWEST clusters."""
     return draws if len(strata) >= FEWEST else None
 
 
 def resample(strata: np.ndarray, draws: int | None, rng: np.random.Generator) -> np.ndarray | None:
-    """How often each cluster was drawn, float64 (draws, C): with replacement in its stratum."""
+    """Returns how often each cluster was drawn, float64 (draws, C), or None without draws.
+
+    Clusters are drawn with replacement within their stratum.
+    """
     if draws is None:
         return None
     weights = np.empty((draws, len(strata)))
@@ -150,9 +157,10 @@ def resample(strata: np.ndarray, draws: int | None, rng: np.random.Generator) ->
 def linearise(
     statistic: Statistic, totals: np.ndarray, strata: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Value, standard error and Satterthwaite degrees of freedom (NaN without spread), (metrics,).
+    """Returns value, standard error and Satterthwaite degrees of freedom, each (metrics,).
 
-    totals (C, columns), strata (C,), each with two clusters at least.
+    The degrees are NaN without spread. totals (C, columns); strata (C,), each with at least two
+    clusters.
     """
     whole = totals.sum(axis=0)
     influence = totals @ gradient(statistic, whole)
@@ -166,9 +174,10 @@ def linearise(
 def studentised(
     statistic: Statistic, totals: np.ndarray, strata: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """(draw - value) / standard error of the draw, (draws, metrics).
+    """Returns (draw - value) / standard error of the draw, (draws, metrics).
 
-    Infinite where a draw has no spread, unless its value is the sample's: 0.
+    The quotient is infinite where a draw has no spread, but 0 where the draw's value is the
+    sample's.
     """
     value = statistic(totals.sum(axis=0))
     found = []
@@ -192,10 +201,10 @@ def estimates(
     weights: np.ndarray | None,
     limits: list[tuple[float, float]],
 ) -> list[Estimate]:
-    """Estimates of each value of the statistic, intervals clipped to its limits.
+    """Returns an estimate of each value of the statistic, with intervals clipped to its limits.
 
-    totals (C, columns), strata (C,), weights (draws, C) of resample; None: the values alone, as
-    the clusters are too few.
+    totals (C, columns), strata (C,), weights (draws, C) of resample; without weights (None), as the
+    clusters are too few, an estimate has its value alone.
     """
     from scipy.stats import t  # noqa: PLC0415 (slow import)
 
@@ -228,7 +237,7 @@ def estimates(
 
 
 def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) -> Interval:
-    """The interval within its limits; none where an end isn't finite."""
+    """Returns the interval within its limits, or one without ends where an end isn't finite."""
     if not np.isfinite([low, high]).all():
         return Interval(reason=UNSTABLE)
     return Interval(*np.clip([low, high], *limit).tolist())
@@ -237,14 +246,18 @@ def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) ->
 def weighted(
     sample: Sample, weights: np.ndarray | None, names: Collection[str] = METRICS
 ) -> dict[str, Estimate]:
-    """The same from the weights of resample: other predictions for the same images share them."""
+    """Returns the estimate of each metric by name, from the weights of resample.
+
+    Other predictions for the same images share the weights.
+    """
     limits = [METRICS[name].limits for name in names]
     found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
     return dict(zip(names, found, strict=True))
 
 
 def wilson(hits: float, n: int) -> Interval:
-    """Naive interval of hits / n, as if images were independent (Wilson, JASA 22, 1927)."""
+    """Returns a naive interval of hits / n, as if images were independent (Wilson, JASA 22,
+    1927)."""
     from statsmodels.stats.proportion import proportion_confint  # noqa: PLC0415 (slow import)
 
     if not np.isfinite(hits):
@@ -254,9 +267,10 @@ def wilson(hits: float, n: int) -> Interval:
 
 
 def design_effect(accuracy: Estimate, n: int) -> tuple[float, float] | None:
-    """Variance of the accuracy over that of n independent images, and the effective n.
+    """Returns the accuracy's variance over that of n independent images, and the effective n.
 
-    None without a standard error; an accuracy of 0 or 1 never has one, for no cluster differs.
+    The answer is None without a standard error; an accuracy of 0 or 1 never has one, for no cluster
+    differs.
     """
     if accuracy.se is None:
         return None
@@ -267,10 +281,11 @@ def design_effect(accuracy: Estimate, n: int) -> tuple[float, float] | None:
 def corrected_t(
     values: list[float], test_share: float, limit: tuple[float, float] = UNBOUNDED
 ) -> Interval:
-    """Interval of the mean over k folds whose training parts overlap; k - 1 degrees of freedom.
+    """Returns the interval of the mean over k folds whose training parts overlap; k - 1 degrees of
+    freedom.
 
-    test_share: part of the images that a fold tests, in (0, 1). Variance s² (1/k + test/train):
-    Nadeau and Bengio, Machine Learning 52, 2003. Raises ValueError for another share.
+    `test_share` is the part of the images that a fold tests, in (0, 1). The variance is s² (1/k +
+    test/train): Nadeau and Bengio, Machine Learning 52, 2003. Raises ValueError for another share.
     """
     from scipy.stats import t  # noqa: PLC0415 (slow import)
 

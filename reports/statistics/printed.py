@@ -1,4 +1,4 @@
-"""What a printed number allows: exact bounds, from the digits and nothing else."""
+"""Gives what a printed number allows: exact bounds, from its digits and nothing else."""
 
 import math
 from decimal import Decimal
@@ -10,8 +10,11 @@ Interval = tuple[Fraction, Fraction]
 
 
 def printed(claim: Claim) -> Interval:
-    """All values that round to the printed digits, as fractions for percentages. Raises ValueError
-    where the claim is no finite number."""
+    """Returns the interval of all values that round to the printed digits, as fractions for
+    percentages.
+
+    Raises ValueError where the claim is no finite number.
+    """
     number = Decimal(claim.printed.replace(",", ""))
     exponent = number.as_tuple().exponent
     if not isinstance(exponent, int):  # NaN and infinities have a letter
@@ -22,24 +25,24 @@ def printed(claim: Claim) -> Interval:
 
 
 def attainable_counts(interval: Interval, n: int) -> list[int]:
-    """The numbers of right answers among n whose share lies in the interval."""
+    """Returns the numbers of right answers among n images whose share lies in the interval."""
     low, high = interval
     return list(range(math.ceil(low * n), math.floor(high * n) + 1))
 
 
 def harmonic(precision: Interval, recall: Interval) -> Interval:
-    """F of every precision and recall in their intervals; it grows with both."""
+    """Returns F of every precision and recall in their intervals; F grows with both."""
     low, high = ((2 * p * r / (p + r)) for p, r in zip(precision, recall, strict=True))
     return low, high
 
 
 def meet(a: Interval, b: Interval) -> bool:
-    """Whether two intervals have a value in common."""
+    """Says whether two intervals have a value in common."""
     return a[0] <= b[1] and b[0] <= a[1]
 
 
 def smoothed_loss(accuracy: float, smoothing: float, classes: int = 4) -> float:
-    """The lowest mean cross-entropy, in nats, against smoothed targets at this accuracy.
+    """Returns the lowest mean cross-entropy, in nats, against smoothed targets at this accuracy.
 
     A right answer costs least where the probabilities are the targets; a wrong one where the true
     class ties with one other.
@@ -57,8 +60,11 @@ def _entropy(p: float) -> float:
 
 
 def most_smoothing(loss: float, accuracy: float, classes: int = 4) -> float:
-    """The largest label smoothing whose lowest mean loss at this accuracy is not above `loss`; 0
-    where no smoothing is small enough."""
+    """Returns the largest label smoothing whose lowest mean loss at this accuracy is not above
+    `loss`.
+
+    The answer is 0 where no smoothing is small enough.
+    """
     from scipy.optimize import brentq  # noqa: PLC0415 (slow import)
 
     if smoothed_loss(accuracy, 1.0, classes) <= loss:
@@ -69,16 +75,18 @@ def most_smoothing(loss: float, accuracy: float, classes: int = 4) -> float:
 
 
 def most_allowed(loss: Interval, accuracy: Interval) -> Interval:
-    """`most_smoothing` of the lowest and of the highest loss and accuracy: it grows with both."""
+    """Returns `most_smoothing` of the lowest and of the highest loss and accuracy; it grows with
+    both."""
     low, high = (most_smoothing(float(x), float(a)) for x, a in zip(loss, accuracy, strict=True))
     return Fraction(low), Fraction(high)
 
 
 def chance_of_equal(accuracy: float, n: int, step: Fraction) -> float:
-    """The chance that two independent test sets of n images print one accuracy, rounded to `step`.
+    """Returns the chance that two independent test sets of n images print one accuracy, rounded to
+    `step`.
 
-    By counting: the number of right answers in each is binomial, every image right with the chance
-    `accuracy`, independent of the others.
+    The chance is found by counting: the number of right answers in each set is binomial, every
+    image is right with the chance `accuracy`, independent of the others.
     """
     from scipy.stats import binom  # noqa: PLC0415 (slow import)
 

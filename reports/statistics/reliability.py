@@ -1,4 +1,4 @@
-"""Whether a network's probabilities can be believed: reliability and expected calibration error."""
+"""Says whether a network's probabilities can be believed, by the expected calibration error."""
 
 from dataclasses import dataclass
 
@@ -11,15 +11,15 @@ BINS = 10
 class Reliability:
     """Images by the probability of the predicted class, in BINS equal bins from 0 to 1."""
 
-    images: np.ndarray  # int (BINS,)
+    images: np.ndarray  # the number of images, int (BINS,)
     confidence: np.ndarray  # mean probability of the predicted class, (BINS,); NaN where empty
-    accuracy: np.ndarray  # share predicted rightly, (BINS,); NaN where empty
+    accuracy: np.ndarray  # the share predicted rightly, (BINS,); NaN where empty
 
     @property
     def error(self) -> float:
-        """Expected calibration error: the bins' |accuracy - confidence|, weighted by images.
+        """The expected calibration error: the bins' |accuracy - confidence|, weighted by images.
 
-        Guo et al., On calibration of modern neural networks, 2017.
+        Source: Guo et al., On calibration of modern neural networks, 2017.
         """
         there = self.images > 0
         gaps = np.abs(self.accuracy - self.confidence)[there]
@@ -27,14 +27,17 @@ class Reliability:
 
     @property
     def excess(self) -> float:
-        """Mean confidence less accuracy: positive where the network is too sure."""
+        """The mean confidence less the accuracy: positive where the network is too sure."""
         there = self.images > 0
         gaps = (self.confidence - self.accuracy)[there]
         return float((gaps * self.images[there]).sum() / self.images.sum())
 
 
 def reliability(labels: np.ndarray, probabilities: np.ndarray) -> Reliability:
-    """labels (n,) int, probabilities (n, 4), all finite. A bin holds its upper end."""
+    """Sorts images into bins by labels (n,) int and probabilities (n, 4), all finite.
+
+    A bin holds its upper end.
+    """
     values = probabilities.astype(np.float64)
     confidence = values.max(axis=1)
     right = values.argmax(axis=1) == labels

@@ -1,8 +1,8 @@
-"""What choosing the epoch on the test part adds to the accuracy measured on it.
+"""Measures what choosing the epoch on the test part adds to the accuracy measured on that part.
 
-The honest accuracy chooses the epoch on one half of the clusters and scores it on the other. A
-cluster is one photograph's images within one class. Both sides of the optimism choose and score by
-the same stored log-probabilities. Pure functions of arrays.
+The honest accuracy chooses the epoch on one half of the clusters and scores the epoch on the other
+half. A cluster is one photograph's images within one class. Both sides of the optimism choose and
+score by the same stored log-probabilities. All functions are pure functions of arrays.
 """
 
 import math
@@ -17,19 +17,21 @@ SPLITS = 1000
 class Selection:
     """Accuracies as fractions, and what the choice on the test part adds to them.
 
-    `optimism` is the selected epoch's accuracy less the honest one, both by the stored numbers. The
-    pages' `epoch`, `selected` and `last` are the run's own, made before its numbers were rounded.
+    `optimism` is the selected epoch's accuracy less the honest accuracy, both by the stored
+    numbers. The pages' `epoch`, `selected` and `last` are the run's own, made before its numbers
+    were rounded.
     """
 
-    epoch: int  # the selected one, index into all epochs
+    epoch: int  # the selected epoch, as an index into all epochs
     selected: float
-    last: float  # NaN: diverged
-    honest: float  # mean over the splits
+    last: float  # NaN where the last epoch isn't finite
+    honest: float  # the mean over the splits
     optimism: float
 
 
 def image_losses(logp: np.ndarray, labels: np.ndarray, smoothing: float) -> np.ndarray:
-    """Loss of each image in nats, float64 (E, n): protocols.runs.record.data_loss before its mean.
+    """Returns each image's loss in nats, float64 (E, n): protocols.runs.record.data_loss before its
+    mean.
 
     logp: log-probabilities (E, n, 4), as protocols.runs.record.stored_epochs gives them.
     """
@@ -41,10 +43,11 @@ def image_losses(logp: np.ndarray, labels: np.ndarray, smoothing: float) -> np.n
 def cluster_of(
     labels: np.ndarray, groups: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Cluster of each image (n,), and class of each cluster (C,); a cluster is (class, group).
+    """Returns the cluster of each image (n,) and the class of each cluster (C,).
 
-    The images of a class with one cluster are dealt at random to two, so that both halves see
-    the class; for it the halves are then dependent, and the honest accuracy is still optimistic.
+    A cluster is (class, group). The images of a class with one cluster are dealt at random to two,
+    so that both halves see the class; for this class the halves are then dependent, and the honest
+    accuracy is still optimistic.
     """
     names, group = np.unique(groups, return_inverse=True)
     group = group.astype(np.int64)
@@ -58,7 +61,7 @@ def cluster_of(
 
 
 def halves(strata: np.ndarray, splits: int, rng: np.random.Generator) -> np.ndarray:
-    """One half of the clusters of each class, float64 0/1 (splits, C).
+    """Draws one half of the clusters of each class, float64 0/1 (splits, C).
 
     The odd cluster of a class goes to either half at random.
     """
@@ -81,13 +84,14 @@ def select(
     allowed: slice = slice(None),
     splits: int = SPLITS,
 ) -> Selection:
-    """Accuracy of the epoch of lowest loss, of the last epoch, and of the honest choice.
+    """Returns the accuracy of the epoch of lowest loss, of the last epoch, and of the honest
+    choice.
 
     logp: log-probabilities (E, n, 4) of every epoch; labels int (n,), groups (n,); `allowed`: the
-    epochs that may be selected. Each split is used both ways, so every image is scored once by it:
-    epochs that are all alike give an optimism of exactly 0. A choice on half of the clusters
-    is a worse choice, which makes the honest accuracy a little low. The same bytes for the same
-    seed. Raises ValueError if no epoch that may be selected has a finite loss.
+    epochs that may be selected. Each split is used both ways, so every split scores every image
+    once: epochs that are all alike give an optimism of exactly 0. A choice on half of the clusters
+    is a worse choice, which makes the honest accuracy a little low. The same seed gives the same
+    bytes. Raises ValueError if no epoch that may be selected has a finite loss.
     """
     stop = range(len(logp))[allowed]
     clusters, strata = cluster_of(labels, groups, rng)
@@ -99,7 +103,7 @@ def select(
     if not len(losses) or not np.isfinite(losses).any():
         raise ValueError("no epoch that may be selected has a finite loss")
     hits = (epochs.argmax(axis=-1) == labels) @ member
-    best = int(losses.sum(axis=1).argmin())  # earlier on a tie
+    best = int(losses.sum(axis=1).argmin())  # the earlier epoch on a tie
     first = halves(strata, splits, rng)
     right = np.zeros(splits)
     for chosen in (first, 1 - first):
@@ -117,7 +121,10 @@ def select(
 
 
 def by_half(losses: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Summed loss of each epoch on each half, (splits, epochs); infinite stays so."""
+    """Returns the summed loss of each epoch on each half, (splits, epochs).
+
+    The sum is infinite for an epoch with an infinite loss.
+    """
     finite = np.isfinite(losses).all(axis=1)
     sums = np.full((len(chosen), len(losses)), np.inf)
     sums[:, finite] = chosen @ losses[finite].T
