@@ -148,7 +148,7 @@ def recorded(text: str, known: dict[str, dict]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """See the module."""
+    """Takes in the runs of a folder, if one is named, and writes the README anew."""
     if arguments:
         out, name = arguments
         print(f"runs recorded in {name}: {take(Path(out), name)}")

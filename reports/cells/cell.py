@@ -220,7 +220,7 @@ class Group:
 
     @property
     def slots(self) -> list[Slot]:
-        """All of them."""
+        """The planned runs of all cells of the group."""
         return [s for cell in self.cells.values() for s in cell.slots]
 
     @property

@@ -124,7 +124,7 @@ class Slot:
 
     @property
     def reason(self) -> str:
-        """Of a failure."""
+        """Why the run failed or its record is damaged; empty for any other run."""
         return self.damage or (self.run.reason if self.run else "")
 
     @property

@@ -21,5 +21,5 @@ def phase_means(cell: Cell) -> list[dict[str, float | None]]:
 
 
 def total_seconds(cell: Cell) -> float:
-    """Of a run, mean over a whole cell's."""
+    """Returns the mean of the seconds that a run took, over all runs of a whole cell."""
     return sum(s.stored.timings["total_seconds"] for s in cell.slots) / len(cell.slots)
