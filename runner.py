@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    """Answers the command line, and returns the exit code: 0 if all is done, 1 if a run failed, 2
-    if the request is wrong or refused, 130 if it was interrupted."""
+    """Returns the exit code: 0 done, 1 a run failed, 2 a wrong request or refused, 130 stopped."""
     here = os.path.dirname(os.path.abspath(__file__))
     if here not in sys.path:  # left out by python -P and PYTHONSAFEPATH
         sys.path.insert(0, here)
@@ -88,8 +87,7 @@ def report(
     store: Store, runs: list[RunSpec], cache: Path, console: Console, source: Source | None,
     anew: bool = True,
 ) -> None:  # fmt: skip
-    """Writes the report, with pictures of images of `source`. Without `anew`, a page that is there
-    and current is kept."""
+    """Writes the report (`anew`, or if it isn't current), with pictures of images of `source`."""
     from benchmarks.store.current_page import page_is_current
     from protocols.hardware import cores
     from reports.build import build, where_it_is
