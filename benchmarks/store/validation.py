@@ -28,7 +28,10 @@ class Fault(NamedTuple):
 def faults_of(store: Store) -> dict[str, list[Fault]]:
     """Returns run folder's name -> what in the folder is missing, altered or damaged. Sound folders
     are left out."""
-    runs, others = store.look()
+    return _faults(store, *store.look())
+
+
+def _faults(store: Store, runs: list[Run], others: dict[str, str]) -> dict[str, list[Fault]]:
     found = {name: [Fault(store.runs_folder / name, "", why)] for name, why in others.items()}
     for run in runs:
         if wrong := _wrong_files(run):
@@ -40,8 +43,9 @@ def faults_of(store: Store) -> dict[str, list[Fault]]:
 
 def sentences(store: Store) -> list[str]:
     """Returns a sentence for each of `faults_of`, and for each file not listed in a run.json."""
-    found = faults_of(store)
-    for run in store.look()[0]:
+    runs, others = store.look()
+    found = _faults(store, runs, others)
+    for run in runs:
         found[run.folder.name] = found.get(run.folder.name, []) + _unlisted(run)
     return [str(fault) for name in sorted(found) for fault in found[name]]
 

@@ -115,6 +115,7 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
     """Check each accuracy of n images: such an accuracy is a multiple of 1/n."""
     parts = [claims[f"liang.data.test.{letter}"] for letter in "elmn"]
     n_sum = sum(int(part.number) for part in parts)
+    tested = getattr(of_papers("audit").get(paper), "tested", None)
     for claim in claims.values():
         if not claim.n or claim.metric != "accuracy" or claim.paper != paper:
             continue
@@ -130,7 +131,6 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
                 _counted(other, n_sum) if other else "no count gives it."
             )
         images = f"{claim.n:,} test images"
-        tested = getattr(of_papers("audit").get(paper), "tested", None)
         whence = tested(images) if tested else Side(load_papers()[paper].name, images)
         yield Finding(
             "Is there a number of right answers that gives it?", (claim.id,),
