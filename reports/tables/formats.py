@@ -80,10 +80,7 @@ def minus(text: str) -> str:
 
 def points(value: float) -> str:
     """A difference of two fractions, in points."""
-    if value != value:
-        return "diverged"
-    text = f"{100 * value:+.2f}"
-    return minus(text) if float(text) else "0.00"
+    return gap_text("accuracy", value)
 
 
 def plural(count: int, noun: str) -> str:
