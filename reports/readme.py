@@ -83,32 +83,47 @@ def difference(found: dict) -> str:
     return f"{points(found['means'][SELECTED]['accuracy']['value'])} ({between})"
 
 
-def wrong_in_both() -> tuple[int, int, int]:
+@cache
+def recorded_answers() -> dict[str, Answers]:
+    """What the laptop profile's CNN said of the test images, by twin."""
+    store = Store(PUBLISHED / "laptop")
+    wanted = [s for s in store.plan() if (s.variant, s.stage) == (CNN, "train")]
+    (group,) = (g for g in collect(store, wanted).groups if g.setting.planned)
+    said = {f: answers(group.cells[f, CNN]) for f in FRAMEWORKS}
+    return {framework: one for framework, one in said.items() if one is not None}
+
+
+def picture() -> str:
+    """Accuracy on each test photograph, in both twins."""
+    return standalone(errors.by_photograph("photo", title(CNN), accuracies(recorded_answers())))
+
+
+def wrong_in_both() -> tuple[int, int, int, int]:
     """How many test images both twins get wrong, how many of those show the three photographs with
-    most of them, and how many photographs the test images show."""
-    keras, torch = found().values()
+    most of them, how many test images there are, and how many photographs they show."""
+    keras, torch = recorded_answers().values()
     shown = photographs(keras.ids)
     _, counts = np.unique(shown[~keras.right & ~torch.right], return_counts=True)
-    return int(counts.sum()), int(np.sort(counts)[-3:].sum()), len(np.unique(shown))
+    return int(counts.sum()), int(np.sort(counts)[-3:].sum()), len(shown), len(np.unique(shown))
 
 
 def words() -> str:
     """What stands below the picture, after `BELOW`."""
-    both, three, _ = wrong_in_both()
+    both, three, _, _ = wrong_in_both()
     return f"{both} wrong, and {three} of those show"
 
 
 def findings(known: dict[str, dict]) -> dict[str, str]:
     """What the README says was found: a sentence by its first words."""
     audited = audit.said([one for of_paper in audit.findings().values() for one in of_paper])
-    both, three, shown = wrong_in_both()
+    both, three, tests, shown = wrong_in_both()
     asked = [known[f"{SETTING}/fixed/{f}/{LSTM}-{CNN}"] for f in FRAMEWORKS]
     heads = [known[f"{SETTING}/cv10/{f}/{'-'.join(HEADS)}"] for f in FRAMEWORKS]
     ends = [one["linearised"] for one in (*asked, *heads)]
     every = (
         "each contains 0, so no difference is shown"
         if all(e["low"] <= 0 <= e["high"] for e in ends)
-        else "not all hold 0"
+        else "not all contain 0"
     )
     seeds = plural(len(asked[0]["means"][SELECTED]["accuracy"]["by_seed"]), "seed")
     adds, less = (" in Keras and ".join(map(difference, pair)) for pair in (asked, heads))
@@ -117,8 +132,8 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
         "- **An LSTM beside the CNN.**": f"With {seeds} of EfficientNet-Lite0 it adds {adds} in "
         f"PyTorch, in points of accuracy. CNN-LSTM minus CNN-GRU is {less} in PyTorch. In "
         f"brackets stand 95 % intervals on new photographs; {every}.",
-        "- **Test images.**": f"All 2,487 show one of {shown} photographs. Of the {both} that both "
-        f"twins get wrong, {three} show three of these photographs.",
+        "- **Test images.**": f"All {tests:,} show one of {shown} photographs. Of the {both} that "
+        f"both twins get wrong, {three} show three of these photographs.",
     }
 
 
@@ -156,21 +171,6 @@ def main(arguments: list[str]) -> None:
     known = numbers()
     for path, written in ((README, readme), (RECORDED, recorded)):
         path.write_text(written(path.read_text(encoding="utf-8"), known), encoding="utf-8")
-
-
-@cache
-def found() -> dict[str, Answers]:
-    """What the laptop profile's CNN said of the test images, by twin."""
-    store = Store(PUBLISHED / "laptop")
-    wanted = [s for s in store.plan() if (s.variant, s.stage) == (CNN, "train")]
-    (group,) = (g for g in collect(store, wanted).groups if g.setting.planned)
-    said = {f: answers(group.cells[f, CNN]) for f in FRAMEWORKS}
-    return {framework: one for framework, one in said.items() if one is not None}
-
-
-def picture() -> str:
-    """Accuracy on each test photograph, in both twins."""
-    return standalone(errors.by_photograph("photo", title(CNN), accuracies(found())))
 
 
 if __name__ == "__main__":
