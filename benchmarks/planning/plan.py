@@ -39,14 +39,14 @@ class Device:
 class Selection:
     """The wishes of a request. An empty tuple means: as the suite and the profile have it."""
 
-    suite: str = ""  # "": the profile's only suite, or the suites of all papers
+    suite: str = ""  # "": those of the papers, and the others where the profile is for them too
     frameworks: tuple[str, ...] = FRAMEWORKS
     variants: tuple[str, ...] = ()
     protocol: str = ""
     profile: str = "smoke"
     seeds: tuple[int, ...] = ()
     folds: tuple[int, ...] = ()
-    weights: str = ""  # "imagenet", "random" or a folder of files; "": the profile's choice
+    weights: str = ""  # as --weights takes them; "": the profile's choice
     init: str = "own"
     precision: str = "float32"
     deterministic: bool = False
@@ -66,23 +66,17 @@ def _one_of(word: str, known: Iterable[str], what: str, flag: str) -> str:
 
 def chosen_variants(selection: Selection) -> list[Variant]:
     """Returns the variants of the suite, or those that were named. Raises RequestError on a variant
-    that is unknown, or not in the suite or the profile."""
+    that is unknown, or not in the suite."""
     known, profile = load_variants(), chosen_profile(selection.profile)
     for name in selection.variants:
         _one_of(name, known, "variant", "--variant")
     _one_of(selection.suite or "all", suites(), "suite", "--suite")
     papers = tuple(load_papers())
-    unsaid = profile.suites or (folders() if selection.variants else papers)  # names need no suite
+    unsaid = folders() if selection.variants or profile.with_control else papers
     asked = {"": unsaid, "all": papers}.get(selection.suite, (selection.suite,))
     named = [v for v in known.values() if not selection.variants or v.name in selection.variants]
     picked = [v for v in named if v.suite in asked]
     outside = [v for v in named if v not in picked] if selection.variants else []
-    if profile.suites and (outside or not {v.suite for v in picked} <= set(profile.suites)):
-        only = " and ".join(profile.suites)
-        which = "".join(f"; {v.name} is in suite {v.suite}" for v in outside[:1])
-        raise RequestError(
-            f"profile {profile.name} is for the variants of suite {only} only{which}"
-        )
     for v in outside:
         raise RequestError(
             f"variant {v.name} is in suite {v.suite}, not in {selection.suite}; leave --suite out"
@@ -163,8 +157,8 @@ def set_request(protocol: str, fold: int | None, data: dict[str, Any]) -> SetReq
 def recipe_of(variant: Variant, profile: Profile) -> dict[str, Any]:
     """Returns the values of a network's recipe, with the profile's own values in place of some."""
     recipe = values(variant.paper)
-    own = {key: getattr(profile, name) for key, name in OF_PROFILE.items() if key in recipe}
-    return recipe | own
+    numbers = OF_PROFILE.items()
+    return recipe | {key: profile.number(n, variant.suite) for key, n in numbers if key in recipe}
 
 
 def check(selection: Selection, kind: Kind, devices: dict[str, Device]) -> None:

@@ -4,7 +4,7 @@ The epoch counts and image sizes of shortened profiles stand in profiles.toml an
 the paper's.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +62,19 @@ class Profile:
     cv_folds_run: int
     cv_epochs: int
     grey_pooling: int  # the side in pixels of the squares whose means make an LSTM's rows
-    suites: tuple[str, ...]  # the suites for whose variants the profile is; empty: all
+    with_control: bool  # a request that names no suite runs the suites beside the papers' too
     seeds: tuple[int, ...]
-    weights: str
+    weights: str  # as --weights takes them
     phantom_allowed: bool
     latency_repeats: int
     latency_warmup: int
     latency_engines: str  # "all": all are measured, the fastest counts; "default": the usual one
     cold_repeats: int  # how many processes are started for the cold latency
+    of_suite: dict[str, dict[str, int]] = field(default_factory=dict)  # its own numbers
+
+    def number(self, name: str, suite: str) -> int:
+        """Gives one of the numbers of OF_PROFILE, as the networks of a suite have it."""
+        return self.of_suite.get(suite, {}).get(name, getattr(self, name))
 
 
 def load_recipe(paper: str) -> dict[str, Value]:
@@ -108,8 +113,15 @@ def values(paper: str) -> dict[str, Any]:
 
 
 def load_profiles() -> dict[str, Profile]:
-    """Gives all profiles by name."""
-    return toml_rows.rows(PROFILES, Profile, "name")
+    """Gives all profiles by name. Raises TableError where a suite has a number of its own that is
+    none of OF_PROFILE."""
+    found = toml_rows.rows(PROFILES, Profile, "name")
+    for profile in found.values():
+        own = {key for numbers in profile.of_suite.values() for key in numbers}
+        if unknown := own - set(OF_PROFILE.values()) | profile.of_suite.keys() - papers.folders():
+            place = toml_rows.place(PROFILES)
+            raise TableError(f"{place} [{profile.name}.of_suite]: unknown {sorted(unknown)}")
+    return found
 
 
 def fold_count() -> int:

@@ -55,7 +55,7 @@ def record(where: str, into: type[T], values: dict[str, Any]) -> T:
     missing = sorted(
         name
         for name, f in fields.items()
-        if name not in values and f.default is dataclasses.MISSING
+        if name not in values and {f.default, f.default_factory} == {dataclasses.MISSING}
     )
     if unknown or missing:
         raise TableError(f"{where}: unknown keys {unknown}, missing keys {missing}")

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from protocols.weights.keras_file import UNNAMED
+
 Arrays = dict[str, np.ndarray]
 
 # The names that Keras gives to a layer without a name of its own, in Keras 1 or today -> today
@@ -29,10 +31,11 @@ WEIGHTS = {
     (4,): ("kernel",),
     (4, 1): ("kernel", "bias"),
     (4, 4): ("depthwise_kernel", "pointwise_kernel"),
-    (2, 1): ("kernel", "bias"),
     (1, 1, 1): NORM[1:],
     (1, 1, 1, 1): NORM,
 }
+
+DENSE = 2  # the axes of a dense layer's kernel
 
 LITE0_DEPTHS = (1, 2, 2, 3, 3, 4, 1)  # blocks of each stage; the file counts over all stages
 LITE0_OUTER = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2",
@@ -70,15 +73,22 @@ def _automatic(kind: str, i: int) -> str:
 
 
 def of_keras(backbone: str, layers: Iterable[tuple[str, list[np.ndarray]]]) -> Arrays:
-    """Gives the arrays of a Keras file (read by keras_file.read_layers) by "layer/weight".
+    """Gives the arrays of a Keras file (read by keras_file.read_layers) by "layer/weight", without
+    the dense layers: those are a classifier on top of the CNN.
 
-    Raises ValueError if a layer's weights are of an unknown kind, or a layer is not Xception's in a
-    file of Xception without names.
+    Raises ValueError if a layer's weights are of an unknown kind, if a file without names is not
+    Xception's, or if a layer in it is none of Xception's.
     """
-    layers = list(layers)
+    layers = [(name, arrays) for name, arrays in layers if arrays[0].ndim != DENSE]
+    unnamed = any(name.startswith(UNNAMED) for name, _ in layers)
+    if unnamed and backbone != "xception":
+        raise ValueError(
+            f"it names no layers, which can be told for Xception only; save {backbone} as .keras"
+        )
+    layers = [(name.removeprefix(UNNAMED), arrays) for name, arrays in layers]
     names = canonical_names(name for name, _ in layers)
     if backbone == "xception" and "separable_conv2d" in names.values():
-        named = _xception_names()
+        named = _xception_names(shortcuts_first=not unnamed)
         unknown = set(names.values()) - named.keys()
         if unknown:
             raise ValueError(f"layer {min(unknown)} is none of Xception's")
@@ -93,20 +103,23 @@ def of_keras(backbone: str, layers: Iterable[tuple[str, list[np.ndarray]]]) -> A
     return found
 
 
-def _xception_names() -> dict[str, str]:
+def _xception_names(shortcuts_first: bool) -> dict[str, str]:
     """Gives the name in Keras today of each layer with weights, by the automatic name that it would
-    have if no layer were given a name."""
+    have if no layer were given a name. The layers are counted as they were made, which begins a
+    block with its shortcut, or as a model of today lists them, which ends the block with it."""
     convs, separable = ["block1_conv1", "block1_conv2"], []
     norms = [f"{name}_bn" for name in convs]
     shortcuts = 0
     for block in range(2, 15):
-        if block in (2, 3, 4, 13):  # shortcuts are made before the block, still without a name
+        own = [f"block{block}_sepconv{i}" for i in range(1, 4 if 5 <= block <= 12 else 3)]
+        separable += own
+        own_norms = [f"{name}_bn" for name in own]
+        if block in (2, 3, 4, 13):  # shortcuts have no name, in Keras today too
             convs.append(_automatic("conv2d", shortcuts))
-            norms.append(_automatic("batch_normalization", shortcuts))
+            place = 0 if shortcuts_first else len(own_norms)
+            own_norms.insert(place, _automatic("batch_normalization", shortcuts))
             shortcuts += 1
-        for i in range(1, 4 if 5 <= block <= 12 else 3):
-            separable.append(f"block{block}_sepconv{i}")
-            norms.append(f"block{block}_sepconv{i}_bn")
+        norms += own_norms
     kinds = {"conv2d": convs, "separable_conv2d": separable, "batch_normalization": norms}
     return {_automatic(k, i): name for k, named in kinds.items() for i, name in enumerate(named)}
 

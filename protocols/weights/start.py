@@ -102,7 +102,7 @@ def _orthogonal(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarr
 
 
 def loaded(spec: RunSpec, backbone: str) -> str:
-    """Gives the hash of the file from which a backbone of the run starts."""
+    """Gives the digest of the weights from which a backbone of the run starts."""
     names = load_variants()[spec.variant].backbones
     return spec.weights["digest"].split("+")[names.index(backbone)]
 
@@ -119,8 +119,7 @@ class Start:
         the one that the run names."""
         if spec.weights["source"] == "random":
             return self._drawn(spec, shapes)
-        weight_files.verify(name, self.files[name], loaded(spec, name))
-        found = weight_files.read(name, self.files[name])
+        found = weight_files.verified(name, self.files[name], loaded(spec, name))
         return {f"{name}/{key}": array for key, array in found.items()}
 
     def head(self, spec: RunSpec, shapes: Shapes) -> Arrays:

@@ -1,0 +1,40 @@
+"""Tells what a file of weights contains, so that a copy saved again is as good as the original."""
+
+import hashlib
+from collections.abc import Mapping
+
+import numpy as np
+
+Arrays = Mapping[str, np.ndarray]
+PREFIX = "content:"  # of a digest of the contents; a file's digest begins with its algorithm
+
+
+def digest_of_content(arrays: Arrays) -> str:
+    """Gives "content:" and the SHA-256 over each tensor's name, shape and float32 bytes (little
+    endian, in C order), in the order of the names."""
+    found = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name], "<f4")
+        found.update(f"{name} {array.shape}\n".encode())
+        found.update(array.data)
+    return PREFIX + found.hexdigest()
+
+
+def digest_of_shapes(arrays: Arrays) -> str:
+    """Gives the SHA-256 over each tensor's name and shape, in the order of the names, in hex."""
+    lines = "".join(f"{name} {arrays[name].shape}\n" for name in sorted(arrays))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def difference(arrays: Arrays, content: str, shapes: str) -> str:
+    """Tells in words how tensors, in the dtypes of their file, differ from those whose digests are
+    `content` and `shapes`; gives "" where they don't."""
+    if digest_of_shapes(arrays) != shapes:
+        numbers = sum(array.size for array in arrays.values())
+        return f"holds another network: {len(arrays)} tensors of {numbers:,} numbers together"
+    if digest_of_content(arrays) == content:
+        return ""
+    coarse = sorted({a.dtype.name for a in arrays.values() if a.dtype.itemsize < 4})
+    if coarse:
+        return f"is a rounded copy: its numbers are {' and '.join(coarse)}, not float32"
+    return "is altered: it holds the right tensors with other numbers"
