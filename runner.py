@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         todo = todo_of(runs, store, args.fresh)
         check_images(todo, source)
         console.say(done_line(runs, todo, store))
-        weights = weights_of(todo, request.wish.weights, request.cache, console.progress)
+        weights = weights_of(todo, request.weights, request.cache, console.progress)
         launcher = Launcher(
             store, source, devices, request.cache, console, request.jobs, weights, args.fresh,
             Estimates(request.cache, request.jobs, console.say),

@@ -83,7 +83,7 @@ def calibrate(
     todo = short_specs(request.wish, source.kind, devices, request.cores)
     check_images(todo, source)
     estimates = Estimates(request.cache, request.jobs, console.say)
-    weights = weights_of(todo, request.wish.weights, request.cache, console.progress)
+    weights = weights_of(todo, request.weights, request.cache, console.progress)
     names = ", ".join(dict.fromkeys(spec.variant for spec in todo))
     console.say(f"calibrating: {counted(len(todo), 'short run')} of {names}; none of them is kept")
     start = time.monotonic()

@@ -11,7 +11,7 @@ from protocols.files import default_cache
 from protocols.hardware import cores
 from protocols.images import dataset
 from protocols.spec import FRAMEWORKS
-from protocols.weights.files import IMAGENET
+from protocols.weights.files import AT_HAND, IMAGENET
 
 
 def requested(args: argparse.Namespace) -> Request:
@@ -21,10 +21,10 @@ def requested(args: argparse.Namespace) -> Request:
     profile, cache = chosen_profile(wish.profile), args.cache or default_cache()
     backend = os.environ.get("KERAS_BACKEND", "")
     devices = expected_devices(wish.frameworks, gpu, index, backend)
-    if args.weights not in ("", "random", IMAGENET) and not os.path.isdir(args.weights):
+    if args.weights not in ("", "random", IMAGENET, AT_HAND) and not os.path.isdir(args.weights):
         raise RequestError(
             f"{args.weights} (--weights) is no folder that can be read; give the folder that holds "
-            "the files, or imagenet or random"
+            "the files, or imagenet, at-hand or random"
         )
     source = dataset.locate(args.data, profile.phantom_allowed, cache)
     return Request(wish, gpu, devices, backend, source, cores(), cache, jobs)

@@ -27,8 +27,8 @@ def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]
 
 
 def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress) -> dict[str, Path]:
-    """Returns backbone -> its verified file, for all backbones that the runs load. `where` is the
-    value of --weights.
+    """Returns backbone -> its verified file, for all backbones that the runs load. `where` is as
+    --weights takes it.
 
     Raises RequestError where a file is neither there nor to be had, and, before any file is read,
     where the cache can't store the features of frozen networks.
@@ -37,7 +37,7 @@ def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress)
         check_cache(cache)
     loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
     names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
-    return weight_files.locate(names, where or weight_files.IMAGENET, cache, progress)
+    return weight_files.locate(names, where, cache, progress)
 
 
 def check_images(specs: list[RunSpec], source: Source) -> None:

@@ -1,12 +1,23 @@
 """Holds a checked request: what is to be run, where, and from which images."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from benchmarks.planning.plan import Device, Selection, check, chosen_profile, make_plan
+from benchmarks.planning.plan import (
+    Device,
+    Selection,
+    check,
+    chosen_profile,
+    chosen_variants,
+    make_plan,
+)
+from protocols.errors import RequestError
 from protocols.images.dataset import Source
 from protocols.papers.recipes import Profile
+from protocols.papers.variants import Variant
 from protocols.spec import RunSpec
+from protocols.weights.files import AT_HAND, lacking
 
 
 @dataclass(frozen=True)
@@ -24,12 +35,45 @@ class Request:
 
     def __post_init__(self) -> None:
         check(self.wish, self.source.kind, self.devices)
+        if not self.variants:
+            ways = "; ".join(dict.fromkeys(self.skipped.values()))
+            raise RequestError(f"No network of this request can run: {ways}.")
 
     @property
     def profile(self) -> Profile:
         """The numbers of the request's profile."""
         return chosen_profile(self.wish.profile)
 
+    @property
+    def weights(self) -> str:
+        """The weights from which networks start, as --weights takes them."""
+        return self.wish.weights or self.profile.weights
+
+    @cached_property
+    def skipped(self) -> dict[str, str]:
+        """The networks that the request leaves out because their weights are not at hand: for each
+        title, words on which weights are lacking and where they come from."""
+        asked = chosen_variants(self.wish)
+        if self.weights != AT_HAND:
+            return {}
+        missing = lacking([name for v in asked for name in v.backbones], self.cache)
+        return {
+            v.title: "; ".join(
+                f"the weights of {name} are not at hand, {missing[name]}"
+                for name in v.backbones
+                if name in missing
+            )
+            for v in asked
+            if missing.keys() & set(v.backbones)
+        }
+
+    @property
+    def variants(self) -> list[Variant]:
+        """The networks that the request runs."""
+        return [v for v in chosen_variants(self.wish) if v.title not in self.skipped]
+
     def plan(self, devices: dict[str, Device], source: Source) -> list[RunSpec]:
         """Returns every run of the request, on these devices and of these images."""
-        return make_plan(self.wish, source.kind, devices, self.cores)
+        names = tuple(v.name for v in self.variants)
+        wish = replace(self.wish, variants=names) if self.skipped else self.wish
+        return make_plan(wish, source.kind, devices, self.cores)

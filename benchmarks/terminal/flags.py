@@ -72,8 +72,8 @@ def images(text: str) -> str:
 
 
 def weights(text: str) -> str:
-    """Reads --weights: "", "imagenet", "random" or the path of a folder."""
-    return text if text in ("", "imagenet", "random") else str(ranges.path(text))
+    """Reads --weights: "", "imagenet", "at-hand", "random" or the path of a folder."""
+    return text if text in ("", "imagenet", "at-hand", "random") else str(ranges.path(text))
 
 
 folder = typed(ranges.path)
@@ -185,9 +185,9 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
 def _how(group: argparse._ActionsContainer) -> list[argparse.Action]:
     add = group.add_argument
     return [
-        add("--weights", type=typed(weights), default="", metavar="imagenet|random|DIR",
-            help="where CNNs start; DIR holds ImageNet's files (default: smoke random, else "
-            "imagenet)"),
+        add("--weights", type=typed(weights), default="", metavar="imagenet|at-hand|random|DIR",
+            help="where CNNs start; at-hand leaves out those whose ImageNet files aren't here; DIR "
+            "holds such files (default: smoke random, laptop at-hand, paper imagenet)"),
         add("--init", default="own", metavar="own|shared",
             help="shared: both twins draw the same random weights"),
         add("--precision", default="float32", metavar="NAME",

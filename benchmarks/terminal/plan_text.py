@@ -4,16 +4,16 @@ import dataclasses
 
 from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.planning import disk
-from benchmarks.planning.plan import Selection, chosen_variants, recipe_of, trained_together
+from benchmarks.planning.plan import recipe_of, trained_together
 from benchmarks.planning.request import Request
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import counted, duration, size
 from protocols.errors import one_line
 from protocols.images.dataset import Source
-from protocols.papers.recipes import Profile, fold_count
+from protocols.papers.recipes import fold_count
 from protocols.spec import FIXED, RESULTS_VERSION, RunSpec, schedule
-from protocols.weights.files import IMAGENET, load_pretrained
+from protocols.weights.files import AT_HAND, IMAGENET, load_pretrained
 
 NO_ESTIMATE = "no estimate for this device"
 
@@ -26,19 +26,19 @@ def heading(request: Request, verbose: bool = False) -> list[str]:
     every = ", ".join(f"{k} {v}" for k, v in numbers if k not in ("name", "about"))
     return [
         f"profile {profile.name}: {profile.about} ({why})",
-        f"  {_numbers(profile, wish)}",
+        f"  {_numbers(request)}",
         *([f"  {every}"] if verbose else []),
-        *_weights(profile, wish, verbose),
+        *_weights(request, verbose),
         data_line(request.source),
         f"arithmetic: {wish.precision}{', deterministic' if wish.deterministic else ''}",
         "twins: " + ", ".join(f"{f} ({d.backend} on {d.name})" for f, d in request.devices.items()),
     ]
 
 
-def _numbers(profile: Profile, wish: Selection) -> str:
+def _numbers(request: Request) -> str:
     """Returns the numbers of a profile that a reader of the papers asks for first."""
-    variants = chosen_variants(wish)
-    protocols = {wish.protocol or v.published_protocol for v in variants}
+    profile, variants = request.profile, request.variants
+    protocols = {request.wish.protocol or v.published_protocol for v in variants}
     words = [f"images of {profile.height} x {profile.width} pixels"]
     if protocols & set(FIXED):
         few = f"{profile.train_per_class} training and {profile.test_per_class} test images a class"
@@ -59,21 +59,28 @@ def data_line(source: Source) -> str:
     return f"data: {source.kind}, from {source.how} ({where}) {source.note}".rstrip()
 
 
-def _weights(profile: Profile, wish: Selection, verbose: bool) -> list[str]:
-    where = wish.weights or profile.weights
-    if where == "random":
+def _weights(request: Request, verbose: bool) -> list[str]:
+    """Returns lines on the weights: where they come from, and which networks lack theirs."""
+    if request.weights == "random":
         words = "random, not the papers' ImageNet ones, so no claim is judged"
-        return [f"weights: {words}"] if profile.name != "smoke" else []
+        return [f"weights: {words}"] if request.profile.name != "smoke" else []
     table = load_pretrained()
-    names = dict.fromkeys(name for v in chosen_variants(wish) for name in v.backbones)
-    every = size(sum(table[name].size for name in names))
-    files = f"{counted(len(names), 'file')} ({every})"
+    files = [
+        table[name].official
+        for name in dict.fromkeys(n for v in request.variants for n in v.backbones)
+    ]
+    said = f"{counted(len(files), 'file')} ({size(sum(file.size for file in files))})"
     if verbose:
-        files = ", ".join(f"{table[name].name} ({size(table[name].size)})" for name in names)
-    whence = (
-        "an installed package, the cache or a download" if where == IMAGENET else one_line(where)
-    )
-    return [f"weights: ImageNet's, {files}, from {whence}"]
+        said = ", ".join(f"{file.name} ({size(file.size)})" for file in files)
+    whence = {
+        IMAGENET: "an installed package, the cache or a download",
+        AT_HAND: "an installed package or the cache",
+    }.get(request.weights, one_line(request.weights))
+    lines = [f"weights: ImageNet's, {said}, from {whence}"]
+    reasons: dict[str, list[str]] = {}
+    for title, reason in request.skipped.items():
+        reasons.setdefault(reason, []).append(title)
+    return lines + [f"left out: {', '.join(t)}, for {reason}" for reason, t in reasons.items()]
 
 
 def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:

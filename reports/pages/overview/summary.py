@@ -8,7 +8,7 @@ from protocols.papers.papers import load_papers
 from protocols.papers.recipes import fold_count, load_profiles
 from protocols.papers.variants import load_variants
 from protocols.spec import FIXED, FRAMEWORKS
-from protocols.weights.files import load_pretrained
+from protocols.weights.table import load_pretrained
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.judging.verdicts import MIN_SEEDS, Verdict, class_counts, judge
@@ -170,7 +170,7 @@ def _takes(collected: Collected) -> list[tuple[str, str]]:
             parts[-1] += f" in {fold_count()} folds"
         runs += len(FRAMEWORKS) * len(profile.seeds) * networks
     names = {name for v in known if v.published for name in v.backbones}
-    weights = sum(file.size for key, file in load_pretrained().items() if key in names)
+    weights = sum(found.official.size for key, found in load_pretrained().items() if key in names)
     images = sum(sum(class_counts(part)) for part in ("train", "test"))
     decoded = images * profile.height * profile.width * 3
     return [
