@@ -1,4 +1,4 @@
-"""Which runs may stand in one table: everything that makes two runs different experiments."""
+"""Says which runs may stand in one table, by all that makes two runs different experiments."""
 
 import hashlib
 import json
@@ -11,8 +11,8 @@ from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 
 SHORTENED = OF_PROFILE | {"folds": "cv_folds_run"}
-LONGEST = 100  # characters of a setting in the name of a file
-WEIGHTS = {"imagenet": "ImageNet"}  # as written on the pages
+LONGEST = 100  # the most characters that a setting takes in the name of a file
+WEIGHTS = {"imagenet": "ImageNet"}  # the source of the weights -> its name on the pages
 _PATH = re.compile(
     r"(?<![\w.:/~])(?:~|[A-Za-z]:[\\/]|/)[^\s'\":,;()\[\]<>]*[\\/]([^\s'\":,;()\[\]<>/\\]*)"
 )
@@ -20,7 +20,7 @@ _PATH = re.compile(
 
 @dataclass(frozen=True)
 class Setting:
-    """What all runs of a table share, but for the protocol. `extra`: what else is unusual."""
+    """What all runs of a table share, but for the protocol. `extra` says what else is unusual."""
 
     profile: str
     data: str  # "real" or "phantom"
@@ -33,7 +33,7 @@ class Setting:
 
     @property
     def title(self) -> str:
-        """All of it in words, for captions."""
+        """The setting in words, for captions."""
         words = [
             f"profile {self.profile}",
             "phantom images (drawn)" if self.data == "phantom" else f"{self.data} images",
@@ -46,8 +46,9 @@ class Setting:
 
     @property
     def slug(self) -> str:
-        """A part of anchors and of file names, unique for the setting. It stays what it is when the
-        runs leave the current request, unless that has runs of the same setting."""
+        """The setting as a part of anchors and of file names, unique for the setting. The slug
+        stays the same when the runs leave the current request, unless the request has other runs
+        of the same setting."""
         words = (self.profile, self.data, self.weights, self.device, self.precision, self.extra)
         text = "-".join(w for w in words if w) + ("-beside" if self.shadowed else "")
         found = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
@@ -57,12 +58,12 @@ class Setting:
 
     @property
     def as_published(self) -> bool:
-        """Whether no value was changed, so that it may stand beside the papers' tables."""
+        """Whether no value was changed, so that the runs may stand beside the papers' tables."""
         return not self.extra or self.extra.startswith("further set")
 
     @property
     def objections(self) -> list[str]:
-        """Why no claim may be judged from these runs; empty if it may."""
+        """The reasons why these runs may judge no claim; empty if they may."""
         found = []
         if self.profile != "paper":
             found.append(f"profile {self.profile}, not paper")
@@ -78,20 +79,20 @@ class Setting:
 
 
 def scrub(text: str) -> str:
-    """`text` with the folders of absolute paths left out: no page names a machine's folders."""
+    """Returns `text` with the folders of absolute paths left out: no page names them."""
     return _PATH.sub(r"…/\1", text)
 
 
 @cache
 def _published(paper: str, profile: str) -> dict[str, tuple[str, ...]]:
-    """Each recipe key -> the values, as JSON, that count as unchanged under the profile."""
+    """Gives by recipe key the values, as JSON, that count as unchanged under the profile."""
     numbers = load_profiles().get(profile)
     allowed = {}
     for key, entry in load_recipe(paper).items():
         values = [entry.value]
         if key in SHORTENED and numbers:
             values.append(getattr(numbers, SHORTENED[key]))
-            # runs of a setting all have the same schedule, and rows of the same length
+            # all runs of a setting have the same schedule, and rows of the same length
             if key.endswith("epochs") or key == "grey_pooling":
                 values = values[1:]
         allowed[key] = tuple(json.dumps(v) for v in values)
@@ -99,7 +100,7 @@ def _published(paper: str, profile: str) -> dict[str, tuple[str, ...]]:
 
 
 def changed(spec: RunSpec) -> dict[str, object]:
-    """The hyperparameters of a run that are neither the recipe's nor its profile's."""
+    """Returns the hyperparameters of a run that are neither the recipe's nor the profile's."""
     allowed = _published(load_variants()[spec.variant].paper, spec.profile)
     return {
         key: value
@@ -109,7 +110,7 @@ def changed(spec: RunSpec) -> dict[str, object]:
 
 
 def extra_of(spec: RunSpec) -> str:
-    """In words, what sets the run apart from an as-published one of the same setting."""
+    """Says in words what sets the run apart from one with every value as published, or gives ""."""
     words = [f"{key} = {value}" for key, value in changed(spec).items()]
     if spec.init != "own":
         words.append(f"initialisation {spec.init}")
@@ -117,7 +118,8 @@ def extra_of(spec: RunSpec) -> str:
 
 
 def setting_of(spec: RunSpec, planned: bool, edition: int = 0) -> Setting:
-    """The setting of a run. `edition`: from 1 on, a further set of runs of the same setting."""
+    """Returns the setting of a run. An `edition` from 1 on sets the run apart as one of a further
+    set of runs, which are otherwise of the same setting."""
     words = [extra_of(spec)] if extra_of(spec) else []
     if edition:
         words.append(f"further set {edition + 1}")
@@ -133,16 +135,18 @@ def setting_of(spec: RunSpec, planned: bool, edition: int = 0) -> Setting:
 
 
 def signature(spec: RunSpec) -> str:
-    """All that no table names and that may still differ: never mixed within one cell."""
-    data = None if spec.protocol == "cv10-grouped" else spec.data  # there, one set a fold
+    """Returns, as JSON, all that no table names and that may still differ between two runs: runs
+    outside the request that differ in it are kept in cells apart."""
+    data = None if spec.protocol == "cv10-grouped" else spec.data  # there each fold has its own set
     rest = [data, spec.weights, spec.backend, spec.threads, spec.deterministic, spec.contract]
-    if spec.stage == "latency":  # one run a cell, whatever its protocol and seed
+    if spec.stage == "latency":  # a cell has one such run, whatever its protocol and seed
         rest += [spec.protocol, spec.seed]
     return json.dumps(rest, sort_keys=True)
 
 
 def folds_needed(spec: RunSpec) -> int:
-    """How many folds make a whole cross-validation under the run's profile; 1 for `fixed`."""
+    """Returns how many folds make a whole cross-validation under the run's profile; 1 where the
+    protocol has no folds."""
     if spec.fold is None:
         return 1
     profile = load_profiles().get(spec.profile)

@@ -1,8 +1,8 @@
-"""The words that a claim gets, by the rules of docs/reading-a-report.md; no other module judges.
+"""Judges claims by the rules of docs/reading-a-report.md; no other module gives a claim its word.
 
-Metric claims: the claim against the 95% prediction interval of one more training run. Orderings:
-the 95% interval of the mean difference, paired by seed. Both, and how often they err, stand in
-reports.statistics.between_seeds.
+A number is held against the 95% prediction interval of one more training run, and an order of
+networks against the 95% interval of the mean difference, paired by seed. Both intervals, and how
+often they err, stand in reports.statistics.between_seeds.
 """
 
 from dataclasses import dataclass
@@ -19,31 +19,32 @@ from reports.judging.contrasts import Contrast
 from reports.statistics.between_seeds import against, order
 
 MIN_SEEDS = 3
-# Widest half-width that is still agreement, by the claim's unit. Accuracies: 2 points. The rule
-# names points only; the bounds for losses and epochs are our reading of it.
+# The widest half-width that is still agreement, by the claim's unit: 2 points for accuracies. The
+# rule names points only; the bounds for losses and epochs are our reading of it.
 WIDEST = {"%": 0.02, "fraction": 0.02, "nat": 0.05, "epoch": 5.0}
 NOT_ASKED = "not part of the request"
-class_counts = cache(dataset.class_counts)  # reads the whole manifest
+class_counts = cache(dataset.class_counts)  # each call would read the whole manifest
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """A word, its reason, and what it rests on (measured value in the claim's unit as fraction)."""
+    """The word that a claim gets, its reason, and what was measured (percentages as fractions)."""
 
     word: str
     reason: str
-    value: float | None = None  # mean over seeds; None: incomplete; NaN: diverged
-    half_width: float | None = None  # of the prediction interval
+    # the mean over seeds, or the least of an order's differences; None: incomplete; NaN: diverged
+    value: float | None = None
+    half_width: float | None = None  # half the width of the prediction interval
     seeds: int = 0
 
     @property
     def judged(self) -> bool:
-        """Whether the numbers were held against the claim."""
+        """Whether the runs were held against the claim."""
         return self.word != "not tested"
 
 
 def rounding(claim: Claim) -> float:
-    """Half a unit of the last printed digit, as a fraction for percentages; 0 for epochs."""
+    """Returns half a unit of the last printed digit, as a fraction if it's in %; 0 for epochs."""
     if claim.unit == "epoch":
         return 0.0
     digits = len(claim.printed.partition(".")[2])
@@ -51,7 +52,7 @@ def rounding(claim: Claim) -> float:
 
 
 def why_not_judged(setting: Setting, cell: Cell | None, number: Number | None) -> str:
-    """Why these runs can't judge a claim; empty if they can."""
+    """Tells why these runs can't judge a claim; returns "" if they can."""
     if setting.objections:
         return "; ".join(setting.objections)
     if cell is None or number is None:
@@ -68,7 +69,8 @@ def why_not_judged(setting: Setting, cell: Cell | None, number: Number | None) -
 
 
 def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
-    """compatible, above, below (the measurement against the claim), undecided or not tested."""
+    """Judges a number: the measurement is compatible with the claim or lies above or below the
+    claim, or the claim is undecided or not tested."""
     if cell is None:
         return Verdict("not tested", why_not_judged(setting, None, None))
     number = cell.number(claim.metric, claim.at)
@@ -83,8 +85,8 @@ def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
 
 
 def own_cnns(paper: str) -> list[tuple[str, str]]:
-    """(network with a recurrent branch, the CNN that it is made of), where a paper has both; one of
-    two CNNs has no single own one."""
+    """Returns each network of a paper that has a recurrent branch, with the paper's network of the
+    same CNNs without the branch; a network is left out where the paper has none such."""
     networks = [v for v in load_variants().values() if v.suite == paper]
     bare = {v.backbones: v.name for v in networks if v.sequence == "none"}
     return [
@@ -95,9 +97,9 @@ def own_cnns(paper: str) -> list[tuple[str, str]]:
 
 
 def contests(claim: Claim) -> list[tuple[str, str]]:
-    """(the one claimed better, the other) for each comparison an ordering claim makes: the network
-    that it names against the paper's others; if it names none, each with a recurrent branch against
-    its own CNN."""
+    """Returns the comparisons that an ordering claim makes, as pairs (the network claimed better,
+    the other one): the network that the claim names against each of the paper's others or, if it
+    names none, each network with a recurrent branch against the same CNNs without the branch."""
     if not claim.variant:
         return own_cnns(claim.paper)
     others = [v.name for v in load_variants().values() if v.suite == claim.paper]
@@ -107,8 +109,8 @@ def contests(claim: Claim) -> list[tuple[str, str]]:
 def claimed_contrasts(
     claim: Claim, group: Group | None, framework: str
 ) -> dict[tuple[str, str], Contrast | None]:
-    """Each contest of an ordering claim, and the difference of its two networks; None where one of
-    them is not asked for."""
+    """Returns the difference of the two networks of each comparison that an ordering claim makes;
+    None where one of the two has no cell."""
     found = {}
     for pair in contests(claim):
         a, b = (group.cells.get((framework, v)) if group else None for v in pair)
@@ -117,7 +119,8 @@ def claimed_contrasts(
 
 
 def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framework: str) -> Verdict:
-    """supported (every contest won), refuted (one lost), undecided or not tested."""
+    """Judges an order of networks: supported if every comparison is won, refuted if one is lost,
+    else undecided; not tested where the runs of one comparison can't judge."""
     found = claimed_contrasts(claim, group, framework)
     values = [one.value if one else None for one in found.values()]
     known = [value for value in values if value is not None]
@@ -139,21 +142,22 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
 
 
 def counted(claim: Claim) -> int:
-    """Images of the claim's part (or both) and class (or all), in the public data's manifest."""
+    """Counts the images of the claim's part (or both) and class (or all) in the public manifest."""
     parts = ("train", "test") if claim.row == "all" else (claim.row,)
     counts = [sum(both) for both in zip(*map(class_counts, parts), strict=True)]
     return sum(counts) if claim.column == "sum" else counts[LETTERS.index(claim.column)]
 
 
 def judge_count(claim: Claim, setting: Setting) -> Verdict:
-    """Never judged by runs: a count of files, shown beside the claim."""
+    """Returns "not tested", as runs never judge a count; for real images with the files counted."""
     if setting.data != "real":
         return Verdict("not tested", "; ".join(setting.objections))
     return Verdict("not tested", "counted in the data's manifest, not by runs", counted(claim))
 
 
 def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
-    """Never judged: another device. The measured seconds stand beside the claim."""
+    """Returns "not tested", as the device is another one than the paper's, with the measured
+    seconds; these are None where no usable run measured them."""
     value = None
     if claim.metric == "cold_seconds":
         slot = collected.latency.get(setting, {}).get((framework, claim.variant))
@@ -166,7 +170,8 @@ def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework
 
 
 def phase_seconds(cell: Cell, phase: int) -> float | None:
-    """Training and evaluation seconds of a phase, mean over a whole set of runs; else None."""
+    """Returns the seconds that a phase trained and evaluated, as the mean over the cell's runs;
+    None where a run is missing or has no such phase."""
     if cell.lack:
         return None
     seconds = [
@@ -179,7 +184,7 @@ def phase_seconds(cell: Cell, phase: int) -> float | None:
 
 
 def judge(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
-    """The verdict on a claim from the runs of one setting in one framework."""
+    """Returns the verdict on a claim from the runs of one setting in one framework."""
     group = collected.group(setting, claim.protocol or "fixed")
     if claim.kind == "metric":
         cell = group.cells.get((framework, claim.variant)) if group else None
