@@ -12,6 +12,13 @@ from protocols.spec import RunSpec
 
 SHORTENED = OF_PROFILE | {"folds": "cv_folds_run"}
 LONGEST = 100  # the most characters that a setting takes in the name of a file
+DEPARTURES = {  # what differs, by the recipe's key: the run's own value, and the published one
+    "phase1_epochs": "{} epochs of phase 1, not {}",
+    "phase2_epochs": "{} epochs of phase 2, not {}",
+    "epochs": "{} epochs, not {}",
+    "images_per_class": "{} images a class, not {}",
+    "grey_pooling": "rows of means of {0} × {0} pixels",
+}
 WEIGHTS = {"imagenet": "ImageNet"}  # the source of the weights -> its name on the pages
 _PATH = re.compile(
     r"(?<![\w.:/~])(?:~|[A-Za-z]:[\\/]|/)[^\s'\":,;()\[\]<>]*[\\/]([^\s'\":,;()\[\]<>/\\]*)"
@@ -62,6 +69,15 @@ class Setting:
         return not self.extra or self.extra.startswith("further set")
 
     @property
+    def comparable(self) -> bool:
+        """Whether a number of these runs may stand beside a printed one: as published but for the
+        precision, the image size and the schedule, on all of the real images."""
+        profile = load_profiles().get(self.profile)
+        whole = profile is not None and not profile.train_per_class and not profile.test_per_class
+        right = (self.data, self.weights) == ("real", "imagenet")
+        return whole and right and self.as_published
+
+    @property
     def objections(self) -> list[str]:
         """The reasons why these runs may judge no claim; empty if they may."""
         found = []
@@ -83,15 +99,32 @@ def scrub(text: str) -> str:
     return _PATH.sub(r"…/\1", text)
 
 
+def departures(spec: RunSpec) -> list[str]:
+    """Tells, in words, in what a comparable run differs from the published protocol."""
+    published, variant = load_profiles()["paper"], load_variants()[spec.variant]
+    height, width = spec.data["height"], spec.data["width"]
+    found = []
+    if (height, width) != (published.height, published.width):
+        size = f"{published.width} × {published.height}"
+        found.append(f"images of {width} × {height} pixels, not {size}")
+    for key, entry in load_recipe(variant.paper).items():
+        unread = key == "grey_pooling" and variant.sequence != "rows"
+        if key in DEPARTURES and spec.recipe[key] != entry.value and not unread:
+            found.append(DEPARTURES[key].format(spec.recipe[key], entry.value))
+    if spec.precision != "float32":
+        found.append(f"arithmetic in {spec.precision}, not float32")
+    return found
+
+
 @cache
-def _published(paper: str, profile: str) -> dict[str, tuple[str, ...]]:
+def _published(paper: str, suite: str, profile: str) -> dict[str, tuple[str, ...]]:
     """Gives by recipe key the values, as JSON, that count as unchanged under the profile."""
     numbers = load_profiles().get(profile)
     allowed = {}
     for key, entry in load_recipe(paper).items():
         values = [entry.value]
         if key in SHORTENED and numbers:
-            values.append(getattr(numbers, SHORTENED[key]))
+            values.append(numbers.number(SHORTENED[key], suite))
             # all runs of a setting have the same schedule, and rows of the same length
             if key.endswith("epochs") or key == "grey_pooling":
                 values = values[1:]
@@ -101,7 +134,8 @@ def _published(paper: str, profile: str) -> dict[str, tuple[str, ...]]:
 
 def changed(spec: RunSpec) -> dict[str, object]:
     """Returns the hyperparameters of a run that are neither the recipe's nor the profile's."""
-    allowed = _published(load_variants()[spec.variant].paper, spec.profile)
+    variant = load_variants()[spec.variant]
+    allowed = _published(variant.paper, variant.suite, spec.profile)
     return {
         key: value
         for key, value in sorted(spec.recipe.items())

@@ -5,6 +5,7 @@ networks against the 95% interval of the mean difference, paired by seed. Both i
 often they err, stand in reports.statistics.between_seeds.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -14,7 +15,7 @@ from protocols.papers.claims import Claim
 from protocols.papers.variants import load_variants
 from reports.cells.cell import Cell, Group, Number
 from reports.cells.collect import Collected
-from reports.cells.settings import Setting
+from reports.cells.settings import Setting, departures
 from reports.judging.contrasts import Contrast
 from reports.statistics.between_seeds import against, order
 
@@ -23,6 +24,8 @@ MIN_SEEDS = 3
 # rule names points only; the bounds for losses and epochs are our reading of it.
 WIDEST = {"%": 0.02, "fraction": 0.02, "nat": 0.05, "epoch": 5.0}
 NOT_ASKED = "not part of the request"
+NOT_TESTED = "not tested"
+INDICATIVE = "indicative"  # the claim's own network, from ImageNet weights, by a smaller protocol
 class_counts = cache(dataset.class_counts)  # each call would read the whole manifest
 
 
@@ -36,11 +39,16 @@ class Verdict:
     value: float | None = None
     half_width: float | None = None  # half the width of the prediction interval
     seeds: int = 0
+    comparable: bool = True  # whether a measured number may stand beside the claim
 
     @property
     def judged(self) -> bool:
         """Whether the runs were held against the claim."""
-        return self.word != "not tested"
+        return self.word not in (NOT_TESTED, INDICATIVE)
+
+
+def _incomparable(setting: Setting) -> Verdict:
+    return Verdict(NOT_TESTED, "; ".join(setting.objections), comparable=False)
 
 
 def rounding(claim: Claim) -> float:
@@ -55,6 +63,15 @@ def why_not_judged(setting: Setting, cell: Cell | None, number: Number | None) -
     """Tells why these runs can't judge a claim; returns "" if they can."""
     if setting.objections:
         return "; ".join(setting.objections)
+    if reason := _lacking(cell, number):
+        return reason
+    if number and len(number.by_seed) < MIN_SEEDS:
+        return f"{len(number.by_seed)} of at least {MIN_SEEDS} seeds"
+    return ""
+
+
+def _lacking(cell: Cell | None, number: Number | None) -> str:
+    """Tells why runs have no number that may stand beside a claim; returns "" if they have."""
     if cell is None or number is None:
         return NOT_ASKED
     if number.diverged:
@@ -63,20 +80,29 @@ def why_not_judged(setting: Setting, cell: Cell | None, number: Number | None) -
         return f"incomplete: {number.lack}"
     if number.stale:
         return "stale: of another results version of this suite"
-    if len(number.by_seed) < MIN_SEEDS:
-        return f"{len(number.by_seed)} of at least {MIN_SEEDS} seeds"
     return ""
+
+
+def _differs(cells: Iterable[Cell], seeds: int) -> str:
+    """Tells in what comparable runs differ from the published protocol, and how many seeds they
+    have."""
+    found = dict.fromkeys(words for cell in cells for words in departures(cell.slots[0].spec))
+    return "; ".join([*found, f"{seeds} seed{'' if seeds == 1 else 's'}"])
 
 
 def judge_metric(claim: Claim, setting: Setting, cell: Cell | None) -> Verdict:
     """Judges a number: the measurement is compatible with the claim or lies above or below the
-    claim, or the claim is undecided or not tested."""
+    claim, or the claim is undecided, or not tested; or the measurement is indicative only."""
+    if not setting.comparable:
+        return _incomparable(setting)
     if cell is None:
-        return Verdict("not tested", why_not_judged(setting, None, None))
+        return Verdict(NOT_TESTED, NOT_ASKED)
     number = cell.number(claim.metric, claim.at)
     seeds = len(number.by_seed)
+    if setting.objections and not _lacking(cell, number):
+        return Verdict(INDICATIVE, _differs([cell], seeds), number.value, None, seeds)
     if reason := why_not_judged(setting, cell, number):
-        return Verdict("not tested", reason, number.value, None, seeds)
+        return Verdict(NOT_TESTED, _lacking(cell, number) or reason, number.value, None, seeds)
     word, reason, mean, half = against(
         list(number.by_seed.values()), claim.number, rounding(claim), cell.grain(claim.metric),
         WIDEST[claim.unit],
@@ -120,25 +146,31 @@ def claimed_contrasts(
 
 def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framework: str) -> Verdict:
     """Judges an order of networks: supported if every comparison is won, refuted if one is lost,
-    else undecided; not tested where the runs of one comparison can't judge."""
+    else undecided; indicative, or not tested, where the runs of one comparison can't judge."""
+    if not setting.comparable:
+        return _incomparable(setting)
     found = claimed_contrasts(claim, group, framework)
     values = [one.value if one else None for one in found.values()]
     known = [value for value in values if value is not None]
     least = min(known) if len(known) == len(values) else None
-    contrasts = []
-    for pair, one in found.items():
-        for variant in pair:
-            cell = group.cells.get((framework, variant)) if group else None
-            number = cell.number(claim.metric, claim.at) if cell else None
-            if reason := why_not_judged(setting, cell, number):
-                place = "" if setting.objections else f"{load_variants()[variant].title}: "
-                return Verdict("not tested", place + reason, least)
-        if one is None or one.lack:
-            return Verdict("not tested", one.lack if one else NOT_ASKED, least)
-        contrasts.append(one)
+    for variant in dict.fromkeys(name for pair in found for name in pair):
+        cell = group.cells.get((framework, variant)) if group else None
+        number = cell.number(claim.metric, claim.at) if cell else None
+        lacking = _lacking(cell, number)
+        reason = "" if setting.objections else why_not_judged(setting, cell, number)
+        if lacking or reason:
+            title = load_variants()[variant].title
+            return Verdict(NOT_TESTED, f"{title}: {lacking or reason}", least)
+    contrasts = [one for one in found.values() if one]
+    if lack := next((one.lack for one in contrasts if one.lack), ""):
+        return Verdict(NOT_TESTED, lack, least)
+    seeds = len(contrasts[-1].by_seed)
+    if setting.objections:
+        cells = [cell for one in contrasts for cell in (one.a, one.b)]
+        return Verdict(INDICATIVE, _differs(cells, seeds), least, None, seeds)
     word, won, lost = order([list(c.by_seed) for c in contrasts], max(c.grain for c in contrasts))
     reason = f"{won} of {len(contrasts)} contests won beyond the interval, {lost} lost"
-    return Verdict(word, reason, least, None, len(contrasts[-1].by_seed))
+    return Verdict(word, reason, least, None, seeds)
 
 
 def counted(claim: Claim) -> int:
@@ -151,14 +183,15 @@ def counted(claim: Claim) -> int:
 def judge_count(claim: Claim, setting: Setting) -> Verdict:
     """Returns "not tested", as runs never judge a count; for real images with the files counted."""
     if setting.data != "real":
-        return Verdict("not tested", "; ".join(setting.objections))
-    return Verdict("not tested", "counted in the data's manifest, not by runs", counted(claim))
+        return _incomparable(setting)
+    return Verdict(NOT_TESTED, "counted in the data's manifest, not by runs", counted(claim))
 
 
 def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
     """Returns "not tested", as the device is another one than the paper's, with the measured
     seconds; these are None where no usable run measured them."""
-    value = None
+    if setting.objections:  # smaller images, or fewer epochs, take other times
+        return _incomparable(setting)
     if claim.metric == "cold_seconds":
         slot = collected.latency.get(setting, {}).get((framework, claim.variant))
         value = slot.stored.timings["cold"]["median"] if slot and slot.usable else None
@@ -166,7 +199,7 @@ def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework
         group = collected.group(setting, claim.protocol)
         cell = group.cells.get((framework, claim.variant)) if group else None
         value = phase_seconds(cell, 2) if cell else None
-    return Verdict("not tested", "another device than the paper's", value)
+    return Verdict(NOT_TESTED, "another device than the paper's", value)
 
 
 def phase_seconds(cell: Cell, phase: int) -> float | None:
@@ -196,4 +229,4 @@ def judge(claim: Claim, collected: Collected, setting: Setting, framework: str) 
     if claim.kind == "timing":
         return judge_timing(claim, collected, setting, framework)
     reason = claim.reason or "a sentence of the text, nothing to measure"
-    return Verdict("not tested", reason)
+    return Verdict(NOT_TESTED, reason)

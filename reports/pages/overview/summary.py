@@ -11,7 +11,14 @@ from protocols.spec import FIXED, FRAMEWORKS
 from protocols.weights.table import load_pretrained
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
-from reports.judging.verdicts import MIN_SEEDS, Verdict, class_counts, judge
+from reports.judging.verdicts import (
+    INDICATIVE,
+    MIN_SEEDS,
+    NOT_TESTED,
+    Verdict,
+    class_counts,
+    judge,
+)
 from reports.pages.audit import page as audit_page
 from reports.pages.audit.finding import (
     ATTAINABLE,
@@ -32,7 +39,8 @@ SIGNS = {
     "below": ("▼", "off"),
     "refuted": ("✗", "bad"),
     "undecided": ("?", "open"),
-    "not tested": ("·", "none"),
+    INDICATIVE: ("≈", "near"),
+    NOT_TESTED: ("·", "none"),
     ATTAINABLE: ("✓", "good"),
     NOT_ATTAINABLE: ("✗", "bad"),
     CONTRADICTORY: ("≠", "bad"),
@@ -75,11 +83,13 @@ class Summary:
 
 def foremost(collected: Collected, settings: list[Setting]) -> list[Setting]:
     """Return the settings, the one whose runs judge most claims first, even if of an earlier
-    request. Settings that judge equally many claims keep their order."""
+    request; then the one whose runs are indicative of most. Settings that are equal in both keep
+    their order."""
 
-    def judged(setting: Setting) -> int:
+    def judged(setting: Setting) -> tuple[int, int]:
         claims = load_claims().values()
-        return sum(judge(c, collected, setting, f).judged for c in claims for f in FRAMEWORKS)
+        found = [judge(c, collected, setting, f) for c in claims for f in FRAMEWORKS]
+        return sum(v.judged for v in found), sum(v.word == INDICATIVE for v in found)
 
     return sorted(settings, key=judged, reverse=True)
 
@@ -90,9 +100,7 @@ def summary(collected: Collected, settings: list[Setting]) -> Summary:
     setting = settings[0] if settings else None
     claims = load_claims()
     verdicts = {
-        (f, key): judge(claim, collected, setting, f)
-        if setting
-        else Verdict("not tested", "no run")
+        (f, key): judge(claim, collected, setting, f) if setting else Verdict(NOT_TESTED, "no run")
         for f in FRAMEWORKS
         for key, claim in claims.items()
     }
@@ -109,7 +117,7 @@ def summary(collected: Collected, settings: list[Setting]) -> Summary:
         s.sign + s.look for line in lines.values() for own in line.squares.values() for s in own
     }
     tested = {f: Counter(verdicts[f, key].word for key in claims) for f in FRAMEWORKS}
-    untested = any(tested[f]["not tested"] for f in FRAMEWORKS)
+    untested = any(tested[f][NOT_TESTED] for f in FRAMEWORKS)
     return Summary(
         [*_answer(tested, len(claims)), audit_page.said(found)],
         setting,
@@ -150,7 +158,7 @@ def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
         return [f"Not one of the {claims} printed claims has been tested by these runs."]
     parts = []
     for framework in FRAMEWORKS:
-        counts = [f"{tested[framework][w]} {w}" for w in (*JUDGED, "not tested")
+        counts = [f"{tested[framework][w]} {w}" for w in (*JUDGED, NOT_TESTED)
                   if tested[framework][w]]  # fmt: skip
         parts.append(f"{NAMES[framework]}: {', '.join(counts)}")
     return [f"Of {claims} printed claims, {'; '.join(parts)}."]

@@ -163,7 +163,7 @@ def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str)
 def value_text(claim: Claim, verdict: Verdict) -> str:
     """Return the measured value as written in the verdict table."""
     value = verdict.value
-    if claim.kind in ("cited", "words"):
+    if claim.kind in ("cited", "words") or not verdict.comparable:
         return "–"
     if value is None:
         return MISSING if verdict.reason != "diverged" else "diverged"

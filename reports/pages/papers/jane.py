@@ -25,9 +25,10 @@ def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
     )
     table2 = tables.claims_where("jane", "Table II")
     networks = list(dict.fromkeys(claim.variant for claim in table2))
+    bars = curves.bars_figure(group, table2, f"bars-{slug}") if group.setting.comparable else None
     return [
         tables.jane_table2(collected, group),
-        Drawn(curves.bars_figure(group, table2, f"bars-{slug}"), three),
+        *([Drawn(bars, three)] if bars else []),
         tables.jane_table3(collected, group),
         Drawn(curves.network_figure(group, networks, "accuracy", f"one-{slug}"), one),
         Drawn(curves.network_figure(group, networks, "loss", f"two-{slug}"), two),

@@ -24,9 +24,10 @@ def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
         curve += " Diamonds: the point that the paper prints."
     table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
     fig6 = tables.claims_where("liang", "IV.A, Fig. 6")
+    dots = curves.dots_figure(group, table1, f"dots-{slug}") if group.setting.comparable else None
     return [
         tables.liang_table1(collected, group),
-        Drawn(curves.dots_figure(group, table1, f"dots-{slug}"), f"{spread} {group.caption}"),
+        *([Drawn(dots, f"{spread} {group.caption}")] if dots else []),
         more_table(group),
         per_class_table(group),
         tables.liang_fig6(collected, group),

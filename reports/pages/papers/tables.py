@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
-from protocols.papers.recipes import milestones
+from protocols.papers.recipes import load_profiles, milestones
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
@@ -37,17 +37,21 @@ def claim_row(
     claim: Claim, collected: Collected, setting: Setting, name: Td | str
 ) -> list[Td | str]:
     """Return the row of a claim: name | printed | Keras: measured, difference, verdict | PyTorch:
-    the same three."""
+    the same three. Numbers that aren't comparable with the printed one are left out."""
     group = collected.group(setting, claim.protocol)
-    row = [name, Td(claim_text(claim))]
+    row: list[Td | str] = [name, Td(claim_text(claim))]
     for framework, cell in pair(group, claim.variant):
+        verdict = judge(claim, collected, setting, framework)
+        if not verdict.comparable:
+            row += [BLANK, "", verdict_cell(claim, verdict)]
+            continue
         value = cell.number(claim.metric, claim.at).value if cell else None
         near = new_cells_note(cell, claim.metric, claim.at)
         found = measured(cell, claim.metric, claim.at, near)
         place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if cell and near else ""
         row.append(replace(found, near=place))
         row.append(Td(difference_text(claim, value), href=found.href))
-        row.append(verdict_cell(claim, judge(claim, collected, setting, framework)))
+        row.append(verdict_cell(claim, verdict))
     return row
 
 
@@ -57,11 +61,25 @@ def claim_heads(first: str, unit: str) -> list[Td | Over]:
     return [*texts(first), *numbers("Claimed"), *over_twins(below)]
 
 
+BLANK = Td("–", "not comparable")
 NEW_CELLS = (
     "New cells: 95% interval on photographs other than those tested (page Evidence); it says "
     f"nothing of whether the claim reproduces. From fewer than {FEWEST} photographs, or where "
     "none differs from the others, there is no such interval."
 )
+
+
+def claim_notes(group: Group) -> list[str]:
+    """Return the notes under a table of claims: what its numbers rest on, or why there are none."""
+    if group.setting.comparable:
+        return [*rests_on(group), NEW_CELLS]
+    reasons = "; ".join(group.setting.objections)
+    profile = load_profiles().get(group.setting.profile)
+    about = f" Profile {profile.name}: {profile.about}." if profile else ""
+    return [
+        f"The numbers of these runs are not set beside the claims ({reasons}); they stand in the "
+        f"table “More measures”.{about}"
+    ]
 
 
 def rests_on(group: Group) -> list[str]:
@@ -86,7 +104,7 @@ def liang_table1(collected: Collected, group: Group) -> Table:
             claim_row(claim, collected, group.setting, _network(claim))
             for claim in claims_where("liang", "Table 1")
         ],
-        [*rests_on(group), NEW_CELLS],
+        claim_notes(group),
     )
 
 
@@ -177,7 +195,7 @@ def jane_table2(collected: Collected, group: Group) -> Table:
         f"{group.caption}",
         claim_heads("Measure", "points"),
         _by_variant(collected, group, "Table II"),
-        [*rests_on(group), NEW_CELLS],
+        claim_notes(group),
     )
 
 
@@ -189,7 +207,7 @@ def jane_table3(collected: Collected, group: Group) -> Table:
         f"folds. {group.caption}",
         claim_heads("Measure", "points or nat"),
         _by_variant(collected, group, "Table III"),
-        [*epochs_note(group), *rests_on(group), NEW_CELLS],
+        [*epochs_note(group), *claim_notes(group)],
     )
 
 
