@@ -1,1 +1,1 @@
-"""From the stored runs to cells: the runs of one network under one setting, with their numbers."""
+"""Gathers stored runs into cells: the runs of one network under one setting, with their numbers."""

@@ -1,4 +1,4 @@
-"""What a network answered, image by image, and which photograph each image shows."""
+"""Says what a network answered, image by image, and which photograph each image shows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from reports.cells.cell import Cell
 
 @dataclass(frozen=True)
 class Answers:
-    """Every tested image of a cell, all its seeds and folds one after the other."""
+    """The answers to every tested image of a cell, all its seeds and folds one after the other."""
 
     ids: np.ndarray  # str (n,)
     labels: np.ndarray  # int (n,)
@@ -23,42 +23,42 @@ class Answers:
 
     @property
     def predicted(self) -> np.ndarray:
-        """Classes, int (n,)."""
+        """The predicted classes, int (n,)."""
         return self.probabilities.argmax(axis=1)
 
     @property
     def right(self) -> np.ndarray:
-        """Bool (n,)."""
+        """Whether each image is predicted right, bool (n,)."""
         return self.predicted == self.labels
 
     @property
     def of_true(self) -> np.ndarray:
-        """Probability of the true class, float32 (n,)."""
+        """The probability of each image's true class, float32 (n,)."""
         return self.probabilities[np.arange(len(self.labels)), self.labels]
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """An image that both twins get wrong, in one seed or more; numbers are means over all seeds."""
+    """An image that both twins get wrong in one seed or more."""
 
     id: str
     label: int
     photograph: str
-    seeds: int  # in which both are wrong
-    said: tuple[int, ...]  # by twin, the class it says most often when it is wrong
-    of_true: tuple[float, ...]  # by twin, probability of the true class
+    seeds: int  # the number of seeds in which both are wrong
+    said: tuple[int, ...]  # by twin, the class that it says most often where both are wrong
+    of_true: tuple[float, ...]  # by twin, the true class's probability, a mean over all seeds
 
 
 @dataclass(frozen=True)
 class Share:
-    """Accuracy on the images of one photograph, by twin."""
+    """The accuracy on the images of one photograph, by twin."""
 
     photograph: str
     of: dict[str, float]
 
 
 def answers(cell: Cell | None) -> Answers | None:
-    """None unless every seed and fold is there, with finite probabilities."""
+    """Returns a cell's answers; None unless every seed and fold is there and all are finite."""
     if cell is None or cell.lack:
         return None
     slots = [slot for seed in cell.seeds for slot in cell.of_seed(seed)]
@@ -76,20 +76,20 @@ def _photographs() -> dict[str, str]:
 
 
 def photographs(ids: np.ndarray) -> np.ndarray:
-    """The photograph behind each image, str (n,): of the set's images by the recorded table, of a
-    cross-validation's (`photograph#copy`) by name."""
+    """Returns the photograph that each image shows, str (n,): by the recorded table for the images
+    of the public set, by the name for those of a cross-validation (`photograph#copy`)."""
     known = _photographs()
     return np.array([known.get(name, name.split("#")[0]) for name in ids])
 
 
 def name_of(photograph: str) -> str:
-    """As the pages name it: the public set's by number."""
+    """Returns a photograph's name on the pages: for one of the public set, its number."""
     return short(photograph) if photograph.startswith("BloodImage_") else photograph
 
 
 def accuracies(own: dict[str, Answers]) -> dict[str, list[Share]]:
-    """Class -> its photographs in one order for both twins, that of their mean accuracy, hardest
-    first. A photograph that a twin didn't test is left out."""
+    """Returns by class its photographs with their accuracies, in one order for both twins: by the
+    twins' mean accuracy, the lowest first. A photograph that a twin didn't test is left out."""
     shares: dict[tuple[int, str], dict[str, float]] = {}
     for framework, one in own.items():
         names = photographs(one.ids)
@@ -109,7 +109,7 @@ def accuracies(own: dict[str, Answers]) -> dict[str, list[Share]]:
 
 
 def comparable(twins: list[Answers]) -> bool:
-    """Whether both twins are there and tested the same images in the same seeds."""
+    """Tells whether both twins are there and tested the same images in the same seeds and order."""
     if len(twins) != len(FRAMEWORKS):
         return False
     first, second = twins
@@ -117,7 +117,8 @@ def comparable(twins: list[Answers]) -> bool:
 
 
 def wrong_in_both(twins: list[Answers]) -> list[Wrong]:
-    """Those that both get wrong, by the probability that they leave to the true class."""
+    """Returns the images that both twins get wrong, from the lowest probability that they leave to
+    the true class to the highest."""
     first = twins[0]
     both_wrong = ~twins[0].right & ~twins[1].right
     shown = photographs(first.ids)
@@ -136,7 +137,7 @@ def wrong_in_both(twins: list[Answers]) -> list[Wrong]:
 
 
 def _places(ids: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
-    """Each image with one wanted test, and where all its tests stand."""
+    """Yields each image of which a test is wanted, and the rows of all tests of this image."""
     order = np.argsort(ids, kind="stable")
     names, starts = np.unique(ids[order], return_index=True)
     for image, places in zip(names, np.split(order, starts[1:]), strict=True):
@@ -145,7 +146,7 @@ def _places(ids: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[str, np.ndarr
 
 
 def tests_wrong(twins: list[Answers]) -> dict[str, int]:
-    """Photograph -> its tests that both get wrong, most first."""
+    """Returns by photograph how many of its tests both twins get wrong, most first."""
     shown, both_wrong = photographs(twins[0].ids), ~twins[0].right & ~twins[1].right
     names, place = np.unique(shown, return_inverse=True)
     count = np.bincount(place, both_wrong).astype(int)
@@ -154,7 +155,8 @@ def tests_wrong(twins: list[Answers]) -> dict[str, int]:
 
 
 def short_id(image: str) -> str:
-    """TEST/EOSINOPHIL/_0_1616.jpeg -> _0_1616; BloodImage_00001.jpg#2 -> 1, copy 2."""
+    """Shortens an image's id: TEST/EOSINOPHIL/_0_1616.jpeg becomes _0_1616, and
+    BloodImage_00001.jpg#2 becomes "1, copy 2"."""
     photograph, _, copy = image.partition("#")
     if copy and photograph.startswith("BloodImage_"):
         return f"{name_of(photograph)}, copy {copy}" if int(copy) else name_of(photograph)
@@ -162,5 +164,5 @@ def short_id(image: str) -> str:
 
 
 def short(name: str) -> str:
-    """BloodImage_00382.jpg -> 382."""
+    """Returns the number of a photograph of the public set: 382 for BloodImage_00382.jpg."""
     return str(int(name.split("_")[1].split(".")[0]))

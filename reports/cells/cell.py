@@ -1,4 +1,4 @@
-"""The numbers of what belongs together: a cell is a variant in a twin, a group a table's cells."""
+"""Computes the numbers of cells: a cell is a network in a twin, and a group is a table's cells."""
 
 from dataclasses import dataclass, field, replace
 
@@ -13,15 +13,15 @@ from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, folds_needed
 from reports.statistics.intervals import DRAWS, Estimate, Sample, resample, unless_few, weighted
 
-POOLED = ("cv10-grouped",)  # whose folds are too small to be scored alone
-OVER_TIME = ("accuracy", "log_loss")  # metrics with intervals at other epochs than the selected
+POOLED = ("cv10-grouped",)  # the protocols whose folds are too small to be scored alone
+OVER_TIME = ("accuracy", "log_loss")  # the metrics that have intervals at unselected epochs too
 
 
 @dataclass(frozen=True)
 class Number:
     """A mean over seeds (each a mean over folds), or the reason why there is none.
 
-    `value` is None where the set is incomplete and NaN where a run diverged.
+    `value` is None where a run is missing or has no numbers, and NaN where they aren't finite.
     """
 
     value: float | None
@@ -33,75 +33,75 @@ class Number:
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """All runs of one variant in one framework within a group."""
+    """All runs of one network in one framework within a group."""
 
     framework: str
     variant: str
     slots: list[Slot]
     page: str = ""  # the file that shows its runs
-    place: str = ""  # setting and protocol
-    taken: frozenset[int] = frozenset()  # seeds whose anchor is that of runs of the request
+    place: str = ""  # the setting and the protocol, as Group.place
+    taken: frozenset[int] = frozenset()  # the seeds whose anchor the request's runs have
     estimates: dict[str, dict[str, Estimate]] = field(default_factory=dict)  # made by `estimate`
     # what `pooled` has computed
     _pooled: dict[tuple[int, str], dict[str, float]] = field(default_factory=dict)
 
     def anchor(self, seed: int) -> str:
-        """Of a seed's runs, on that page."""
+        """Returns the anchor, on that page, of a seed's runs."""
         beside = "-beside" if seed in self.taken else ""
         return f"{self.framework}-{self.variant}-s{seed}{beside}"
 
     @property
     def key(self) -> str:
-        """Its id in results.json."""
+        """The cell's id in results.json."""
         return f"{self.place}/{self.framework}/{self.variant}"
 
     @property
     def protocol(self) -> str:
-        """The protocol that all of its runs have."""
+        """The protocol that all runs of the cell have."""
         return self.slots[0].spec.protocol
 
     def address(self, metric: str, at: str = "selected") -> str:
-        """The place of its number in results.json, as "id:path"."""
+        """Returns the place of a number of the cell in results.json, as "id:path"."""
         return f"{self.key}:numbers.{at}.{metric}.value"
 
     @property
     def href(self) -> str:
-        """Where its runs are shown."""
+        """The link to the runs of the cell's first seed."""
         return f"{self.page}#{self.anchor(self.seeds[0])}"
 
     @property
     def seeds(self) -> list[int]:
-        """Asked for or found."""
+        """The seeds that were asked for or found."""
         return sorted({s.spec.seed for s in self.slots})
 
     @property
     def folds(self) -> int:
-        """Folds a seed needs to be whole; 1 where there are none."""
+        """The number of folds that a seed needs to be whole; 1 where there are no folds."""
         return max(folds_needed(self.slots[0].spec), len({s.spec.fold for s in self.slots}))
 
     def of_seed(self, seed: int) -> list[Slot]:
-        """The slots of a seed, by fold."""
+        """Returns the slots of a seed, sorted by fold."""
         return sorted(
             (s for s in self.slots if s.spec.seed == seed), key=lambda s: s.spec.fold or 0
         )
 
     def whole(self, seed: int) -> bool:
-        """Whether every fold of the seed has numbers."""
+        """Tells whether every fold of the seed has numbers."""
         return sum(s.usable for s in self.of_seed(seed)) == self.folds
 
     @property
     def stale(self) -> bool:
-        """Whether any of its numbers is of another results version."""
+        """Whether any run of the cell is of another results version."""
         return any(s.state == "stale" for s in self.slots)
 
     @property
     def diverged(self) -> bool:
-        """Whether a run ended without any finite loss."""
+        """Whether a run ended without a finite loss at any epoch that may be selected."""
         return any(s.state == "diverged" for s in self.slots)
 
     @property
     def lack(self) -> str:
-        """What is missing, in words; empty if the set is whole."""
+        """What is there of what is needed, as "2 of 3 seeds, 1 failed"; "" if none is missing."""
         if all(self.whole(seed) for seed in self.seeds):
             return ""
         there = sum(s.usable for s in self.slots)
@@ -115,20 +115,22 @@ class Cell:
 
     @property
     def n(self) -> int:
-        """Test images behind a seed's number, all its folds together."""
+        """The number of test images of a whole seed, all its folds together; 0 if none is whole."""
         seed = next((s for s in self.seeds if self.whole(s)), None)
         slots = self.slots[:0] if seed is None else self.of_seed(seed)
         return sum(s.measured.n for s in slots if s.measured)
 
     def grain(self, metric: str) -> float:
-        """The step of a seed's number: one test image as a fraction (of precision, recall and F1
-        about that), an epoch over the folds; 0 for losses, which nothing rounds."""
+        """Returns the step of a seed's number: one test image as a fraction of all (for precision,
+        recall and F1 about the step), or one epoch over the folds; 0 for losses, which have no
+        steps."""
         unit = metrics.metric_of(metric).unit
         return 1 / self.folds if unit == "epoch" else 0.0 if unit == "nat" else 1 / self.n
 
     def number(self, metric: str, at: str = "selected", pooled: bool = False) -> Number:
-        """The mean over folds, or over the images of all folds together (`pooled`, or where the
-        protocol says so), then over seeds; there is no value where one fold or seed is short."""
+        """Returns the mean over folds, then over seeds, where one fold or seed that is missing
+        leaves no value. With `pooled`, and under the protocols of POOLED, a seed's number is the
+        one over the images of all folds together."""
         by_seed, together = {}, pooled or self.protocol in POOLED
         for seed in filter(self.whole, self.seeds):
             if together and metric in (found := self.pooled(seed, at) or {}):
@@ -145,8 +147,8 @@ class Cell:
         return Number(mean, "", by_seed, self.stale, mean != mean)
 
     def sample(self, at: str = "selected", seeds: list[int] | None = None) -> Sample | None:
-        """Every test image of all seeds (or `seeds`) and folds, by photograph; None unless all are
-        whole."""
+        """Returns every test image of all folds of all seeds (or of `seeds`) with its photograph;
+        None unless the cell is whole."""
         if self.lack or not all(at in s.scored.probabilities for s in self.slots):
             return None
         seeds = self.seeds if seeds is None else seeds
@@ -158,7 +160,8 @@ class Cell:
         )
 
     def estimate(self) -> dict[str, dict[str, Estimate]]:
-        """At each point of the schedule, metrics with their intervals on new photographs."""
+        """Returns, by point of the schedule, metrics with their intervals on new photographs: every
+        metric at the selected epoch, those of OVER_TIME elsewhere. An incomplete cell has none."""
         selected = self.sample()
         if selected is None:
             return {}
@@ -179,7 +182,8 @@ class Cell:
         return found
 
     def pooled(self, seed: int, at: str = "selected") -> dict[str, float] | None:
-        """Every metric over the images of all folds together; None unless the seed is whole."""
+        """Returns every metric of a seed over the images of all folds together; None unless the
+        seed is whole."""
         if not self.whole(seed):
             return None
         parts = [s.scored for s in self.of_seed(seed)]
@@ -202,7 +206,7 @@ class Group:
 
     @property
     def variants(self) -> list[str]:
-        """Those that occur, in the papers' order."""
+        """The networks that occur, in the papers' order."""
         return [v for v in load_variants() if any((f, v) in self.cells for f in FRAMEWORKS)]
 
     @property
@@ -212,7 +216,7 @@ class Group:
         return [self.cells[key] for key in keys if key in self.cells]
 
     def of(self, suite: str, paper: str = "") -> "Group":
-        """The cells of a suite alone; of one paper's recipe, if a paper is named."""
+        """Returns the cells of a suite alone; of these only those by `paper`'s recipe, if named."""
         known = load_variants()
         own = {k: c for k, c in self.cells.items() if known[k[1]].suite == suite}
         own = {k: c for k, c in own.items() if paper in ("", known[k[1]].paper)}
@@ -220,35 +224,35 @@ class Group:
 
     @property
     def slots(self) -> list[Slot]:
-        """The planned runs of all cells of the group."""
+        """The runs, asked for or found, of all cells of the group."""
         return [s for cell in self.cells.values() for s in cell.slots]
 
     @property
     def page(self) -> str:
-        """The file that shows its runs: one for those of the request and those beside it, so that
-        a run is found in the same place whatever is asked for later."""
+        """The file that shows the group's runs. The request's runs and those of the same setting
+        beside it have one file: a run is found in the same place whatever is asked for later."""
         return f"runs-{replace(self.setting, shadowed=False).slug}-{self.protocol}.html"
 
     @property
     def place(self) -> str:
-        """Setting and protocol, in results.json's ids."""
+        """The setting and the protocol, as the ids of results.json have them."""
         return f"{self.setting.slug}/{self.protocol}"
 
     @property
     def part(self) -> str:
-        """The part that the curves of its runs are of, and their epoch is selected on: "test" or
-        "validation"."""
+        """The part, "test" or "validation", that the runs' curves are of and that selects epochs.
+        It is "test" where no run is there."""
         return next((s.measured.part for s in self.slots if s.measured), "test")
 
     @property
     def caption(self) -> str:
-        """Setting and protocol in words, and what differs within."""
+        """The protocol and the setting in words, and what differs between the runs."""
         pooled = " Metrics over the images of all folds together." * (self.protocol in POOLED)
         return f"Protocol {self.protocol}, {self.setting.title}.{pooled}{differences(self.slots)}"
 
 
 def differences(slots: list[Slot]) -> str:
-    """A sentence that names threads or backends that differ within the runs; else empty."""
+    """Returns sentences on threads and backends that differ between the runs; "" if none does."""
     sentences = []
     threads = sorted({s.spec.threads for s in slots if s.run})
     if len(threads) > 1:

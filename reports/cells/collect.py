@@ -1,4 +1,4 @@
-"""Store and plan -> cells: what was asked for, what is there, and the numbers it gives."""
+"""Makes cells of a store and a plan: what was asked for, what is there, and the numbers of it."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -14,29 +14,30 @@ from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, setting_of, signature
 
-# by setting and protocol, then by twin and network
+# the runs by setting and protocol, then by twin and network
 Training = dict[tuple[Setting, str], dict[tuple[str, str], list[Slot]]]
 
 
 @dataclass(frozen=True)
 class Collected:
-    """Everything the pages show."""
+    """Everything that the pages show."""
 
-    groups: list[Group]  # training
-    latency: dict[Setting, dict[tuple[str, str], Slot]]
+    groups: list[Group]  # of training runs
+    latency: dict[Setting, dict[tuple[str, str], Slot]]  # the latency runs, by twin and network
     slots: list[Slot]  # every run asked for or found, planned ones first
-    jobs: int = 1  # processes that may make the pages
+    jobs: int = 1  # the number of processes that may make the pages
     unreadable: dict[str, str] = field(default_factory=dict)  # folder without a run -> why
 
     @property
     def settings(self) -> list[Setting]:
-        """Planned ones first, then those that may be judged, then by name."""
+        """All settings: planned ones first, then those as published, then by the number of
+        objections, then by title."""
         found = {g.setting for g in self.groups} | set(self.latency)
         return sorted(found, key=_rank)
 
     @cached_property
     def blocks(self) -> dict[str, str]:
-        """Run id -> where the run is shown, of training runs."""
+        """The link to each training run's block on its page, by the run's id."""
         return {
             slot.spec.id: f"{cell.page}#{cell.anchor(slot.spec.seed)}"
             for group in self.groups
@@ -46,34 +47,35 @@ class Collected:
 
     @property
     def papers(self) -> list[Setting]:
-        """The settings with runs of the papers' networks; others say nothing of a claim."""
+        """The settings with runs of the papers' networks; the others say nothing of a claim."""
         return [s for s in self.settings if self.suites(s) & load_papers().keys()]
 
     def suites(self, setting: Setting) -> set[str]:
-        """Whose networks the runs of a setting are: the keys of papers, and of folders of ours."""
+        """Returns the suites whose networks a setting has runs of: papers, or folders of ours."""
         names = {v for g in self.groups if g.setting == setting for _, v in g.cells}
         names |= {v for _, v in self.latency.get(setting, {})}
         return {load_variants()[v].suite for v in names}
 
     def specs(self, setting: Setting) -> list[RunSpec]:
-        """Of the setting's runs, those asked for and missing too."""
+        """Returns the specifications of a setting's runs, of missing runs too."""
         slots = [s for g in self.groups if g.setting == setting for s in g.slots]
         return [s.spec for s in (*slots, *self.latency.get(setting, {}).values())]
 
     def backends(self, setting: Setting) -> dict[str, list[str]]:
-        """Twin -> what it computes on, by name."""
+        """Returns by twin the backends that a setting's runs name, sorted."""
         found: dict[str, set[str]] = {}
         for spec in self.specs(setting):
             found.setdefault(spec.framework, set()).add(spec.backend)
         return {f: sorted(found[f]) for f in FRAMEWORKS if f in found}
 
     def group(self, setting: Setting, protocol: str) -> Group | None:
-        """The training runs of a setting under a protocol."""
+        """Returns the training runs of a setting under a protocol; None if there are none."""
         wanted = (g for g in self.groups if g.setting == setting and g.protocol == protocol)
         return next(wanted, None)
 
     def like(self, setting: Setting, protocol: str) -> Group | None:
-        """The same, of the current request or not: what is of one with `setting`, if there is."""
+        """Returns the training runs of a setting under a protocol or, where there are none, those
+        that differ from them only in being part of the current request, or in not being it."""
         found = [
             g
             for g in self.groups
@@ -98,8 +100,8 @@ def collect(
     jobs: int = 1,
     meanwhile: Callable[[], None] | None = None,
 ) -> Collected:
-    """Joins the plan and the store; runs outside the plan get settings of their own. `jobs`:
-    processes that read and compute; `meanwhile`: called while they read."""
+    """Joins the plan and the store; runs outside the plan get settings of their own. `jobs` is the
+    number of processes that read and compute; `meanwhile` is called while they read."""
     wanted = {spec.id: spec for spec in plan}
     stored, unreadable = store.look()
     runs = {run.spec.id: run for run in stored}
@@ -125,7 +127,7 @@ def collect(
 
 
 def _groups(training: Training, jobs: int) -> list[Group]:
-    """The groups in the order of the pages, each cell with its estimates."""
+    """Returns the groups in the order of the pages, each cell with its estimates."""
     cells = []
     for (setting, protocol), own in training.items():
         group, beside = Group(setting, protocol, {}), _beside(training, setting, protocol)
@@ -143,8 +145,8 @@ def _groups(training: Training, jobs: int) -> list[Group]:
 
 
 def _beside(training: Training, setting: Setting, protocol: str) -> dict[tuple[str, str], set[int]]:
-    """The seeds of the request's runs where they share a page with those of `setting`: an anchor
-    there is that of the request's runs."""
+    """Returns by twin and network the seeds of the request's runs that share a page with those of
+    `setting`: there the plain anchor of a seed belongs to the request's runs."""
     if not setting.shadowed:
         return {}
     own = training.get((replace(setting, planned=True, shadowed=False), protocol), {})
@@ -152,12 +154,13 @@ def _beside(training: Training, setting: Setting, protocol: str) -> dict[tuple[s
 
 
 def _known(spec: RunSpec) -> bool:
-    """Whether today's tables can place it; others stand in the list of all runs only."""
+    """Tells whether today's tables can place a run; if not, only the list of all runs has it."""
     return spec.variant in load_variants() and spec.protocol in PROTOCOLS
 
 
 def _editions(slots: list[Slot]) -> dict[str, int]:
-    """Run id -> 0, 1, ... so that no cell outside the plan mixes runs of unlike signatures."""
+    """Numbers the runs outside the plan, by id, from 0 on: those of one cell that differ in their
+    signature get different numbers, so that they are kept in cells apart."""
     cells: dict[tuple[object, ...], list[RunSpec]] = defaultdict(list)
     for slot in slots:
         if not slot.planned and _known(slot.spec):

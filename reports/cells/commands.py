@@ -1,13 +1,13 @@
-"""The command line that makes a stored run again."""
+"""Writes the command line that makes a stored run again."""
 
 from protocols.spec import RunSpec
 from reports.cells.settings import changed
 
 
 def command(specs: list[RunSpec]) -> str:
-    """What to type, on the same kind of device, for runs that differ in their fold only (a latency
-    run comes with the training run of its network). Threads and the GPU's name are the machine's
-    own."""
+    """Returns what to type, on the same kind of device, for runs that differ in their fold only (a
+    latency run comes with the training run of its network). The command leaves the threads and the
+    GPU's name to the machine."""
     words, spec = [], specs[0]
     if spec.backend == "jax":
         words.append("KERAS_BACKEND=jax")

@@ -1,4 +1,4 @@
-"""What is recorded of where and how a run ran, each fact once, and how it is written."""
+"""Lists what is recorded of where and how a run ran, each fact once, and how each is written."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Any
 from protocols.spec import RunSpec
 from reports.cells.settings import scrub
 
-SHORT = 12  # hexadecimal digits shown of a digest
+SHORT = 12  # the number of hexadecimal digits that are shown of a digest
 NONE = "–"
-NOT_RECORDED = "not recorded"  # of runs made before it was
+NOT_RECORDED = "not recorded"  # stands for a fact of runs made before it was recorded
 DIGESTS = {"md5": "MD5", "sha256": "SHA-256"}
 INSTRUCTIONS = "CPU instructions"
 
-Environment = dict[str, Any]  # env.json
+Environment = dict[str, Any]  # the content of env.json
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,18 @@ FACTS = (
 
 
 def as_text(value: object) -> str:
-    """A recorded value as the pages write it: a dash where there is none, no machine's folders."""
+    """Returns a recorded value as the pages write it: without folders, and a dash for no value."""
     return NONE if value in (None, "") else scrub(str(value))
 
 
 def packages(env: Environment) -> dict[str, str]:
-    """Package -> the version that the run used, by name."""
+    """Returns by package the version that the run used, sorted by the package's name."""
     return {name: as_text(v) for name, v in sorted(env.get("versions", {}).items())}
 
 
 def short(digest: str) -> str:
-    """The first digits of a digest, or of several joined by "+"; the kind if it is named."""
+    """Returns the first digits of a digest, or of several joined by "+", with the kind if it's
+    named."""
     parts = []
     for part in digest.split("+"):
         kind, _, digits = part.rpartition(":")

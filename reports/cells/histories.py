@@ -1,4 +1,4 @@
-"""The curves of a run's epochs, as arrays."""
+"""Gives the curves over a run's epochs, as lists of one value an epoch."""
 
 import math
 
@@ -6,14 +6,14 @@ from reports.cells.planned_run import Slot
 
 
 def column(slot: Slot, name: str) -> list[float]:
-    """A column of the run's history, one value an epoch; accuracies in %."""
+    """Returns a column of the run's history, one value an epoch; accuracies are in %."""
     scale = 100 if name.endswith("accuracy") else 1
     return [scale * row[name] for row in slot.stored.history]
 
 
 def mean_curve(slots: list[Slot], name: str) -> list[float]:
-    """The mean over runs, epoch by epoch as far as all of them go; a run that diverges makes its
-    epochs NaN."""
+    """Returns the mean over runs, epoch by epoch as far as all of them go; it isn't finite where a
+    run's value isn't."""
     return _mean([column(slot, name) for slot in slots])
 
 
@@ -22,6 +22,6 @@ def _mean(columns: list[list[float]]) -> list[float]:
 
 
 def boundary(slot: Slot) -> int:
-    """Epochs before phase 2; 0 where there is one phase."""
+    """Returns the number of epochs before phase 2; 0 where there is one phase."""
     phases = [row["phase"] for row in slot.stored.history]
     return 0 if len(set(phases)) == 1 else phases.index(max(phases))

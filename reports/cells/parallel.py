@@ -1,4 +1,4 @@
-"""One function over many items, on several cores: a report of 200 runs is mostly such work."""
+"""Applies a function to many items on several cores: a report of 200 runs is mostly such work."""
 
 import gc
 import importlib
@@ -9,15 +9,15 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-FEW = 8  # items: below it, starting processes costs as much as it gains
-SLOW = "sklearn.metrics"  # imported before forking, once for all processes; SciPy with it
+FEW = 8  # for fewer items, starting processes costs as much as it gains
+SLOW = "sklearn.metrics"  # is imported before forking, once for all processes; SciPy with it
 _shared: list[tuple[Callable[[Any], Any], list[Any]]] = []  # what forked processes begin with
 
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """No garbage is collected: what a report is made of lives until it is written, and looking for
-    garbage would make forked processes copy what they share."""
+    """Stops the collection of garbage: what a report is made of lives until it is written, and
+    looking for garbage would make forked processes copy what they share."""
     before = gc.isenabled()
     gc.disable()
     try:
@@ -33,9 +33,9 @@ def spread(
     jobs: int,
     meanwhile: Callable[[], None] | None = None,
 ) -> list[Any]:
-    """[function(item) for item in items], by `jobs` processes forked here. The items aren't copied;
-    the answers must be picklable. In this process where forking is not to be had, or where it is
-    itself one of those. `meanwhile` is called once, while those are at work if there are any."""
+    """Returns [function(item) for item in items], computed by `jobs` processes that are forked from
+    this one: the items aren't copied, and the results must be picklable. This process computes the
+    list itself if it is such a fork, can't fork, or has few items. `meanwhile` is called once."""
     meanwhile = meanwhile or (lambda: None)
     if _shared or jobs < 2 or len(items) < FEW or sys.platform != "linux":
         meanwhile()
@@ -44,7 +44,7 @@ def spread(
     _shared.append((function, items))
     try:
         with ProcessPoolExecutor(jobs, multiprocessing.get_context("fork")) as pool:
-            size = len(items) // (8 * jobs)  # few at a time where they are few
+            size = len(items) // (8 * jobs)  # a process takes few at a time where there are few
             made = pool.map(_do, range(len(items)), chunksize=min(4, max(1, size)))
             meanwhile()
             return list(made)

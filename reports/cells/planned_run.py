@@ -1,4 +1,4 @@
-"""One run as the pages see it: its spec, its state, and its scores if it is finished."""
+"""Reads one run as the pages see it: its spec, its state, and its scores if it is finished."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -16,30 +16,30 @@ from reports.statistics.selection import Selection, select
 
 
 class Measured:
-    """The scores of one finished training run, and what its selection was."""
+    """The scores of one finished training run, and what choosing its epoch added to them."""
 
     def __init__(self, run: Run, arrays: dict[str, np.ndarray]) -> None:
         self.labels: np.ndarray = arrays["labels"]
         self.selected: np.ndarray = arrays["selected"]
         self.n = len(self.labels)
         self.ids: np.ndarray = arrays["ids"]
-        # the part that history.csv's eval_ columns are of, which selects the epoch
+        # the part whose scores are history.csv's eval_ columns, and which selects the epoch
         self.part = "validation" if "validation_ids" in arrays else "test"
-        self.pictured = run.pictured_ids  # images that its network was seen to look at
+        self.pictured = run.pictured_ids  # the images that its network was seen to look at
         self.images = hashlib.sha256("\n".join(arrays["ids"]).encode()).hexdigest()  # in order
-        self.row = int(arrays["selected_index"])  # of history.csv
+        self.row = int(arrays["selected_index"])  # the selected epoch's row in history.csv
         phantom = run.spec.data["kind"] == "phantom"
-        # of the photograph that each test image shows, str (n,)
+        # the photograph that each test image shows, str (n,)
         self.groups: list[str] = provenance.groups_of_ids(arrays["ids"], phantom)
         wanted = {"selected": self.selected, "last": arrays["last"]}
         for epoch, part in zip(arrays["milestone_epochs"], arrays["milestones"], strict=True):
             wanted[f"epoch {epoch}"] = part
-        self.probabilities: dict[str, np.ndarray] = wanted  # float32 (n, 4) at each
+        self.probabilities: dict[str, np.ndarray] = wanted  # float32 (n, 4) at each point
         self.scores = {at: dict(s) for at, s in _score_each(self.labels, wanted).items()}
         for at, row in (("selected", run.history[self.row]), ("last", run.history[-1])):
             self.scores[at]["validation_loss"] = row["eval_loss"]
             self.scores[at]["selected_epoch"] = row["epoch"]
-        # accuracy on the test images after each epoch, (rows of history,)
+        # the accuracy on the test images after each epoch, (rows of history,)
         epochs = stored_epochs(arrays)
         self.by_epoch = _by_epoch(epochs, self.labels)
         self.phase = int(run.history[self.row]["phase"])
@@ -47,8 +47,8 @@ class Measured:
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
 
     def _as_stored(self, found: Selection | None) -> Selection | None:
-        """With the run's own choice, which was made before its numbers were rounded; what choosing
-        adds stays that of the stored numbers, on both sides."""
+        """Returns the selection with the epoch that the run itself chose, before its numbers were
+        rounded; what choosing adds stays computed, on both sides, from the stored numbers."""
         if found is None:
             return None
         selected, last = (self.scores[at]["accuracy"] for at in ("selected", "last"))
@@ -63,7 +63,8 @@ def _by_epoch(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _selection(
     run: Run, arrays: dict[str, np.ndarray], epochs: np.ndarray, groups: list[str]
 ) -> Selection | None:
-    """What choosing the epoch on the test part adds; None where another part chose."""
+    """Returns what choosing the epoch on the test part adds; None where another part chose, or
+    where no stored epoch that may be chosen is finite."""
     if "validation_ids" in arrays:
         return None
     last = max(int(row["phase"]) for row in run.history)
@@ -92,10 +93,10 @@ class Slot:
     run: Run | None
     planned: bool
     measured: Measured | None = None  # its scores, if it is a finished training run
-    damage: str = ""  # why a finished run's files can't be read
+    damage: str = ""  # says why a finished run's files can't be read
 
     def read(self) -> tuple[Measured | None, str]:
-        """Its scores, and why there are none though it finished: its files are damaged."""
+        """Returns the run's scores, or None, and how its files are damaged, or ""."""
         if self.run is None or not self.usable:
             return None, ""
         try:
@@ -105,7 +106,7 @@ class Slot:
         return (Measured(self.run, arrays) if arrays is not None else None), ""
 
     def with_numbers(self, read: tuple[Measured | None, str]) -> "Slot":
-        """The same run with what `read` found; a damaged one stays without numbers."""
+        """Returns the run with what `read` found; a damaged run stays without numbers."""
         return replace(self, measured=read[0], damage=read[1])
 
     @property
@@ -129,7 +130,7 @@ class Slot:
 
     @property
     def state(self) -> str:
-        """ "done", "stale", "failed", "diverged" or "missing"."""
+        """The run's state: "done", "stale", "failed", "diverged" or "missing"."""
         if self.run is None:
             return "missing"
         if self.damage:
@@ -140,5 +141,5 @@ class Slot:
 
     @property
     def usable(self) -> bool:
-        """Whether it has numbers."""
+        """Whether the run has numbers: it is finished, and its files are sound."""
         return self.run is not None and self.run.done and not self.damage

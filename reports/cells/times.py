@@ -1,11 +1,11 @@
-"""Seconds of a cell's runs."""
+"""Computes the seconds that a cell's runs took."""
 
 from reports.cells.cell import Cell
 
 
 def phase_means(cell: Cell) -> list[dict[str, float | None]]:
-    """Of each phase, means over a whole cell's runs; images a second None where none is trained
-    on."""
+    """Returns, for each phase, means over a whole cell's runs: the seconds, and the images a second
+    (None where no image is trained on)."""
     runs, found = [s.stored.timings for s in cell.slots], []
     for phase in runs[0]["phases"]:
         same = [p for r in runs for p in r["phases"] if p["phase"] == phase["phase"]]
