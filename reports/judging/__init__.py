@@ -1,1 +1,1 @@
-"""What is concluded of the cells: verdicts, contrasts, uncertainty."""
+"""Draws conclusions from the cells: verdicts, contrasts (differences of two), uncertainty."""

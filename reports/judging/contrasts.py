@@ -1,4 +1,4 @@
-"""One number held against another: of two networks, twins, protocols or recipes."""
+"""Holds one number against another: of two networks, twins, protocols or recipes."""
 
 import math
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from reports.statistics.comparisons import (
 )
 from reports.statistics.intervals import DRAWS, resample, unless_few
 
-TORCH_LESS_KERAS = "-".join(reversed(FRAMEWORKS))  # in ids
+TORCH_LESS_KERAS = "-".join(reversed(FRAMEWORKS))  # the words for it in ids
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Contrast:
     """A number of `a` less the same number of `b`, over the seeds and folds that both have.
 
     The two cells differ in their network, their twin, their protocol (`a` is the leak-free one) or
-    one changed value (`a` has it). `pooled`: the number is over the images of all folds together.
+    one changed value (`a` has it). With `pooled` the images of all folds are scored together.
     """
 
     a: Cell
@@ -40,7 +40,7 @@ class Contrast:
 
     @property
     def key(self) -> str:
-        """The id of its record in results.json; it says what the two cells differ in."""
+        """The id of the contrast's record in results.json; it says what the two cells differ in."""
         a, b = self.a, self.b
         if a.protocol != b.protocol:
             return f"{b.key}/leak-free"
@@ -52,20 +52,20 @@ class Contrast:
 
     @property
     def address(self) -> str:
-        """The place of its value in results.json, as "id:path"."""
+        """The place of the contrast's value in results.json, as "id:path"."""
         if self.a.place != self.b.place:
             return f"{self.key}:difference"
         return f"{self.key}:means.{self.at}.{self.metric}.value"
 
     @cached_property
     def numbers(self) -> tuple[Number, Number]:
-        """Each side's own number."""
+        """The number of `a`, and that of `b`."""
         one, other = (cell.number(self.metric, self.at, self.pooled) for cell in (self.a, self.b))
         return one, other
 
     @cached_property
     def lack(self) -> str:
-        """Why there is no difference, in words; empty if there is one."""
+        """The reason why there is no difference; "" if there is one."""
         lacks = [
             f"{load_variants()[cell.variant].title}: {number.lack}"
             for cell, number in zip((self.a, self.b), self.numbers, strict=True)
@@ -85,7 +85,8 @@ class Contrast:
 
     @property
     def value(self) -> float | None:
-        """The mean difference over seeds; None where a run is missing, NaN where one diverged."""
+        """The mean difference over seeds; None where a run is missing or has no numbers, NaN where
+        they aren't finite."""
         return math.fsum(self.by_seed) / len(self.by_seed) if self.by_seed else None
 
     @property
@@ -103,7 +104,7 @@ class Contrast:
 
     @property
     def won(self) -> int:
-        """In how many folds, of all seeds, the first number is the higher one; 0 if it lacks."""
+        """The number of folds, of all seeds, in which `a` is higher; 0 without a difference."""
         if self.lack:
             return 0
         one, other = self._scores(self.a), self._scores(self.b)
@@ -116,14 +117,15 @@ class Contrast:
 
     @property
     def on_images(self) -> Difference | None:
-        """The difference over all test images, photographs resampled for both sides alike; None
-        where one side isn't whole, or they tested other images or in other seeds."""
+        """The difference over all test images, with photographs resampled for both sides alike;
+        None where a side isn't whole, or where the two have different test images or seeds."""
         found = _compared(self.a, self.b, self.metric, self.at)
         return found[0] if found else None
 
     @property
     def mcnemar(self) -> float | None:
-        """The p-value of equal accuracies in the first seed, as if images were independent."""
+        """McNemar's p-value of equal accuracies in the first seed, as if images were independent;
+        None where there is no difference over all test images."""
         found = _compared(self.a, self.b, self.metric, self.at)
         return found[1] if found else None
 
@@ -136,7 +138,7 @@ class Contrast:
         return minimum_detectable_difference(one.se, one.df)
 
     def _scores(self, cell: Cell) -> dict[tuple[int, int | None], float]:
-        """Seed and fold -> the number of that run; of a side that lacks nothing."""
+        """Returns each run's number by seed and fold, for a cell in which no run is missing."""
         return {
             (s.spec.seed, s.spec.fold): s.measured.scores[self.at][self.metric]
             for s in cell.slots
@@ -145,21 +147,22 @@ class Contrast:
 
 
 def twins_apart(keras: Contrast, torch: Contrast) -> tuple[str, float | None]:
-    """How far the twins differ in one contrast of networks: PyTorch's difference less Keras's (None
-    where one lacks), and the id of its record in results.json."""
+    """Returns how far the twins differ in one contrast of networks: the id of the record in
+    results.json, and PyTorch's difference less Keras's (None where one of the two is None)."""
     key = f"{keras.a.place}/{TORCH_LESS_KERAS}/{keras.a.variant}-{keras.b.variant}"
     ours, theirs = keras.value, torch.value
     return key, None if ours is None or theirs is None else theirs - ours
 
 
 def effect_key(cell: Cell) -> str:
-    """The id, in results.json, of what a changed value does to a cell."""
+    """Returns the id, in results.json, of what a changed value does to a cell."""
     return f"{cell.key}/effect"
 
 
 @lru_cache(maxsize=512)
 def _compared(a: Cell, b: Cell, metric: str, at: str) -> tuple[Difference, float | None] | None:
-    """The difference on the same images, and McNemar's p of the first seed."""
+    """Returns the difference on the same images, and McNemar's p of the first seed; None where the
+    two cells can't be compared so."""
     one, other = a.sample(at), b.sample(at)
     if one is None or other is None or a.seeds != b.seeds:
         return None
@@ -168,13 +171,13 @@ def _compared(a: Cell, b: Cell, metric: str, at: str) -> tuple[Difference, float
     except ValueError:
         return None
     found = compare_by(one, other, _weights(tuple(one.strata), DRAWS), (metric,))[metric]
-    # the other seeds have no other images
+    # McNemar's test wants each image once, and all seeds test the same images
     one, other = (cell.sample(at, seeds=cell.seeds[:1]) for cell in (a, b))
     return found, naive_mcnemar(one, other) if one and other else None
 
 
 @lru_cache(maxsize=2)
 def _weights(strata: tuple[int, ...], draws: int) -> np.ndarray | None:
-    """The same draws for all contrasts on the same photographs: drawing costs the most."""
+    """Draws photographs once for all contrasts on the same ones, as drawing costs the most."""
     array = np.array(strata)
     return resample(array, unless_few(array, draws), generator(0, "comparison"))

@@ -1,4 +1,4 @@
-"""Which cells are held against each other."""
+"""Says which cells are held against each other."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -13,12 +13,12 @@ from reports.judging.questions import QUESTIONS
 from reports.judging.verdicts import contests
 from reports.statistics.comparisons import holm
 
-# protocol as published -> the leak-free one, and the number that both have
+# protocol as published -> the leak-free one, and the metric in which the two are compared
 LEAK_FREE = {"fixed": ("fixed-grouped", "accuracy"), "cv10": ("cv10-grouped", "recall_macro")}
 
 
 def ordered_pairs(group: Group) -> Iterator[tuple[str, str]]:
-    """Pairs of networks whose order a claim, or the control's question, is about."""
+    """Yields pairs of networks whose order a claim, or a question to the control, is about."""
     claims = [c for c in load_claims().values() if c.kind == "ordering"]
     found = [pair for claim in claims for pair in contests(claim)]
     found += [(q.first, q.second) for q in QUESTIONS]
@@ -26,8 +26,8 @@ def ordered_pairs(group: Group) -> Iterator[tuple[str, str]]:
 
 
 def on_the_same_images(group: Group) -> list[Contrast]:
-    """Networks within a twin, then the twins within a network: those that can be compared image by
-    image, with p adjusted over all of them."""
+    """Returns the contrasts of networks within a twin, then of twins within a network, that can be
+    made image by image; their p-values are adjusted over all of them."""
     pairs = [
         [group.cells.get((framework, name)) for name in names]
         for names in ordered_pairs(group)
@@ -42,8 +42,8 @@ def on_the_same_images(group: Group) -> list[Contrast]:
 
 @dataclass(frozen=True)
 class LeakFree:
-    """A group under a published protocol, the same networks under the leak-free one, and what that
-    takes away from each in each twin, in the papers' order."""
+    """A group under a published protocol, the group under the leak-free one, and what the latter
+    changes for each network in each twin, in the papers' order."""
 
     published: Group
     free: Group
@@ -51,7 +51,7 @@ class LeakFree:
 
 
 def leak_free(collected: Collected) -> list[LeakFree]:
-    """Every group that has a leak-free one of the same setting, with networks that both have."""
+    """Returns every group with the leak-free group of its setting, if a network is in both."""
     found = []
     for group in collected.groups:
         protocol, metric = LEAK_FREE.get(group.protocol, ("", ""))
@@ -67,20 +67,20 @@ def leak_free(collected: Collected) -> list[LeakFree]:
 
 
 def sensitivity_groups(collected: Collected) -> list[Group]:
-    """The groups of runs with a changed value."""
+    """Returns the groups of runs with a changed hyperparameter."""
     return [g for g in collected.groups if changed(g.slots[0].spec)]
 
 
 def effects(collected: Collected, group: Group) -> dict[Cell, Contrast | None]:
-    """Every cell of a group of sensitivity runs against the same without the change; None where
-    there are no such runs."""
+    """Returns, for each cell of a group of runs with a changed value, its contrast with the same
+    network and twin without the change; None where there are no such runs."""
     plain = _without_change(collected, group)
     bases = {key: plain.cells.get(key) if plain else None for key in group.cells}
     return {c: Contrast(c, base) if (base := bases[k]) else None for k, c in group.cells.items()}
 
 
 def _without_change(collected: Collected, group: Group) -> Group | None:
-    """The runs that differ by the change alone, planned or not."""
+    """Returns the group, planned or not, that differs by the change alone, or None."""
     own = group.setting
     for other in collected.groups:
         s = other.setting

@@ -1,10 +1,10 @@
-"""What is asked of the control's networks, and of which of their numbers."""
+"""Reads what is asked of the control's networks, and lists the numbers that are to answer."""
 
 from dataclasses import dataclass
 
 from protocols.papers import papers
 
-# metric, at, in words
+# the metric, the point of the schedule, and both in words
 ROWS = (
     ("accuracy", "selected", "Accuracy, selected epoch, points"),
     ("accuracy", "last", "Accuracy, last epoch, points"),
@@ -15,7 +15,7 @@ ROWS = (
 
 @dataclass(frozen=True)
 class Question:
-    """What one paper asks, asked again; `first` and `second`: whose difference answers it."""
+    """A paper's question, asked again; the difference `first` less `second` is the answer."""
 
     paper: str
     heading: str

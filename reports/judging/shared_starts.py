@@ -1,4 +1,4 @@
-"""Pairs of runs that began with the same numbers, one in each twin."""
+"""Pairs the runs, one in each twin, that began with the same initial weights."""
 
 import dataclasses
 import json
@@ -21,12 +21,12 @@ class Pair:
 
     @property
     def key(self) -> str:
-        """Its id in results.json."""
+        """The pair's id in results.json."""
         return f"{self.keras.spec.id}={self.torch.spec.id}"
 
     @property
     def stale(self) -> bool:
-        """Whether either was of another results version."""
+        """Whether either run is of another results version."""
         return "stale" in (self.keras.state, self.torch.state)
 
     @property
@@ -36,20 +36,21 @@ class Pair:
 
     @cached_property
     def gaps(self) -> list[float]:
-        """Keras's evaluation loss less PyTorch's, nats, epoch by epoch."""
+        """Keras's evaluation loss less PyTorch's, epoch by epoch, in nats."""
         losses = zip(column(self.keras, "eval_loss"), column(self.torch, "eval_loss"), strict=False)
         return [a - b for a, b in losses]
 
     @property
     def widest(self) -> int | None:
-        """The row of history where the losses lie furthest apart; None if a run diverged."""
+        """The row of history where the losses lie furthest apart; None if a difference is NaN."""
         if any(gap != gap for gap in self.gaps):
             return None
         return max(range(len(self.gaps)), key=lambda i: abs(self.gaps[i]))
 
     @cached_property
     def agreement(self) -> tuple[float, float]:
-        """Share of test images to which both give one class, and Cohen's kappa (or NaN)."""
+        """The share of test images to which both twins give the same class, and Cohen's kappa; NaN
+        if all answers of both are one class."""
         from sklearn.metrics import cohen_kappa_score  # noqa: PLC0415 (slow import)
 
         one, two = (s.scored.selected.argmax(axis=1) for s in (self.keras, self.torch))
@@ -59,7 +60,8 @@ class Pair:
 
 
 def pairs(slots: list[Slot]) -> list[Pair]:
-    """Finished runs with shared initial weights, each with its twin, in the papers' order."""
+    """Returns the finished runs with shared initial weights, each Keras run with the PyTorch run of
+    the same specification, in the papers' order."""
     twins: dict[str, dict[str, list[Slot]]] = defaultdict(lambda: defaultdict(list))
     for slot in slots:
         spec = slot.spec

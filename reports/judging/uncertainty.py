@@ -1,4 +1,4 @@
-"""How much a cell's numbers can bear: their intervals, and how those are written."""
+"""Says how much a cell's numbers can bear: gives their intervals and writes them."""
 
 from protocols.metrics import METRICS
 from reports.cells.cell import Cell
@@ -6,14 +6,15 @@ from reports.statistics.intervals import Estimate, Interval, corrected_t, design
 
 
 def preferred_interval(estimate: Estimate) -> tuple[Interval, str]:
-    """The interval to show first, and its method: bootstrap-t, else linearised."""
+    """Returns the interval to show first and its method: bootstrap-t if there is one, else the
+    linearised one."""
     if not estimate.bootstrap_t.reason:
         return estimate.bootstrap_t, "bootstrap_t"
     return estimate.linearised, "linearised"
 
 
 def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> str:
-    """ "80.12 to 87.95", or why there is none."""
+    """Writes an interval as "80.12 to 87.95", or says why there is none."""
     if interval.low is None or interval.high is None:
         return interval.reason
     ends = (f"{scale * end:.{digits}f}".replace("-", "−") for end in (interval.low, interval.high))
@@ -21,7 +22,7 @@ def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> s
 
 
 def interval_text(metric: str, interval: Interval) -> str:
-    """The interval as it is written beside a number; empty where there is none."""
+    """Writes an interval as it stands beside a number of `metric`; "" where there is none."""
     if interval.reason:
         return ""
     one = METRICS[metric]
@@ -29,15 +30,15 @@ def interval_text(metric: str, interval: Interval) -> str:
 
 
 def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:
-    """Small print under a measured number: its interval on new photographs."""
+    """Returns the small print under a measured number: its interval on new photographs, or ""."""
     found = cell.estimates.get(at, {}).get(metric) if cell else None
     text = interval_text(metric, preferred_interval(found)[0]) if found else ""
     return f"new cells: {text}" if text else ""
 
 
 def naive(cell: Cell) -> Interval:
-    """Wilson's interval of a whole cell's accuracy, as if all images were independent; none of
-    another's."""
+    """Returns Wilson's interval of a whole cell's accuracy, as if all images were independent; for
+    an incomplete cell an interval that only says what is missing."""
     sample, seeds = cell.sample(), len(cell.seeds)
     if sample is None:
         return Interval(reason=cell.lack)
@@ -45,21 +46,23 @@ def naive(cell: Cell) -> Interval:
 
 
 def as_good_as(cell: Cell) -> float | None:
-    """How many independent images would say as much as a whole cell's do."""
+    """Returns how many independent images would say as much as a whole cell's images do; None
+    where that can't be estimated."""
     found = design_effect(cell.estimates["selected"]["accuracy"], cell.n)
     return found[1] if found else None
 
 
 def over_folds(cell: Cell) -> Interval:
-    """The corrected interval of the accuracy over the folds of a whole cell's first seed."""
+    """Returns the corrected interval of the accuracy over the folds of a cell's first seed. The
+    cell is whole."""
     slots = cell.of_seed(cell.seeds[0])
     values = [slot.scored.scores["selected"]["accuracy"] for slot in slots]
     return corrected_t(values, 1 / slots[0].spec.data["n_folds"], (0.0, 1.0))
 
 
 def selection_means(cell: Cell) -> dict[str, float]:
-    """What choosing the epoch on the test part adds, mean over seeds and folds; empty where the
-    cell isn't whole, or another part chose."""
+    """Returns what choosing the epoch on the test part adds, as means over seeds and folds; empty
+    where the cell isn't whole, or where another part chose."""
     found = [s.measured.selection for s in cell.slots if s.measured and s.measured.selection]
     if cell.lack or len(found) < len(cell.slots):
         return {}

@@ -35,7 +35,7 @@ class Verdict:
 
     word: str
     reason: str
-    # the mean over seeds, or the least of an order's differences; None: incomplete; NaN: diverged
+    # the mean over seeds, or the least of an order's differences; None: incomplete; NaN: not finite
     value: float | None = None
     half_width: float | None = None  # half the width of the prediction interval
     seeds: int = 0
