@@ -1,4 +1,4 @@
-"""Writes the pages: build(store, plan, out). Slow imports wait until it is called."""
+"""Writes the pages: build(store, plan, out). Slow imports wait until `build` is called."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def build(
 ) -> Path:
     """Writes index.html, the other pages, results.json, results.csv and the tables' other forms.
 
-    `plan`: every run that is wanted now; what of it is not in the store shows as X. `jobs`:
-    processes, forked from this one: 1 where a framework is loaded. `source`, `cache`: the set's
-    images and the decoded ones, if they are at hand, to draw some. Each file is written to a
-    temporary name and renamed. Returns the path of index.html.
+    `plan` has every run that is wanted now; those that the store lacks show as X. `jobs` is the
+    number of processes, forked from this one; it must be 1 where a framework is loaded. Some images
+    are drawn from `source` (the set's files) and `cache` (the decoded sets), if they are at hand.
+    Each file is written to a temporary name and renamed. Returns the path of index.html.
     """
     from benchmarks.store import current_page  # noqa: PLC0415 (slow imports)
     from reports.cells.collect import collect  # noqa: PLC0415
 
-    made_from = current_page.made_from(store)  # before the first of it is read
+    made_from = current_page.made_from(store)  # before anything of the store is read
     collected = collect(store, plan, jobs, _import_the_rest)
     from reports.data import results  # noqa: PLC0415
     from reports.data.numbers import Numbers  # noqa: PLC0415
@@ -62,10 +62,10 @@ def build(
     files |= exports.files([one.tables for one in made if one.tables])
     make_folder(out / exports.FOLDER)
     for name, text in sorted(files.items(), key=lambda file: file[0] == "index.html"):
-        write(out / name, text)  # the first page last: where it is new, all are
+        write(out / name, text)  # index.html comes last: where it is new, all files are
     known = [out / page.file for page in menu.pages()]
     old = [*out.glob("runs-*.html"), *out.glob(f"{exports.FOLDER}/*.csv"), *known]
-    for path in old:  # of settings that are no longer shown so
+    for path in old:  # files of settings that are no longer shown so
         if path.relative_to(out).as_posix() not in files:
             path.unlink(missing_ok=True)
     current_page.page_is_built(store, out / "index.html", made_from)
@@ -73,12 +73,12 @@ def build(
 
 
 def _import_the_rest() -> None:
-    """What the pages are made with, while other processes read the runs."""
+    """Imports what the pages are made with, while other processes read the runs."""
     for name in ("reports.pages.rendering", "matplotlib.backends.backend_svg"):
         import_module(name)
     import_module("reports.pages.menu").pages()
 
 
 def where_it_is(page: Path) -> str:
-    """The line that ends a command."""
+    """Returns the line that a command prints last: where the report is."""
     return one_line(f"report: {page}")

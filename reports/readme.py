@@ -1,6 +1,6 @@
 """Records an output folder's runs under reports/published/, and what the documents say of them.
 
-python -m reports.readme            # the README's findings, and the page of the recorded runs
+python -m reports.readme            # writes the README's findings and the page of recorded runs
 python -m reports.readme DIR NAME   # takes the runs in DIR into reports/published/NAME first
 """
 
@@ -33,7 +33,7 @@ CNN, LSTM = "efficientnet_lite0", "efficientnet_lite0_lstm"
 HEADS = ("efficientnet_lite0_cnn_lstm", "efficientnet_lite0_cnn_gru")
 SELECTED, LAST, DIFFERENCE = "selected", "last", "difference"
 BELOW = "test images both twins get "  # the words below the picture go on with the numbers
-ROWS = {  # of the table of recorded runs: what stands there, protocol, networks
+ROWS = {  # the rows of the table of recorded runs: what stands there, the protocol, the networks
     "alone, 2,487 test images": (SELECTED, "fixed", CNN),
     "with an LSTM over the rows": (SELECTED, "fixed", LSTM),
     "difference, 95 % interval on new photographs, points": (DIFFERENCE, "fixed", LSTM, CNN),
@@ -46,7 +46,8 @@ ROWS = {  # of the table of recorded runs: what stands there, protocol, networks
 
 
 def take(out: Path, name: str) -> int:
-    """Takes in the done runs of `out`, in place of stale ones; how many. Raises RequestError."""
+    """Records the finished runs of `out` under `name`, in place of stale ones, and returns how many
+    were copied. Raises RequestError as `merge` does."""
     store = Store(PUBLISHED / name)
     taken = merge([out], store)
     for aside in store.runs_folder.glob(".*.old*"):
@@ -55,14 +56,15 @@ def take(out: Path, name: str) -> int:
 
 
 def numbers() -> dict[str, dict]:
-    """The cells and comparisons of results.json of the laptop's recorded runs, by id."""
+    """Returns the records of cells and comparisons, as results.json has them, of the runs recorded
+    with profile laptop, by id."""
     store = Store(PUBLISHED / "laptop")
     found = json.loads(results.as_json(results.document(collect(store, store.plan()))))
     return {one["id"]: one for one in (*found["cells"], *found["comparisons"])}
 
 
 def row(name: str, known: dict[str, dict]) -> str:
-    """A row of the table of recorded runs."""
+    """Writes a row of the table of recorded runs; `known` is what `numbers` returns."""
     what, protocol, *networks = ROWS[name]
     cells = []
     for framework in FRAMEWORKS:
@@ -77,7 +79,7 @@ def row(name: str, known: dict[str, dict]) -> str:
 
 
 def difference(found: dict) -> str:
-    """A difference of two networks in points, with its interval in brackets."""
+    """Writes a difference of two networks in points, with its interval in brackets."""
     low, high = (found["linearised"][end] for end in ("low", "high"))
     between = f"{points(low)} to {points(high)}".replace("+", "")
     return f"{points(found['means'][SELECTED]['accuracy']['value'])} ({between})"
@@ -85,7 +87,7 @@ def difference(found: dict) -> str:
 
 @cache
 def recorded_answers() -> dict[str, Answers]:
-    """What the laptop profile's CNN said of the test images, by twin."""
+    """Returns by twin what the recorded CNN of profile laptop answered on the test images."""
     store = Store(PUBLISHED / "laptop")
     wanted = [s for s in store.plan() if (s.variant, s.stage) == (CNN, "train")]
     (group,) = (g for g in collect(store, wanted).groups if g.setting.planned)
@@ -94,13 +96,13 @@ def recorded_answers() -> dict[str, Answers]:
 
 
 def picture() -> str:
-    """Accuracy on each test photograph, in both twins."""
+    """Draws the accuracy on each test photograph, in both twins, as the text of an SVG file."""
     return standalone(errors.by_photograph("photo", title(CNN), accuracies(recorded_answers())))
 
 
 def wrong_in_both() -> tuple[int, int, int, int]:
-    """How many test images both twins get wrong, how many of those show the three photographs with
-    most of them, how many test images there are, and how many photographs they show."""
+    """Returns four counts: the test images that both twins get wrong, those of them that show the
+    three photographs with the most, all test images, and the photographs that these show."""
     keras, torch = recorded_answers().values()
     shown = photographs(keras.ids)
     _, counts = np.unique(shown[~keras.right & ~torch.right], return_counts=True)
@@ -108,13 +110,13 @@ def wrong_in_both() -> tuple[int, int, int, int]:
 
 
 def words() -> str:
-    """What stands below the picture, after `BELOW`."""
+    """Returns the words that stand below the picture, after `BELOW`."""
     both, three, _, _ = wrong_in_both()
     return f"{both} wrong, and {three} of those show"
 
 
 def findings(known: dict[str, dict]) -> dict[str, str]:
-    """What the README says was found: a sentence by its first words."""
+    """Returns what the README says was found: for the first words of a line, the rest of it."""
     audited = audit.said([one for of_paper in audit.findings().values() for one in of_paper])
     both, three, tests, shown = wrong_in_both()
     asked = [known[f"{SETTING}/fixed/{f}/{LSTM}-{CNN}"] for f in FRAMEWORKS]
@@ -138,7 +140,8 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
 
 
 def readme(text: str, known: dict[str, dict]) -> str:
-    """The README with its findings as they are now. Raises ValueError where one has no line."""
+    """Returns the README's `text` with the findings as they are now. Raises ValueError where a
+    finding has no line, or several."""
     lines = text.split("\n")
     for start, sentence in findings(known).items():
         (number,) = [n for n, line in enumerate(lines) if line.startswith(start)]
@@ -147,8 +150,8 @@ def readme(text: str, known: dict[str, dict]) -> str:
 
 
 def recorded(text: str, known: dict[str, dict]) -> str:
-    """The page of the recorded runs with the table's rows and the picture's words as they are now.
-    Raises ValueError where the words have no place."""
+    """Returns the page of the recorded runs with the table's rows and the picture's words as they
+    are now. Raises ValueError where the words have no place, or several."""
     if text.count(BELOW) != 1:
         raise ValueError(f"the page of the recorded runs doesn't say {BELOW!r} once")
     lines = text.split("\n")
@@ -163,7 +166,8 @@ def recorded(text: str, known: dict[str, dict]) -> str:
 
 
 def main(arguments: list[str]) -> None:
-    """Takes in the runs of a folder, if one is named, and writes the README anew."""
+    """Takes in the runs of a folder, if one is named, and writes the picture, the README and the
+    page of the recorded runs anew."""
     if arguments:
         out, name = arguments
         print(f"runs recorded in {name}: {take(Path(out), name)}")

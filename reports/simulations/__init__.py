@@ -1,1 +1,1 @@
-"""How often an interval or a word errs, by simulations whose results are recorded."""
+"""Simulates how often an interval or a word errs, and records it in reports/published/."""

@@ -1,14 +1,16 @@
-"""How often each 95% interval of the accuracy holds the truth, by simulation.
+"""Simulates how often each 95% interval of the accuracy holds the truth.
 
 python -m reports.simulations.coverage --json FILE     about three minutes
 
-Each cluster has its own success rate, drawn from a Beta distribution around its class's rate;
-its images succeed independently at that rate. The spread is the intra-cluster correlation rho
-of two images of one cluster: Beta(rate w, (1 - rate) w) with w = 1 / rho - 1. The intervals are
-those of reports.statistics.intervals; only the statistic is simpler: hits / images.
+A cluster is the images of one photograph. Each cluster has its own success rate, drawn from a Beta
+distribution around its class's rate; its images succeed independently at that rate. The spread is
+the intra-cluster correlation rho of two images of one cluster: Beta(rate w, (1 - rate) w) with
+w = 1 / rho - 1. The intervals are those of reports.statistics.intervals; only the statistic is
+simpler: hits / images.
 
-Once for a range of correlations, the same in all classes, and once with the rates and correlations
-of each class that the recorded networks have (published/laptop, protocol fixed).
+The simulation runs once for a range of correlations, the same in all classes, and once with the
+rates and correlations of each class that the recorded networks have (published/laptop, protocol
+fixed).
 """
 
 import argparse
@@ -27,14 +29,15 @@ RECORDED = ROOT / "reports" / "published" / "laptop"
 METHODS = ("linearised", "percentile", "bootstrap_t", "wilson")
 DRAWS = 1000  # of each simulated sample; 10,000 give the same coverage within its error
 SPREADS = (0.02, 0.05, 0.15, 0.4, 0.6, 0.9)
-SIMS = 2000  # standard error of a coverage of 0.95: 0.005
+SIMS = 2000  # the standard error of a coverage of 0.95 is then 0.005
 SEED = 20
-LEAST = 0.001  # correlation of a class whose estimate is lower; a Beta needs one
+LEAST = 0.001  # stands for a class's correlation that is estimated lower; a Beta needs one above 0
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Clusters, images and success rate of each class; clusters of (nearly) equal size."""
+    """The numbers of clusters and images of each class, and its success rate. The clusters of a
+    class have equal sizes, but for one image."""
 
     clusters: tuple[int, ...]
     images: tuple[int, ...]
@@ -42,12 +45,12 @@ class Layout:
 
     @property
     def strata(self) -> np.ndarray:
-        """Class of each cluster, int (C,)."""
+        """The class of each cluster, int (C,)."""
         return np.repeat(np.arange(len(self.clusters)), self.clusters)
 
     @property
     def sizes(self) -> np.ndarray:
-        """Images of each cluster, int (C,)."""
+        """The number of images of each cluster, int (C,)."""
         pairs = zip(self.clusters, self.images, strict=True)
         return np.concatenate([(n + np.arange(c)) // c for c, n in pairs])
 
@@ -57,20 +60,20 @@ class Layout:
         return float(np.average(self.rates, weights=self.images))
 
 
-# The public test part: 71 photographs of 13 E, 6 L, 4 M, 48 N; rates of an accuracy near 0.87.
+# The public test part has 71 photographs: 13 E, 6 L, 4 M, 48 N; the rates make an accuracy of 0.87.
 REAL = Layout((13, 6, 4, 48), (623, 620, 620, 624), (0.8, 0.95, 0.9, 0.85))
 
 
 def hit_rate(totals: np.ndarray) -> np.ndarray:
-    """Accuracy (..., 1) from totals (..., 2) of hits and images."""
+    """Returns the accuracy (..., 1) from totals (..., 2) of hits and images."""
     return totals[..., :1] / totals[..., 1:]
 
 
-Spread = float | tuple[float, ...]  # of all classes, or of each
+Spread = float | tuple[float, ...]  # the correlation of all classes, or of each one
 
 
 def cluster_rates(layout: Layout, spread: Spread, rng: np.random.Generator) -> np.ndarray:
-    """A success rate for each cluster, (C,): of variance spread * rate * (1 - rate)."""
+    """Draws each cluster's success rate, (C,), with the variance spread * rate * (1 - rate)."""
     by_class = np.broadcast_to(spread, len(layout.clusters))
     rates, w = np.array(layout.rates)[layout.strata], 1 / by_class[layout.strata] - 1
     return rng.beta(rates * w, (1 - rates) * w)
@@ -79,7 +82,7 @@ def cluster_rates(layout: Layout, spread: Spread, rng: np.random.Generator) -> n
 def trials(
     layout: Layout, spread: Spread, n_sims: int, rng: np.random.Generator
 ) -> dict[str, np.ndarray]:
-    """Intervals of simulated samples by method, float64 (n_sims, 2); NaN where there is none."""
+    """Returns by method the intervals of simulated samples, float64 (n_sims, 2); NaN for none."""
     strata, sizes = layout.strata, layout.sizes
     ends = {method: np.full((n_sims, 2), np.nan) for method in METHODS}
     for row in range(n_sims):
@@ -96,12 +99,12 @@ def trials(
 
 
 def coverage(ends: np.ndarray, truth: float) -> float:
-    """Part of the intervals (sims, 2) that hold the truth; one that is missing doesn't."""
+    """Returns the share of intervals (sims, 2) that hold the truth; a missing one doesn't."""
     return float(np.mean((ends[:, 0] <= truth) & (truth <= ends[:, 1])))
 
 
 def record(layout: Layout, spreads: tuple[float, ...], sims: int, seed: int) -> dict:
-    """What --json writes: the layout, and coverage and median width by spread and method."""
+    """Returns the layout, and the coverage and the median width by spread and method."""
     rng = np.random.default_rng(seed)
     rows = []
     for spread in spreads:
@@ -117,7 +120,8 @@ def record(layout: Layout, spreads: tuple[float, ...], sims: int, seed: int) -> 
 
 
 def of_networks(sims: int, seed: int) -> list[dict]:
-    """The same with what the recorded networks have: rates and correlations class by class."""
+    """Returns, for each recorded network under protocol fixed, the layout and the coverage and the
+    median width by method, with the network's own rates and correlations class by class."""
     rng, rows = np.random.default_rng(seed), []
     for (protocol, framework, variant), sample in recorded_samples().items():
         if protocol == "fixed":
@@ -128,7 +132,8 @@ def of_networks(sims: int, seed: int) -> list[dict]:
 
 
 def measured(layout: Layout, spread: Spread, sims: int, rng: np.random.Generator) -> dict:
-    """Coverage of each method at one spread, in (0, 1), and the median width of its intervals."""
+    """Returns the coverage and the median width of each method's intervals at one spread, which is
+    in (0, 1)."""
     ends = trials(layout, spread, sims, rng)
     widths = {m: float(np.nanmedian(e[:, 1] - e[:, 0])) for m, e in ends.items()}
     held = {m: coverage(e, layout.truth) for m, e in ends.items()}
@@ -136,7 +141,8 @@ def measured(layout: Layout, spread: Spread, sims: int, rng: np.random.Generator
 
 
 def recorded_samples() -> dict[tuple[str, str, str], Sample]:
-    """Predictions of the recorded networks by protocol, framework and variant, folds together."""
+    """Returns the predictions of the recorded networks by protocol, framework and variant, all
+    folds together."""
     runs = [run for run in Store(RECORDED).runs() if run.spec.stage == "train" and run.done]
     keys = dict.fromkeys((r.spec.protocol, r.spec.framework, r.spec.variant) for r in runs)
     found = {}
@@ -152,7 +158,7 @@ def recorded_samples() -> dict[tuple[str, str, str], Sample]:
 
 
 def shape(sample: Sample) -> tuple[Layout, tuple[float, ...]]:
-    """Clusters, images and rate of each class of a sample, and its intra-cluster correlations."""
+    """Returns a sample's layout and the intra-cluster correlation of each class."""
     classes = range(int(sample.labels.max()) + 1)
     layout = Layout(
         tuple(int((sample.strata == k).sum()) for k in classes),
@@ -164,9 +170,10 @@ def shape(sample: Sample) -> tuple[Layout, tuple[float, ...]]:
 
 
 def correlation(correct: np.ndarray, clusters: np.ndarray) -> float:
-    """Intra-cluster correlation of successes (n,), by analysis of variance; LEAST at least.
+    """Returns the intra-cluster correlation of successes (n,), by analysis of variance; at least
+    LEAST.
 
-    Ridout, Demétrio and Firth, Biometrics 55, 1999.
+    Source: Ridout, Demétrio and Firth, Biometrics 55, 1999.
     """
     _, own, sizes = np.unique(clusters, return_inverse=True, return_counts=True)
     n, k = len(correct), len(sizes)
@@ -179,7 +186,8 @@ def correlation(correct: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def main() -> None:
-    """Simulates the public test part at each spread, and as the recorded networks have it."""
+    """Simulates the public test part at each spread, and with the recorded networks' own rates and
+    correlations, and writes both."""
     parser = argparse.ArgumentParser(description="Coverage of the intervals, by simulation")
     parser.add_argument("--json", type=Path, required=True, help="file to write")
     parser.add_argument("--sims", type=int, default=SIMS, help="samples at each spread")

@@ -1,12 +1,12 @@
-"""What margin of equal accuracy the test images can show at all, by simulation.
+"""Simulates within which margin the test images can show at all that two twins are equal.
 
 python -m reports.simulations.equivalence --json FILE     some seconds
 
-Two twins that are equal on average over photographs: each simulated test set draws, class by class,
+The two twins are equal on average over photographs: each simulated test set draws, class by class,
 as many photographs as the real one has out of a recorded pair's, and for each photograph tosses a
 coin which twin is which. So the pair's own differences on a photograph, and their correlation
-within it, stay, and the true difference is 0. Shown equal: see
-`comparisons.equivalence`.
+within it, stay, and the true difference is 0. Whether the twins are then shown equal, within a
+margin of accuracy, is for `reports.statistics.comparisons.equivalence` to say.
 """
 
 import argparse
@@ -25,14 +25,14 @@ from reports.statistics.scores import Gap
 
 RECORDED = ROOT / "reports" / "published" / "equivalence.json"
 MARGINS = tuple(points / 100 for points in range(1, 11))
-SIMS = 4000  # standard error of a power of 0.8: 0.006
+SIMS = 4000  # the standard error of a power of 0.8 is then 0.006
 SEED = 22
 SAME_TEST_PART = {"fixed-grouped": "fixed"}
 
 
 def swapped(totals: np.ndarray, strata: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Clusters (C, 34) drawn within each class with replacement, the two sides of each swapped by a
-    coin."""
+    """Draws clusters (C, 34) within each class with replacement. Each row of `totals` has both
+    twins' totals of one cluster, and a coin decides whether the two are swapped."""
     classes = [np.flatnonzero(strata == k) for k in np.unique(strata)]
     found = totals[np.concatenate([rng.choice(own, len(own)) for own in classes])]
     coin = rng.random(len(found)) < 0.5
@@ -41,8 +41,8 @@ def swapped(totals: np.ndarray, strata: np.ndarray, rng: np.random.Generator) ->
 
 
 def power(a: Sample, b: Sample, sims: int, rng: np.random.Generator) -> dict:
-    """How often equal twins are shown equal within each margin (`shown`), and how often they are
-    called different (`different`: the 95% interval leaves out 0)."""
+    """Returns how often equal twins are shown equal within each margin (`shown`), and how often
+    they are called different (`different`: the 95% interval leaves out 0)."""
     statistic, none = Gap(("accuracy",)), Interval()
     totals, words = np.hstack([a.totals, b.totals]), []
     for _ in range(sims):
@@ -59,8 +59,8 @@ def power(a: Sample, b: Sample, sims: int, rng: np.random.Generator) -> dict:
 
 
 def record(sims: int, seed: int) -> dict:
-    """What --json writes: the power of each recorded pair of twins, and by protocol the smallest
-    margin that all of them show with a power of POWER."""
+    """Returns what --json writes: the power of each recorded pair of twins, and by protocol the
+    smallest margin that all of its pairs show with a power of POWER."""
     rng, samples = np.random.default_rng(seed), recorded_samples()
     pairs = []
     for protocol, variant in dict.fromkeys((p, v) for p, _, v in samples):
@@ -76,33 +76,33 @@ def record(sims: int, seed: int) -> dict:
 
 
 def _least(pairs: list[dict]) -> float:
-    """The smallest margin that every pair shows with a power of POWER."""
+    """Returns the smallest margin that every pair shows with a power of POWER."""
     shown = np.min([pair["shown"] for pair in pairs], axis=0)
     return MARGINS[int(np.argmax(shown >= POWER))]
 
 
 @cache
 def recorded() -> dict:
-    """The recorded simulation."""
+    """Reads the recorded simulation."""
     return json.loads(RECORDED.read_text(encoding="utf-8"))
 
 
 def margin(protocol: str, images: int) -> float | None:
-    """The margin that so many test images of a protocol can show; None where no simulation is of
-    them."""
+    """Returns the margin that so many test images of a protocol can show; None if they were not
+    simulated."""
     found = recorded()["protocols"].get(SAME_TEST_PART.get(protocol, protocol))
     return found["margin"] if found and found["images"] == images else None
 
 
 def rarely(protocol: str) -> float:
-    """How often, at most, truly equal twins are shown equal within 1 point."""
+    """Returns how often, at most, truly equal twins are shown equal within 1 point."""
     name = SAME_TEST_PART.get(protocol, protocol)
     at = recorded()["margins"].index(MARGIN)
     return max(p["shown"][at] for p in recorded()["pairs"] if p["protocol"] == name)
 
 
 def main() -> None:
-    """Simulates every recorded pair."""
+    """Simulates every recorded pair of twins and writes the result."""
     parser = argparse.ArgumentParser(description="Margins that can be shown, by simulation")
     parser.add_argument("--json", type=Path, required=True, help="file to write")
     parser.add_argument("--sims", type=int, default=SIMS, help="test sets of each pair")

@@ -1,12 +1,13 @@
-"""How often the words on seeds are wrong, by simulation.
+"""Simulates how often the words of reports.statistics.between_seeds are wrong.
 
 python -m reports.simulations.error_rates --json FILE     about a minute
 
 A network's accuracy over seeds is Gaussian around its mean, and rounded to a count of the 2,487
 test images; the mean lies anywhere between two counts. A printed number is rounded to two digits
-of a percentage. `again`: the printed number is one more run of the same network, which the words
-"above" and "below" then get wrong. Orders: in each contest the claimed network leads by the same;
-of six contests, all have that network as one side, as a claim of "highest of the seven" has.
+of a percentage. In the cases `again` the printed number is one more run of the same network, so
+that the words "above" and "below" are wrong. In the cases `orders` a claim says of 1, 3 or 6
+contests that the first network is better than the second, and the true lead is the same in each;
+the six have one first network, as a claim of "highest of the seven" has.
 """
 
 import argparse
@@ -23,32 +24,32 @@ RECORDED = ROOT / "reports" / "published" / "error_rates.json"
 IMAGES = 2487
 MEAN = 0.87
 WIDEST = 0.02
-ROUNDING = 0.00005  # of a percentage with two digits
+ROUNDING = 0.00005  # half a unit of the last of a percentage's two digits
 SEEDS = (3, 5, 10)
 SPREADS = (0.0, 0.0005, 0.003, 0.01, 0.03)
 ONE_IMAGE = 1 / IMAGES
 OFFSETS = (0.0, ONE_IMAGE, 0.005, 0.02, 0.08, 0.45)
 CONTESTS = (1, 3, 6)
 LEADS = (0.0, ONE_IMAGE, 0.005, 0.014, 0.02)
-SIMS = 10_000  # standard error of a rate of 0.05: 0.002
+SIMS = 10_000  # the standard error of a rate of 0.05 is then 0.002
 SEED = 18
 
 
 def counts(accuracies: np.ndarray) -> np.ndarray:
-    """As shares of whole images."""
+    """Rounds accuracies, as fractions of any shape, to whole numbers of test images."""
     return np.round(accuracies * IMAGES) / IMAGES
 
 
 def means(sims: int, rng: np.random.Generator) -> np.ndarray:
-    """True accuracies (sims,), anywhere between two counts."""
+    """Draws true accuracies (sims,) from MEAN on, evenly over the step of one image."""
     return MEAN + rng.random(sims) / IMAGES
 
 
 def words(
     seeds: int, spread: float, offset: float | None, sims: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Share of each word for a printed number `offset` below the true mean; None: one more run of
-    the network was printed."""
+    """Returns the share of each word where the printed number lies `offset` below the true mean or,
+    for None, is one more run of the network."""
     mean = means(sims, rng)
     runs = counts(mean[:, None] + spread * rng.standard_normal((sims, seeds)))
     shift = spread * rng.standard_normal(sims) if offset is None else -offset
@@ -63,7 +64,7 @@ def words(
 def orders(
     seeds: int, spread: float, contests: int, lead: float, sims: int, rng: np.random.Generator
 ) -> dict[str, float]:
-    """Share of each word for an order whose every contest has the same true lead."""
+    """Returns the share of each word for an order whose contests all have the same true lead."""
     mean = means(sims, rng)[:, None, None]
     firsts = 1 if contests > 3 else contests  # one network against all others
     first = mean + lead + spread * rng.standard_normal((sims, firsts, seeds))
@@ -74,14 +75,14 @@ def orders(
 
 
 def wrong(shares: dict[str, float]) -> float:
-    """Share of "above" and "below" together."""
+    """Returns the share of "above" and "below" together."""
     return shares.get("above", 0.0) + shares.get("below", 0.0)
 
 
 def summed_up() -> dict:
-    """The recorded rates in short: the highest of a wrong "above" or "below" (`again`) and of a
-    wrong "supported", and how often 3 seeds of a spread of 0.3 points find a lead of 1.4, by
-    contests (`found`)."""
+    """Sums up the recorded rates: the highest of a wrong "above" or "below" (`again`) and of a
+    wrong "supported", and by number of contests how often 3 seeds with a spread of 0.3 points find
+    a lead of 1.4 (`found`)."""
     recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
     leads = {
         (one["seeds"], one["spread"], one["contests"], lead["by"]): lead["words"].get(
@@ -98,7 +99,7 @@ def summed_up() -> dict:
 
 
 def record(sims: int, seed: int) -> dict:
-    """What --json writes."""
+    """Returns what --json writes: the share of each word, in every case."""
     rng = np.random.default_rng(seed)
     numbers = [
         {
@@ -125,7 +126,7 @@ def record(sims: int, seed: int) -> dict:
 
 
 def main() -> None:
-    """Simulates every case."""
+    """Simulates every case and writes the shares."""
     parser = argparse.ArgumentParser(description="Error rates of the verdicts, by simulation")
     parser.add_argument("--json", type=Path, required=True, help="file to write")
     parser.add_argument("--sims", type=int, default=SIMS, help="claims of each case")
