@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from protocols.metrics import metric_of
 from protocols.papers.claims import Claim
+from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
 from reports.cells.planned_run import Slot
@@ -19,10 +20,18 @@ from reports.tables.formats import (
     minus,
     number_text,
     plural,
+    title,
 )
 from reports.tables.table import Td, words
 
 NOT_ASKED = Td("–", "not asked for")
+
+
+def claim_name(claim: Claim) -> str:
+    """Return a claim's name: its network or row, and its column."""
+    known = load_variants()
+    row = title(claim.row) if claim.row in known else claim.row
+    return f"{row}: {claim.column}" if row != "text" else claim.column
 
 
 def claim_text(claim: Claim) -> str:

@@ -21,11 +21,12 @@ def beside(collected: Collected, known: Numbers) -> list[Table | Drawn]:
     side."""
     found: list[Table | Drawn] = []
     for one in leak_free(collected):
-        found += [_table(one, known), *_curves(one.published, one.free)]
+        found += [leak_free_table(one, known), *_curves(one.published, one.free)]
     return found
 
 
-def _table(of: LeakFree, known: Numbers) -> Table:
+def leak_free_table(of: LeakFree, known: Numbers) -> Table:
+    """Return the table of a group's networks under the published and the leak-free protocol."""
     group, free, metric = of.published, of.free.protocol, of.contrasts[0].metric
     return table(
         f"leakfree-{group.setting.slug}-{group.protocol}",

@@ -7,6 +7,7 @@ from reports.data.results import SCHEMA_VERSION
 from reports.judging.verdicts import MIN_SEEDS, WIDEST
 from reports.pages.content import PageRecord, Results
 from reports.pages.overview import tables
+from reports.pages.overview.indicative import indicative_tables
 from reports.pages.overview.summary import foremost, summary
 from reports.simulations import error_rates
 
@@ -43,6 +44,7 @@ def page(results: Results) -> dict[str, Any]:
     shown = foremost(collected, shown)
     return {
         "summary": summary(collected, shown),
+        "indicative": indicative_tables(collected, known, shown[0]) if shown else [],
         "ran": tables.ran_table(collected),
         "failures": tables.failures(collected),
         "verdicts": [tables.verdict_table(collected, known, s, s == shown[0]) for s in shown],

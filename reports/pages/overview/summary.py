@@ -27,8 +27,8 @@ from reports.pages.audit.finding import (
     NOT_CHECKED,
     OPEN,
 )
-from reports.pages.overview.tables import claim_name, value_text
-from reports.tables.cell_text import claim_text
+from reports.pages.overview.tables import value_text
+from reports.tables.cell_text import claim_name, claim_text
 from reports.tables.formats import NAMES, THIN
 
 # each word with its sign and its class of style.css

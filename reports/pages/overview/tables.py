@@ -5,7 +5,6 @@ from collections import Counter
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
 from protocols.papers.recipes import OF_PROFILE, fold_count, load_profiles, load_recipe
-from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell
 from reports.cells.collect import Collected
@@ -14,8 +13,8 @@ from reports.cells.settings import WEIGHTS, Setting, scrub
 from reports.data.numbers import Numbers, verdict_key
 from reports.judging.verdicts import Verdict, contests, judge
 from reports.tables.builder import Line, numbers, over, table, texts, twins
-from reports.tables.cell_text import claim_text, verdict_cell
-from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_text, title
+from reports.tables.cell_text import claim_name, claim_text, verdict_cell
+from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_text
 from reports.tables.table import Table, Td, label, words
 
 STATES = ("done", "failed", "missing", "stale", "diverged")
@@ -109,13 +108,6 @@ def verdict_table(
          over("Verdict", twins("headtext"), "headtext")],
         sections,
     )  # fmt: skip
-
-
-def claim_name(claim: Claim) -> str:
-    """Return a claim's name: its network or row, and its column."""
-    known = load_variants()
-    row = title(claim.row) if claim.row in known else claim.row
-    return f"{row}: {claim.column}" if row != "text" else claim.column
 
 
 def _cell(

@@ -11,10 +11,10 @@ from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.judging.uncertainty import new_cells_note
 from reports.judging.verdicts import claimed_contrasts, counted, judge, judge_ordering
-from reports.pages.overview.tables import claim_name
 from reports.statistics.intervals import FEWEST
 from reports.tables.builder import Line, Over, numbers, over_twins, table, texts, twins
 from reports.tables.cell_text import (
+    claim_name,
     claim_text,
     contrast_cell,
     difference_text,
@@ -61,7 +61,7 @@ def claim_heads(first: str, unit: str) -> list[Td | Over]:
     return [*texts(first), *numbers("Claimed"), *over_twins(below)]
 
 
-BLANK = Td("–", "not comparable")
+BLANK = Td("–")  # stands for a number that is not comparable
 NEW_CELLS = (
     "New cells: 95% interval on photographs other than those tested (page Evidence); it says "
     f"nothing of whether the claim reproduces. From fewer than {FEWEST} photographs, or where "

@@ -1,0 +1,94 @@
+"""What the papers' own networks reached by a smaller protocol, for the first page."""
+
+from protocols.papers.claims import load_claims
+from protocols.papers.papers import load_papers
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Group
+from reports.cells.collect import Collected
+from reports.cells.settings import Setting
+from reports.data.numbers import Numbers
+from reports.judging.contrasts import Contrast
+from reports.judging.pairings import LEAK_FREE, leak_free, ordered_pairs
+from reports.judging.uncertainty import interval_words
+from reports.judging.verdicts import INDICATIVE, judge
+from reports.pages.leakage.leak_free import leak_free_table
+from reports.pages.papers.tables import NEW_CELLS, claim_heads, claim_row
+from reports.tables.builder import Line, table, texts, twins
+from reports.tables.cell_text import NOT_ASKED, claim_name, contrast_cell
+from reports.tables.formats import title
+from reports.tables.table import Table, Td
+
+
+def indicative_tables(collected: Collected, known: Numbers, setting: Setting) -> list[Table]:
+    """Return what runs of a smaller protocol say of the papers' numbers and questions.
+    The tables are: accuracies beside the printed ones; each network less the one that the paper
+    sets it against; the published protocol beside the leak-free one. There is none where the runs
+    of the setting are indicative of no claim."""
+    lines = _claims(collected, setting)
+    if not lines:
+        return []
+    made = table(
+        f"indicative-{setting.slug}",
+        f"Accuracies that the papers print, beside those of the same networks here. "
+        f"{setting.title.capitalize()}.",
+        claim_heads("Network", "points"),
+        lines,
+        [NEW_CELLS],
+    )
+    free = [one for one in leak_free(collected) if one.published.setting == setting]
+    papers = [_of_papers(one.published) for one in free]
+    beside = [leak_free_table(one, known) for one, own in zip(free, papers, strict=True) if own]
+    return [made, *_questions(collected, setting), *beside]
+
+
+def _of_papers(group: Group) -> bool:
+    return any(group.of(paper).cells for paper in load_papers())
+
+
+def _claims(collected: Collected, setting: Setting) -> dict[str, list[Line]]:
+    """Return the rows of the accuracies at the selected epoch of which the runs are indicative, by
+    the paper's table."""
+    lines: dict[str, list[Line]] = {}
+    for claim in load_claims().values():
+        if (claim.kind, claim.metric, claim.at) != ("metric", "accuracy", "selected"):
+            continue
+        if any(judge(claim, collected, setting, f).word == INDICATIVE for f in FRAMEWORKS):
+            name = claim_name(claim)
+            row = claim_row(claim, collected, setting, name)
+            lines.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(row)
+    return lines
+
+
+def _questions(collected: Collected, setting: Setting) -> list[Table]:
+    """Return the table of what a network gains over the one that its paper sets it against, under
+    the published and the leak-free protocols; empty where no such pair was run."""
+    lines: dict[str, list[Line]] = {}
+    for protocol in (name for both in LEAK_FREE.items() for name in (both[0], both[1][0])):
+        group = collected.group(setting, protocol)
+        for paper in load_papers():
+            own = group.of(paper) if group else Group(setting, protocol, {})
+            for first, second in ordered_pairs(own):
+                cells = [[own.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
+                made = [Contrast(a, b) if a and b else None for a, b in cells]
+                line: Line = [protocol, *(_difference(one) for one in made)]
+                lines.setdefault(f"{title(first)} less {title(second)}", []).append(line)
+    if not lines:
+        return []
+    return [table(
+        f"questions-{setting.slug}",
+        "Does the one network beat the other? Accuracy of the first less that of the second, in "
+        "points; below it, the 95% interval on new photographs, paired by photograph.",
+        [*texts("Protocol"), *twins()],
+        lines,
+        ["An interval that holds 0 shows no difference. It knows nothing of other seeds: one seed "
+         "decides no order."],
+    )]  # fmt: skip
+
+
+def _difference(one: Contrast | None) -> Td:
+    """Return the difference of two networks, with its interval, or with what is missing."""
+    if one is None:
+        return NOT_ASKED
+    on_images = one.on_images
+    between = interval_words(on_images.estimate.linearised) if on_images else ""
+    return contrast_cell(one, one.lack or between)
