@@ -1,1 +1,1 @@
-"""Tables, and the forms in which they are written."""
+"""Makes tables and writes them in their forms."""

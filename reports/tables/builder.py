@@ -8,7 +8,7 @@ from protocols.spec import FRAMEWORKS
 from reports.tables.formats import NAMES, STALE, STALE_NOTE
 from reports.tables.table import Table, Td, label, words
 
-Value = Td | str | int | None  # what a table's function makes a cell of
+Value = Td | str | int | None  # the values that `table` makes cells of
 Line = Sequence[Value]  # a row's values; the first names the row
 
 
@@ -21,27 +21,27 @@ class Over:
 
 
 def texts(*names: str) -> list[Td]:
-    """Return headings of columns that hold text."""
+    """Returns headings of columns that hold text."""
     return [Td(name, kind="headtext") for name in names]
 
 
 def numbers(*names: str) -> list[Td]:
-    """Return headings of columns that hold numbers."""
+    """Returns headings of columns that hold numbers."""
     return [Td(name, kind="head") for name in names]
 
 
 def over(name: str, below: list[Td], kind: str = "head") -> Over:
-    """Return the heading `name` above the headings `below`; above text with the kind "headtext"."""
+    """Returns the heading `name` above the headings `below`; for text `kind` is "headtext"."""
     return Over(Td(name, kind=kind), below)
 
 
 def twins(kind: str = "head") -> list[Td]:
-    """Return a heading for each twin, with its mark."""
+    """Returns a heading for each twin, with its mark."""
     return [Td(NAMES[f], kind=kind, colour=f) for f in FRAMEWORKS]
 
 
 def over_twins(below: list[Td]) -> list[Over]:
-    """Return a heading for each twin, with its mark, above the headings `below`."""
+    """Returns a heading for each twin, with its mark, above the headings `below`."""
     return [Over(top, below) for top in twins()]
 
 
@@ -56,7 +56,7 @@ def table(
     tight: bool = False,
     listed: bool = False,
 ) -> Table:
-    """Return the table.
+    """Returns the table of a caption, headings, rows and notes.
 
     `lines` holds the rows, or the rows below each title; a title without rows is left out. A text
     is a cell of text (in the first column the row's heading), a whole number is written with
@@ -77,7 +77,7 @@ def table(
 
 
 def _heads(heads: list[Td | Over]) -> list[list[Td]]:
-    """Return one row of headings, or two where some stand above others."""
+    """Returns one row of headings, or two where some stand above others."""
     below = [td for one in heads if isinstance(one, Over) for td in one.below]
     above = [
         replace(one.top, span=len(one.below)) if isinstance(one, Over)
@@ -98,10 +98,11 @@ def _cell(made: Table, value: Value, first: bool) -> Td:
 
 
 def _joined(rows: list[list[Td]], spans: Sequence[Sequence[int]]) -> list[list[Td]]:
-    """Return the rows with one cell for equal ones below each other."""
+    """Returns the rows with one cell for equal ones below each other."""
     if not spans:
         return rows
-    tall = [dict.fromkeys(chain(*spans), 1) for _ in rows]  # 0: the cell above reaches down here
+    # for each row, the rows that a column's cell spans; 0: the cell above reaches down here
+    tall = [dict.fromkeys(chain(*spans), 1) for _ in rows]
     for i in range(len(rows) - 1, 0, -1):
         for columns in spans:
             if any(rows[i][c] != rows[i - 1][c] for c in columns):

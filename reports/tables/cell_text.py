@@ -1,4 +1,4 @@
-"""What stands in a table of a cell, a claim or a verdict."""
+"""Writes what stands in a table for a cell (a network's runs in a twin), a claim or a verdict."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def claim_name(claim: Claim) -> str:
 
 
 def claim_text(claim: Claim) -> str:
-    """The string as printed, with its unit where the paper's column has one; words in quotes."""
+    """Returns the claim as printed, with its % sign if it has one; words stand in quotes."""
     if not claim.printed:
         return "–"
     if claim.kind == "words":
@@ -44,7 +44,7 @@ def claim_text(claim: Claim) -> str:
 
 
 def difference_text(claim: Claim, value: float | None) -> str:
-    """Measured minus claimed: points, nats or epochs; empty where there is no number."""
+    """Writes measured less claimed, in points, nats or epochs; "" where either is no number."""
     if value is None or value != value or claim.value is None:
         return ""
     gap = value - claim.value
@@ -56,8 +56,8 @@ def difference_text(claim: Claim, value: float | None) -> str:
 
 
 def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
-    """Return the difference of two cells, linked to the first one's runs; X with what is missing; a
-    dash if one of them was not asked for."""
+    """Returns the difference of two cells, linked to `href` or the first one's runs; it is X where
+    there is none, and a dash where a cell was not asked for."""
     if one is None:
         return NOT_ASKED
     return Td(
@@ -67,7 +67,7 @@ def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
 
 
 def runs_behind(cell: Cell) -> str:
-    """What a cell's numbers rest on: seeds, folds, images; or what is missing."""
+    """Says what a cell's numbers rest on: its seeds, folds and images; or what is missing."""
     if cell.lack:
         return cell.lack
     parts = [plural(len(cell.seeds), "seed")]
@@ -78,13 +78,13 @@ def runs_behind(cell: Cell) -> str:
 
 
 def number(metric: str, value: float | None, key: str, note: str = "", href: str = "") -> Td:
-    """Return a metric's value as a cell; `key` is its place in results.json."""
+    """Returns a metric's value as a cell; `key` is its place in results.json."""
     return Td(number_text(metric, value), note, href=href, key=key, scale=metric_of(metric).scale)
 
 
 def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "") -> Td:
-    """Return the number of a cell as it is written; X with what is missing; a dash if it was not
-    asked for."""
+    """Returns a number of a cell as it is written; it is X, with what is missing, where there is
+    none, "diverged" where a run diverged, and a dash where the cell was not asked for."""
     if cell is None:
         return NOT_ASKED
     found = cell.number(metric, at)
@@ -102,7 +102,8 @@ def _marked(found: Number, metric: str) -> str:
 
 
 def interval_text(claim: Claim, verdict: Verdict) -> str:
-    """Mean +- half-width of the prediction interval, and the seeds, for a judged metric claim."""
+    """Writes mean ± half-width of the prediction interval, and the seeds; "" where no interval was
+    held against the claim."""
     if verdict.half_width is None or verdict.value is None:
         return ""
     if claim.unit in ("%", "fraction"):
@@ -115,36 +116,37 @@ def interval_text(claim: Claim, verdict: Verdict) -> str:
 
 
 def verdict_cell(claim: Claim, verdict: Verdict) -> Td:
-    """Return the word; its interval beside it, or its reason as a footnote."""
+    """Returns the verdict's word with its interval as small print, or else its reason; the reason
+    is a footnote where the claim was not tested."""
     if verdict.judged:
         return words(verdict.word, interval_text(claim, verdict) or verdict.reason)
     return words(verdict.word, reason=verdict.reason)
 
 
 def pair(group: Group | None, variant: str) -> list[tuple[str, Cell | None]]:
-    """(framework, cell) for both twins."""
+    """Returns (framework, cell) for both twins; the cell is None where none was asked for."""
     return [(f, group.cells.get((f, variant)) if group else None) for f in FRAMEWORKS]
 
 
 def twin_name(framework: str) -> Td:
-    """Return a row's twin, with its mark."""
+    """Returns a row's twin, with its mark."""
     return Td(NAMES[framework], kind="text", colour=framework)
 
 
 def twin(cell: Cell) -> Td:
-    """Return a row's twin, linked to the runs behind the row."""
+    """Returns a row's twin, linked to the runs behind the row."""
     return replace(twin_name(cell.framework), href=cell.href if cell.page else "")
 
 
 def marked_twin(cell: Cell) -> Td:
-    """Return the same, marked where the row's numbers are stale and too narrow for a mark of their
-    own."""
+    """Returns a row's twin, linked to the runs behind the row, and marked if they are stale: for
+    rows whose numbers are too narrow for a mark of their own."""
     found = twin(cell)
     return replace(found, text=marked(found.text, cell.stale))
 
 
 def file_link(slot: Slot, name: str) -> Td:
-    """Return a link to a file of a run, as it lies beside the page; a dash if it is not there."""
+    """Returns a link to a file of a run, as it lies beside the page; a dash if it is not there."""
     there = slot.run is not None and (slot.run.folder / name).is_file()
     text = name.partition(".")[0] if there else "–"
     return words(text, href=f"runs/{slot.stored.folder.name}/{name}" if there else "")

@@ -1,7 +1,7 @@
-"""The pages' tables in other forms: Markdown as GitHub reads it, LaTeX, and CSV.
+"""Writes the pages' tables in other forms: Markdown as GitHub reads it, LaTeX, and CSV.
 
-All from the same tables.Table objects as the pages, as they are written there: rounded. In Markdown
-and CSV a cell that spans rows is repeated in each; LaTeX has it once.
+All forms are made of the Table objects that the pages show, and have the numbers as these show
+them: rounded. In Markdown and CSV a cell that spans rows is repeated in each; LaTeX has it once.
 """
 
 import re
@@ -12,9 +12,9 @@ from reports.tables.grid import Page, headings, key, numeric, plain, spaced, spr
 from reports.tables.spreadsheet import as_csv as _csv
 from reports.tables.table import Table, Td
 
-FOLDER = "tables"  # of a report's CSV files
+FOLDER = "tables"  # the folder of a report's CSV files
 TITLE = "The tables of the report"
-SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#&])")  # of Markdown
+SPECIAL = re.compile(r"([\\`*_\[\]<>|~$#&])")  # the characters that mean something in Markdown
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Forms:
     markdown: list[str]
     latex: list[str]
     csv: dict[str, str]  # file name -> text
-    index: list[list[str]]  # file, page, caption, notes
+    index: list[list[str]]  # for each table its file, page, caption, notes
 
 
 def of_page(page: Page) -> Forms:
-    """The page's tables; those that are too long for it as CSV alone."""
+    """Returns the page's tables; those that are too long for the page become CSV alone."""
     texts, rows = {}, []
     for table in sorted(page.tables, key=lambda table: table.listed):
         file = f"{key(page, table)}.csv"
@@ -39,7 +39,8 @@ def of_page(page: Page) -> Forms:
 
 
 def files(parts: list[Forms], name: str = FOLDER, title: str = TITLE) -> dict[str, str]:
-    """File name -> text of every form of the pages' tables: `name`.md, `name`.tex, `name`/*.csv."""
+    """Returns the files of the pages' tables, as name -> text: `name`.md, `name`.tex, and in the
+    folder `name` a CSV file for each table and index.csv, which lists them."""
     texts = [f"# {title}", *(text for part in parts for text in part.markdown)]
     found = {
         f"{name}.md": "\n\n".join(texts) + "\n",
@@ -52,8 +53,8 @@ def files(parts: list[Forms], name: str = FOLDER, title: str = TITLE) -> dict[st
 
 
 def as_csv(table: Table) -> str:
-    """One line of headings, then the rows; small print in brackets, a footnote's text in square
-    ones. Titles within the table become a first column, "Section"."""
+    """Writes one line of headings, then the rows, with small print in round brackets and footnotes
+    in square ones. Titles within the table become a first column, "Section"."""
     sections = any(title for title, _ in table.bodies)
     lines = [["Section"] * sections + headings(table)]
     for title, rows in table.bodies:
@@ -69,7 +70,8 @@ def _csv_cell(td: Td, table: Table) -> str:
 
 
 def markdown(page: Page) -> list[str]:
-    """The page's tables, below its name; nothing where it has none."""
+    """Returns the parts of the page's Markdown: its name, its banners and its tables; none where it
+    has no tables."""
     if not page.tables:
         return []
     parts = [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
@@ -79,7 +81,7 @@ def markdown(page: Page) -> list[str]:
 
 
 def markdown_table(table: Table) -> str:
-    """The table, its footnotes as a numbered list, its notes."""
+    """Writes the table, its footnotes as a numbered list, and its notes, but not its caption."""
     lines = [[_escaped(text) for text in headings(table)]]
     lines.append(["---:" if right else ":---" for right in numeric(table)])
     for title, rows in table.bodies:

@@ -1,31 +1,31 @@
-"""How every number is written: rounding happens here and nowhere before."""
+"""Writes numbers as every page has them: they are rounded here and nowhere before."""
 
 from protocols.metrics import METRICS, Metric, metric_of
 from protocols.papers.variants import load_variants
 
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
-THIN = "\u202f"  # no-break space between a number and its unit
-FIRM = "\u00a0"  # no-break space
+THIN = "\u202f"  # the narrow no-break space between a number and its unit
+FIRM = "\u00a0"  # the no-break space
 MISSING = "X"
 STALE = "†"
 STALE_NOTE = f"{STALE} stale: of another results version of this suite; shown, never judged."
-MACRO = ", macro"  # left out of headings where the caption says it
+MACRO = ", macro"  # is left out of headings where the caption says it
 
 
 def other_metrics() -> list[Metric]:
-    """What the tables of several measures show beside the accuracy."""
+    """Returns the metrics that the tables of several measures show beside the accuracy."""
     return [one for one in METRICS.values() if one.shown and one.name != "accuracy"]
 
 
 def plain_text(metric: str, value: float, digits: int | None = None) -> str:
-    """A number of the metric without its unit, with as many digits as its record says, or with
-    `digits`."""
+    """Writes a number of a metric without its unit, with as many digits as the metric's record
+    says, or with `digits`."""
     one = metric_of(metric)
     return f"{one.scale * value:.{one.digits if digits is None else digits}f}"
 
 
 def number_text(metric: str, value: float | None) -> str:
-    """A measured value as written, with % where it is a fraction; or X, or diverged."""
+    """Writes a measured value, with % where it is a fraction; None is X, and NaN is "diverged"."""
     if value is None:
         return MISSING
     if value != value:
@@ -36,8 +36,8 @@ def number_text(metric: str, value: float | None) -> str:
 
 
 def gap_text(metric: str, value: float | None) -> str:
-    """A difference as written, with its sign: in points where the metric is a fraction; or X, or
-    diverged."""
+    """Writes a difference with its sign, in points where the metric is a fraction; None is X, and
+    NaN is "diverged"."""
     if value is None:
         return MISSING
     if value != value:
@@ -48,7 +48,7 @@ def gap_text(metric: str, value: float | None) -> str:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """A duration with a unit that fits."""
+    """Writes a duration with a unit that fits; None is X."""
     if seconds is None:
         return MISSING
     for limit, factor, unit in ((1, 1000, "ms"), (120, 1, "s"), (7200, 1 / 60, "min")):
@@ -59,35 +59,35 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def marked(text: str, stale: bool) -> str:
-    """Return a number's text, with a mark where it is stale; what stands for no number has none."""
+    """Returns a number's text, with a mark where it is stale; X and a dash never get the mark."""
     return f"{text} {STALE}" if stale and text not in (MISSING, "–") else text
 
 
 def percent(share: float, digits: int = 2) -> str:
-    """Return a fraction as it is written in %."""
+    """Returns a fraction as it is written in %."""
     return f"{100 * share:.{digits}f}{THIN}%"
 
 
 def title(variant: str) -> str:
-    """The network's name as the papers print it."""
+    """Returns the network's name as the papers print it."""
     return load_variants()[variant].title
 
 
 def minus(text: str) -> str:
-    """A number's text with a typographic minus."""
+    """Returns a number's text with a typographic minus."""
     return text.replace("-", "−")
 
 
 def points(value: float) -> str:
-    """A difference of two fractions, in points."""
+    """Writes a difference of two fractions in points, with its sign."""
     return gap_text("accuracy", value)
 
 
 def plural(count: int, noun: str) -> str:
-    """ "1 seed", "2 seeds"."""
+    """Returns the count and the noun, with its s if there is not one: "1 seed", "2 seeds"."""
     return f"{count}{FIRM}{noun}" + ("" if count == 1 else "s")
 
 
 def with_article(noun: str) -> str:
-    """ "a neutrophil", "an eosinophil"."""
+    """Returns the noun with its article: "a neutrophil", "an eosinophil"."""
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

@@ -1,4 +1,4 @@
-"""Tables as grids: what spans rows or columns is spread, for forms that know no spans."""
+"""Spreads cells that span rows or columns over a grid, for forms of a table that know no spans."""
 
 import re
 from collections.abc import Iterator
@@ -8,12 +8,12 @@ from typing import Any
 from reports.tables.table import Table, Td
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-SIGNS = {True: "✓ ", False: "✗ ", None: ""}
+SIGNS = {True: "✓ ", False: "✗ ", None: ""}  # the signs of Td.ok
 
 
 @dataclass
 class Page:
-    """A page's tables in their order, and what stands above them."""
+    """A page's tables in their order, and the banners that stand above them."""
 
     file: str
     name: str
@@ -22,7 +22,7 @@ class Page:
 
 
 def tables_in(content: Any) -> Iterator[Table]:
-    """Every table in what a template is handed, in the order in which it stands there."""
+    """Yields every table in the content that a template is handed, in the content's order."""
     if isinstance(content, Table):
         yield content
     elif isinstance(content, dict):
@@ -36,7 +36,7 @@ def tables_in(content: Any) -> Iterator[Table]:
 
 @dataclass(frozen=True)
 class Place:
-    """One column of one row: its cell, and whether the cell begins in this column and row."""
+    """One column of one row: its cell, and whether the cell begins in this column and this row."""
 
     td: Td
     left: bool
@@ -44,14 +44,15 @@ class Place:
 
 
 def key(page: Page, table: Table) -> str:
-    """A name for the table that no other page's has."""
+    """Returns a name for the table that no table of another page has."""
     return f"{page.file.removesuffix('.html')}-{table.name}"
 
 
 def spread(rows: list[list[Td]], columns: int) -> list[list[Place]]:
-    """One Place a column in each row; short rows are filled up with empty cells."""
+    """Returns one Place a column for each row; short rows are filled up with empty cells."""
     found: list[list[Place]] = []
-    below: dict[int, tuple[Td, int, bool]] = {}  # column -> cell from above, rows left, left
+    # column -> the cell from above, the rows that it still spans, whether it begins in the column
+    below: dict[int, tuple[Td, int, bool]] = {}
     for row in rows:
         line: list[Place] = []
         cells = iter(row)
@@ -73,30 +74,30 @@ def spread(rows: list[list[Td]], columns: int) -> list[list[Place]]:
 
 
 def width(table: Table) -> int:
-    """Columns of the table; its widest row's, should that have more."""
+    """Returns the number of the table's columns, or of its widest row's if that has more."""
     rows = [row for _, rows in table.bodies for row in rows]
     return max([table.columns, *(sum(td.span for td in row) for row in rows)])
 
 
 def spaced(text: str) -> str:
-    """`text` with a space for each line end and control character."""
+    """Returns `text` with a space for each line end and control character."""
     return _CONTROL.sub(" ", text)
 
 
 def plain(td: Td) -> str:
-    """A cell's text, with its sign."""
+    """Returns a cell's text, after its sign if it has one."""
     return SIGNS[td.ok] + td.text
 
 
 def headings(table: Table) -> list[str]:
-    """One heading a column: those above each other joined by commas."""
+    """Returns one heading a column; headings above each other are joined by commas."""
     grid = spread(table.heads, width(table))
     columns = zip(*grid, strict=True)
     return [", ".join(dict.fromkeys(p.td.text for p in c if p.td.text)) for c in columns]
 
 
 def numeric(table: Table) -> list[bool]:
-    """Which columns hold more numbers than text."""
+    """Tells for each column whether it holds more numbers than text."""
     columns = width(table)
     votes = [0] * columns
     for _, rows in table.bodies:

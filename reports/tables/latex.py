@@ -1,4 +1,4 @@
-"""The pages' tables as LaTeX: one document that compiles, one table environment a table.
+"""Writes the pages' tables as LaTeX: one document that compiles, one table environment a table.
 
 Unicode and special characters are pylatexenc's work; booktabs draws the rules.
 """
@@ -16,7 +16,7 @@ from pylatexenc.latexencode import (
 from reports.tables.grid import Page, Place, key, numeric, plain, spaced, spread, width
 from reports.tables.table import Table, Td
 
-LONG = 36  # characters; text columns with longer cells are broken into lines
+LONG = 36  # text columns with a cell of more characters are broken into lines
 BROKEN = r">{\raggedright\arraybackslash}p{6cm}"
 OWN = {0x202F: r"\,", 0x2713: r"\ensuremath{\checkmark}", 0x2717: r"\ensuremath{\times}"}
 PREAMBLE = r"""% Every table of the report. A table copied from here needs
@@ -46,13 +46,14 @@ def _encoder() -> UnicodeToLatexEncoder:
 
 @cache  # tables say the same words again and again
 def escaped(text: str) -> str:
-    """`text` as LaTeX; a character without a name in it as its code point."""
+    """Returns `text` as LaTeX; a character without a name in LaTeX becomes its code point."""
     found = _encoder().unicode_to_latex(spaced(text))
-    return "{}" + found if found[:1] in ("[", "*") else found  # else arguments of \\
+    return "{}" + found if found[:1] in ("[", "*") else found  # after \\ these begin an argument
 
 
 def sections(page: Page) -> list[str]:
-    """The page's tables, below its name; nothing where it has none."""
+    """Returns the parts of the page's LaTeX: its name, its banners and its tables; none where it
+    has no tables."""
     if not page.tables:
         return []
     parts = [rf"\section*{{{escaped(page.name)}}}", *map(escaped, page.banners)]
@@ -61,14 +62,14 @@ def sections(page: Page) -> list[str]:
 
 
 def document(parts: list[str]) -> str:
-    """The sections of all pages as one document."""
+    """Returns the sections of all pages as one document."""
     lines = [body.count("\n") + len(body) // 200 for body in parts]  # a guess that is too high
     preamble = PREAMBLE.replace("HEIGHT", str(15 + max(lines, default=0) // 2))
     return preamble + "\n\n".join(parts) + "\n\n\\end{document}\n"
 
 
 def tabular(name: str, table: Table) -> str:
-    """One table environment; its label is `tab:` and the name."""
+    """Returns a table environment, whose label is `tab:` and the name."""
     lines = [
         r"\begin{table}[p]",
         r"\centering",
@@ -94,7 +95,7 @@ def tabular(name: str, table: Table) -> str:
 
 
 def columns(table: Table) -> list[str]:
-    """r for numbers, l for text, lines of 6 cm for long text."""
+    """Returns the format of each column: r for numbers, l for text, 6 cm of lines for long text."""
     found = []
     bodies = [line for _, rows in table.bodies for line in spread(rows, width(table))]
     for i, right in enumerate(numeric(table)):
@@ -105,7 +106,7 @@ def columns(table: Table) -> list[str]:
 
 
 def _heads(table: Table) -> list[str]:
-    """The rows of headings: one that spans rows stands in its last, as on the pages."""
+    """Returns the rows of headings: one that spans rows stands in its last, as on the pages."""
     grid = spread(table.heads, width(table))
     lines = []
     for r, row in enumerate(grid):
@@ -126,7 +127,7 @@ def _heads(table: Table) -> list[str]:
 
 
 def _row(line: list[Place], specs: list[str]) -> list[str]:
-    """A row, and below it the small print of the columns that aren't broken into lines."""
+    """Returns a row, and below it the small print of the columns that aren't broken into lines."""
     cells, notes = [], []
     for place, spec in zip(line, specs, strict=True):
         if not place.left:

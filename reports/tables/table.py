@@ -1,26 +1,26 @@
-"""Tables as data."""
+"""Defines the table and its cell as data, whatever form they are written in."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Td:
-    """One cell. `kind`: "num", "text" or "head"; `note` is small print under the text."""
+    """One cell of a table, or one heading."""
 
     text: str
-    note: str = ""
-    kind: str = "num"
-    span: int = 1
-    rows: int = 1
+    note: str = ""  # the small print under the text
+    kind: str = "num"  # "num", "text", or a heading: "head" over numbers, "headtext", "row"
+    span: int = 1  # the columns that the cell spans
+    rows: int = 1  # the rows that the cell spans
     href: str = ""
-    reason: str = ""  # a footnote of the same table
-    ref: int = 0  # its number
+    reason: str = ""  # the text of a footnote of the same table
+    ref: int = 0  # the number of that footnote; 0: none
     id: str = ""
     colour: str = ""  # a framework's name: its mark stands before the text
-    ok: bool | None = None  # whether a bound was kept: a sign and a colour
+    ok: bool | None = None  # whether a bound was kept, shown as a sign and a colour
     key: str = ""  # the number's place in results.json, "id:path" (docs/files.md)
-    near: str = ""  # that of the interval in the small print
-    scale: int = 1  # by what the number is multiplied to be written; 100 for points
+    near: str = ""  # the place of the interval in the small print
+    scale: int = 1  # the factor by which the number is multiplied to be written; 100 for points
 
 
 @dataclass
@@ -33,16 +33,16 @@ class Table:
     bodies: list[tuple[str, list[list[Td]]]]
     notes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)  # footnotes, numbered from 1
-    tight: bool = False  # many narrow columns
-    listed: bool = False  # too long for its page, so in CSV alone
+    tight: bool = False  # whether it has many narrow columns
+    listed: bool = False  # whether it is too long for its page, so that it is in CSV alone
 
     @property
     def columns(self) -> int:
-        """How many there are."""
+        """The number of columns."""
         return sum(cell.span for cell in self.heads[0])
 
     def reason(self, text: str) -> int:
-        """The number of the footnote `text`, added if it is new; 0 for no text."""
+        """Returns the number of the footnote `text`, which is added if it is new; 0 for no text."""
         if not text:
             return 0
         if text not in self.reasons:
@@ -51,10 +51,10 @@ class Table:
 
 
 def label(text: str, note: str = "", anchor: str = "") -> Td:
-    """Return a row's heading."""
+    """Returns a row's heading."""
     return Td(text, note, kind="row", id=anchor)
 
 
 def words(text: str, note: str = "", href: str = "", reason: str = "") -> Td:
-    """Return a cell of text."""
+    """Returns a cell of text."""
     return Td(text, note, kind="text", href=href, reason=reason)
