@@ -1,1 +1,1 @@
-"""results.json and results.csv."""
+"""Makes the content of results.json and results.csv."""

@@ -1,5 +1,5 @@
-"""What stands beside a whole cell's means in results.json: its confusion matrices, times,
-calibration and photographs."""
+"""Makes what stands beside a cell's means in results.json: confusion matrices, times, calibration
+and photographs."""
 
 import dataclasses
 from typing import Any
@@ -17,7 +17,8 @@ from reports.statistics.reliability import reliability
 
 
 def of_cell(cell: Cell) -> dict[str, Any]:
-    """What stands beside a whole cell's means; empty for one that isn't whole."""
+    """Returns what stands beside a cell's means. A cell that isn't whole has only the confusion
+    matrices of those of its seeds that are whole."""
     confusion = {
         str(seed): np.sum([s.scored.confusion for s in cell.of_seed(seed)], axis=0).tolist()
         for seed in cell.seeds
@@ -38,12 +39,12 @@ def of_cell(cell: Cell) -> dict[str, Any]:
 
 
 def interval(found: Interval) -> dict[str, Any]:
-    """An interval's ends, or the reason why there are none."""
+    """Returns the record of an interval: its ends, or the reason why there are none."""
     return dataclasses.asdict(found)
 
 
 def photographs(said: Answers) -> dict[str, dict[str, Any]]:
-    """By photograph: its class, how many tests show it, how many of them are right."""
+    """Returns by photograph its class, how many tests show it, and how many of them are right."""
     names, place = np.unique(photographs_of(said.ids), return_inverse=True)
     tests, right = np.bincount(place), np.bincount(place, said.right)
     first = [int(np.flatnonzero(place == i)[0]) for i in range(len(names))]

@@ -1,6 +1,6 @@
-"""The records of results.json in which two cells, or two runs, are held against each other.
+"""Makes the records of results.json in which two cells, or two runs, are held against each other.
 
-Each has an `id`, by which the pages' numbers name it.
+Each record has an `id`, by which the pages' numbers name it.
 """
 
 import dataclasses
@@ -22,7 +22,8 @@ from reports.statistics.comparisons import Difference
 
 
 def comparisons(group: Group) -> list[dict[str, Any]]:
-    """Accuracies on the same images, and the means of the networks whose order is asked for."""
+    """Returns the comparisons of a group: accuracies on the same images, the differences of means
+    of networks whose order is asked for, and how far the twins differ in these."""
     found: dict[str, dict[str, Any]] = {}
     for one in pairings.on_the_same_images(group):
         found[one.key] = _of_group(group, one.key) | _sides(one)
@@ -50,7 +51,7 @@ def _sides(one: Contrast) -> dict[str, Any]:
 
 
 def _on_images(one: Contrast, found: Difference) -> dict[str, Any]:
-    """A difference over all images, with its intervals and its p-values."""
+    """Returns a difference over all images, with its intervals and its p-values."""
     estimate = found.estimate
     return {
         "value": estimate.value, "se": estimate.se, "df": estimate.df,
@@ -65,7 +66,7 @@ def _means(one: Contrast) -> dict[str, Any]:
 
 
 def _by_place(records: dict[Contrast, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Point of the schedule -> metric -> the record of that contrast."""
+    """Returns the records of contrasts by point of the schedule, then by metric."""
     found: dict[str, dict[str, Any]] = {}
     for one, record in records.items():
         found.setdefault(one.at, {})[one.metric] = record
@@ -73,7 +74,7 @@ def _by_place(records: dict[Contrast, dict[str, Any]]) -> dict[str, dict[str, An
 
 
 def both_wrong(group: Group) -> list[dict[str, Any]]:
-    """By network: images that both twins get wrong, in all and by photograph."""
+    """Counts for each network the images that both twins get wrong, in all and by photograph."""
     found = []
     for variant in group.variants:
         both = (answers(group.cells.get((f, variant))) for f in FRAMEWORKS)
@@ -92,7 +93,7 @@ def both_wrong(group: Group) -> list[dict[str, Any]]:
 
 
 def leak_free_records(collected: Collected) -> list[dict[str, Any]]:
-    """As published and leak-free, side by side."""
+    """Returns the numbers of each network as published and leak-free, and their difference."""
     return [
         {"id": one.key, "metric": one.metric, "published": one.b.key, "leak_free": one.a.key,
          "values": [number.value for number in reversed(one.numbers)], "difference": one.value}
@@ -101,7 +102,7 @@ def leak_free_records(collected: Collected) -> list[dict[str, Any]]:
 
 
 def sensitivity(collected: Collected) -> list[dict[str, Any]]:
-    """What a changed value does to the accuracy."""
+    """Returns what a changed value does to the accuracy, for each cell that has one."""
     return [
         {"id": effect_key(cell), "cell": cell.key, "without": one.b.key if one else "",
          "changes": changed(cell.slots[0].spec), "value": cell.number("accuracy").value,
@@ -112,7 +113,7 @@ def sensitivity(collected: Collected) -> list[dict[str, Any]]:
 
 
 def shared_starts(collected: Collected) -> list[dict[str, Any]]:
-    """Pairs of runs that began with the same bytes in both twins."""
+    """Returns how far the twins come apart in pairs of runs that began with the same weights."""
     found = []
     for pair in pairs(collected.slots):
         same, kappa = pair.agreement if pair.same_images else (None, None)

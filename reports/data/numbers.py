@@ -1,4 +1,4 @@
-"""The numbers of results.json with the keys under which they stand there, for the pages."""
+"""Gives the pages the numbers of results.json with the keys under which these stand there."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ class Recorded:
     value: Any
 
     def __getitem__(self, step: str | int) -> "Recorded":
-        """What stands there within it. Raises KeyError or IndexError."""
+        """Returns what the value has at `step`, with its key. Raises KeyError or IndexError."""
         return Recorded(f"{self.key}{'.' if ':' in self.key else ':'}{step}", self.value[step])
 
     def __contains__(self, step: str) -> bool:
@@ -27,12 +27,12 @@ class Recorded:
 
 
 def interval_of(record: dict[str, Any]) -> Interval:
-    """The interval in a record, or the reason why there is none."""
+    """Returns the interval in a record, or the reason why there is none."""
     return Interval(record["low"], record["high"], record["reason"])
 
 
 def verdict_key(claim: Claim, setting: Setting, framework: str) -> str:
-    """The id of the verdict on a claim by the runs of a setting in a twin."""
+    """Returns the id of the verdict on a claim by the runs of a setting in a twin."""
     return f"{claim.id}/{setting.slug}/{framework}"
 
 
@@ -45,5 +45,5 @@ class Numbers:
         self._known = {record["id"]: record for record in found}
 
     def __getitem__(self, key: str) -> Recorded:
-        """The record. Raises KeyError."""
+        """Returns the record with the id `key`. Raises KeyError if there is none."""
         return Recorded(key, self._known[key])

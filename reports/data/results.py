@@ -1,4 +1,4 @@
-"""results.json and results.csv: what the runs measured, unrounded. docs/files.md has the schema."""
+"""Writes results.json and results.csv: what the runs measured, unrounded (see docs/files.md)."""
 
 import dataclasses
 import json
@@ -33,7 +33,8 @@ COLUMNS = (
 
 
 def clean(value: Any) -> Any:
-    """`value` with NaN and infinities as None and NumPy numbers as Python's, for strict JSON."""
+    """Returns `value` for strict JSON: keys become text, tuples lists, NaN and infinities None, and
+    texts lose the folders of absolute paths."""
     if isinstance(value, dict):
         return {str(k): clean(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
@@ -44,13 +45,13 @@ def clean(value: Any) -> Any:
 
 
 def suite_of(variant: str) -> str:
-    """Whose network it is; empty if today's tables don't know it."""
+    """Returns the suite of a network; "" if today's tables don't know the network."""
     known = load_variants()
     return known[variant].suite if variant in known else ""
 
 
 def run_record(slot: Slot) -> dict[str, Any]:
-    """One run: its spec, its state, and whatever it measured."""
+    """Returns the record of a run: its spec, its state, and whatever it measured."""
     record: dict[str, Any] = {
         "id": slot.spec.id,
         "suite": suite_of(slot.spec.variant),
@@ -71,7 +72,8 @@ def run_record(slot: Slot) -> dict[str, Any]:
 
 
 def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
-    """One cell: means over folds and seeds, each seed's number, and folds pooled."""
+    """Returns the record of a cell: means over folds and seeds, each seed's numbers, the numbers
+    over the images of all folds together, and intervals."""
     numbers = {
         at: {metric: _number(cell.number(metric, at)) for metric in (*METRICS, *COURSE)}
         for at in AT
@@ -122,7 +124,7 @@ def _number(number: Number) -> dict[str, Any]:
 
 
 def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
-    """One claim as printed, and the verdict of each setting and twin."""
+    """Returns the record of a claim: what is printed, and the verdict of each setting and twin."""
     claim = load_claims()[claim_id]
     record = dataclasses.asdict(claim) | {"value": claim.value}
     record["verdicts"] = [
@@ -139,7 +141,7 @@ def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
 
 
 def document(collected: Collected) -> dict[str, Any]:
-    """results.json as a dictionary; NaN still stands for what diverged."""
+    """Returns results.json as a dictionary, in which numbers that aren't finite are still NaN."""
     return {
         "schema_version": SCHEMA_VERSION,
         "rules": {"level": LEVEL, "min_seeds": MIN_SEEDS, "widest_half_width": WIDEST},
@@ -160,13 +162,14 @@ def document(collected: Collected) -> dict[str, Any]:
 
 
 def as_json(content: dict[str, Any]) -> str:
-    """Text of results.json; never NaN."""
+    """Returns the text of results.json, which has null for NaN."""
     content = clean(content)
     return json.dumps(content, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def as_csv(content: dict[str, Any]) -> str:
-    """Text of results.csv: one number a line, of runs, of cells (means) and of timings."""
+    """Returns the text of results.csv, which has one number a line: of cells (means, and folds
+    together), of runs and of timings."""
     content = clean(content)
     settings = {s["slug"]: s for s in content["settings"]}
     rows: list[dict[str, Any]] = []
