@@ -1,1 +1,1 @@
-"""The drawings and the pictures."""
+"""Makes the drawings and the pictures of a report."""

@@ -1,4 +1,4 @@
-"""Words at the ends of curves, in place of a legend."""
+"""Writes names at the ends of curves, in place of a legend."""
 
 import math
 from typing import TYPE_CHECKING
@@ -8,21 +8,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SIZE = 8  # points
-LETTER = 0.062  # inches of a letter at that size, on the wide side
-LEAST = 11 / 72  # inches between two lines of words
-START, BEND = 0.05, 0.17  # inches from the panel to where a leader bends, and to the words
+LETTER = 0.062  # the inches of a letter's width at that size; most letters are narrower
+LEAST = 11 / 72  # the inches between two lines of words
+START, BEND = 0.05, 0.17  # the inches from the panel to a leader's bend, and to the words
 
 
 def room(texts: list[str]) -> float:
-    """Inches that the words need beside a panel; 0 for none."""
+    """Returns the inches that the words need beside a panel; 0 where there are none."""
     longest = max((len(text) for text in texts), default=0)
     return BEND + LETTER * longest if longest else 0
 
 
 def spread(wanted: list[float], least: float) -> list[float]:
-    """Places at least `least` apart, in the order of the wanted ones and close to them."""
+    """Returns places that are at least `least` apart, in the order of the wanted places and close
+    to them."""
     order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    blocks: list[tuple[float, int]] = []  # (centre, how many)
+    blocks: list[tuple[float, int]] = []  # for each its centre, and how many places it has
     for i in order:
         blocks.append((wanted[i], 1))
         while len(blocks) > 1 and _top(blocks[-2], least) + least > _bottom(blocks[-1], least):
@@ -48,9 +49,8 @@ def _bottom(block: tuple[float, int], least: float) -> float:
 def ends(
     figure: "Figure", ax: "Axes", lines: list[tuple[str, str, float, float]], ink: str
 ) -> None:
-    """Writes (text, colour, x, y) to the right of the panel, each with a leader from its point.
-
-    Two lines of one text are named once, at the first."""
+    """Writes the text of each (text, colour, x, y) to the right of the panel, with a leader in that
+    colour from the point (x, y). A text that occurs twice is written once, for the first point."""
     named: dict[str, tuple[str, float, float]] = {}
     for text, colour, x, y in lines:
         if text and math.isfinite(y):

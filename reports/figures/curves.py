@@ -1,4 +1,4 @@
-"""The curves over epochs of run sets, from their histories."""
+"""Draws what sets of runs reached: curves over the epochs from the histories, bars and dots."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,8 +28,8 @@ PARTS = ((TEST, "test"), (TRAIN, "training"))
 
 
 def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
-    """Loss and accuracy, training and of the part that selects, of one run, or of all folds of a
-    seed.
+    """Draws loss and accuracy, in training and on the part that selects the epoch, of one run or of
+    all folds of a seed; returns None where no run is there.
 
     Folds are thin; their mean is drawn only where all of them are there.
     """
@@ -62,7 +62,7 @@ def run_figure(cell: Cell, seed: int, name: str) -> Markup | None:
 
 
 def _folded(cell: Cell, seed: int, slots: list[Slot]) -> str:
-    """Which folds a figure shows, in words."""
+    """Says which folds a figure shows; returns "" for runs without folds."""
     if slots[0].spec.fold is None:
         return ""
     if len(slots) == 1:
@@ -74,8 +74,9 @@ def _folded(cell: Cell, seed: int, slots: list[Slot]) -> str:
 def _compared(
     cell: Cell | None, what: str, source: dict[str, str] = TEST, label: str = ""
 ) -> list[Curve]:
-    """Curves of a cell: runs thin, each with its selected epoch; the mean only where the set is
-    whole. On the test part, or of another `source`, which has no marks."""
+    """Returns the curves of a cell: its runs thin, and their mean only where none is missing. They
+    are of the columns `source`: by default those of the part that selects the epoch, with a mark
+    on each selected epoch; those of training have no marks."""
     if cell is None:
         return []
     slots = [s for s in cell.slots if s.usable]
@@ -95,9 +96,9 @@ def _compared(
 
 
 def fine_tuning_figure(group: Group, claims: Sequence[Claim], name: str) -> Markup | None:
-    """Training and test loss and accuracy of the claims' network over the epochs of fine-tuning,
-    both twins; the claims (its selected epoch, the loss and the accuracy there) as diamonds, where
-    the epochs are the paper's."""
+    """Draws loss and accuracy of the claims' network over the epochs of fine-tuning, in training
+    and on the part that selects the epoch, for both twins; None where no run is there. Diamonds are
+    the claims (the selected epoch, the loss and the accuracy there), for runs of profile paper."""
     variant = claims[0].variant
     cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
     first = next((s for c in cells if c for s in c.slots if s.usable), None)
@@ -123,7 +124,7 @@ def _selected_point(claims: Sequence[Claim], what: str) -> tuple[tuple[float, fl
 
 
 def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
-    """What the cells reached at their selected epochs, in words."""
+    """Says in words what the cells reached at their selected epochs."""
     said = []
     for cell in filter(None, cells):
         values = [cell.number(metric) for metric in metrics]
@@ -136,9 +137,11 @@ def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
 
 
 def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> Markup | None:
-    """Accuracy on the test images over the epochs, as published and leak-free; a panel a twin.
+    """Draws the accuracy on the test images over the epochs, as published and leak-free, with a
+    panel for each twin; returns None where one of the cells has no run.
 
-    `cells`: by twin, both of a variant. Thin: runs; thick: their mean, where none is missing.
+    `cells` has, by twin, both cells of a network. Runs are thin; their mean, drawn where none is
+    missing, is thick.
     """
     panels = []
     for framework, (published, free) in cells.items():
@@ -173,8 +176,9 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> M
 def network_figure(
     group: Group, variants: Sequence[str], what: str, name: str, phase2: bool = False
 ) -> Markup | None:
-    """Accuracy or loss on the test part, a panel a network, both twins; what a paper prints for
-    single epochs as diamonds. `phase2`: that phase alone, its epochs counted from 1."""
+    """Draws accuracy or loss on the part that selects the epoch, with a panel for each network and
+    with both twins; diamonds are what a paper prints for single epochs. With `phase2`, that phase
+    is drawn alone, and its epochs are counted from 1. Returns None where no run is there."""
     panels = []
     for variant in variants:
         cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
@@ -198,7 +202,7 @@ def network_figure(
 
 
 def _from(curve: Curve, epochs: int) -> Curve:
-    """The curve without its first epochs."""
+    """Returns the curve without its first epochs."""
     mark = None if curve.mark is None else curve.mark - epochs
     return replace(curve, values=curve.values[epochs:], mark=mark)
 
@@ -211,7 +215,8 @@ def _claimed(variant: str, what: str) -> tuple[tuple[float, float], ...]:
 
 
 def bars_figure(group: Group, table: Sequence[Claim], name: str) -> Markup | None:
-    """The measures of a table of claims as bars, printed beside measured; a panel a network."""
+    """Draws the measures of a table of claims as bars, printed beside measured, with a panel for
+    each network; returns None where nothing was measured."""
     panels, variants = [], list(dict.fromkeys(claim.variant for claim in table))
     for variant in variants:
         about = of_network(table, variant)
@@ -238,7 +243,7 @@ def bars_figure(group: Group, table: Sequence[Claim], name: str) -> Markup | Non
 
 
 def _printed(claim: Claim) -> str:
-    """The claim as a share, with the digits that the paper has."""
+    """Returns the claim as a share, with three digits for one in % and else with the paper's."""
     return f"{claim.value:.3f}" if claim.unit == "%" else claim.printed
 
 
@@ -249,7 +254,8 @@ def _bar_text(value: float | None) -> str:
 
 
 def dots_figure(group: Group, claims: Sequence[Claim], name: str) -> Markup | None:
-    """Claims about accuracy as a dot plot, claimed beside both twins; whiskers span the seeds."""
+    """Draws claims about accuracy as dots beside both twins' means over the seeds, with whiskers
+    that span the seeds; returns None where nothing was measured."""
     series: list[dict[str, Any]] = [
         {
             "framework": None,

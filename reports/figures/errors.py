@@ -1,4 +1,4 @@
-"""Reliability diagrams, and accuracy photograph by photograph."""
+"""Draws reliability diagrams, and the accuracy photograph by photograph."""
 
 from typing import Any
 
@@ -10,11 +10,12 @@ from reports.figures.kinds import MARKERS, NAMES, STYLES
 from reports.figures.svg import AXIS, COLOURS, PAPER, again, legend, to_svg
 from reports.statistics.reliability import BINS, Reliability
 
-NARROWEST = 0.3  # panel, of the widest one's width
+NARROWEST = 0.3  # the width of the narrowest panel, as a share of the widest one's
 
 
 def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Markup:
-    """Accuracy over confidence, bin by bin, and the share of images in each bin."""
+    """Draws, for each twin, the accuracy over the probability of the predicted class, bin by bin,
+    and the share of images in each bin."""
     figure, (left, right) = again("reliability", 2.6, 2)
     left.plot([0, 1], [0, 1], color=AXIS, linewidth=0.8, linestyle=":")
     for framework, one in curves.items():
@@ -46,7 +47,8 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Mark
 
 
 def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> Markup:
-    """A dot a photograph and twin, a panel a class, from the hardest photograph to the easiest."""
+    """Draws a dot for each photograph and twin, in a panel for each class, from the hardest
+    photograph to the easiest."""
     counts = [len(shares) for shares in classes.values()]
     widths = tuple(max(count, NARROWEST * max(counts), 1) for count in counts)
     figure, axes = again("photographs", 2.5, len(classes), widths=widths)

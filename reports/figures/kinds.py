@@ -1,4 +1,4 @@
-"""The kinds of figures: curves over epochs, dots by network, bars."""
+"""Draws the kinds of figures: curves over epochs, dots by network, bars."""
 
 import math
 from dataclasses import dataclass
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 MARKERS = {"keras": "o", "torch": "s", "": "D"}
 STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
-MOST_POINTS = 150  # of a curve; longer ones are thinned evenly, and thin ones more
-THIN_POINTS = 60
-NARROWEST = 1.3  # inches of a panel; narrower ones leave no room for words beside them
-NARROW = 0.85  # of the epochs: phase 2, beginning later, has no room for its name
+MOST_POINTS = 150  # the most points of a curve; of longer ones points are left out evenly
+THIN_POINTS = 60  # the most points of a curve with a thin line
+NARROWEST = 1.3  # the narrowest panel, in inches, that leaves room for words beside it
+NARROW = 0.85  # a phase 2 that begins after this share of the epochs has no room for its name
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One line over epochs. `thin`: a fold or a seed behind a mean."""
+    """One line over epochs."""
 
-    framework: str  # "": of both
+    framework: str  # "": neither twin's colour
     values: list[float]
-    thin: bool = False
-    training: bool = False  # rather than on the test part
-    label: str = ""  # at its end
-    mark: int | None = None  # index of the selected epoch
+    thin: bool = False  # whether it is a fold or a seed behind a mean
+    training: bool = False  # whether it is of training, and not of the part that selects
+    label: str = ""  # the words at its end
+    mark: int | None = None  # the index of the selected epoch
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class Panel:
     title: str
     ylabel: str
     curves: list[Curve]
-    boundary: int = 0  # epochs before phase 2; 0 if there is one phase
-    points: tuple[tuple[float, float], ...] = ()  # claimed (epoch, value)
+    boundary: int = 0  # the epochs before phase 2; 0 if there is one phase
+    points: tuple[tuple[float, float], ...] = ()  # what is claimed, as (epoch, value)
     log: bool = False
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A number as a bar; `text` as it stands at the bar's end, "X" where there is none."""
+    """A number as a bar; `text` stands at the bar's end and is "X" where there is no number."""
 
     measure: str
     value: float | None
@@ -90,23 +90,23 @@ def _plot(ax: "Axes", curve: Curve) -> None:
             markerfacecolor=PAPER,
             markeredgewidth=0.9 if curve.thin else 1.6,
             linestyle="none",
-            zorder=3,  # over every line
+            zorder=3,  # draws the mark over every line
         )
 
 
 def _end(curve: Curve) -> tuple[str, str, float, float]:
-    """Its label, colour, and last finite point."""
+    """Returns the curve's label, its colour, and its last finite point (NaN if it has none)."""
     finite = [i for i, value in enumerate(curve.values) if math.isfinite(value)]
     x, y = (finite[-1] + 1, curve.values[finite[-1]]) if finite else (math.nan, math.nan)
     return curve.label, COLOURS[curve.framework], x, y
 
 
 def curves(name: str, description: str, panels: list[Panel]) -> Markup:
-    """Panels of curves over the epochs, side by side, each curve named at its end; where panels
-    are many, one legend for all."""
+    """Draws panels of curves over the epochs, side by side, each curve named at its end; where the
+    panels leave no room for names, one legend below has them all."""
     from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 (slow import)
 
-    above = any(panel.title and panel.boundary for panel in panels)  # the phases' names
+    above = any(panel.title and panel.boundary for panel in panels)  # the phases' names need room
     right = curve_names.room([curve.label for panel in panels for curve in panel.curves])
     beside = panel_width(len(panels), right) >= NARROWEST
     top, right = 0.42 if above else 0.28, right if beside else 0
@@ -134,7 +134,7 @@ def curves(name: str, description: str, panels: list[Panel]) -> Markup:
 
 
 def _claimed(ax: "Axes", panel: Panel) -> None:
-    """Diamonds at the claimed numbers, and a word on the first."""
+    """Draws diamonds at the claimed numbers, with the word "printed" over the first."""
     x, y = zip(*panel.points, strict=True)
     ax.plot(x, y, "D", color=INK, markerfacecolor="none", markersize=5)
     ax.annotate(
@@ -144,7 +144,7 @@ def _claimed(ax: "Axes", panel: Panel) -> None:
 
 
 def _decades(ax: "Axes") -> None:
-    """A logarithmic scale of whole decades."""
+    """Gives the panel a logarithmic scale of whole decades."""
     ax.set_yscale("log")
     low, high = ax.get_ylim()
     ax.set_ylim(10 ** math.floor(math.log10(low)), 10 ** math.ceil(math.log10(high)))
@@ -152,7 +152,7 @@ def _decades(ax: "Axes") -> None:
 
 
 def _phases(ax: "Axes", panel: Panel) -> None:
-    """A line between the phases, with their names above it."""
+    """Draws a line between the phases, with their names above it."""
     ax.axvline(panel.boundary + 0.5, color=AXIS, linewidth=0.8, linestyle=":")
     names: tuple[tuple[str, str, int], ...] = (("phase 1", "right", -4), ("phase 2", "left", 4))
     longest = max((len(curve.values) for curve in panel.curves), default=0)
@@ -175,9 +175,10 @@ def dots(
     log: bool = False,
     line: tuple[float, str] | None = None,
 ) -> Markup:
-    """A dot plot: a row a network, top to bottom.
+    """Draws dots, in one row for each network from top to bottom.
 
-    series: {"framework" or None, "label", "points": [(row, value, low, high)], "hollow"}.
+    Each of `series` has "framework" (or None), "label", "points": [(row, value, low, high)], and
+    "hollow" if its dots are. `line` is a value with its label, at which a vertical line stands.
     """
     figure, (ax,) = draw(0.95 + 0.32 * len(rows), 1, 1.85, 0.1)
     shift = {"keras": -0.14, "torch": 0.14}
@@ -218,9 +219,10 @@ def dots(
 def bars(
     name: str, description: str, titles: list[str], panels: list[dict[str, list[Bar]]]
 ) -> Markup:
-    """Bars of precision, recall, F and accuracy, each with its number.
+    """Draws bars of precision, recall, F and accuracy, each with its number.
 
-    Panels: series ("printed", a twin) -> its bars, top to bottom; the same measures in all.
+    A panel maps each series ("printed", or a twin) to its bars, from top to bottom; all series have
+    the same measures.
     """
     series = list(panels[0])
     measures = [bar.measure for bar in panels[0][series[0]]]

@@ -1,4 +1,4 @@
-"""Pictures of photographs, and of overlapping ones: both shared parts, aligned, and mixed."""
+"""Makes pictures of photographs and of overlaps: the shared part in both, and the two mixed."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ from protocols.photographs.provenance import Overlap
 from reports.figures.pictures import address, complete
 
 OVERLAPS = "overlap-pictures.json"
-LONGEST = 176  # pixels of a shared part's longer side
-SQUARES = 6  # of the chequered mix, along the longer side
+LONGEST = 176  # the pixels of a shared part's longer side
+SQUARES = 6  # the squares of the chequered mix along its longer side
 GAP = 4
 PHOTOGRAPHS = "photograph-pictures.json"
-SMALL = 112  # pixels of a photograph
+SMALL = 112  # the pixels of a photograph's longer side
 
 
 def strip(first: np.ndarray, second: np.ndarray) -> Image.Image:
-    """Two aligned uint8 RGB parts of one shape, side by side, and squares of both in turn."""
+    """Draws two aligned uint8 RGB parts of one shape side by side, and beside them a chequerboard
+    whose squares are of the one and the other in turn."""
     height, width = second.shape[:2]
     scale = LONGEST / max(height, width)
     size = max(8, round(width * scale)), max(8, round(height * scale))
@@ -53,8 +54,8 @@ def _read(path: Path) -> np.ndarray | None:
 
 
 def at_hand(data: str, cache: Path) -> dataset.Source | None:
-    """Where the images are, if they are there; looks, makes nothing. `data` as --data; raises
-    RequestError if it names a folder without them."""
+    """Returns where the images are, or None where they are not; nothing is downloaded or drawn.
+    `data` is what --data says; raises RequestError if it names a folder without the images."""
     try:
         found = dataset.locate(data, True, cache)
     except RequestError as error:
@@ -66,13 +67,13 @@ def at_hand(data: str, cache: Path) -> dataset.Source | None:
 
 
 def write(source: dataset.Source, out: Path) -> None:
-    """Photographs, and pairs that overlap; some seconds, once."""
+    """Writes the pictures of photographs and of pairs that overlap; it takes some seconds, once."""
     write_overlaps(source, out)
     write_photographs(source, out)
 
 
 def write_overlaps(source: dataset.Source, out: Path) -> None:
-    """Completes `out/overlap-pictures.json`: "first second" -> a JPEG as a data address.
+    """Completes `out/overlap-pictures.json`, which maps "first second" to a JPEG as a data address.
 
     Nothing is written where the images are a phantom's. Left out are pairs of photographs that
     aren't at hand (a download has the labelled ones only).
@@ -96,7 +97,8 @@ def write_overlaps(source: dataset.Source, out: Path) -> None:
 
 
 def write_photographs(source: dataset.Source, out: Path) -> None:
-    """Completes `out/photograph-pictures.json`: photograph -> a small JPEG as a data address.
+    """Completes `out/photograph-pictures.json`, which maps a photograph to a small JPEG as a data
+    address.
 
     Nothing is written where the images are a phantom's. Left out are photographs in neither part,
     and those that aren't at hand.

@@ -1,5 +1,5 @@
-"""Small pictures of the set's images: those that networks were seen to look at, and those that both
-twins get wrong."""
+"""Makes small pictures of the set's images: of those that networks were seen to look at, and of
+those that both twins get wrong."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reports.cells.planned_run import Slot
 
 WRONG = "wrong-pictures.json"
 THUMBNAIL = (80, 60)  # pixels
-MOST = 800  # images drawn of those that both twins get wrong: under 1 MB, twice in a report
+MOST = 800  # the most pictures of images that both twins get wrong: under 1 MB, twice in a report
 SEEN = "activation-pictures.json"
 MOST_BYTES = 1 << 28
 Address = Annotated[str, Meta(max_length=1 << 20, pattern=r"^data:image/[a-z]+;base64,[\w+/=]*\Z")]
@@ -34,7 +34,7 @@ WIDEST = (160, 120)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A file of pictures; empty where there is none, or none that can be read: it's made anew."""
+    """Reads a file of pictures; gives {} where there is none that can be read: it's made anew."""
     schema = dict[Key, dict[Key, Address]] if path.name == SEEN else dict[Key, Address]
     try:
         return decoded(contents(path, MOST_BYTES), schema, path.name)
@@ -51,8 +51,8 @@ def write(path: Path, pictures: dict[str, Any]) -> None:
 def complete(
     path: Path, wanted: Iterable[str], make: Callable[[list[str]], dict[str, str]]
 ) -> None:
-    """Writes a file of the wanted pictures, name -> address: those that it holds stay as they are,
-    and `make` is asked for the others; it may leave some out."""
+    """Writes a file of the wanted pictures, name -> address: those that the file holds stay as they
+    are, and `make` is asked for the others, of which it may leave some out."""
     names, there = list(wanted), read(path)
     kept = {name: there[name] for name in names if name in there}
     lacking = [name for name in names if name not in kept]
@@ -60,8 +60,8 @@ def complete(
 
 
 def pixels(source: Source, image: str) -> Image.Image | None:
-    """An image by its id, as the networks were given it, at 320x240 or half of it; None where its
-    file isn't at hand or the id isn't of the public set.
+    """Returns an image by its id, as the networks were given it, at 320x240 or half of it; None
+    where the image's file isn't at hand or the id isn't of the public set.
 
     `TEST/CLASS/FILE` is a file of the set, `PHOTOGRAPH#COPY` a photograph turned and mirrored by
     the rule of `protocols.images.augment`.
@@ -82,7 +82,7 @@ def pixels(source: Source, image: str) -> Image.Image | None:
 
 
 def address(image: Image.Image, kind: str = "JPEG", quality: int = 80) -> str:
-    """The image within an address; as "WEBP" a thumbnail takes half of a JPEG's bytes."""
+    """Returns the image as a data address; as "WEBP" a thumbnail takes half of a JPEG's bytes."""
     data = io.BytesIO()
     image.save(data, kind, quality=quality)
     return f"data:image/{kind.lower()};base64,{base64.b64encode(data.getvalue()).decode()}"
@@ -91,7 +91,7 @@ def address(image: Image.Image, kind: str = "JPEG", quality: int = 80) -> str:
 def _made(
     source: Source, ids: list[str], size: tuple[int, int], kind: str, quality: int
 ) -> dict[str, str]:
-    """Image id -> its picture; images that aren't at hand are left out."""
+    """Returns pictures by image id; images that aren't at hand are left out."""
 
     def make(image: str) -> str:
         found = pixels(source, image)
@@ -102,10 +102,10 @@ def _made(
 
 
 def write_wrong(source: Source, wrong: Iterable[Iterable[str]], out: Path) -> None:
-    """Writes `out/wrong-pictures.json`: image id -> a thumbnail's address.
+    """Writes `out/wrong-pictures.json`, which maps an image id to a thumbnail's address.
 
-    `wrong`: for each network the images that both twins get wrong. Where there are more than
-    MOST, those that most networks get wrong. What is there stays.
+    `wrong` has, for each network, the images that both twins get wrong. Where there are more than
+    MOST, those are drawn that most networks get wrong. Pictures that are there stay as they are.
     """
     counts = Counter(image for images in wrong for image in images)
     wanted = [image for image, _ in sorted(counts.items(), key=lambda i: (-i[1], i[0]))][:MOST]
@@ -115,8 +115,9 @@ def write_wrong(source: Source, wrong: Iterable[Iterable[str]], out: Path) -> No
 def write_seen(slots: list[Slot], source: Source | None, cache: Path | None, out: Path) -> None:
     """Writes `out/activation-pictures.json`: data digest -> image id -> a picture's address.
 
-    Of the images in the runs' activations.npz, and of some that show the first one's photograph:
-    from the decoded sets in `cache`, else from `source`'s files. What is there stays.
+    It draws the images in the runs' activations.npz, and some that show the first one's photograph,
+    from the decoded sets in `cache` or else from the files of `source`. Pictures that are there
+    stay as they are.
     """
     wanted: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for slot in slots:
@@ -136,7 +137,7 @@ def write_seen(slots: list[Slot], source: Source | None, cache: Path | None, out
 
 
 def _decoded(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
-    """As _made, from the decoded set in the cache."""
+    """Returns pictures by image id from the decoded set in the cache, without those it lacks."""
     if not ids:
         return {}
     try:
@@ -153,7 +154,7 @@ def _decoded(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
 
 
 def grey(picture: str) -> Image.Image | None:
-    """The image behind an address, without its colours, as RGB; None if there is none."""
+    """Returns the image behind an address in grey, as RGB; None if there is none."""
     try:
         found = Image.open(io.BytesIO(base64.b64decode(picture.partition(",")[2])))
         return found.convert("L").convert("RGB")
@@ -162,7 +163,7 @@ def grey(picture: str) -> Image.Image | None:
 
 
 def png(image: np.ndarray, opaque: np.ndarray) -> str:
-    """A grey uint8 image as a PNG's address, clear where `opaque` is false."""
+    """Returns a grey uint8 image (h, w) as a PNG's address, clear where `opaque` is false."""
     data = io.BytesIO()
     alpha = np.where(opaque, 255, 0).astype(np.uint8)
     Image.fromarray(np.dstack([image, alpha])).save(data, "PNG", optimize=True)

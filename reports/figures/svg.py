@@ -1,7 +1,7 @@
-"""Matplotlib's figures as inline SVG: the same bytes for the same numbers, in the page's colours.
+"""Writes Matplotlib's figures as inline SVG, the same bytes for the same numbers.
 
-They are drawn with the marker colours below, which become CSS variables, so that one figure reads
-on a light page, a dark page and on paper.
+The figures are drawn with the marker colours below, which become CSS variables, so that one figure
+reads on a light page, a dark page and on paper.
 """
 
 import io
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 INK, AXIS, PAPER = "#010203", "#040506", "#070809"
-COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # blue, vermilion in style.css
+COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # style.css has blue and vermilion
 _VARIABLES = {
     INK: "var(--ink)",
     AXIS: "var(--axis)",
@@ -28,9 +28,9 @@ _VARIABLES = {
     COLOURS["keras"]: "var(--keras)",
     COLOURS["torch"]: "var(--torch)",
 }
-WIDTH = 7.2  # inches, of every figure
-LABEL = 0.56  # inches of an axis' numbers and name
-BELOW, BESIDE = 0.28, 0.43  # inches from a panel's axes to the middle of their names
+WIDTH = 7.2  # the inches of every figure
+LABEL = 0.56  # the inches that an axis's numbers and name take
+BELOW, BESIDE = 0.28, 0.43  # the inches from a panel's axes to the middle of their names
 _RC: "dict[RcKeyType, Any]" = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
@@ -62,9 +62,9 @@ def draw(
     widths: tuple[float, ...] | None = None,
     right: float = 0.0,
 ) -> tuple["Figure", list["Axes"]]:
-    """A figure WIDTH inches wide with fixed margins (a layout engine would cost as much again).
-
-    `right`: inches for words beside each panel, with which there is no legend below."""
+    """Makes a figure WIDTH inches wide with fixed margins (a layout engine would cost as much
+    again). `right` is the room for words beside each panel, in inches; if it isn't 0, no room is
+    left for a legend below."""
     import matplotlib  # noqa: PLC0415 (slow import)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -86,16 +86,15 @@ def again(
     kind: str, height: float, columns: int, top: float = 0.28,
     widths: tuple[float, ...] | None = None, right: float = 0.0,
 ) -> tuple["Figure", list["Axes"]]:  # fmt: skip
-    """As draw, but empty panels of an earlier figure of that kind: making axes costs as much as
-    drawing, and so does finding the labels' places from all numbers. Titles, ticks and labels stay.
-    """
+    """Returns the figure that is kept for this kind and size, its panels emptied; titles, ticks and
+    labels stay. Making axes costs as much as drawing, and so does finding the labels' places."""
     figure, axes = _kept(kind, height, columns, top, widths, right)
     for old in list(figure.legends):
         old.remove()
     for ax in axes:
         for artist in [*ax.lines, *ax.texts]:
             artist.remove()
-        if ax.get_yscale() != "linear":  # which makes the ticks anew
+        if ax.get_yscale() != "linear":  # setting the scale makes the ticks anew
             ax.set_yscale("linear")
         ax.relim()
         ax.autoscale(True)
@@ -117,16 +116,16 @@ def _kept(
 
 
 def panel_width(columns: int, right: float, left: float = 0.62) -> float:
-    """Inches of a panel with words beside it."""
+    """Returns the inches of a panel's width where words stand beside it."""
     return (WIDTH - left - columns * right - (columns - 1) * LABEL) / columns
 
 
 def to_svg(
     figure: "Figure", name: str, description: str, titles: dict[str, list[str]] | None = None
 ) -> Markup:
-    """The figure as an inline <svg>; its ids begin with `name` and stay unique on the page.
-
-    `titles`: by the gid of a line of markers, a word on each, shown where it is pointed at.
+    """Returns the figure as an inline <svg>, whose ids begin with `name` and so are unique on the
+    page. `titles` has, by the gid of a line of markers, the words that each marker shows where it
+    is pointed at.
     """
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
 
@@ -158,7 +157,7 @@ def to_svg(
 
 
 def _titled(text: str, group: str, said: list[str]) -> str:
-    """The marks of the group, each with its title."""
+    """Gives each mark of the group its title."""
     start = text.find(f'<g id="{group}">')
     if start < 0:
         return text
@@ -172,16 +171,16 @@ def _titled(text: str, group: str, said: list[str]) -> str:
 
 
 def _attributes(style: re.Match[str]) -> str:
-    """An element's style as SVG attributes: the pages' content security policy allows no inline
-    style."""
+    """Returns an element's style as SVG attributes, as the pages' content security policy allows no
+    inline style."""
     pairs = (part.split(":", 1) for part in style[1].split(";") if part.strip())
     return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
 
 
 def standalone(drawing: Markup) -> str:
-    """An inline drawing as a file of its own, in the light page's colours, paper included."""
+    """Returns an inline drawing as a file of its own, with the light page's colours and paper."""
     style = (ROOT / "reports" / "templates" / "style.css").read_text(encoding="utf-8")
-    light = dict(reversed(re.findall(r"(--\w+): (#\w+)", style)))  # it comes first
+    light = dict(reversed(re.findall(r"(--\w+): (#\w+)", style)))  # the light colours come first
     paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
     text = str(drawing).replace(">", f">{paper}", 1)
     text = re.sub(r"var\((--\w+)\)", lambda m: light[m[1]], text)
@@ -190,7 +189,7 @@ def standalone(drawing: Markup) -> str:
 
 
 def legend(figure: "Figure", axes: list["Axes"]) -> None:
-    """One for all axes, below them."""
+    """Draws one legend for all axes, below them."""
     entries: dict[str, Artist] = {}
     for ax in axes:
         for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
