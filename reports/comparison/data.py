@@ -1,4 +1,4 @@
-"""compare.json: everything compare.html shows, unrounded. docs/files.md has the schema."""
+"""Makes compare.json: all that compare.html shows, unrounded. docs/files.md has the schema."""
 
 import dataclasses
 from collections import Counter
@@ -20,7 +20,7 @@ SCHEMA_VERSION = 1
 
 
 def document(joined: Joined, rows: list[Row], around: dict[str, list[Field]]) -> dict[str, Any]:
-    """compare.json as a dictionary for strict JSON."""
+    """Returns compare.json as a dictionary for strict JSON."""
     widest = {metric: value for metric, _, value in MEASURES}
     words = Counter(row.word for row in rows)
     return clean(

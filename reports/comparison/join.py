@@ -1,4 +1,4 @@
-"""Two result folders joined by what each run is an experiment of, wherever and however it ran."""
+"""Joins two result folders by what each run is an experiment of, wherever and however it ran."""
 
 import dataclasses
 import hashlib
@@ -17,7 +17,7 @@ from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
 from reports.comparison.run_pairs import RunPair, pair_of
 
-# How and where a run ran. Everything else of a RunSpec makes another experiment.
+# These say how and where a run ran. Everything else of a RunSpec makes another experiment.
 FREE = ("device", "backend", "precision", "threads", "deterministic", "contract")
 
 
@@ -26,14 +26,14 @@ class Side:
     """One folder: its runs, those it was asked for and lacks, and what couldn't be read."""
 
     letter: str  # "A" or "B"
-    name: str  # the folder's own, without its path
+    name: str  # the folder's own name, without its path
     slots: list[Slot]
     unreadable: dict[str, str]  # folder without a run of this contract -> why
     folder: Path = Path()
 
     def beside(self, out: Path) -> str:
-        """The folder's runs/ as seen from `out`; empty where it lies elsewhere, for no page names a
-        machine's folders."""
+        """Returns the path of the folder's runs/ as seen from `out`; "" where the folder isn't near
+        `out`, for no page names a machine's folders."""
         way = os.path.relpath(self.folder.resolve(), out.resolve())
         near = way.count("..") <= 1 and not os.path.isabs(way)
         return Path(way, "runs").as_posix() if near else ""
@@ -41,7 +41,7 @@ class Side:
 
 @dataclass(frozen=True)
 class CellPair:
-    """One network in one twin under a setting and protocol: its runs on both sides."""
+    """The runs, on both sides, of one network in one twin under one setting and protocol."""
 
     a: Cell
     b: Cell
@@ -49,25 +49,25 @@ class CellPair:
 
     @property
     def spec(self) -> RunSpec:
-        """Of one of its runs."""
+        """The specification of the first run on side A."""
         return self.a.slots[0].spec
 
     @property
     def key(self) -> str:
-        """Its id in compare.json and on the page: of what ran and how, on both sides."""
+        """The id in compare.json and on the page, made of what ran and of how both sides ran it."""
         ran = [experiments(self.spec), *(ways(c.slots[0].spec) for c in (self.a, self.b))]
         digest = hashlib.sha256(json.dumps(ran).encode()).hexdigest()[:8]
         return f"{self.spec.framework}-{self.spec.variant}-{self.spec.protocol}-{digest}"
 
     @property
     def seeds(self) -> list[int]:
-        """Those that are whole on both sides."""
+        """The seeds that are whole on both sides."""
         return [s for s in self.a.seeds if self.a.whole(s) and s in self.b.seeds
                 and self.b.whole(s)]  # fmt: skip
 
     @property
     def common(self) -> list[RunPair]:
-        """The pairs of those seeds."""
+        """The pairs of runs of the seeds that are whole on both sides."""
         return [pair for pair in self.pairs if pair.a.spec.seed in self.seeds]
 
     @property
@@ -79,7 +79,7 @@ class CellPair:
 
 @dataclass(frozen=True)
 class Lone:
-    """A run that isn't compared with another, and why."""
+    """A run that isn't compared with another, its side's letter, and the reason."""
 
     letter: str
     slot: Slot
@@ -98,12 +98,12 @@ class Joined:
 
     @property
     def pairs(self) -> list[RunPair]:
-        """Every pair of runs, of training and of latency."""
+        """All pairs of runs, those of training and those of latency."""
         return [pair for cells in self.training for pair in cells.pairs] + self.latency
 
 
 def side(letter: str, store: Store) -> Side:
-    """Reads a folder; a plan of another version is left aside."""
+    """Reads a folder; a plan that can't be read is left aside."""
     try:
         plan = store.plan()
     except RequestError:
@@ -117,26 +117,27 @@ def side(letter: str, store: Store) -> Side:
 
 
 def experiment(spec: RunSpec) -> str:
-    """What one run is, as JSON: all of its specification but FREE."""
+    """Returns, as JSON, what a run is an experiment of: all of its specification but FREE."""
     return json.dumps({k: v for k, v in dataclasses.asdict(spec).items() if k not in FREE},
                       sort_keys=True)  # fmt: skip
 
 
 def experiments(spec: RunSpec) -> str:
-    """The same of a set of seeds and folds."""
+    """Returns, as JSON, what a set of seeds and folds is an experiment of: what `experiment` has,
+    without the seed, the fold, and the set of images where each fold has its own."""
     rest = json.loads(experiment(spec)) | {"seed": None, "fold": None}
-    if spec.protocol == "cv10-grouped":  # there, one set of images a fold
+    if spec.protocol == "cv10-grouped":  # there each fold has its own set of images
         rest["data"] = {k: v for k, v in spec.data.items() if k != "digest"}
     return json.dumps(rest, sort_keys=True)
 
 
 def ways(spec: RunSpec) -> tuple[object, ...]:
-    """How and where it ran, in FREE's order."""
+    """Returns how and where a run ran, in FREE's order."""
     return tuple(getattr(spec, name) for name in FREE)
 
 
 def join(a: Side, b: Side) -> Joined:
-    """Every run of both sides, in a pair or among the lone ones."""
+    """Puts every run of both sides into a pair, or among the lone ones."""
     found = Joined(a, b, [], [])
     sets = _by_experiment(a.slots), _by_experiment(b.slots)
     for key in dict.fromkeys([*sets[0], *sets[1]]):
@@ -153,7 +154,7 @@ def join(a: Side, b: Side) -> Joined:
 
 
 def _place(spec: RunSpec) -> tuple[object, ...]:
-    """By profile and protocol, then in the papers' order."""
+    """Returns the key that sorts by profile and protocol, then in the papers' order."""
     known = list(load_variants())
     order = known.index(spec.variant) if spec.variant in known else len(known)
     return spec.profile, spec.protocol, order, spec.variant, spec.framework
@@ -172,7 +173,8 @@ def _by_experiment(slots: list[Slot]) -> dict[str, Ways]:
 
 
 def most_alike(ours: Ways, theirs: Ways) -> list[tuple[tuple, tuple]]:
-    """Pairs of ways to run the same, the most alike first; each is in one pair at most."""
+    """Returns pairs of the ways in which both sides ran the same, the most alike first; each way is
+    in one pair at most."""
     left = sorted(
         ((x, y) for x in ours for y in theirs),
         key=lambda p: (-sum(i == j for i, j in zip(*p, strict=True)), str(p)),
@@ -206,8 +208,8 @@ def _compare(ours: list[Slot], theirs: list[Slot], found: Joined) -> None:
 
 
 def _lone(here: Side, slot: Slot, there: Side, why: str) -> Lone:
-    """The run with the first reason that holds: its own lack of numbers, `why`, or what the other
-    side has instead."""
+    """Returns the lone run with the first reason that holds: that it has no numbers itself, `why`,
+    or what the other side has instead."""
     if slot.state == "missing":
         why = "asked for, not there"
     elif not slot.usable:
@@ -216,7 +218,7 @@ def _lone(here: Side, slot: Slot, there: Side, why: str) -> Lone:
 
 
 def _instead(spec: RunSpec, there: Side) -> str:
-    """What the other side has instead of a run."""
+    """Says what the other side has instead of a run."""
     names = ("stage", "framework", "variant", "protocol", "fold", "seed")
     for near in (s.spec for s in there.slots):
         if all(getattr(near, n) == getattr(spec, n) for n in names):
@@ -225,7 +227,8 @@ def _instead(spec: RunSpec, there: Side) -> str:
 
 
 def _unlike(spec: RunSpec, near: RunSpec) -> list[str]:
-    """What makes two runs of one network different experiments; hyperparameters with values."""
+    """Lists what makes two runs of one network different experiments; hyperparameters stand with
+    their values."""
     found = [name for name in ("profile", "init") if getattr(spec, name) != getattr(near, name)]
     found += [f"{part} ({k})" for part in ("data", "weights")
               for k in sorted({*getattr(spec, part), *getattr(near, part)})

@@ -1,9 +1,9 @@
-"""What changed from A to B, and whether it is more than noise. Nothing else judges that.
+"""Judges whether a change from A to B is more than noise; no other module does.
 
 Noise is what another seed does. The mean over B's seeds is held against the 95% prediction interval
-that both sides' seeds give for it: mean of A +- t(k + m - 2) s sqrt(1/k + 1/m), s pooled within the
-sides, k and m seeds. With m = 1 it is the interval of one more training run, as in
-reports.judging.verdicts; with more it is Student's two-sample interval.
+that both sides' seeds give for it: mean of A +- t(k + m - 2) s sqrt(1/k + 1/m), where A has k seeds
+and B has m, and s is pooled within the sides. With m = 1 it is the interval of one more training
+run, as in reports.judging.verdicts; with more it is Student's two-sample interval.
 """
 
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ from reports.statistics.between_seeds import LEVEL, TINY
 from reports.statistics.comparisons import ALPHA, Difference, compare, holm
 from reports.statistics.intervals import DRAWS, Sample
 
-# metric, heading, widest half-width of agreement (as a fraction, or nats)
+# the metric, its heading, and the widest half-width of agreement (a fraction, or nats)
 MEASURES = tuple(
     (one.name, one.heading, WIDEST[one.unit])
     for one in map(metric_of, ("accuracy", "log_loss", "f1_macro"))
@@ -32,26 +32,26 @@ IDENTICAL, WITHIN, MORE, UNDECIDED = WORDS = (
 
 @dataclass(frozen=True)
 class Change:
-    """One measure of a network on both sides."""
+    """One measure of a network on both sides, and the word for its change."""
 
     a: Number
     b: Number
     word: str
     reason: str = ""
-    half: float | None = None  # of the 95% interval around no change
-    p: float | None = None  # two-sided; of no change
-    adjusted: float | None = None  # by Holm, over all judged changes
+    half: float | None = None  # the half-width of the 95% interval around no change
+    p: float | None = None  # the two-sided p-value of no change
+    adjusted: float | None = None  # `p`, adjusted by Holm over all judged changes
 
     @property
     def gap(self) -> float | None:
-        """B less A; None unless both are whole and finite."""
+        """The number of B less that of A; None unless both are there and finite."""
         a, b = self.a.value, self.b.value
         return None if a is None or b is None or a != a or b != b else b - a
 
 
 @dataclass(frozen=True)
 class Row:
-    """One network in one twin: its word, and what it rests on."""
+    """One network in one twin: its word, the reason, and what they rest on."""
 
     cells: CellPair
     word: str
@@ -61,7 +61,8 @@ class Row:
 
 
 def noise(a: list[float], b: list[float]) -> tuple[float, float] | None:
-    """Half-width of the interval around no change, and p; None without spread."""
+    """Returns the half-width of the interval around no change, and p; None if the seeds of neither
+    side differ."""
     from scipy.stats import ttest_ind  # noqa: PLC0415 (slow import)
 
     if max(max(v) - min(v) for v in (a, b)) < TINY:
@@ -72,7 +73,7 @@ def noise(a: list[float], b: list[float]) -> tuple[float, float] | None:
 
 
 def rows(joined: Joined) -> list[Row]:
-    """Every network that both sides have, judged; the adjustment is over all of them."""
+    """Judges every network that both sides have; the p-values are adjusted over all of them."""
     found = [(cells, {m: _change(cells, m) for m, _, _ in MEASURES}) for cells in joined.training]
     tested = [change for _, changes in found for change in changes.values() if change.p is not None]
     adjusted = holm([change.p for change in tested])
@@ -85,7 +86,8 @@ def rows(joined: Joined) -> list[Row]:
 
 
 def _change(cells: CellPair, metric: str) -> Change:
-    """The measure with the interval of no change, or why it can't be judged."""
+    """Returns the change of a measure with the interval around no change, or with the reason why it
+    can't be judged."""
     a, b = (cell.number(metric) for cell in (cells.a, cells.b))
     found = Change(a, b, UNDECIDED)
     if cells.identical:
@@ -119,7 +121,8 @@ def _judged(change: Change, adjusted: float | None, widest: float) -> Change:
 
 
 def _word(cells: CellPair, changes: dict[str, Change]) -> tuple[str, str]:
-    """Of the network: that of its accuracy, unless another measure changed more than noise."""
+    """Returns a network's word and the reason: those of its accuracy, unless another measure
+    changed by more than noise, or every stored bit is the same."""
     if cells.identical:
         return IDENTICAL, "every stored probability has the same bits"
     names = {metric: text.partition(",")[0] for metric, text, _ in MEASURES}
@@ -133,7 +136,8 @@ def _word(cells: CellPair, changes: dict[str, Change]) -> tuple[str, str]:
 
 
 def differences(cells: CellPair) -> dict[str, Difference]:
-    """B less A on the images of the common seeds, photographs resampled for both sides alike."""
+    """Returns by metric B less A on the images of the common seeds, with photographs resampled for
+    both sides alike; nothing where there are no common seeds or the images differ."""
     a, b = [], []
     for pair in cells.common:
         if pair.order is None:
@@ -145,7 +149,7 @@ def differences(cells: CellPair) -> dict[str, Difference]:
 
 
 def _sample(runs: list[tuple[Measured, np.ndarray]]) -> Sample:
-    """The test images of several runs, each run's in the order that stands beside it."""
+    """Returns the test images of several runs, each run's in the order that stands beside it."""
     return Sample.of(
         np.concatenate([m.labels[order] for m, order in runs]),
         np.concatenate([m.selected[order] for m, order in runs]),

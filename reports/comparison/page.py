@@ -1,4 +1,4 @@
-"""Writes compare.html and compare.json, and says the same in a few lines of text."""
+"""Writes compare.html and compare.json, and says what they show in a few lines of text."""
 
 from collections import Counter
 from pathlib import Path
@@ -36,10 +36,8 @@ NAME = "A beside B"
 
 
 def compare(a: Store, b: Store, out: Path) -> list[str]:
-    """Compares two checked stores, writes PAGE and DATA into `out`, and gives lines for a person.
-
-    CellPair stores have a finished run at least.
-    """
+    """Compares two checked stores, which both have a finished run, writes PAGE, DATA and the other
+    forms of the tables into `out`, and returns lines that say the result in short."""
     joined = join(side("A", a), side("B", b))
     judged, around = rows(joined), fields(joined)
     content = comparison_data.document(joined, judged, around)
@@ -47,7 +45,7 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
     files = {PAGE: text, DATA: results.as_json(content)}
     files |= exports.files([exports.of_page(tables)], FORMS, "The tables of the comparison")
     make_folder(out / FORMS)
-    for path in (out / FORMS).glob("*.csv"):  # of another comparison
+    for path in (out / FORMS).glob("*.csv"):  # tables of an earlier comparison
         if f"{FORMS}/{path.name}" not in files:
             path.unlink()
     for name, text in files.items():
@@ -58,7 +56,7 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
 def page(
     joined: Joined, judged: list[Row], around: dict[str, list[Field]], out: Path
 ) -> tuple[str, Page]:
-    """The text of compare.html as it stands in `out`, and its tables below its banners."""
+    """Returns the text of compare.html as it stands in `out`, and its banners and tables."""
     specs = [slot.spec for pair in joined.pairs for slot in (pair.a, pair.b)]
     kinds = {pair.a.spec.data["kind"] for pair in joined.pairs}
     phantom = menu.PHANTOM if kinds == {"phantom"} else menu.SOME_PHANTOM
@@ -85,7 +83,7 @@ def page(
 
 
 def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> list[str]:
-    """What changed, in short: counts, what is more than noise, what differs around the runs."""
+    """Says in short what changed: counts, what is more than noise, what differs around the runs."""
     found = []
     for one in (joined.a, joined.b):
         done = sum(s.usable for s in one.slots)
@@ -128,7 +126,8 @@ def _more(row: Row) -> str:
 
 
 def _bits(pairs: list[RunPair]) -> str:
-    """How many common runs have other probabilities, and how far apart; "" where none has."""
+    """Says how many common runs have other probabilities on the other side, and how far apart these
+    are; returns "" where none has."""
     trained = [p for p in pairs if p.a.spec.stage == "train"]
     unlike = [p for p in trained if not p.identical]
     if not unlike:
@@ -138,8 +137,8 @@ def _bits(pairs: list[RunPair]) -> str:
 
 
 def _differs(found: list[Field], bits: bool) -> list[str]:
-    """A line each. `bits`: whether the probabilities differ, for which there is a cause then that
-    isn't recorded."""
+    """Returns a line for each property that differs; if none does, one that says so. `bits` says
+    whether the probabilities differ: if so, and nothing else, the cause isn't recorded."""
     made = []
     for one in (f for f in found if f.differ):
         a, b = (", ".join(sorted(values)) for values in (one.a, one.b))
@@ -152,6 +151,6 @@ def _differs(found: list[Field], bits: bool) -> list[str]:
 
 
 def _only(a: str, b: str) -> tuple[list[str], list[str]]:
-    """The words that stand in one of two texts only."""
+    """Returns the words that only `a` has, and those that only `b` has."""
     one, two = a.split(), b.split()
     return [w for w in one if w not in two], [w for w in two if w not in one]

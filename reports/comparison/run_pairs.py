@@ -1,4 +1,4 @@
-"""Two finished runs of one experiment, and their predictions held against each other."""
+"""Pairs two finished runs of one experiment, and holds their predictions against each other."""
 
 from dataclasses import dataclass
 
@@ -6,38 +6,41 @@ import numpy as np
 
 from reports.cells.planned_run import Slot
 
-# every epoch's answers, as earlier runs and today's store them: the same bits can't be told there
+# The arrays of every epoch's answers, which earlier runs store in another form than today's: where
+# only one side has such an array, its bits aren't compared.
 EVERY_EPOCH = {f"{part}{name}" for part in ("", "validation_") for name in ("epochs", "log_epochs")}
 
 
 @dataclass(frozen=True)
 class RunPair:
-    """One experiment, finished on both sides."""
+    """The two runs of one experiment that is finished on both sides."""
 
     a: Slot
     b: Slot
-    identical: bool = False  # every stored probability has the same bits (training runs)
-    order: np.ndarray | None = None  # b's images in a's order, int (n,); None: other images
-    apart: float | None = None  # the largest difference of a selected epoch's probability; or none
+    identical: bool = False  # every probability that both store has the same bits (training runs)
+    order: np.ndarray | None = None  # b's rows in the order of a's images, int (n,), or None
+    apart: float | None = None  # the largest difference of a selected epoch's probability, or None
 
     @property
     def key(self) -> str:
-        """Its id in compare.json and on the page."""
+        """The pair's id in compare.json and on the page."""
         return f"{self.a.spec.id}={self.b.spec.id}"
 
     @property
     def n(self) -> int:
-        """How many test images each of the two training runs has."""
+        """The number of test images that each of the two training runs has."""
         return self.a.scored.n
 
     @property
     def agree(self) -> float | None:
-        """Share of test images to which both selected epochs give one class."""
+        """The share of test images to which both selected epochs give one class; None where the
+        images differ."""
         return None if self.otherwise is None else (self.n - self.otherwise) / self.n
 
     @property
     def otherwise(self) -> int | None:
-        """How many test images get another class on the other side."""
+        """The number of test images that get another class on the other side; None where the images
+        differ."""
         if self.order is None:
             return None
         one, two = (slot.scored.selected.argmax(axis=1) for slot in (self.a, self.b))
@@ -45,7 +48,7 @@ class RunPair:
 
 
 def pair_of(a: Slot, b: Slot) -> RunPair:
-    """Both runs, their predictions read and held against each other."""
+    """Pairs two runs; the predictions of training runs are read and held against each other."""
     if a.spec.stage != "train":
         return RunPair(a, b)
     files = [slot.stored.record["files"]["predictions.npz"]["sha256"] for slot in (a, b)]
@@ -64,7 +67,8 @@ def pair_of(a: Slot, b: Slot) -> RunPair:
 
 
 def _apart(one: np.ndarray, two: np.ndarray, order: np.ndarray | None) -> float | None:
-    """The largest difference of a probability, float (n, 4) each; None if there is none."""
+    """Returns the largest difference of two arrays of probabilities, float (n, 4); None where the
+    images differ or a probability isn't finite."""
     if order is None:
         return None
     gaps = np.abs(one.astype(np.float64) - two[order])
@@ -72,8 +76,8 @@ def _apart(one: np.ndarray, two: np.ndarray, order: np.ndarray | None) -> float 
 
 
 def apart_text(pairs: list[RunPair]) -> str:
-    """How far the probabilities of both sides are apart, over the pairs of which that is known;
-    empty where it is known of none."""
+    """Says how far the probabilities of both sides are apart, over the pairs of which that is
+    known; returns "" where it is known of none."""
     known = [(p.apart, p.otherwise or 0, p.n) for p in pairs if p.apart is not None]
     if not known:
         return ""

@@ -1,4 +1,4 @@
-"""What differs around two joined sets of runs: device, versions, threads, backend, commit."""
+"""Finds what differs around two joined sets of runs: device, versions, threads, backend, commit."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,27 +14,28 @@ KINDS = {"place": "Where and how", "package": "Packages", "suite": "This suite"}
 
 @dataclass(frozen=True)
 class Field:
-    """One property of the pairs of a framework: its values on both sides, with their runs."""
+    """One property of the pairs of a framework: its values on both sides, and how many runs have
+    each of them."""
 
     what: str
-    kind: str  # of KINDS
+    kind: str  # one of KINDS
     a: dict[str, int]
     b: dict[str, int]
-    differ: int  # pairs that don't share the value
+    differ: int  # the number of pairs that don't share the value
 
     @property
     def known(self) -> bool:
-        """Whether any run has it recorded."""
+        """Whether any run has the property recorded."""
         return {*self.a, *self.b} != {NOT_RECORDED}
 
     @property
     def pairs(self) -> int:
-        """How many pairs of runs there are."""
+        """The number of pairs of runs."""
         return sum(self.a.values())
 
 
 def fields(joined: Joined) -> dict[str, list[Field]]:
-    """By framework, every property that any of its paired runs names."""
+    """Returns by framework every property that any of its paired runs names."""
     pairs = {f: [p for p in joined.pairs if p.a.spec.framework == f] for f in FRAMEWORKS}
     return {framework: _fields(found) for framework, found in pairs.items() if found}
 
@@ -51,7 +52,7 @@ def _fields(pairs: list[RunPair]) -> list[Field]:
 
 
 def surroundings(slot: Slot) -> dict[tuple[str, str], str]:
-    """(kind, property) -> its value, of a finished run."""
+    """Returns the value of each (kind, property) of a finished run."""
     run = slot.stored
     found = {("place", fact.name): as_text(fact.read(slot.spec, run.env)) for fact in FACTS}
     found |= {("package", name): version for name, version in packages(run.env).items()}

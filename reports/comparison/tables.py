@@ -1,4 +1,4 @@
-"""The tables of compare.html: A, B, and B less A or B / A."""
+"""Makes the tables of compare.html: A, B, and B less A, for all but the times."""
 
 from collections import defaultdict
 from dataclasses import replace
@@ -37,13 +37,13 @@ RUNS = ("Run of A, and again", "Run of B, and again")
 
 
 def named(variant: str) -> str:
-    """The network's name; as stored, if today's tables don't know it."""
+    """Returns the network's title, or the name as stored if today's tables don't know it."""
     known = load_variants()
     return known[variant].title if variant in known else variant
 
 
 def shared(spec: RunSpec) -> str:
-    """What both sides of a comparison share, in words."""
+    """Says in words what both sides of a comparison share."""
     weights = scrub(str(spec.weights["source"]))
     parts = [f"Protocol {spec.protocol}", f"profile {spec.profile}", f"{spec.data['kind']} images",
              f"{WEIGHTS.get(weights, weights)} weights"]  # fmt: skip
@@ -52,7 +52,7 @@ def shared(spec: RunSpec) -> str:
 
 
 def sides_table(joined: Joined) -> Table:
-    """The two folders."""
+    """Makes the table of the two folders: what each has, from when, and on which devices."""
     lines: list[Line] = []
     for side in (joined.a, joined.b):
         done = [s for s in side.slots if s.usable]
@@ -71,7 +71,7 @@ def sides_table(joined: Joined) -> Table:
 
 
 def devices(slots: list[Slot]) -> list[str]:
-    """The devices of finished runs, in detail."""
+    """Lists the devices of finished runs, in detail."""
     names = ("device", "device, in detail", "CPU threads")
     found = (tuple(surroundings(s)["place", n] for n in names) for s in slots if s.usable)
     return [
@@ -85,7 +85,8 @@ def _threads(count: str) -> str:
 
 
 def differs_table(framework: str, fields: list[Field]) -> Table:
-    """Everything that isn't the same around a framework's pairs; what is, in a note."""
+    """Makes the table of all that isn't the same around a framework's pairs; a note names what is
+    the same, and what isn't recorded."""
     lines: dict[str, list[Line]] = defaultdict(list)
     for one in (one for one in fields if one.differ):
         count = Td(f"{one.differ} of {one.pairs}")
@@ -112,12 +113,12 @@ def _values(found: dict[str, int]) -> str:
 
 
 def first_cells(spec: RunSpec, anchor: str = "") -> list[Td]:
-    """Network and twin."""
+    """Returns the cells that begin a row: the network and the twin."""
     return [label(named(spec.variant), anchor=anchor), twin_name(spec.framework)]
 
 
 def half_text(metric: str, change: Change) -> str:
-    """The half-width of the interval of no change; empty if there is none."""
+    """Writes the half-width of the interval around no change; "" if there is none."""
     if change.half is None:
         return ""
     text = plain_text(metric, change.half)
@@ -125,7 +126,7 @@ def half_text(metric: str, change: Change) -> str:
 
 
 def changes_table(rows: list[Row]) -> Table:
-    """Three measures of each network on both sides, and its word."""
+    """Makes the table of the measures of each network on both sides, with the network's word."""
     lines: dict[str, list[Line]] = defaultdict(list)
     for row in rows:
         spec, accuracy = row.cells.spec, row.changes["accuracy"]
@@ -148,7 +149,7 @@ def changes_table(rows: list[Row]) -> Table:
 
 
 def _change_cells(row: Row, metric: str) -> list[Td]:
-    """A, B, B − A, linked to the pairs of runs."""
+    """Returns the cells of A, B and B − A, linked to the pairs of runs."""
     change, key = row.changes[metric], f"{row.cells.key}:changes.{metric}"
     more: dict[str, Any] = {"href": f"#{row.cells.key}", "scale": metric_of(metric).scale}
     found = [
@@ -162,7 +163,8 @@ def _change_cells(row: Row, metric: str) -> list[Td]:
 
 
 def images_table(rows: list[Row]) -> Table:
-    """How far both sides agree image by image, and what the difference is on new photographs."""
+    """Makes the table of how far both sides agree image by image, and of what the difference is on
+    new photographs."""
     lines: dict[str, list[Line]] = defaultdict(list)
     for row in rows:
         spec, pairs = row.cells.spec, row.cells.common
@@ -203,8 +205,8 @@ def _images(row: Row, pairs: list[RunPair]) -> list[Td]:
 
 
 def runs_table(joined: Joined, out: Path) -> Table:
-    """Run by run: accuracy on both sides, whether the bits are the same, how far they agree, and
-    the runs, as seen from `out`."""
+    """Makes the table of pairs of runs: the accuracy on both sides, how far both agree, whether the
+    bits are the same, and links to the runs, as seen from `out`."""
     places = [side.beside(out) for side in (joined.a, joined.b)]
     heads = [*texts("Run"), *numbers("Accuracy, A", "B", "B − A, points", "Same class"),
              *texts("Same bits", *RUNS)]  # fmt: skip
@@ -233,8 +235,8 @@ def _run(pair: RunPair, places: list[str], anchor: str) -> Line:
 
 
 def run_cells(pair: RunPair, places: list[str]) -> list[Td]:
-    """CellPair runs, with the commands that make them again; linked to their digests, if they lie
-    beside the page."""
+    """Returns the cells of both runs, with the commands that make them again; they are linked to
+    the runs' digests if these lie near the page."""
     cells = []
     for slot, place in zip((pair.a, pair.b), places, strict=True):
         known = slot.spec.variant in load_variants()
@@ -244,7 +246,7 @@ def run_cells(pair: RunPair, places: list[str]) -> list[Td]:
 
 
 def lone_table(joined: Joined) -> Table:
-    """What isn't compared, and why."""
+    """Makes the table of the runs that aren't compared, with the reasons."""
     lines: dict[str, list[Line]] = {
         f"In {side.letter}": [
             *([one.slot.spec.id, one.slot.state, one.why]

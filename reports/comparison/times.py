@@ -1,4 +1,4 @@
-"""Training times and latencies of two joined sets of runs: ratios, with the devices, no word."""
+"""Makes the tables of training times and latencies: ratios beside the devices, without a word."""
 
 from collections import defaultdict
 from pathlib import Path
@@ -19,13 +19,14 @@ PARTS = (
 
 
 def ratio(a: float, b: float, key: str, href: str) -> Td:
-    """B / A, with both times below; `key`: its place in compare.json."""
+    """Returns the cell of B / A, with both times below; `key` is their place in compare.json."""
     text = f"{seconds_text(a)} → {seconds_text(b)}"
     return Td(f"{b / a:.2f}" if a else "–", text, key=f"{key}.ratio", href=href)
 
 
 def seconds(both: CellPair) -> dict[str, tuple[float, float]]:
-    """Seconds of the common runs, on A and on B: "training", "evaluation", "whole run"."""
+    """Returns the seconds of the common runs, on A and on B, for "training", "evaluation" and
+    "whole run"."""
     found = {}
     for key, name in (("training", "train_seconds"), ("evaluation", "eval_seconds")):
         found[key] = tuple(
@@ -40,7 +41,7 @@ def seconds(both: CellPair) -> dict[str, tuple[float, float]]:
 
 
 def training_table(joined: Joined) -> Table:
-    """Ratios of training times; no word."""
+    """Makes the table of the ratios of training times."""
     lines: dict[str, list[Line]] = defaultdict(list)
     for both in (both for both in joined.training if both.common):
         href = f"#{both.key}"
@@ -60,7 +61,7 @@ def training_table(joined: Joined) -> Table:
 
 
 def latency_table(joined: Joined, out: Path) -> Table:
-    """Ratios of times to an answer; no word. The runs stand in the row, as seen from `out`."""
+    """Makes the table of the ratios of times to an answer, with links to the runs from `out`."""
     places = [side.beside(out) for side in (joined.a, joined.b)]
     lines: dict[str, list[Line]] = defaultdict(list)
     for pair in joined.latency:
