@@ -46,7 +46,7 @@ class Cell:
     _pooled: dict[tuple[int, str], dict[str, float]] = field(default_factory=dict)
 
     def anchor(self, seed: int) -> str:
-        """Returns the anchor, on that page, of a seed's runs."""
+        """Returns the anchor of a seed's runs on `page`."""
         beside = "-beside" if seed in self.taken else ""
         return f"{self.framework}-{self.variant}-s{seed}{beside}"
 
@@ -121,16 +121,16 @@ class Cell:
         return sum(s.measured.n for s in slots if s.measured)
 
     def grain(self, metric: str) -> float:
-        """Returns the step of a seed's number: one test image as a fraction of all (for precision,
-        recall and F1 about the step), or one epoch over the folds; 0 for losses, which have no
-        steps."""
+        """Returns the step of a seed's number: one test image as a fraction of all (precision,
+        recall and F1 have about this step), or one epoch over the number of folds; 0 for losses,
+        which nothing rounds."""
         unit = metrics.metric_of(metric).unit
         return 1 / self.folds if unit == "epoch" else 0.0 if unit == "nat" else 1 / self.n
 
     def number(self, metric: str, at: str = "selected", pooled: bool = False) -> Number:
-        """Returns the mean over folds, then over seeds, where one fold or seed that is missing
-        leaves no value. With `pooled`, and under the protocols of POOLED, a seed's number is the
-        one over the images of all folds together."""
+        """Returns the mean over folds, then over seeds; if one fold or seed is missing, it has no
+        value. With `pooled`, and under the protocols of POOLED, a seed's number is the one over
+        the images of all folds together."""
         by_seed, together = {}, pooled or self.protocol in POOLED
         for seed in filter(self.whole, self.seeds):
             if together and metric in (found := self.pooled(seed, at) or {}):
@@ -167,7 +167,7 @@ class Cell:
             return {}
         points = self.slots[0].scored.probabilities
         samples = {at: selected if at == "selected" else self.sample(at) for at in points}
-        strata = selected.strata  # of the same images at every point
+        strata = selected.strata  # the images, and so the strata, are the same at every point
         weights = resample(strata, unless_few(strata, DRAWS), generator(0, "interval"))
         known: dict[bytes, dict[str, Estimate]] = {}  # one epoch may stand at several points
         found: dict[str, dict[str, Estimate]] = {}

@@ -74,8 +74,8 @@ class Collected:
         return next(wanted, None)
 
     def like(self, setting: Setting, protocol: str) -> Group | None:
-        """Returns the training runs of a setting under a protocol or, where there are none, those
-        that differ from them only in being part of the current request, or in not being it."""
+        """Returns the training runs under a protocol of a setting or, if it has none, of the
+        setting that differs only in lying inside or outside the current request."""
         found = [
             g
             for g in self.groups

@@ -1,1 +1,1 @@
-"""`--compare`: two folders of runs beside each other."""
+"""Compares two folders of runs, for the option --compare."""

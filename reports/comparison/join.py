@@ -124,7 +124,7 @@ def experiment(spec: RunSpec) -> str:
 
 def experiments(spec: RunSpec) -> str:
     """Returns, as JSON, what a set of seeds and folds is an experiment of: what `experiment` has,
-    without the seed, the fold, and the set of images where each fold has its own."""
+    without the seed, the fold, and the images' digest where each fold has its own images."""
     rest = json.loads(experiment(spec)) | {"seed": None, "fold": None}
     if spec.protocol == "cv10-grouped":  # there each fold has its own set of images
         rest["data"] = {k: v for k, v in spec.data.items() if k != "digest"}

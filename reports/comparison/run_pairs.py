@@ -67,8 +67,8 @@ def pair_of(a: Slot, b: Slot) -> RunPair:
 
 
 def _apart(one: np.ndarray, two: np.ndarray, order: np.ndarray | None) -> float | None:
-    """Returns the largest difference of two arrays of probabilities, float (n, 4); None where the
-    images differ or a probability isn't finite."""
+    """Returns the largest difference between two arrays of probabilities, float (n, 4); None where
+    the images differ or a probability isn't finite."""
     if order is None:
         return None
     gaps = np.abs(one.astype(np.float64) - two[order])

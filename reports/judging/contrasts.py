@@ -36,7 +36,7 @@ class Contrast:
     metric: str = "accuracy"
     at: str = "selected"
     pooled: bool = False
-    p_holm: float | None = None  # p of `on_images`, adjusted over all contrasts of a group
+    p_holm: float | None = None  # the p of `on_images`, adjusted over all of a group's contrasts
 
     @property
     def key(self) -> str:

@@ -9,8 +9,8 @@ w = 1 / rho - 1. The intervals are those of reports.statistics.intervals; only t
 simpler: hits / images.
 
 The simulation runs once for a range of correlations, the same in all classes, and once with the
-rates and correlations of each class that the recorded networks have (published/laptop, protocol
-fixed).
+rates and correlations of each class that the recorded networks have (reports/published/laptop,
+protocol fixed).
 """
 
 import argparse
@@ -27,7 +27,7 @@ from reports.statistics.intervals import PROPORTION, Sample, estimates, resample
 
 RECORDED = ROOT / "reports" / "published" / "laptop"
 METHODS = ("linearised", "percentile", "bootstrap_t", "wilson")
-DRAWS = 1000  # of each simulated sample; 10,000 give the same coverage within its error
+DRAWS = 1000  # the draws of each simulated sample; 10,000 give the same coverage within its error
 SPREADS = (0.02, 0.05, 0.15, 0.4, 0.6, 0.9)
 SIMS = 2000  # the standard error of a coverage of 0.95 is then 0.005
 SEED = 20

@@ -28,7 +28,7 @@ NOT_ASKED = Td("–", "not asked for")
 
 
 def claim_name(claim: Claim) -> str:
-    """Return a claim's name: its network or row, and its column."""
+    """Returns a claim's name: its network or row, and its column."""
     known = load_variants()
     row = title(claim.row) if claim.row in known else claim.row
     return f"{row}: {claim.column}" if row != "text" else claim.column
@@ -117,7 +117,7 @@ def interval_text(claim: Claim, verdict: Verdict) -> str:
 
 def verdict_cell(claim: Claim, verdict: Verdict) -> Td:
     """Returns the verdict's word with its interval as small print, or else its reason; the reason
-    is a footnote where the claim was not tested."""
+    is a footnote where the claim was not judged."""
     if verdict.judged:
         return words(verdict.word, interval_text(claim, verdict) or verdict.reason)
     return words(verdict.word, reason=verdict.reason)

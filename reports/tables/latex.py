@@ -1,4 +1,4 @@
-"""Writes the pages' tables as LaTeX: one document that compiles, one table environment a table.
+"""Writes the pages' tables as LaTeX: one document that compiles, with an environment for each.
 
 Unicode and special characters are pylatexenc's work; booktabs draws the rules.
 """
