@@ -189,7 +189,7 @@ def judge_count(claim: Claim, setting: Setting) -> Verdict:
 
 def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
     """Returns "not tested", as the device is another one than the paper's, with the measured
-    seconds; these are None where no usable run measured them."""
+    seconds; these are None where the runs could judge no claim, or none measured them."""
     if setting.objections:  # smaller images, or fewer epochs, take other times
         return _incomparable(setting)
     if claim.metric == "cold_seconds":
@@ -203,7 +203,7 @@ def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework
 
 
 def phase_seconds(cell: Cell, phase: int) -> float | None:
-    """Returns the seconds that a phase trained and evaluated, as the mean over the cell's runs;
+    """Returns the seconds of training and evaluation in a phase, as the mean over the cell's runs;
     None where a run is missing or has no such phase."""
     if cell.lack:
         return None
