@@ -19,7 +19,10 @@ DEPARTURES = {  # what differs, by the recipe's key: the run's own value, and th
     "images_per_class": "{} images a class, not {}",
     "grey_pooling": "rows of means of {0} × {0} pixels",
 }
-WEIGHTS = {"imagenet": "ImageNet"}  # the source of the weights -> its name on the pages
+WEIGHTS = {
+    "imagenet": "ImageNet",
+    "at-hand": "ImageNet",
+}  # the source of the weights -> its name on the pages
 _PATH = re.compile(
     r"(?<![\w.:/~])(?:~|[A-Za-z]:[\\/]|/)[^\s'\":,;()\[\]<>]*[\\/]([^\s'\":,;()\[\]<>/\\]*)"
 )

@@ -51,7 +51,7 @@ def page(results: Results) -> dict[str, object]:
         )
         for question in QUESTIONS
     ]
-    return {"profiles": profile_table(settings(collected), whole=True), "questions": asked}
+    return {"profiles": profile_table(settings(collected), CONTROL, whole=True), "questions": asked}
 
 
 def _section(group: Group, question: Question, known: Numbers) -> Section:

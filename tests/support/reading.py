@@ -17,6 +17,7 @@ from reports.pages import menu
 from reports.pages.inline import inline
 
 PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
+LAPTOP = PAPER | {"profile": "laptop"}
 
 
 class Tables(HTMLParser):

@@ -48,10 +48,15 @@ def spec(
     found, numbers = load_variants()[variant], load_profiles()[profile]
     values = recipes.values(found.paper)
     if found.paper == "liang":
-        values |= {f"phase{i}_epochs": getattr(numbers, f"phase{i}_epochs") for i in (1, 2)}
+        values |= {
+            f"phase{i}_epochs": numbers.number(f"phase{i}_epochs", found.suite) for i in (1, 2)
+        }
         values["grey_pooling"] = numbers.grey_pooling
     else:
-        values |= {"epochs": numbers.cv_epochs, "images_per_class": numbers.cv_per_class}
+        values |= {
+            "epochs": numbers.number("cv_epochs", found.suite),
+            "images_per_class": numbers.cv_per_class,
+        }
     data = {
         "kind": kind,
         "digest": "d" * 64,

@@ -17,7 +17,8 @@ SCHEMA = (
     ("settings", "what no table mixes: profile, data, weights, device, precision, whether "
      "planned, anything else; backends; objections: why it judges no claim"),
     ("claims", "every claim as printed, and its verdict by setting and twin: word, reason, value "
-     "(mean over seeds), half_width of the prediction interval, seeds"),
+     "(mean over seeds), half_width of the prediction interval, seeds, comparable (whether a "
+     "number may stand beside the printed one)"),
     ("cells", "one network in one twin: suite (a paper's key; another is ours, and no claim is "
      "judged from it); numbers[at][metric] with value, lack (why there is none), "
      "diverged, by_seed; pooled[seed][metric] over the images of all folds together; "
@@ -40,7 +41,7 @@ def page(results: Results) -> dict[str, Any]:
     """Return the content of the page."""
     collected, known = results.collected, results.numbers
     settings = [setting for setting in collected.papers if setting.as_published]
-    shown = [s for s in settings if s.planned or not s.objections] or settings[:1]
+    shown = [s for s in settings if s.planned or s.comparable] or settings[:1]
     shown = foremost(collected, shown)
     return {
         "summary": summary(collected, shown),

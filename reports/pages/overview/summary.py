@@ -155,10 +155,17 @@ def _legend(used: set[str]) -> list[tuple[str, str, str]]:
 def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
     """Return how many claims got which word, in sentences."""
     if not any(tested[f][word] for f in FRAMEWORKS for word in JUDGED):
+        beside = max(tested[f][INDICATIVE] for f in FRAMEWORKS)
+        if beside:
+            return [
+                f"Not one of the {claims} printed claims is judged by these runs; beside {beside} "
+                "of them stand numbers of the papers’ own networks, trained on smaller images or "
+                "for a shorter time than published."
+            ]
         return [f"Not one of the {claims} printed claims has been tested by these runs."]
     parts = []
     for framework in FRAMEWORKS:
-        counts = [f"{tested[framework][w]} {w}" for w in (*JUDGED, NOT_TESTED)
+        counts = [f"{tested[framework][w]} {w}" for w in (*JUDGED, INDICATIVE, NOT_TESTED)
                   if tested[framework][w]]  # fmt: skip
         parts.append(f"{NAMES[framework]}: {', '.join(counts)}")
     return [f"Of {claims} printed claims, {'; '.join(parts)}."]

@@ -11,7 +11,7 @@ from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, Setting, scrub
 from reports.data.numbers import Numbers, verdict_key
-from reports.judging.verdicts import Verdict, contests, judge
+from reports.judging.verdicts import NOT_ASKED, Verdict, contests, judge
 from reports.tables.builder import Line, numbers, over, table, texts, twins
 from reports.tables.cell_text import claim_name, claim_text, verdict_cell
 from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_text
@@ -103,7 +103,7 @@ def verdict_table(
         f"verdicts-{setting.slug}",
         f"Every claim of the papers, by the runs of one setting: {setting.title}; {protocols}. "
         "Measured for an order: the smallest margin. X: planned, or part of the set, and not "
-        "there.",
+        "there; –: not asked for, or not comparable.",
         [*texts("Claim"), *numbers("Printed"), over("Measured", twins()),
          over("Verdict", twins("headtext"), "headtext")],
         sections,
@@ -155,7 +155,8 @@ def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str)
 def value_text(claim: Claim, verdict: Verdict) -> str:
     """Return the measured value as written in the verdict table."""
     value = verdict.value
-    if claim.kind in ("cited", "words") or not verdict.comparable:
+    unasked = value is None and verdict.reason.endswith(NOT_ASKED)
+    if claim.kind in ("cited", "words") or not verdict.comparable or unasked:
         return "–"
     if value is None:
         return MISSING if verdict.reason != "diverged" else "diverged"
@@ -172,9 +173,10 @@ def _plain(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
 
 
-def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
+def profile_table(settings: list[Setting], suite: str = "", whole: bool = False) -> Table | None:
     """Return the table of where the profiles shown differ from `paper`; None if only `paper` is
-    shown. With `whole` the table also has the values that do not differ."""
+    shown. The numbers are those of the networks of `suite`, where these have their own. With
+    `whole` the table also has the values that do not differ."""
     profiles = load_profiles()
     names = dict.fromkeys(s.profile for s in settings if s.profile in profiles)
     shown = [profiles[n] for n in names if n != "paper"]
@@ -182,10 +184,10 @@ def profile_table(settings: list[Setting], whole: bool = False) -> Table | None:
         return None
     lines: list[Line] = []
     for key, text in PROFILE_WORDS.items():
-        values = [getattr(p, key) for p in (profiles["paper"], *shown)]
-        if whole or any(v != values[0] for v in values):
+        values = [_number(key, p.number(key, suite)) for p in (profiles["paper"], *shown)]
+        if whole or len(set(values)) > 1:
             name = text.format(whose=_whose(key), folds=fold_count())
-            lines.append([name, *(Td(_number(key, v)) for v in values)])
+            lines.append([name, *map(Td, values)])
     return table(
         "profiles",
         "The profiles' numbers, beside the published protocol's."

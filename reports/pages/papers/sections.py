@@ -48,7 +48,7 @@ def sections(collected: Collected, paper: str, published: Parts) -> list[Section
     others: list[Section] = []
     for group in groups_of(collected, paper):
         if group.protocol == protocol and group.setting.as_published:
-            main = group.setting.planned or not group.setting.objections
+            main = group.setting.planned or group.setting.comparable
             parts = published(collected, group)
             section = Section("As published", group.caption, main, "Other settings", parts)
             (own if main else beside).append(section)

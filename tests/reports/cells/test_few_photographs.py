@@ -5,6 +5,7 @@ import numpy as np
 from benchmarks.store.store import Store
 from reports.build import build
 from reports.cells.collect import collect
+from reports.cells.settings import Setting
 from reports.statistics.intervals import FEWEST, TOO_FEW, Interval, Sample, unless_few
 from tests.support import synthetic
 from tests.support.reading import Tables, pages
@@ -24,7 +25,7 @@ def test_an_estimate_keeps_its_value_and_loses_its_spread():
     assert {getattr(few, m) for m in METHODS} == {Interval(reason=TOO_FEW)}
 
 
-def test_runs_of_few_photographs_have_no_interval_and_say_why(tmp_path):
+def test_runs_of_few_photographs_have_no_interval_and_say_why(tmp_path, monkeypatch):
     plan = [synthetic.spec(f, v) for f in ("keras", "torch") for v in ("xception", "resnet50")]
     synthetic.fill(Store(tmp_path), plan, 0.7)
     (group,) = collect(Store(tmp_path), plan).groups
@@ -32,6 +33,7 @@ def test_runs_of_few_photographs_have_no_interval_and_say_why(tmp_path):
         found = cell.estimates["selected"]
         assert found["accuracy"].bootstrap_t.reason == TOO_FEW
         assert all(getattr(one, m).reason for one in found.values() for m in METHODS)
+    monkeypatch.setattr(Setting, "comparable", True)  # so that numbers stand beside the claims
     build(Store(tmp_path), plan, tmp_path)
     found = pages(tmp_path)
     assert "new cells: " not in found["liang.html"]

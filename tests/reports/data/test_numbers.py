@@ -13,7 +13,7 @@ from reports.tables import exports
 from reports.tables.grid import spread, width
 from tests.support import synthetic
 from tests.support.data_keys import Numbers, agrees
-from tests.support.reading import hold_together
+from tests.support.reading import LAPTOP, hold_together
 
 # Tables with no number measured by a run; ladder and benchmarks have files of their own
 OTHERS = ("counts", "coverage", "audit-", "provenance-", "originals", "profiles",
@@ -40,10 +40,14 @@ def kept():
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory, kept):
-    """Pages with a failed run, a sensitivity run, leak-free ones, pairs from the same bytes, the
-    control's networks, earlier runs beside the request, and a folder of earlier ones alone."""
+    """Pages with a failed run, indicative ones, a sensitivity run, leak-free ones, pairs from the
+    same bytes, the control's networks, earlier runs beside the request, and a folder of earlier
+    ones alone."""
     out = tmp_path_factory.mktemp("numbers")
     store, plan = synthetic.make(out)
+    for framework in ("keras", "torch"):
+        for name in ("xception", "xception_lstm"):
+            synthetic.add(store, synthetic.spec(framework, name, **LAPTOP), epochs=1)
     gone = plan[0]
     shutil.rmtree(out / "runs" / gone.id)
     synthetic.add_failed(store, gone, "ended")

@@ -14,7 +14,7 @@ from reports.judging import verdicts
 
 IMAGE = 1 / 2487
 RATES = ROOT / "reports" / "published" / "error_rates.json"
-SETTING = SimpleNamespace(objections=())
+SETTING = SimpleNamespace(objections=(), comparable=True)
 
 
 @dataclass

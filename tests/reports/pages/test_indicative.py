@@ -1,0 +1,159 @@
+"""The papers' own networks by a smaller protocol: beside the claims, apart from verdicts."""
+
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.store.store import Store
+from protocols import metrics
+from protocols.papers.claims import load_claims
+from protocols.spec import FRAMEWORKS
+from reports.cells.settings import Setting, departures
+from tests.support import synthetic
+from tests.support.reading import (
+    LAPTOP,
+    PAPER,
+    Tables,
+    hold_together,
+    made,
+    pages,
+    percent,
+    results_of,
+    scored,
+    word,
+)
+
+LESS = "images of 160 × 120 pixels, not 320 × 240"
+NETWORKS = {"xception": 0.86, "xception_lstm": 0.88}
+
+
+@pytest.fixture(scope="module")
+def laptop(tmp_path_factory):
+    """Liang's two networks in both twins, Jane's two in PyTorch, and all of them free of leaks."""
+    out = tmp_path_factory.mktemp("laptop")
+    store, plan = Store(out), []
+    for protocol in ("fixed", "fixed-grouped"):
+        for framework in FRAMEWORKS:
+            for name, accuracy in NETWORKS.items():
+                run = synthetic.spec(framework, name, protocol=protocol, **LAPTOP)
+                synthetic.add(store, run, accuracy - 0.1 * (protocol != "fixed"), epochs=1)
+                plan.append(run)
+    for name, accuracy in (("cnn_lstm", 0.9), ("cnn_gru", 0.93)):
+        for fold in range(10):
+            plan.append(synthetic.spec("torch", name, fold=fold, **LAPTOP))
+            synthetic.add(store, plan[-1], accuracy - 0.01 * (fold % 3))
+    return out, plan, made(out, plan)
+
+
+def test_the_word_and_what_differs_from_the_protocol(laptop):
+    _, _, result = laptop
+    found = {
+        c["id"]: v
+        for c in result["claims"]
+        for v in c["verdicts"]
+        if (v["framework"], v["word"]) == ("torch", "indicative")
+    }
+    of_jane = [f"{v}.{m}" for v in ("cnn_lstm", "cnn_gru") for m in ("accuracy", "log_loss")]
+    expected = {"liang.t1", "liang.fig6", "jane.t2.cnn_lstm", "jane.t2.cnn_gru", "jane.rank"}
+    expected |= {f"jane.t3.{name}" for name in of_jane}
+    assert {key.rsplit(".", 1)[0] for key in found} == expected
+    said = found["liang.t1.xception"]["reason"]
+    assert said == f"{LESS}; 6 epochs of phase 2, not 70; 1 seed"
+    said = found["liang.t1.xception_lstm"]["reason"]
+    assert said == f"{LESS}; 6 epochs of phase 2, not 70; rows of means of 4 × 4 pixels; 1 seed"
+    assert found["jane.t2.cnn_gru.accuracy"]["reason"] == f"{LESS}; 1 seed"
+    assert all(v["half_width"] is None and v["comparable"] for v in found.values())
+    words = {c["id"]: v["word"] for c in result["claims"] for v in c["verdicts"]}
+    assert words["liang.t1.resnet50"] == words["liang.speed.train"] == "not tested"
+
+
+def test_a_measured_number_stands_beside_the_claim(laptop):
+    out, plan, _ = laptop
+    tables = Tables(pages(out)["liang.html"])
+    row = tables.row("Liang 2018, Table 1", "Xception-LSTM")
+    run = next(s for s in plan if (s.framework, s.variant) == ("torch", "xception_lstm"))
+    score = scored(out, run.id)
+    assert row[1] == "90.79\u202f%" and row[5].split(" | ")[0] == percent(score["accuracy"])
+    assert row[5].split(" | ")[1].startswith("new cells: ")
+    assert row[6] == f"{100 * score['accuracy'] - 90.79:+.2f}".replace("-", "−")
+    assert row[7].startswith("indicative")
+    assert "the footnote says what differs" in pages(out)["index.html"]
+    assert LESS in pages(out)["liang.html"]
+
+
+def test_table_three_is_read_at_the_published_epochs(laptop):
+    out, plan, _ = laptop
+    runs = [s for s in plan if s.variant == "cnn_gru"]
+    arrays = [np.load(out / "runs" / s.id / "predictions.npz") for s in runs]
+    losses = [metrics.score(a["labels"], a["milestones"][1])["log_loss"] for a in arrays]
+    page = pages(out)["jane.html"]
+    rows = [r for r in Tables(page).find("Jane 2022, Table III") if r[0] == "log loss at epoch 200"]
+    assert rows[1][5].split(" | ")[0] == f"{np.mean(losses):.4f}"
+    assert rows[1][2] == "– | not asked for" and "a published epoch is read as" not in page
+
+
+def test_the_first_page_answers_the_questions(laptop):
+    out, plan, result = laptop
+    page = pages(out)["index.html"]
+    tables = Tables(page)
+    beside = result["claims"]
+    count = sum(
+        any(v["word"] == "indicative" for v in c["verdicts"] if v["framework"] == "torch")
+        for c in beside
+    )
+    assert f"Not one of the {len(load_claims())} printed claims is judged by these runs" in page
+    assert f"; beside {count} of them stand numbers" in page
+    shown = tables.find("Accuracies that the papers print")
+    assert [row[0] for row in shown if len(row) > 2 and "%" in row[1]] == [
+        "Xception: accuracy", "Xception-LSTM: accuracy", "CNN-LSTM: accuracy", "CNN-GRU: accuracy",
+    ]  # fmt: skip
+    asked = tables.find("Does the one network beat the other?")
+    by_name = dict(zip([row[0] for row in asked[1::]], asked[1:], strict=True))
+    assert "Xception-LSTM less Xception" in by_name and "CNN-LSTM less CNN-GRU" in by_name
+    fixed = next(row for row in asked if row[0] == "fixed")
+    runs = {(s.framework, s.variant): s for s in plan if s.protocol == "fixed"}
+    for place, framework in enumerate(FRAMEWORKS, 1):
+        one, other = (
+            scored(out, runs[framework, v].id)["accuracy"] for v in ("xception_lstm", "xception")
+        )
+        text, between = fixed[place].split(" | ")
+        assert text == f"{100 * (one - other):+.2f}".replace("-", "−") and " to " in between
+    free = tables.find("The same networks under fixed and fixed-grouped")
+    assert any(row[0] == "Xception-LSTM" for row in free)
+    assert {"≈"} < set(page[page.index('class="matrix"') :])
+    hold_together(out)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"profile": "smoke"}, {"kind": "phantom"}, {"weights": "random"}, {"init": "shared"},
+     {"recipe": {"label_smoothing": 0.2}}],
+    ids=str,
+)  # fmt: skip
+def test_other_runs_are_not_indicative(tmp_path, change):
+    run = synthetic.spec(**(LAPTOP | change))
+    synthetic.add(Store(tmp_path), run, epochs=1)
+    result = results_of(tmp_path, [run])
+    assert word(result, "liang.t1.xception")[0] == "not tested"
+    assert "indicative" not in json.dumps(result["claims"])
+
+
+def test_a_missing_or_stale_run_is_not_indicative(tmp_path):
+    plan = [synthetic.spec(seed=seed, **LAPTOP) for seed in (0, 1)]
+    folder = synthetic.add(Store(tmp_path), plan[0], epochs=1).folder
+    missing = ("not tested", "incomplete: 1 of 2 seeds")
+    assert word(results_of(tmp_path, plan), "liang.t1.xception") == missing
+    assert word(results_of(tmp_path, plan[:1]), "liang.t1.xception")[0] == "indicative"
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    changed = json.dumps(record | {"results_version": 2})
+    (folder / "run.json").write_text(changed, encoding="utf-8")
+    found = word(results_of(tmp_path, plan[:1]), "liang.t1.xception")
+    assert found == ("not tested", "stale: of another results version of this suite")
+
+
+def test_a_paper_run_departs_from_nothing():
+    run = synthetic.spec(**PAPER)
+    assert departures(run) == []
+    assert Setting("paper", "real", "imagenet", "cpu", "float32", True).comparable
+    assert not Setting("unknown", "real", "imagenet", "cpu", "float32", True).comparable
