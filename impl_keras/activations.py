@@ -13,7 +13,7 @@ from impl_keras.step import backend
 from protocols.papers.backbones import load_backbones
 from protocols.runs.activations import Seen
 from protocols.spec import RunSpec
-from protocols.weights.files import canonical_names
+from protocols.weights.names import canonical_names
 
 
 def look(

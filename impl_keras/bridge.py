@@ -9,7 +9,7 @@ from keras import layers
 
 from impl_keras.models import Network
 from protocols.spec import RunSpec
-from protocols.weights.files import canonical_names
+from protocols.weights.names import canonical_names
 from protocols.weights.start import HEAD, Arrays, Start, check_same, shapes_of
 
 Variables = dict[str, keras.Variable]

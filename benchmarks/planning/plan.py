@@ -17,7 +17,7 @@ from protocols.papers.recipes import OF_PROFILE, Profile, fold_count, load_profi
 from protocols.papers.variants import Variant, load_variants
 from protocols.photographs import provenance
 from protocols.spec import FIXED, FRAMEWORKS, PROTOCOLS, RunSpec
-from protocols.weights import files as weight_files
+from protocols.weights.table import digest_of
 
 INITS = ("own", "shared")
 PRECISIONS = ("float32", "tf32", "bfloat16")
@@ -94,7 +94,7 @@ def chosen_weights(selection: Selection, profile: Profile, variant: Variant) -> 
     """Returns source and digest of a variant's starting weights; a folder holds the same files."""
     if (selection.weights or profile.weights) == "random":
         return {"source": "random", "digest": None}
-    return {"source": "imagenet", "digest": weight_files.digest_of(variant.backbones)}
+    return {"source": "imagenet", "digest": digest_of(variant.backbones)}
 
 
 def _check_precision(selection: Selection, devices: dict[str, Device]) -> None:

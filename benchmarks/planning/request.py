@@ -37,7 +37,7 @@ class Request:
         check(self.wish, self.source.kind, self.devices)
         if not self.variants:
             ways = "; ".join(dict.fromkeys(self.skipped.values()))
-            raise RequestError(f"No network of this request can run: {ways}.")
+            raise RequestError(f"no network of this request can run: {ways}")
 
     @property
     def profile(self) -> Profile:
@@ -51,18 +51,14 @@ class Request:
 
     @cached_property
     def skipped(self) -> dict[str, str]:
-        """The networks that the request leaves out because their weights are not at hand: for each
-        title, words on which weights are lacking and where they come from."""
+        """The networks that the request leaves out because their weights are not at hand: by name,
+        words on which weights are lacking and how to get them."""
         asked = chosen_variants(self.wish)
         if self.weights != AT_HAND:
             return {}
         missing = lacking([name for v in asked for name in v.backbones], self.cache)
         return {
-            v.title: "; ".join(
-                f"the weights of {name} are not at hand, {missing[name]}"
-                for name in v.backbones
-                if name in missing
-            )
+            v.name: "; ".join(missing[name] for name in v.backbones if name in missing)
             for v in asked
             if missing.keys() & set(v.backbones)
         }
@@ -70,7 +66,7 @@ class Request:
     @property
     def variants(self) -> list[Variant]:
         """The networks that the request runs."""
-        return [v for v in chosen_variants(self.wish) if v.title not in self.skipped]
+        return [v for v in chosen_variants(self.wish) if v.name not in self.skipped]
 
     def plan(self, devices: dict[str, Device], source: Source) -> list[RunSpec]:
         """Returns every run of the request, on these devices and of these images."""

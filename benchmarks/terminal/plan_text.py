@@ -12,8 +12,10 @@ from benchmarks.terminal.console import counted, duration, size
 from protocols.errors import one_line
 from protocols.images.dataset import Source
 from protocols.papers.recipes import fold_count
+from protocols.papers.variants import load_variants
 from protocols.spec import FIXED, RESULTS_VERSION, RunSpec, schedule
-from protocols.weights.files import AT_HAND, IMAGENET, load_pretrained
+from protocols.weights.files import AT_HAND, IMAGENET
+from protocols.weights.table import load_pretrained
 
 NO_ESTIMATE = "no estimate for this device"
 
@@ -22,8 +24,12 @@ def heading(request: Request, verbose: bool = False) -> list[str]:
     """Returns what a request means: its profile, device, weights, data and precision."""
     profile, wish = request.profile, request.wish
     why = f"on {request.gpu}" if request.gpu else "on the CPU; --gpu N takes a GPU"
-    numbers = dataclasses.asdict(profile).items()
-    every = ", ".join(f"{k} {v}" for k, v in numbers if k not in ("name", "about"))
+    parts = {"": dataclasses.asdict(profile)}
+    parts |= {f"{suite}: ": own for suite, own in parts[""].pop("of_suite").items()}
+    every = "; ".join(
+        suite + ", ".join(f"{k} {v}" for k, v in numbers.items() if k not in ("name", "about"))
+        for suite, numbers in parts.items()
+    )
     return [
         f"profile {profile.name}: {profile.about} ({why})",
         f"  {_numbers(request)}",
@@ -65,22 +71,19 @@ def _weights(request: Request, verbose: bool) -> list[str]:
         words = "random, not the papers' ImageNet ones, so no claim is judged"
         return [f"weights: {words}"] if request.profile.name != "smoke" else []
     table = load_pretrained()
-    files = [
-        table[name].official
-        for name in dict.fromkeys(n for v in request.variants for n in v.backbones)
-    ]
-    said = f"{counted(len(files), 'file')} ({size(sum(file.size for file in files))})"
+    sizes = {name: table[name].official.size for v in request.variants for name in v.backbones}
+    said = f"{counted(len(sizes), 'file')} ({size(sum(sizes.values()))})"
     if verbose:
-        said = ", ".join(f"{file.name} ({size(file.size)})" for file in files)
+        said = ", ".join(f"{name} ({size(count)})" for name, count in sizes.items())
     whence = {
         IMAGENET: "an installed package, the cache or a download",
         AT_HAND: "an installed package or the cache",
     }.get(request.weights, one_line(request.weights))
     lines = [f"weights: ImageNet's, {said}, from {whence}"]
     reasons: dict[str, list[str]] = {}
-    for title, reason in request.skipped.items():
-        reasons.setdefault(reason, []).append(title)
-    return lines + [f"left out: {', '.join(t)}, for {reason}" for reason, t in reasons.items()]
+    for name, reason in request.skipped.items():
+        reasons.setdefault(reason, []).append(load_variants()[name].title)
+    return lines + [f"left out: {', '.join(t)}: {reason}" for reason, t in reasons.items()]
 
 
 def done_line(runs: list[RunSpec], todo: list[RunSpec], store: Store) -> str:

@@ -1,7 +1,9 @@
 """Reads the layers of a Keras file without Keras.
 
 It reads the old HDF5 layout (Keras 1 and 2, still that of the official files), the `.weights.h5` of
-Keras 3, and the `.keras` of Keras 3, a zip of a configuration and such an HDF5 file.
+Keras 3, and the `.keras` of Keras 3, a zip of a configuration and such an HDF5 file. Where one
+model stands inside another, the CNN is the model with the most layers that have weights; the others
+are a classifier on top of it, and are left out.
 """
 
 import io
@@ -17,36 +19,53 @@ import numpy as np
 
 Layers = list[tuple[str, list[np.ndarray]]]
 UNNAMED = "layers/"  # begins the name of a layer in a file that has no names, only kinds and places
+MOST = 4  # weights of a layer; where the old layout lists more, they are those of a whole model
+FAULTS = (OSError, AttributeError, KeyError, RuntimeError, TypeError, ValueError,
+          zipfile.BadZipFile)  # fmt: skip
 
 
 def read_layers(path: Path) -> Layers:
-    """Gives (name, arrays) of each layer that has weights, in its dtypes.
+    """Gives (name, arrays) of each layer that has weights, in the file's order, and its dtypes.
 
-    In the old layout, and in a `.keras` file, a layer has the name that it had in its model; those
-    of a model inside another are told like the others. In a `.weights.h5` a layer has none: it is
-    called by its kind and its place among the model's layers of this kind ("layers/conv2d_1").
-    Raises ValueError if the file is damaged or of another kind, OSError if it can't be opened.
+    A layer has the name that it had in its model. Earlier files of the kind `.weights.h5` have no
+    names: there a layer is called by its kind and its place among the model's layers of this kind
+    ("layers/conv2d_1"). Raises ValueError if the file is damaged or of another kind, OSError if it
+    can't be opened.
     """
     with path.open("rb") as stream:  # h5py doesn't tell apart a missing and a damaged file
         try:
-            layers = _zipped(stream) if zipfile.is_zipfile(stream) else _plain(stream)
-        except (OSError, AttributeError, KeyError, RuntimeError, TypeError, ValueError,
-                zipfile.BadZipFile) as error:  # fmt: skip
+            models = _zipped(stream) if zipfile.is_zipfile(stream) else _plain(stream)
+        except FAULTS as error:
             raise ValueError(f"{path} is damaged, or no weights file of Keras ({error})") from error
-    if not layers:
-        raise ValueError(f"{path} is no weights file of Keras: it lists no layer_names")
-    return [(name, arrays) for name, arrays in layers if arrays]
+    found = max(([layer for layer in model if layer[1]] for model in models), key=len, default=[])
+    if not found:
+        raise ValueError(f"{path} is no weights file of Keras: it has no layers with weights")
+    return found
 
 
-def _plain(stream: BinaryIO) -> Layers:
+def _plain(stream: BinaryIO) -> list[Layers]:
     with h5py.File(stream, "r") as file:
         root = file.get("model_weights", file)
-        if names := _listed(root, "layer_names"):
-            return [
-                (name, [root[name][w][()] for w in _listed(root[name], "weight_names")])
-                for name in names
-            ]
-        return _unnamed(file)
+        names = _listed(root, "layer_names")
+        return _old(root, names) if names else _by_place(file)
+
+
+def _old(root: h5py.Group, names: list[str]) -> list[Layers]:
+    """Gives the models of the old layout, in which a model inside another is listed as one layer,
+    whose weights are called "layer/weight"."""
+    outer: Layers = []
+    models = [outer]
+    for name in names:
+        group = root[name]
+        weights = [(weight, group[weight][()]) for weight in _listed(group, "weight_names")]
+        if len(weights) <= MOST:
+            outer.append((name, [array for _, array in weights]))
+            continue
+        inner: dict[str, list[np.ndarray]] = defaultdict(list)
+        for weight, array in weights:
+            inner[weight.rpartition("/")[0].rpartition("/")[2]].append(array)
+        models.append(list(inner.items()))
+    return models
 
 
 def _listed(group: h5py.Group, name: str) -> list[str]:
@@ -62,50 +81,47 @@ def _listed(group: h5py.Group, name: str) -> list[str]:
     return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
 
 
-def _unnamed(file: h5py.File) -> Layers:
-    """Gives the layers of the model with the most layers in a `.weights.h5`: that is the CNN, where
-    one stands inside another model."""
-    models: dict[str, list[str]] = defaultdict(list)
+def _by_place(file: h5py.File) -> list[Layers]:
+    """Gives the models of a `.weights.h5`: the weights of a layer are in the group "vars" at its
+    place, which has the layer's name in files of today."""
+    models: dict[str, Layers] = defaultdict(list)
 
     def look(place: str, group: Any) -> None:
-        if place.endswith("/vars") and len(group):
-            model, layer = place.removesuffix("/vars").rpartition("/")[::2]
-            if re.search(r"(^|/)layers$", model):
-                models[model].append(layer)
+        model, _, layer = place.removesuffix("/vars").rpartition("/")
+        if place.endswith("/vars") and re.search(r"(^|/)layers$", model):
+            name = str(group.attrs.get("name", UNNAMED + layer))
+            models[model].append((name, _variables(group)))
 
     file.visititems(look)
-    if not models:
-        return []
-    place = max(models, key=lambda model: len(models[model]))
-    return [(UNNAMED + layer, _variables(file[place][layer])) for layer in models[place]]
+    return list(models.values())
 
 
-def _variables(layer: h5py.Group) -> list[np.ndarray]:
-    group = layer.get("vars", {})
+def _variables(group: h5py.Group) -> list[np.ndarray]:
     return [group[number][()] for number in sorted(group, key=int)]
 
 
-def _zipped(stream: BinaryIO) -> Layers:
+def _zipped(stream: BinaryIO) -> list[Layers]:
     with zipfile.ZipFile(stream) as pack:
         model = json.loads(pack.read("config.json"))
         with h5py.File(io.BytesIO(pack.read("model.weights.h5")), "r") as file:
             return _configured(model, file)
 
 
-def _configured(model: dict[str, Any], group: h5py.Group) -> Layers:
-    """Gives the layers of a model by its configuration, in which a layer's place in the file is its
-    kind and its number among the layers of this kind."""
-    found: Layers = []
+def _configured(model: dict[str, Any], group: h5py.Group) -> list[Layers]:
+    """Gives a model and those inside it by its configuration, in which a layer's place in the file
+    is its kind and its number among the layers of this kind."""
+    own: Layers = []
+    models = [own]
     counted: dict[str, int] = defaultdict(int)
     for layer in model["config"]["layers"]:
         kind = _snake_case(layer["class_name"])
         place = f"layers/{kind}" + (f"_{counted[kind]}" if counted[kind] else "")
         counted[kind] += 1
         if "layers" in layer["config"]:
-            found += _configured(layer, group[place])
-        elif place in group:
-            found.append((layer["config"]["name"], _variables(group[place])))
-    return found
+            models += _configured(layer, group[place])
+        elif f"{place}/vars" in group:
+            own.append((layer["config"]["name"], _variables(group[f"{place}/vars"])))
+    return models
 
 
 def _snake_case(name: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from protocols.papers.variants import load_variants
 from protocols.seeds import generator
 from protocols.spec import RunSpec
-from protocols.weights import files as weight_files
+from protocols.weights.reading import verified
 
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -119,7 +119,7 @@ class Start:
         the one that the run names."""
         if spec.weights["source"] == "random":
             return self._drawn(spec, shapes)
-        found = weight_files.verified(name, self.files[name], loaded(spec, name))
+        found = verified(name, self.files[name], loaded(spec, name))
         return {f"{name}/{key}": array for key, array in found.items()}
 
     def head(self, spec: RunSpec, shapes: Shapes) -> Arrays:

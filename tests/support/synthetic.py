@@ -47,16 +47,8 @@ def spec(
     """Makes a RunSpec as the planner would; `recipe` changes values of the paper's own recipe."""
     found, numbers = load_variants()[variant], load_profiles()[profile]
     values = recipes.values(found.paper)
-    if found.paper == "liang":
-        values |= {
-            f"phase{i}_epochs": numbers.number(f"phase{i}_epochs", found.suite) for i in (1, 2)
-        }
-        values["grey_pooling"] = numbers.grey_pooling
-    else:
-        values |= {
-            "epochs": numbers.number("cv_epochs", found.suite),
-            "images_per_class": numbers.cv_per_class,
-        }
+    own = {key: numbers.number(name, found.suite) for key, name in recipes.OF_PROFILE.items()}
+    values |= {key: value for key, value in own.items() if key in values}
     data = {
         "kind": kind,
         "digest": "d" * 64,

@@ -20,7 +20,9 @@ from impl_torch.bridge import write as torch_write
 from impl_torch.models import Network as TorchNetwork
 from protocols.images.pool import Pool
 from protocols.weights import files as weight_files
+from protocols.weights.reading import read
 from protocols.weights.start import Start
+from protocols.weights.table import digest_of
 from tests.support.synthetic import spec
 
 NAME, SIZE = "efficientnet_lite0", 224
@@ -46,7 +48,7 @@ def photograph(file):
 
 
 def run_of(framework):
-    digest = weight_files.digest_of([NAME])
+    digest = digest_of([NAME])
     made = spec(framework, NAME, weights="imagenet", threads=1, deterministic=False)
     made.weights["digest"] = digest
     made.data.update(height=SIZE, width=SIZE)
@@ -71,7 +73,7 @@ def features_of(framework):
 @pytest.mark.parametrize("file", KNOWN)
 @pytest.mark.parametrize("framework", ["keras", "torch"])
 def test_a_photograph_is_recognised(framework, file):
-    top = weight_files.read(NAME, weights()[NAME], top=True)
+    top = read(NAME, weights()[NAME], top=True)
     logits = features_of(framework)(photograph(file)) @ top["classifier/kernel"]
     assert int((logits + top["classifier/bias"]).argmax()) == KNOWN[file]
 
@@ -85,12 +87,13 @@ def test_a_twin_begins_with_the_file_and_refuses_another(framework, tmp_path):
     make = importlib.import_module(f"impl_{framework}.worker").make_twin
     twin = make([run], pool, Start(weights()))
     state = twin.state()
-    stem = weight_files.read(NAME, weights()[NAME])["conv_stem/kernel"]
+    stem = read(NAME, weights()[NAME])["conv_stem/kernel"]
     found = [v for v in state.values() if sorted(v.shape) == sorted(stem.shape)]
     assert any(sorted(v.ravel()) == sorted(stem.ravel()) for v in found)
-    altered = tmp_path / "altered.pth"
-    altered.write_bytes(weights()[NAME].read_bytes()[:-1] + b"x")
-    with pytest.raises(ValueError, match="not those of this run"):
+    altered, tensors = tmp_path / "altered.pth", torch.load(weights()[NAME], weights_only=True)
+    tensors["_conv_stem.weight"][0, 0, 0, 0] += 1
+    torch.save(tensors, altered)
+    with pytest.raises(ValueError, match="not those of this run: the file is altered"):
         make([run], pool, Start({NAME: altered}))
 
 

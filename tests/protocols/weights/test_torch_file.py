@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from protocols.weights.files import locate, read
+from protocols.weights.files import locate
+from protocols.weights.reading import read
 from protocols.weights.torch_file import read_tensors
 
 

@@ -103,6 +103,8 @@ def test_the_profile_stands_on_the_page(tmp_path):
     assert numbers["epochs of phase 1 (Liang)"] == ["100", "100"]
     assert numbers["folds run, of 10"] == ["10", "10"]
     assert numbers["grey rows for the LSTM (Liang): means of so many pixels square"] == ["1", "4"]
+    assert numbers["epochs of phase 2 (Liang)"][1] == "4"  # the control's own, not the profile's
+    assert numbers["epochs (Jane)"][1] == "80"
     assert numbers["weights"] == ["ImageNet", "ImageNet"]
     row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
     assert row[1].startswith("X | EfficientNet-Lite0-LSTM: 0 of 1 runs")
