@@ -169,8 +169,8 @@ def measure(args: argparse.Namespace, console: Console) -> int:
     source, named = None, args.suite or args.variant
     if args.parity:
         names = [v.name for v in chosen_variants(selection(args, None))] if named else []
-        where = args.data, args.cache, args.jobs
-        code = climb.start(args.out, names, *where, console=console, changes=args.changes)
+        how = args.data, args.cache, args.jobs, console, args.changes, args.weights
+        code = climb.start(args.out, names, *how)
     else:
         code, source = search.start(args.data, args.out, args.cache, args.jobs, console)
     if (args.out / "plan.json").is_file():

@@ -1,7 +1,7 @@
 """Climbs the parity ladder: the same networks in both twins, compared rung by rung on the CPU.
 
 python -m benchmarks.parity --json parity.json [--variant xception ...] [--data DIR|phantom]
-                            [--set KEY=VALUE ...]
+                            [--set KEY=VALUE ...] [--weights random|imagenet|at-hand|DIR]
 
 Two networks at a time if the memory allows it, each in a process of its own with both frameworks.
 Exit codes: 0 every rung holds, 1 one is broken or a process died, 2 the request is wrong.
@@ -26,15 +26,16 @@ import numpy as np
 
 from benchmarks.parity import ladder
 from benchmarks.parity.ladder import Pools
-from benchmarks.parity.twin_pair import TEST, TRAIN, spec_of
+from benchmarks.parity.twin_pair import TEST, TRAIN, Files, spec_of
 from benchmarks.planning import ranges
 from benchmarks.planning.overrides import read
 from benchmarks.processes.children import common, piped
 from benchmarks.processes.job_control import begins, ends, stopping_together
 from benchmarks.terminal.console import Console, counted
 from benchmarks.terminal.endings import exit_code
-from benchmarks.terminal.flags import Parser, folder, typed
+from benchmarks.terminal.flags import Parser, folder, typed, weights
 from protocols.classes import CLASSES
+from protocols.errors import RequestError
 from protocols.files import ROOT, default_cache, write_whole
 from protocols.hardware import cores, cpu_name, free_memory
 from protocols.images import dataset
@@ -46,6 +47,8 @@ from protocols.runs import parity
 from protocols.runs.parity import RUNGS, SIZES, Result
 from protocols.stops import running_seconds, watch
 from protocols.streams import print_anything
+from protocols.weights.files import AT_HAND, locate
+from protocols.weights.files import lacking as missing
 
 JOBS = 2  # the most networks at a time
 MEMORY = 6 << 30  # bytes that one network takes at most (measured: 5.4 GB)
@@ -61,15 +64,20 @@ def start(
     jobs: int = 0,
     console: Console | None = None,
     changes: Iterable[str] = (),
+    weights: str = "",
 ) -> int:
-    """Climbs in a process of its own, prints the lines of that process, and writes out/parity.json.
+    """Climbs in a process of its own, prints the lines of that process, and writes out/parity.json,
+    or, where the CNNs' weights are loaded, out/parity-imagenet.json.
 
-    `data`, `cache` and `jobs` are as the runner's, but nothing is downloaded (see `images`);
-    `changes` are the "key=value" words of --set. Returns the exit code.
+    `data`, `cache`, `jobs` and `weights` are as the runner's, but no image is downloaded (see
+    `images`); `changes` are the "key=value" words of --set. Returns the exit code.
     """
     console = console or Console()
     console.doing("comparing the twins' networks")
-    command = [sys.executable, "-m", "benchmarks.parity", "--json", str(out / "parity.json")]
+    weights = weights or "random"
+    file = out / ("parity.json" if weights == "random" else "parity-imagenet.json")
+    command = [sys.executable, "-m", "benchmarks.parity", "--json", str(file)]
+    command += ["--weights", weights]
     command += ["--data", data]
     command += ["--cache", str(cache)] if cache else []
     command += ["--jobs", str(jobs)] if jobs else []
@@ -161,16 +169,20 @@ def _versions(framework: str) -> dict[str, str]:
 Climbed = tuple[list[Result], dict[str, str]]  # the results, and the versions of what was compared
 
 
-def _climb(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()) -> Climbed:
+def _climb(
+    variant: str, pools: Pools, folder: Path, changes: tuple[str, ...], files: Files
+) -> Climbed:
     results = []
-    for result in ladder.climb(variant, pools, folder, changes):
+    for result in ladder.climb(variant, pools, folder, changes, files):
         print(line(result), flush=True)
         results.append(result)
     gc.collect()
     return results, _versions("torch") | _versions("keras")
 
 
-def _on_jax(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] = ()) -> Climbed:
+def _on_jax(
+    variant: str, pools: Pools, folder: Path, changes: tuple[str, ...], _: Files
+) -> Climbed:
     result = ladder.backend_rung(variant, pools, folder, changes)
     if result is None:
         return [], {}
@@ -179,10 +191,15 @@ def _on_jax(variant: str, pools: Pools, folder: Path, changes: tuple[str, ...] =
 
 
 def climb_all(
-    variants: list[str], pools: Pools, jobs: int, cache: Path, changes: tuple[str, ...] = ()
+    variants: list[str],
+    pools: Pools,
+    jobs: int,
+    cache: Path,
+    changes: tuple[str, ...],
+    files: Files,
 ) -> Climbed:
     """Returns the results of every rung of `variants`, and the versions of what was compared. What
-    the frameworks keep goes below `cache`."""
+    the frameworks keep goes below `cache`; `files` are those of `make_pair`."""
     known = load_variants()  # the longest first, so that none is left to climb alone
     longest = sorted(variants, key=lambda v: (-len(known[v].backbones), not parity.trains_whole(v)))
     results: list[Result] = []
@@ -195,7 +212,7 @@ def climb_all(
         )
         for processes, work, names in stages:
             with processes:
-                waiting = [processes.submit(work, v, pools, folder, changes) for v in names]
+                waiting = [processes.submit(work, v, pools, folder, changes, files) for v in names]
                 for done in as_completed(waiting):
                     found, seen = done.result()
                     results += found
@@ -220,25 +237,45 @@ def main() -> int:
     parser.add_argument("--cache", type=folder, metavar="DIR")
     jobs = typed(ranges.whole, *ranges.JOBS)
     parser.add_argument("--jobs", type=jobs, default=jobs_for(free_memory(), cores()), metavar="N")
+    parser.add_argument("--weights", type=weights, default="random", metavar="WHICH")
     parser.add_argument("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE")
     asked = parser.parse_args()
     watch(ticks=True)
     return exit_code(lambda _: climbed(asked), asked.json.parent, asked.cache)
 
 
+def loading(variants: list[str], where: str, cache: Path) -> tuple[list[str], Files]:
+    """Returns the networks that can climb from the weights that `where` asks for (see
+    weights.files.locate), and the files of their CNNs by backbone; none for random weights. A line
+    names what is left out. Raises RequestError where a file is missing, or nothing is left."""
+    if where == "random":
+        return variants, {}
+    of = {v: load_variants()[v].backbones for v in variants}
+    lacking = missing([name for names in of.values() for name in names], cache)
+    if where == AT_HAND and lacking:
+        out = [v for v, names in of.items() if lacking.keys() & set(names)]
+        print(f"left out, for want of their weights: {', '.join(out)}", flush=True)
+        of = {v: names for v, names in of.items() if v not in out}
+    if not of:
+        raise RequestError(f"No weights are at hand: {'; '.join(lacking.values())}.")
+    return list(of), locate([name for names in of.values() for name in names], where, cache)
+
+
 def climbed(asked: argparse.Namespace) -> int:
     """Climbs, writes what was measured, and returns the exit code."""
     begun, cache = running_seconds(), asked.cache or default_cache()
-    variants = asked.variant or list(load_variants())
+    variants, files = loading(asked.variant or list(load_variants()), asked.weights, cache)
     read(asked.changes, [load_variants()[name] for name in variants])
     pools, kind = images(asked.data, cache)
+    words = tuple(asked.changes)
     try:
-        results, versions = climb_all(variants, pools, asked.jobs, cache, tuple(asked.changes))
+        results, versions = climb_all(variants, pools, asked.jobs, cache, words, files)
     except BrokenProcessPool:
         print(f"a process that climbed died: memory? {DIED}", file=sys.stderr)
         return 1
     seconds = running_seconds() - begun
-    found = parity.report(results, cpu_name(), versions, kind, seconds, asked.changes)
+    more = asked.changes, "imagenet" if files else "random"
+    found = parity.report(results, cpu_name(), versions, kind, seconds, *more)
     write_whole(asked.json, json.dumps(found, indent=1).encode())
     broken = [result for result in results if not result.ok]
     print(f"{counted(len(results), 'rung')}, {len(broken)} broken, {seconds:.0f} s: {asked.json}")

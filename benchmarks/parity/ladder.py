@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.parity.twin_pair import TRAIN, Pair, make_pair, side, spec_of
+from benchmarks.parity.twin_pair import TRAIN, Files, Pair, make_pair, side, spec_of
 from protocols.images.pool import Pool
 from protocols.runs import parity
 from protocols.runs.parity import BATCH, STEPS, Result, Side
@@ -187,14 +187,19 @@ def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> fl
 
 
 def climb(
-    variant: str, pools: Pools, folder: Path | None = None, changes: tuple[str, ...] = ()
+    variant: str,
+    pools: Pools,
+    folder: Path | None = None,
+    changes: tuple[str, ...] = (),
+    files: Files | None = None,
 ) -> Iterator[Result]:
     """Yields all rungs of one network but the backends, for which `folder` keeps Keras's answers.
+    `changes` and `files` are those of `make_pair`.
 
     Where one of the first two rungs is broken, the twins can't be given the same weights, and there
     is nothing to compare further up.
     """
-    pair = make_pair(variant, "float64", pools["float64"], changes)
+    pair = make_pair(variant, "float64", pools["float64"], changes, files)
     first = count_rung(pair), shape_rung(pair)
     yield from first
     if not all(result.ok for result in first):
@@ -205,7 +210,7 @@ def climb(
         yield from optimizer_rungs(pair, optimizer)
     del pair
     gc.collect()  # the frameworks hold a network in reference cycles
-    single = make_pair(variant, "float32", pools["float32"], changes)
+    single = make_pair(variant, "float32", pools["float32"], changes, files)
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")
     if folder:

@@ -1,7 +1,9 @@
 """Puts both twins of one network into one process, at the same weights, for the parity ladder."""
 
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,10 @@ from protocols.runs import parity
 from protocols.runs.parity import BATCH, SIZES, STEPS, GivenSide, Side
 from protocols.seeds import generator
 from protocols.spec import RunSpec
+from protocols.weights.reading import read
 from protocols.weights.start import Arrays, drawn, shapes_of
 
+Files = Mapping[str, Path]  # the files of loaded weights, by backbone
 SEED = 3  # for drawing the weights
 SPREAD = 0.1  # standard deviation of what is added to gammas, betas and biases
 THREADS = 1
@@ -53,7 +57,7 @@ def side(framework: str, spec: RunSpec, pool: Pool) -> Any:
 
 @dataclass
 class Pair:
-    """Both twins of one network in one precision, at the same calibrated weights."""
+    """Both twins of one network in one precision, at the same weights."""
 
     variant: str
     torch: Side
@@ -88,9 +92,25 @@ def disturbed(arrays: Arrays) -> Arrays:
     }
 
 
-def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...] = ()) -> Pair:
+def loaded(variant: str, files: Files) -> Arrays:
+    """Returns the weights of a network's CNNs as `files` have them, by "part/layer/weight"."""
+    return {
+        f"{name}/{key}": array
+        for name in load_variants()[variant].backbones
+        for key, array in read(name, files[name]).items()
+    }
+
+
+def make_pair(
+    variant: str,
+    precision: str,
+    pool: Pool,
+    changes: tuple[str, ...] = (),
+    files: Files | None = None,
+) -> Pair:
     """Returns twins at weights that are drawn once, where PyTorch can take them; Keras calibrates
-    the statistics for both."""
+    the statistics for both. With `files`, by backbone, the CNNs have those files' weights instead,
+    and their own statistics."""
     runs = {
         framework: spec_of(framework, variant, precision, backend, changes)
         for framework, backend in (("torch", "torch"), ("keras", "tensorflow"))
@@ -98,7 +118,10 @@ def make_pair(variant: str, precision: str, pool: Pool, changes: tuple[str, ...]
     torch: Side = side("torch", runs["torch"], pool)
     keras: GivenSide = side("keras", runs["keras"], pool)
     keras.take(disturbed(drawn(SEED, shapes_of(keras.weights()))))
-    keras.calibrate(np.concatenate([TRAIN, TEST]))
+    if files:
+        keras.take(loaded(variant, files))
+    else:
+        keras.calibrate(np.concatenate([TRAIN, TEST]))
     pair = Pair(variant, torch, keras, runs["keras"].recipe, keras.weights())
     if shapes_of(torch.weights()) == shapes_of(pair.start):  # else the first rungs are broken
         torch.take(pair.start)

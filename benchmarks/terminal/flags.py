@@ -36,7 +36,7 @@ ALONE = {
     "compare": ("looks at every stored run", ()),
     "provenance": ("looks at the images", ()),
     "list": ("names everything", ()),
-    "parity": ("compares the twins' networks", ("--suite", "--variant", "--set")),
+    "parity": ("compares the twins' networks", ("--suite", "--variant", "--set", "--weights")),
 }
 
 

@@ -201,9 +201,12 @@ def report(
     images: str,
     seconds: float,
     changes: Iterable[str] = (),
+    weights: str = "random",
 ) -> dict[str, Any]:
     """Gives the content of parity.json. `images` is "real" or "phantom"; `changes` holds the
-    "key=value" of --set."""
+    "key=value" of --set; `weights` is where the CNNs' come from, "random" or "imagenet"."""
+    words = ["--weights", "at-hand"] if weights != "random" else []
+    words += ["--set", *changes] if changes else []
     return {
         "schema": SCHEMA,
         "device": device,
@@ -212,9 +215,8 @@ def report(
         "sizes": {precision: list(size) for precision, size in SIZES.items()},
         "batch": BATCH,
         "seconds": round(seconds, 1),
-        "command": " ".join(
-            ["python runner.py --parity", *(["--set", *changes] if changes else [])]
-        ),
+        "weights": weights,
+        "command": " ".join(["python runner.py --parity", *words]),
         "rungs": [asdict(rung) for rung in RUNGS.values()],
         "results": [result.to_json() for result in results],
         "differences": [asdict(difference) for difference in DIFFERENCES],

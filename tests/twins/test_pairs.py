@@ -14,6 +14,8 @@ from impl_torch import bridge
 from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.activations import grad_cam
+from protocols.weights.files import locate
+from protocols.weights.reading import read
 from tests.support import faults
 from tests.support.twin_checks import CLIMBED, pool_of
 
@@ -162,15 +164,22 @@ def test_another_backend_holds_and_breaks_with_one_weight_changed(tmp_path):
             changed = weights | {key: np.float32(factor) * weights[key]}
             np.savez(tmp_path / f"{SMALL}-weights.npz", **changed)
             np.savez(tmp_path / f"{SMALL}-answers.npz", **answers)
-            found, _ = jax.submit(climber._on_jax, SMALL, pools, tmp_path).result()
+            found, _ = jax.submit(climber._on_jax, SMALL, pools, tmp_path, (), {}).result()
             results += found
     assert results[0].ok, results[0]
     broken(results[1])
 
 
 @slow
-def test_the_forward_pass_in_float32_holds_and_breaks_without(monkeypatch):
-    pair = twin_pair.make_pair(SMALL, "float32", pool_of("float32"))
+def test_the_forward_pass_in_float32_holds_and_breaks_without(monkeypatch, tmp_path):
+    """The CNN has its ImageNet weights, the head drawn ones."""
+    files = locate(load_variants()[SMALL].backbones, "at-hand", tmp_path)
+    pair = twin_pair.make_pair(SMALL, "float32", pool_of("float32"), (), files)
+    for name, file in files.items():
+        for twin in (pair.torch, pair.keras):
+            have = twin.weights()
+            for key, array in read(name, file).items():
+                np.testing.assert_array_equal(have[f"{name}/{key}"], array)
     result = ladder.forward_rung(pair, "forward32")
     assert result.ok, result
     faults.symmetric(pair, monkeypatch)

@@ -11,6 +11,7 @@ import pytest
 from benchmarks.parity import climb as climber
 from benchmarks.parity import ladder
 from benchmarks.parity.climb import MEMORY, ROOT, jobs_for, start
+from protocols.errors import RequestError
 from protocols.images import dataset
 from protocols.papers.variants import load_variants
 from protocols.runs import parity
@@ -87,6 +88,25 @@ def test_the_ladder_gets_the_cache_and_the_jobs_that_were_asked_for(monkeypatch,
     assert start(tmp_path, ["xception"], "phantom", tmp_path / "cache", 3) == 0
     words = ["--data", "phantom", "--cache", str(tmp_path / "cache"), "--jobs", "3"]
     assert str([*words, "--variant", "xception"])[1:] in capsys.readouterr().out
+
+
+def test_a_ladder_of_loaded_weights_has_a_file_of_its_own(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(climber, "ROOT", tmp_path)
+    instead_of_the_ladder(tmp_path, "import sys\nprint(sys.argv[1:])\n")
+    for weights, name in (("", "parity.json"), ("at-hand", "parity-imagenet.json")):
+        assert start(tmp_path, ["xception"], "phantom", weights=weights) == 0
+        words = ["--json", str(tmp_path / name), "--weights", weights or "random"]
+        assert str(words)[1:-1] in capsys.readouterr().out
+
+
+def test_networks_without_weights_are_left_out_of_the_ladder(monkeypatch, tmp_path, capsys):
+    names = ["resnet50", "efficientnet_lite0"]
+    assert climber.loading(names, "random", tmp_path) == (names, {})
+    found, files = climber.loading(names, "at-hand", tmp_path)
+    assert found == list(files) == ["efficientnet_lite0"]
+    assert "left out, for want of their weights: resnet50" in capsys.readouterr().out
+    with pytest.raises(RequestError, match=r"No weights are at hand: .*resnet50"):
+        climber.loading(["resnet50"], "at-hand", tmp_path)
 
 
 def test_an_unknown_network_is_refused():

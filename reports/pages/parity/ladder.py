@@ -1,10 +1,11 @@
-"""The ladder of the page "Are these the same network?", from what `runner.py --parity` wrote.
+"""The ladders of the page "Are these the same network?", from what `runner.py --parity` wrote.
 
-The file is `<out>/parity.json`, else `reports/published/parity.json`; docs/files.md has its schema.
+The file is `<out>/parity.json`, else `reports/published/parity.json`; `parity-imagenet.json` is the
+same from loaded weights. docs/files.md has their schema.
 """
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,13 +16,16 @@ from protocols.papers.recipes import values
 from protocols.papers.variants import load_variants
 from protocols.runs.parity import given, optimizers
 from reports.cells.settings import scrub
-from reports.pages.measured_file import Measured, read_measured
+from reports.pages.measured_file import Measured, place_of, read_measured
 from reports.tables.builder import numbers, table, texts
 from reports.tables.formats import MISSING, NAMES, THIN, plural, title
 from reports.tables.table import Table, Td
 
-NAME = "parity.json"
-COMMAND = "python runner.py --parity"
+RANDOM = "parity.json"
+COMMANDS = {  # the files of the page, and what writes each
+    RANDOM: "python runner.py --parity",
+    "parity-imagenet.json": "python runner.py --parity --weights at-hand",
+}
 SCHEMA = 2
 NONE = "not applicable"
 Whole = Annotated[int, Meta(ge=-WHOLE, le=WHOLE)]
@@ -72,6 +76,7 @@ class Stored(Struct):
     rungs: list[_Rung]
     results: list[_Result]
     differences: list[_Difference]
+    weights: Line = "random"  # of the CNNs: "random" or "imagenet"
 
 
 @dataclass(frozen=True)
@@ -88,19 +93,27 @@ class Result:
 
 @dataclass(frozen=True)
 class Ladder(Measured):
-    """The parts of the file that the page shows."""
+    """The parts of a file that the page shows."""
 
+    heading: str = "From random weights"
     summary: str = ""
-    tables: list[Table] = field(default_factory=list)
+    matrix: Table | None = None
+    rungs: Table | None = None
     details: Table | None = None
     differences: Table | None = None
-    command: str = COMMAND
+    command: str = ""
     where: str = ""
 
 
-def read(out: Path) -> Ladder:
-    """Return the ladder of the report in `out`, or a sentence on why there is none."""
-    return read_measured(out, NAME, COMMAND, Ladder, _read)
+def read(out: Path) -> list[Ladder]:
+    """Return the ladders of the report in `out`: that of random weights, with a sentence where it
+    was not climbed, and that of loaded weights, if it was."""
+    found = []
+    for name, command in COMMANDS.items():
+        if name == RANDOM or place_of(out, name):
+            made = read_measured(out, name, command, Ladder, _read)
+            found.append(replace(made, command=made.command or command))
+    return found
 
 
 def _read(path: Path) -> Ladder:
@@ -117,13 +130,16 @@ def _ladder(content: dict[str, Any]) -> Ladder:
         raise Damaged(f"results of unknown rungs: {', '.join(sorted(unknown))}")
     # of two measurements of one rung and network, the broken one stands
     cells = {(r.rung, r.variant): r for r in sorted(results, key=lambda r: r.ok is False)}
-    known = load_variants()
-    names = [*known, *sorted({r.variant for r in results} - known.keys())]
+    known, loaded = load_variants(), content["weights"] != "random"
+    climbed = {r.variant for r in results}
+    names = [*(v for v in known if v in climbed or not loaded), *sorted(climbed - known.keys())]
     differences = content["differences"]
     return Ladder(
+        heading="From ImageNet weights" if loaded else Ladder.heading,
         summary=_summary(rungs, names, cells),
-        tables=[_matrix(rungs, names, cells), _rungs(rungs)],
-        details=_details(rungs, names, cells),
+        matrix=_matrix(rungs, names, cells, _text(content["weights"])),
+        rungs=_rungs(rungs),
+        details=_details(rungs, names, cells, _text(content["weights"])),
         differences=_differences(differences) if differences else None,
         command=_text(content["command"]),
         where=_where(content),
@@ -186,9 +202,9 @@ def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
     return text + (f" Not measured: {lacking}." if lacking else "")
 
 
-def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
+def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str) -> Table:
     return table(
-        "ladder-matrix",
+        f"ladder-matrix-{weights}",
         "Largest difference of the twins on each rung, by network. ✓ keeps the rung’s bound, ✗ is "
         f"broken, {MISSING} was not measured; a dash: the rung has no meaning for the network.",
         [*texts("Network"), *numbers(*(_text(r["title"]) for r in rungs.values()))],
@@ -232,7 +248,7 @@ def _rungs(rungs: dict[str, Any]) -> Table:
     )
 
 
-def _details(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
+def _details(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str) -> Table:
     lines = {
         _text(entry["title"]): [
             [_name(v), *_detail(cells.get((rung, v)), lack(rung, v))] for v in names
@@ -240,7 +256,7 @@ def _details(rungs: dict[str, Any], names: list[str], cells: Cells) -> Table:
         for rung, entry in rungs.items()
     }
     heads = [*texts("Network"), *numbers("Measured", "Bound"), *texts("In detail")]
-    return table("ladder-details", "Every measurement.", heads, lines)
+    return table(f"ladder-details-{weights}", "Every measurement.", heads, lines)
 
 
 def _detail(result: Result | None, lack: str) -> list[Td | str | None]:

@@ -12,7 +12,7 @@ from reports.pages.parity.pairs import COMMAND, blocks
 def page(results: Results) -> dict[str, Any]:
     """Return the content of the page."""
     return {
-        "ladder": ladder.read(results.out),
+        "ladders": ladder.read(results.out),
         "blocks": blocks(results.collected, results.numbers),
         "shared": COMMAND,
     }
@@ -20,7 +20,8 @@ def page(results: Results) -> dict[str, Any]:
 
 def is_there(results: Results) -> bool:
     """Return whether anything was measured that the page shows."""
-    return bool(place_of(results.out, ladder.NAME) or pairs(results.collected.slots))
+    climbed = any(place_of(results.out, name) for name in ladder.COMMANDS)
+    return climbed or bool(pairs(results.collected.slots))
 
 
 PAGE = PageRecord(

@@ -163,9 +163,28 @@ def test_the_page_reads_what_the_ladder_writes(tmp_path):
     found = [ladder.Result(rung, "resnet50", 0.0, "fine") for rung in ladder.RUNGS]
     written = json.dumps(ladder.report(found, "cpu", {"keras": "3"}, "real", 5.0))
     (tmp_path / "parity.json").write_text(written, encoding="utf-8")
-    read = parity.read(tmp_path)
-    assert not read.sentence and len(read.tables[0].heads[0]) == 1 + len(ladder.RUNGS)
+    (read,) = parity.read(tmp_path)
+    assert not read.sentence and len(read.matrix.heads[0]) == 1 + len(ladder.RUNGS)
     assert set(parity.OPTIMIZERS) <= ladder.RUNGS.keys()
+
+
+def test_the_ladder_from_loaded_weights_has_its_own_part(tmp_path):
+    """It shows the networks that climbed alone: the others had no weights at hand."""
+    found = [ladder.Result(rung, "xception", 0.0, "fine") for rung in ladder.RUNGS]
+    words = ("cpu", {"keras": "3"}, "real", 5.0, (), "imagenet")
+    written = json.dumps(ladder.report(found, *words))
+    (tmp_path / "parity-imagenet.json").write_text(written, encoding="utf-8")
+    (tmp_path / "parity.json").write_text(json.dumps(content()), encoding="utf-8")
+    drawn, loaded = parity.read(tmp_path)
+    assert (drawn.heading, loaded.heading) == ("From random weights", "From ImageNet weights")
+    assert "Not measured" in drawn.summary and "Not measured" not in loaded.summary
+    assert loaded.command == "python runner.py --parity --weights at-hand"
+    run = synthetic.spec()
+    synthetic.add(Store(tmp_path), run)
+    made(tmp_path, [run], "parity.html")
+    page = pages(tmp_path)["parity.html"]
+    assert page.index("From random weights") < page.index("From ImageNet weights")
+    assert page.count("The rungs, bottom first") == 1 and 'href="parity-imagenet.json"' in page
 
 
 def predicting(store: Store, run, classes: list[int], losses: list[float], ids=None) -> None:
