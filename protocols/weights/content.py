@@ -31,7 +31,7 @@ def difference(arrays: Arrays, content: str, shapes: str) -> str:
     `shapes`; gives "" where they don't."""
     if digest_of_shapes(arrays) != shapes:
         numbers = sum(array.size for array in arrays.values())
-        return f"holds another network: {len(arrays)} tensors of {numbers:,} numbers together"
+        return f"holds another network (tensors: {len(arrays)}, their numbers: {numbers:,})"
     if digest_of_content(arrays) == content:
         return ""
     if all(_is_float16(array) for array in arrays.values()):

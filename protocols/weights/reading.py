@@ -60,7 +60,7 @@ def problem(known: Pretrained, source: WeightFile, path: Path) -> str:
     and other contents is refused too, for then the table contradicts itself.
     """
     try:
-        other = _other_bytes(source, path)
+        other = other_bytes(source, path)
         if not known.content:
             return other
         differs = difference(read(known.backbone, path), known.content, known.shapes)
@@ -78,7 +78,7 @@ def problem(known: Pretrained, source: WeightFile, path: Path) -> str:
     return f"has the right hash ({spelled(source.hash)}), but other contents than {learned}"
 
 
-def _other_bytes(source: WeightFile, path: Path) -> str:
+def other_bytes(source: WeightFile, path: Path) -> str:
     """Tells in words how a file differs from that of the source by its size and hash, or gives "".
     Raises OSError."""
     size = path.stat().st_size

@@ -4,13 +4,13 @@ import h5py
 import numpy as np
 
 
-def write_official(path, layers, named="{layer}/weight_{i}:0"):
+def write_official(path, layers, named="{layer}/weight_{i}:0", libver=None):
     """A weights file in Keras's old HDF5 layout; `layers`: (name, [array, ...]) in order.
 
     `named`: what a weight is called in the file, which nobody should rely on; `i` counts down, so
-    that their alphabetic order is not theirs.
+    that their alphabetic order is not theirs. `libver`: the version of HDF5, as h5py takes it.
     """
-    with h5py.File(path, "w") as file:
+    with h5py.File(path, "w", libver=libver) as file:
         file.attrs["layer_names"] = np.array([name.encode() for name, _ in layers])
         file.attrs["backend"] = b"tensorflow"
         for layer, arrays in layers:

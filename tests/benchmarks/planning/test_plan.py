@@ -161,7 +161,7 @@ def test_a_network_of_which_no_weights_are_known_is_left_out(monkeypatch):
 def test_what_is_at_hand_is_told_without_reading_a_file(monkeypatch, tmp_path):
     load_pretrained()  # reads the tables
     monkeypatch.setattr(Path, "open", lambda *_: pytest.fail("a file was opened"))
-    monkeypatch.setattr(weight_files, "_in_package", lambda source: None)
+    monkeypatch.setattr(weight_files, "in_package", lambda source: None)
     names = ["xception", "resnet50"]
     assert list(lacking(names, tmp_path)) == names
     (tmp_path / "weights").mkdir()
@@ -172,7 +172,7 @@ def test_what_is_at_hand_is_told_without_reading_a_file(monkeypatch, tmp_path):
     assert lacking(names, tmp_path) == {}
     os.truncate(tmp_path / "weights" / file.name, 5)
     assert list(lacking(names, tmp_path)) == ["resnet50"]
-    monkeypatch.setattr(weight_files, "_in_package", lambda source: source.package and Path("x"))
+    monkeypatch.setattr(weight_files, "in_package", lambda source: source.package and Path("x"))
     assert list(lacking(names, tmp_path / "none")) == ["resnet50"]
 
 

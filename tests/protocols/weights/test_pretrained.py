@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from protocols.errors import RequestError, TableError
-from protocols.files import ROOT
 from protocols.papers.backbones import load_backbones
 from protocols.weights import files as weight_files
 from protocols.weights import reading
@@ -75,24 +74,6 @@ def test_a_wrong_source_is_refused(monkeypatch, change):
     package, *others = known["sources"]
     assert package["package"]
     refused(monkeypatch, known | {"sources": [package | change, *others]})
-
-
-def test_no_address_of_a_registry_stands_in_the_table():
-    addresses = [s.url for known in load_pretrained().values() for s in known.sources if s.url]
-    assert addresses
-    assert all(url.startswith("https://storage.googleapis.com/tensorflow/") for url in addresses)
-
-
-def test_what_makes_weights_installs_is_what_the_table_names():
-    lines = (ROOT / "requirements-weights.txt").read_text(encoding="utf-8").splitlines()
-    pinned = [line.partition("#")[0].strip() for line in lines]
-    sources = [source for known in load_pretrained().values() for source in known.sources]
-    assert [line for line in pinned if line] == [
-        source.package for source in sources if source.command == "make weights"
-    ]
-    everything = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    for source in sources:
-        assert (source.package in everything) == (source.command != "make weights")
 
 
 # where the files are
