@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from protocols.boundary import Amount, Content, Count, FileName, Hex, Key, Line, Positive
+from protocols.boundary import Amount, Content, Count, Digest, FileName, Hex, Key, Line, Positive
 from protocols.spec_schema import Spec
 
 Seconds = Annotated[float, Meta(ge=0, le=1e10)]
@@ -35,6 +35,13 @@ class Failure(Struct):
     reason: Annotated[str, Meta(max_length=1_000_000)]
 
 
+class WeightFile(Struct):
+    """The file from which a backbone's weights were loaded."""
+
+    file: Line
+    hash: Digest
+
+
 class Env(Struct):
     """The content of env.json; a key that isn't named here is kept."""
 
@@ -51,6 +58,7 @@ class Env(Struct):
     repeatable: Line | None = None
     threads: Annotated[int, Meta(ge=1, le=10**5)] | UnsetType = UNSET
     versions: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
+    weights: Annotated[dict[Key, WeightFile], Meta(max_length=10)] | UnsetType = UNSET
 
 
 class Phase(Struct):

@@ -45,7 +45,9 @@ def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, n
     reset_peak_memory()
     images = open_set(jobs[0].images)
     pool = make_pool(images, specs)
-    twin = make(specs, pool, Start(jobs[0].weights))
+    start = Start(jobs[0].weights)
+    twin = make(specs, pool, start)
+    files = start.described(specs[0])
     here = twin.environment()
     identity = {
         "runs": [spec.id for spec in specs],
@@ -71,7 +73,8 @@ def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, n
     diverged = None
     for i, (recorder, job) in enumerate(zip(course.recorders, jobs, strict=True)):
         try:
-            recorder.write(job.folder, twin.environment(), timings)
+            env = twin.environment() | ({"weights": files} if files else {})
+            recorder.write(job.folder, env, timings)
             activations.write(job.folder, pool, positions[i], seen[i])
         except TrainingDiverged as error:  # one member diverged: the others are whole
             diverged = error

@@ -7,10 +7,12 @@ framework.
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 
+from protocols.errors import one_line
 from protocols.weights.content import difference
 from protocols.weights.keras_file import read_layers
 from protocols.weights.names import of_keras, of_lite0
@@ -51,6 +53,15 @@ def verified(backbone: str, path: Path, digest: str) -> Arrays:
     if wrong := problem(known, known.official, path):
         raise ValueError(f"{what} are not those of this run: the file {wrong}")
     return read(backbone, path)
+
+
+def described(backbone: str, path: Path) -> dict[str, str]:
+    """Gives the name of a backbone's file ("file") and its hash ("hash"), which is of the kind that
+    the table has for a file of this size, else SHA-256. Raises OSError."""
+    size, sources = path.stat().st_size, load_pretrained()[backbone].sources
+    like = next((source.hash for source in sources if source.size == size), "sha256:")
+    name = one_line(os.fsencode(path.name).decode("utf-8", "replace"))
+    return {"file": name, "hash": hash_of(path, like)}
 
 
 def problem(known: Pretrained, source: WeightFile, path: Path) -> str:

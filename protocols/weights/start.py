@@ -16,7 +16,7 @@ import numpy as np
 from protocols.papers.variants import load_variants
 from protocols.seeds import generator
 from protocols.spec import RunSpec
-from protocols.weights.reading import verified
+from protocols.weights.reading import described, verified
 
 Arrays = dict[str, np.ndarray]
 Shapes = Mapping[str, tuple[int, ...]]
@@ -121,6 +121,11 @@ class Start:
             return self._drawn(spec, shapes)
         found = verified(name, self.files[name], loaded(spec, name))
         return {f"{name}/{key}": array for key, array in found.items()}
+
+    def described(self, spec: RunSpec) -> dict[str, dict[str, str]]:
+        """Gives the name and the hash of each loaded backbone's file, as env.json has them."""
+        names = load_variants()[spec.variant].backbones if spec.weights["digest"] else ()
+        return {name: described(name, self.files[name]) for name in names if name in self.files}
 
     def head(self, spec: RunSpec, shapes: Shapes) -> Arrays:
         """Gives the head's weights by "head/layer/weight"; a head is never loaded from a file."""

@@ -63,6 +63,14 @@ class Pretrained:
         return next(source for source in self.sources if source.official)
 
     @property
+    def learned(self) -> str:
+        """The package from whose file the contents are known, while the official file has not been
+        compared with it; "" where it has, and where no contents are known."""
+        packages = [source.package for source in self.sources if not source.official]
+        waiting = self.content and not self.compared
+        return packages[0].replace("==", " ") if waiting and packages else ""
+
+    @property
     def origin(self) -> str:
         """Words on where a file comes from."""
         return ", or ".join(source.origin for source in self.sources)

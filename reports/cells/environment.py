@@ -10,7 +10,7 @@ from reports.cells.settings import scrub
 SHORT = 12  # the number of hexadecimal digits that are shown of a digest
 NONE = "–"
 NOT_RECORDED = "not recorded"  # stands for a fact of runs made before it was recorded
-DIGESTS = {"md5": "MD5", "sha256": "SHA-256"}
+DIGESTS = {"md5": "MD5", "sha256": "SHA-256", "content": "contents"}
 INSTRUCTIONS = "CPU instructions"
 
 Environment = dict[str, Any]  # the content of env.json

@@ -3,8 +3,10 @@
 import json
 from collections import defaultdict
 
+from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
+from protocols.weights.table import load_pretrained
 from reports.cells.collect import Collected
 from reports.cells.commands import command
 from reports.cells.environment import FACTS, NONE, SHORT, as_text, packages, short
@@ -24,7 +26,8 @@ def environments(collected: Collected) -> list[Table]:
         found: dict[str, list[Slot]] = defaultdict(list)
         for slot in collected.slots:
             if slot.usable and slot.spec.framework == framework:
-                found[json.dumps(slot.stored.env, sort_keys=True)].append(slot)
+                env = {key: v for key, v in slot.stored.env.items() if key != "weights"}
+                found[json.dumps(env, sort_keys=True)].append(slot)
         if not found:
             continue
         runs = [found[text][0] for text in sorted(found)]  # one run of each environment
@@ -71,7 +74,8 @@ def sources(collected: Collected) -> Table:
 
 
 def data_sets(collected: Collected) -> Table:
-    """Return the table of every decoded set of images and every source of weights, by digest."""
+    """Return the table of every decoded set of images, every source of weights, and every file from
+    which weights were loaded, by digest."""
     kinds: dict[tuple[str, str, str], int] = defaultdict(int)
     for slot in collected.slots:
         s = slot.spec
@@ -82,16 +86,54 @@ def data_sets(collected: Collected) -> Table:
         weights = f"{WEIGHTS.get(source, source)}, {NAMES[s.framework]} {s.variant}"
         if s.weights.get("digest"):
             kinds["Weights", weights, short(str(s.weights["digest"]))] += 1
+        for name, file in _files(slot).items():
+            said = f"{_called(name)}, {scrub(file['file'])}"
+            kinds["Files of weights, where a run recorded them", said, short(file["hash"])] += 1
     lines: dict[str, list[Line]] = defaultdict(list)
     for (kind, name, digest), count in sorted(kinds.items()):
         lines[kind].append([name, digest, count])
     return table(
         "data",
         "Images and weights, by the first digits of their digests (SHA-256 where no other kind "
-        "is named; one a backbone, joined by +), and the runs that name them.",
+        "is named, for “contents” of all names, shapes and numbers; one a backbone, joined by +), "
+        "and the runs that name them.",
         [*texts("What", "Digest"), *numbers("Runs")],
         lines,
+        not_compared(collected),
     )
+
+
+def _files(slot: Slot) -> dict[str, dict[str, str]]:
+    """Return the file of each backbone that a run loaded, as its env.json has them."""
+    found = slot.stored.env.get("weights", {}) if slot.usable else {}
+    return {name: file for name, file in found.items() if name in load_backbones()}
+
+
+def _called(backbone: str) -> str:
+    """Return the name of a backbone in words."""
+    known = load_backbones()[backbone]
+    return known.keras or known.timm
+
+
+def not_compared(collected: Collected) -> list[str]:
+    """Return a sentence for each backbone of the runs whose contents are known from a package
+    alone: as long as the official file was not compared with it, and no run used that file."""
+    named = {
+        digest
+        for slot in collected.slots
+        for digest in str(slot.spec.weights.get("digest")).split("+")
+    }
+    used = {(name, file["hash"]) for slot in collected.slots for name, file in _files(slot).items()}
+    sentences = []
+    for name, known in load_pretrained().items():
+        official = known.official
+        if known.digest in named and known.learned and (name, official.hash) not in used:
+            sentences.append(
+                f"{_called(name)}: the digest of the contents was learned from {known.learned}, "
+                f"and the official file, {official.name}, has not been compared with it yet. The "
+                "first run that reads the official file compares the two, and ends if they differ."
+            )
+    return sentences
 
 
 def run_list(collected: Collected) -> Table:

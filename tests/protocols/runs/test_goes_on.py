@@ -1,12 +1,15 @@
 """Several heads over a frozen CNN, trained together by the course of a run, killed and started
 again: PyTorch, on the CPU. Their checkpoint is as large as the plan tells."""
 
+import hashlib
 import json
 from dataclasses import replace
 
 import pytest
 
+from benchmarks.store.records import env
 from protocols.runs import course
+from protocols.spec import RunSpec
 from protocols.weights.start import HeadsOnly
 from tests.support.line import ending
 
@@ -51,6 +54,23 @@ def killed_at(call):
             raise Killed
 
     return progress
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_a_run_records_the_file_of_its_weights(runs, tmp_path, loaded):
+    """As information beside the run: its id and its spec know nothing of the file."""
+    specs, jobs_of = runs
+    path = tmp_path / "my\n\udcffxception.h5"
+    path.write_bytes(b"weights")
+    files = {"weights": {"xception": path, "resnet50": path} if loaded else {}}
+    jobs = [replace(job, **files) for job in jobs_of("one")]
+    course.run(make, specs, jobs, lambda *_: None, pytest.fail)
+    for spec, job in zip(specs, jobs, strict=True):
+        found = env(job.folder / "env.json")  # read by the schema
+        sha256 = hashlib.sha256(b"weights").hexdigest()
+        file = {"file": "my\\n\ufffdxception.h5", "hash": f"sha256:{sha256}"}
+        assert found.get("weights") == ({"xception": file} if loaded else None)
+        assert RunSpec.from_json((job.folder / "spec.json").read_text("utf-8")).id == spec.id
 
 
 def test_members_together_end_as_if_never_killed(runs):
