@@ -1,4 +1,4 @@
-"""Reads --set key=value: a sensitivity run changes one assumed value of a recipe."""
+"""Reads --set key=value: a sensitivity run changes a value of a recipe."""
 
 import math
 from typing import Any
@@ -23,15 +23,15 @@ def reads(variant: Variant, key: str) -> bool:
 
 def settable(paper: str) -> list[str]:
     """Returns the values that --set takes for the networks of a paper: first numbers, then words
-    where the code knows others (protocols.papers.recipes.WORDS). Every other assumed value has one
-    form only in the code."""
+    where the code knows others (protocols.papers.recipes.WORDS). Most of these are assumed; a few
+    rates and lengths are the paper's own. Every other value has one form only in the code."""
     recipe = load_recipe(paper)
     numbers = [key for key, entry in recipe.items() if entry.settable]
     return numbers + [key for key, entry in recipe.items() if others(key, entry)]
 
 
 def read(texts: list[str], variants: list[Variant]) -> dict[str, Any]:
-    """Returns the changed values. Raises RequestError unless each is an assumed value of every
+    """Returns the changed values. Raises RequestError unless each can be set in the recipe of every
     variant's paper, and at least one variant reads it."""
     found: dict[str, Any] = {}
     for text in texts:

@@ -22,6 +22,9 @@ BELOW = 300  # bytes that the names below a typed folder take: a run's id, a fil
 # be the lower end, but not the upper. The upper ends are far beyond what the papers' networks can
 # use; the first step of a run finds out what a GPU can't hold.
 WHOLE = {
+    "epochs": (1, 10_000),
+    "phase1_epochs": (1, 10_000),
+    "phase2_epochs": (1, 10_000),
     "batch_size": (1, 10_000),
     "calibration_images": (1, 10_000),
     "grey_pooling": (1, 64),
@@ -34,7 +37,9 @@ REAL = {
     "rmsprop_rho": (0, 1),
     "adam_beta1": (0, 1),
     "adam_beta2": (0, 1),
+    "rate": (0, 10),
     "phase1_rate": (0, 10),
+    "phase2_rate": (0, 10),
     "epsilon": (1e-12, 1),
     "l2": (0, 10),
     "dropout": (0, 1),

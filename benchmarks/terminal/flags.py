@@ -193,7 +193,8 @@ def _how(group: argparse._ActionsContainer) -> list[argparse.Action]:
         add("--precision", default="float32", metavar="NAME",
             help="float32 (default), tf32 (GPU only) or bfloat16, alike in both twins"),
         add("--set", dest="changes", nargs="+", default=[], metavar="KEY=VALUE",
-            help="change assumed values: a sensitivity run, never in the papers' tables"),
+            help="change assumed values, rates or epochs: a sensitivity run, never in the papers' "
+            "tables"),
         add("--deterministic", action="store_true", help="the same bits every time; slower"),
     ]  # fmt: skip
 

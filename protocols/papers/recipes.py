@@ -89,8 +89,8 @@ def load_recipe(paper: str) -> dict[str, Value]:
             raise TableError(f"{place} {key}: source or reason is missing")
         if entry.reading and (entry.source != "assumed" or key in {*IMPLIED, *WORDS}):
             raise TableError(f"{place} {key}: a reading is assumed, and has one form only")
-        if entry.settable and (entry.source != "assumed" or entry.reading or key in WORDS):
-            raise TableError(f"{place} {key}: --set takes assumed numbers, and words by themselves")
+        if entry.settable and (entry.reading or key in WORDS or isinstance(entry.value, str)):
+            raise TableError(f"{place} {key}: --set takes numbers, and words by themselves")
         if key in WORDS and entry.value not in WORDS[key]:
             raise TableError(f"{place} {key}: {entry.value!r} is none of {', '.join(WORDS[key])}")
     return recipe

@@ -11,7 +11,7 @@ from protocols.errors import RequestError
 from protocols.papers.papers import load_papers
 from protocols.papers.recipes import load_recipe
 from reports.cells.commands import command
-from reports.cells.settings import changed
+from reports.cells.settings import changed, extra_of
 
 GPU = {"keras": Device("jax", "A GPU", 0), "torch": Device("torch", "A GPU", 0)}
 CPU = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
@@ -64,8 +64,8 @@ def test_a_set_value_is_in_the_spec_and_named_as_a_change():
     ("text", "variants", "said"),
     [
         ("foo=1", ("xception",), "'foo' can't be set"),
-        ("phase2_rate=1", ("xception",), "can't be set"),  # the paper's own
-        ("batch_size=8", (), "networks of jane"),  # not assumed of both papers
+        ("running_variance=1", ("xception",), "can't be set"),  # one form only
+        ("batch_size=8", (), "networks of jane"),  # not settable for both papers
         ("label_smoothing=1", ("xception",), "below 1"),
         ("batch_size=2.5", ("xception",), "a whole number"),
         ("epsilon=nan", ("xception",), "a number from 1e-12 on, below 1, not 'nan'"),
@@ -80,7 +80,23 @@ def test_a_wrong_change_is_refused(text, variants, said):
         make_plan(Selection(variants=variants, changes=(text,)), "phantom", CPU, 2)
 
 
-def test_every_settable_value_is_an_assumed_number():
+def test_a_rate_or_a_schedule_that_the_paper_states_can_be_tried():
+    """It is a sensitivity run, whatever the profile has."""
+    words = ("epochs=30", "cnn_trained=trained", "rate=0.001")
+    wish = Selection(
+        variants=("cnn_lstm",), profile="laptop", weights="at-hand", changes=words, folds=(0, 1)
+    )
+    runs = make_plan(wish, "real", CPU, 2)
+    assert {s.fold for s in runs} == {0, 1} and not runs[0].heads_only
+    assert [(p["epochs"], p["rate"], p["frozen"]) for p in runs[0].phases] == [(30, 0.001, False)]
+    assert extra_of(runs[0]) == "cnn_trained = trained, epochs = 30, rate = 0.001"
+    wish = Selection(variants=("xception",), profile="laptop", changes=("phase2_epochs=12",))
+    assert [p["epochs"] for p in make_plan(wish, "real", CPU, 2)[0].phases] == [100, 12]
+    paper = Selection(variants=("xception",), profile="laptop", changes=("phase2_epochs=70",))
+    assert extra_of(make_plan(paper, "real", CPU, 2)[0]) == "phase2_epochs = 70"
+
+
+def test_every_settable_value_is_a_number():
     for paper in load_papers():
         entries = [entry for entry in load_recipe(paper).values() if entry.settable]
         assert entries and all(isinstance(entry.value, int | float) for entry in entries)

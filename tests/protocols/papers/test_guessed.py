@@ -149,7 +149,7 @@ def test_a_reading_is_in_no_run_and_all_else_is(paper):
         ("recurrent_activation", {"reading": False, "value": "tanh"}),
         ("cnn_trained", {"reading": False, "value": "half"}),
         ("new", {"settable": True}),  # a reading is in no run's recipe
-        ("l2", {"reading": False, "settable": True, "source": "paper"}),
+        ("l2", {"reading": False, "settable": True}),  # no number
     ],
 )
 def test_an_entry_that_the_code_does_not_follow_is_refused(monkeypatch, key, wrong):
