@@ -56,13 +56,17 @@ def by_claim(found: list[Finding]) -> dict[str, list[str]]:
 
 
 def said(found: list[Finding]) -> str:
-    """Return a sentence: how many contradictions there are, and how many claims have which word."""
+    """Return sentences: how many contradictions there are, and how many claims have which word."""
     claims = Counter(words_of[0] for words_of in by_claim(found).values())
-    others = ", ".join(f"{claims[word]} {word}" for word in WORDS[1:] if claims[word])
+    others = [
+        f"{claims[w]} {'is' if claims[w] == 1 else 'are'} {w}" for w in WORDS[1:] if claims[w]
+    ]
+    wrong = claims[CONTRADICTORY]
     return (
-        "By arithmetic alone, without any run: "
-        f"{sum(one.word == CONTRADICTORY for one in found)} contradictions, which fall on "
-        f"{claims[CONTRADICTORY]} of the {claims.total()} printed claims; of the others {others}."
+        "Arithmetic alone, without any run, finds "
+        f"{sum(one.word == CONTRADICTORY for one in found)} contradictions. They fall on {wrong} "
+        f"of the {claims.total()} printed claims; of the other {claims.total() - wrong}, "
+        f"{' and '.join([', '.join(others[:-1]), *others[-1:]])}."
     )
 
 

@@ -285,11 +285,11 @@ def test_both_pages_say_one_number(tmp_path, changed):
     made(tmp_path, [])
     found = changed()
     said = (
-        "16 contradictions, which fall on 18 of the 85 printed claims; of the others "
-        "1 not attainable, 3 open, 55 attainable, 8 not checked."
+        "16 contradictions. They fall on 18 of the 85 printed claims; of the other 67, "
+        "1 is not attainable, 3 are open, 55 are attainable and 8 are not checked."
     )
     assert all(said in pages(tmp_path)[name] for name in ("index.html", "audit.html"))
     assert audit_page.said(found).endswith(said)
     red = re.findall(r'by arithmetic: contradictory">≠', pages(tmp_path)["index.html"])
     assert len(red) == 18
-    assert "15 contradictions, which fall on 17 of" in audit_page.said(changed(jane_text_410="366"))
+    assert "15 contradictions. They fall on 17 of" in audit_page.said(changed(jane_text_410="366"))

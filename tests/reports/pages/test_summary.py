@@ -54,7 +54,7 @@ def test_the_arithmetic_column_is_the_audit(smoke):
     }
     page = smoke["index.html"]
     assert sum(sign == "≠" for _, sign in squares(page, 1)) == len(wrong) > 0
-    assert f"contradictions, which fall on {len(wrong)} of the" in page
+    assert f"contradictions. They fall on {len(wrong)} of the" in page
 
 
 def test_a_full_verdict_is_told_as_long_as_claims_are_untested(smoke):
