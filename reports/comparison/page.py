@@ -72,7 +72,7 @@ def page(
         "lone": lone_table(joined),
     }
     text = menu.engine().get_template("compare.html.j2").render(
-        pages=[(PAGE, NAME)], here=PAGE, names=NAMES, banners=banners, data=DATA,
+        menu=[menu.Entry(NAME, [(PAGE, NAME)])], here=PAGE, names=NAMES, banners=banners, data=DATA,
         title="Two sets of results, side by side", phantom=phantom, forms=FORMS,
         min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
         counts=[(word, counts[word]) for word in WORDS],

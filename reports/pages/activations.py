@@ -260,6 +260,7 @@ def _cams(
 
 PAGE = PageRecord(
     "activations.html", "What the networks look at", "Activations",
-    lambda results: {"sections": sections(results.collected, results.out)}, place=6,
+    lambda results: {"sections": sections(results.collected, results.out)},
+    place=6, group="Evidence",
     is_there=lambda results: are_there(results.collected),
 )  # fmt: skip

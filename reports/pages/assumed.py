@@ -93,6 +93,6 @@ def _effect(cell: Cell | None, found: dict[Cell, Contrast | None], known: Number
 
 
 PAGE = PageRecord(
-    "assumed.html", "What is guessed", "Guessed", page, place=10,
+    "assumed.html", "What is guessed", "Guessed", page, place=11, group="Method",
     settings=lambda results: [g.setting for g in sensitivity_groups(results.collected)],
 )  # fmt: skip

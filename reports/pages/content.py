@@ -42,6 +42,7 @@ class PageRecord:
     name: str  # the page's word in the menu, and above its tables in the exports
     content: Callable[[Results], dict[str, Any]]
     place: float = 0  # the place in the menu, the lowest first
+    group: str = ""  # the word under which the menu has the page with others; "": its own
     template: str = ""  # the template's file; if empty, the one named as the page
     settings: Callable[[Results], list[Setting]] = lambda results: results.collected.settings
     is_there: Callable[[Results], bool] = lambda _: True

@@ -137,7 +137,7 @@ def _weight(group: Group) -> str:
 
 PAGE = PageRecord(
     "control.html", "The same question on a laptop", "On a laptop",
-    page, place=11,
+    page, place=13, group="Method",
     settings=lambda results: settings(results.collected),
     is_there=lambda results: bool(settings(results.collected)),
 )  # fmt: skip

@@ -180,5 +180,5 @@ def page(collected: Collected) -> dict[str, object]:
 
 PAGE = PageRecord(
     "environment.html", "Environment", "Environment", lambda results: page(results.collected),
-    place=15, template="tables.html.j2",
+    place=16, group="Runs", template="tables.html.j2",
 )  # fmt: skip

@@ -173,5 +173,5 @@ def page(out: Path) -> dict[str, object]:
 
 PAGE = PageRecord(
     "images.html", "Which photographs do the images show?", "Images",
-    lambda results: page(results.out), place=9, settings=lambda _: [],
+    lambda results: page(results.out), place=9, group="Data", settings=lambda _: [],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The things that every page has: its place in the menu, the templates' engine, its banners."""
 
 import pkgutil
+from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
@@ -30,6 +31,31 @@ def pages() -> list[PageRecord]:
     records = (getattr(import_module(one.name), "PAGE", None) for one in found)
     own = (page for page in records if isinstance(page, PageRecord))
     return sorted(own, key=lambda page: page.place)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry of the menu: one page, or several under one word."""
+
+    name: str
+    pages: list[tuple[str, str]]  # the file and the word of each
+
+    @property
+    def file(self) -> str:
+        """The file of the first page, to which the entry leads."""
+        return self.pages[0][0]
+
+    def holds(self, file: str) -> bool:
+        """Return whether a page is one of the entry's."""
+        return file in dict(self.pages)
+
+
+def entries(shown: list[PageRecord]) -> list[Entry]:
+    """Return the entries of the menu for these pages, each at the place of its first page."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for page in shown:
+        found.setdefault(page.group or page.name, []).append((page.file, page.name))
+    return [Entry(name, own) for name, own in found.items()]
 
 
 @cache

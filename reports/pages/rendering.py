@@ -28,24 +28,22 @@ def rendered(results: Results, *others: Callable[[], list[Made]]) -> list[Made]:
     listed = [(page.file, page.name) for page in shown]
     own = [(page, page.file) for page in shown]
     own += [(more, page.file) for page in shown for more in page.further(results)]
-    makers = [*others, *(partial(_page, results, listed, *one) for one in own)]
+    makers = [*others, *(partial(_page, results, menu.entries(shown), *one) for one in own)]
     made = spread(_made, makers, results.collected.jobs)
     files = {one.file: one.text for some in made for one in some if one.tables}
     whole = Made(one_file.NAME, one_file.single(files, listed, menu.engine()))
     return [*(one for some in made for one in some), whole]
 
 
-def _page(
-    results: Results, listed: list[tuple[str, str]], page: PageRecord, here: str
-) -> list[Made]:
+def _page(results: Results, entries: list[menu.Entry], page: PageRecord, here: str) -> list[Made]:
     """Return one page.
-    `listed` has the file and the word of each page in the menu; `here` is the file of the page of
-    the menu that this page is, or belongs to."""
+    `entries` are those of the menu; `here` is the file of the page of the menu that this page is,
+    or belongs to."""
     settings, content = page.settings(results), page.content(results)
     phantom = menu.phantom(results.collected, settings)
     banners = menu.of_settings(results.collected, settings)
     text = menu.engine().get_template(page.template or f"{page.file}.j2").render(
-        pages=listed, here=here, title=page.title, names=NAMES, schema=data.SCHEMA_VERSION,
+        menu=entries, here=here, title=page.title, names=NAMES, schema=data.SCHEMA_VERSION,
         phantom=phantom, banners=banners, **content,
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]

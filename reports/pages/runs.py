@@ -262,6 +262,7 @@ def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRe
 
 
 PAGE = PageRecord(
-    "runs.html", "Runs", "Runs", lambda results: _overviews(results.collected), place=13,
+    "runs.html", "Runs", "Runs", lambda results: _overviews(results.collected),
+    place=15, group="Runs",
     further=_run_sets,
 )  # fmt: skip

@@ -176,6 +176,7 @@ def _counted(found: list[int], n: int) -> str:
 
 
 PAGE = PageRecord(
-    "audit.html", "Do the printed numbers fit together?", "Arithmetic", lambda _: page(), place=8,
+    "audit.html", "Do the printed numbers fit together?", "Arithmetic", lambda _: page(),
+    place=3, group="Claims",
     settings=lambda _: [],
 )  # fmt: skip

@@ -151,4 +151,4 @@ def _block(
     )
 
 
-PAGE = PageRecord("errors.html", "Where they err", "Errors", page, place=5)
+PAGE = PageRecord("errors.html", "Where they err", "Errors", page, place=5, group="Evidence")

@@ -295,4 +295,6 @@ def page(results: Results) -> dict[str, Any]:
     return {"coverage": coverage_table(), "sections": sections}
 
 
-PAGE = PageRecord("evidence.html", "How much can the numbers bear?", "Evidence", page, place=4)
+PAGE = PageRecord(
+    "evidence.html", "How much can the numbers bear?", "Evidence", page, place=4, group="Evidence"
+)

@@ -50,4 +50,4 @@ def page(results: Results) -> dict[str, Any]:
     return {"sheet": sheet(), "beside": leak_free.beside(results.collected, results.numbers)}
 
 
-PAGE = PageRecord("leakage.html", "What leaks?", "Leakage", page, place=7)
+PAGE = PageRecord("leakage.html", "What leaks?", "Leakage", page, place=10, group="Data")

@@ -12,6 +12,7 @@ from reports.pages.papers.measures import more_table
 from reports.tables.table import Table
 
 FIRST = 2  # the place of the first paper in the menu
+CLAIMS = "Claims"  # its group there
 Parts = Callable[[Collected, Group], list[Table | Drawn]]  # makes the parts of a group as published
 
 
@@ -34,7 +35,7 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: 
 
     place = FIRST + list(load_papers()).index(paper) / 100  # before the next page, however many
     return PageRecord(
-        f"{paper}.html", known.name, known.name, page, place, "paper.html.j2", settings
+        f"{paper}.html", known.name, known.name, page, place, CLAIMS, "paper.html.j2", settings
     )
 
 

@@ -25,6 +25,6 @@ def is_there(results: Results) -> bool:
 
 
 PAGE = PageRecord(
-    "parity.html", "Are these the same network?", "Same networks?", page, place=12,
+    "parity.html", "Are these the same network?", "Same networks?", page, place=12, group="Method",
     is_there=is_there,
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """A page is found by its own record: its module and its template are all that it takes."""
 
+import re
 import sys
 
 import pytest
@@ -64,6 +65,23 @@ def test_a_page_takes_its_module_and_its_template(another, tmp_path):
     assert "**seeds-seeds.** The seeds." in (out / "tables.md").read_text("utf-8")
     build(Store(tmp_path / "empty"), [], out)
     assert not (out / "seeds.html").exists(), "it has nothing to show"
+
+
+def test_the_menu_has_at_most_eight_entries_each_leading_to_all_of_its_pages(smoke_report):
+    out, _ = smoke_report
+    shown = [page for page in menu.pages() if (out / page.file).is_file()]
+    entries = menu.entries(shown)
+    assert 2 < len(entries) <= 8
+    assert [one for entry in entries for one in entry.pages] == [(p.file, p.name) for p in shown]
+    for page in shown:
+        text = (out / page.file).read_text(encoding="utf-8")
+        first, *within = [part.split("</nav>")[0] for part in text.split("<nav")[1:]]
+        assert [entry.file for entry in entries] == re.findall(r'href="([^"]+)"', first)
+        (own,) = [entry for entry in entries if entry.holds(page.file)]
+        assert f'href="{own.file}" aria-current=' in first and first.count("aria-current") == 1
+        files = re.findall(r'href="([^"]+)"', within[0]) if within else [page.file]
+        assert files == [file for file, _ in own.pages] and len(within) <= 1
+        assert f'href="{page.file}" aria-current="page"' in (within or [first])[0]
 
 
 def test_no_two_pages_share_a_file_or_a_place():
