@@ -174,7 +174,7 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
         add("--protocol", default="", metavar="NAME",
             help="instead of the published one: fixed, fixed-grouped, cv10, cv10-grouped"),
         add("--profile", default="", metavar="NAME",
-            help="paper (default on a GPU), smoke (default on a CPU), laptop (control)"),
+            help="paper (default on a GPU), smoke (default on a CPU) or laptop"),
         add("--seeds", type=typed(ranges.numbers, *ranges.SEEDS), default=(), metavar="0,1,2",
             help="or a range, 0-2"),
         add("--folds", type=typed(ranges.numbers, *ranges.FOLDS), default=(), metavar="0,1",

