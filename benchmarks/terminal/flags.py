@@ -167,7 +167,7 @@ def _what(group: argparse._ActionsContainer) -> list[argparse.Action]:
     return [
         add("--suite", default="", metavar="NAME",
             help="whose networks, see --list: a paper's, or control (ours, in no paper); default: "
-            "all of the papers'"),
+            "all of the papers', at laptop control too"),
         add("--framework", default="both", choices=["keras", "torch", "both"],
             help="the twin that computes (default: both)"),
         add("--variant", nargs="+", default=[], metavar="NAME", help="networks; see --list"),
