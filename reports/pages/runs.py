@@ -16,6 +16,7 @@ from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
 from reports.data.numbers import Numbers, Recorded
 from reports.figures import curves, kinds
+from reports.pages import ran
 from reports.pages.content import PageRecord, Results
 from reports.tables.builder import Line, numbers, table, texts, twins
 from reports.tables.cell_text import file_link, number
@@ -229,7 +230,12 @@ def _overviews(collected: Collected) -> dict[str, object]:
         groups = [group for group in collected.groups if group.setting.planned == planned]
         if groups:
             sections.append((planned, [(group.page, overview(group)) for group in groups]))
-    return {"sections": sections}
+    return {
+        "ran": ran.ran_table(collected),
+        "failures": ran.failures(collected),
+        "sections": sections,
+        "schema_words": ran.SCHEMA,
+    }
 
 
 def _run_sets(results: Results) -> list[PageRecord]:

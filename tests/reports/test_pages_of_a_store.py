@@ -61,7 +61,7 @@ def test_numbers_of_smoke_never_stand_beside_a_claim(smoke_report):
     assert len(claims) == 7 + 8 + 20
     for row in claims:
         assert (row[2], row[3], row[5], row[6]) == ("–", "", "–", ""), row
-    verdicts = Tables(pages(out)["index.html"]).find("Every claim")
+    verdicts = Tables(pages(out)["claims.html"]).find("Every claim")
     row = next(row for row in verdicts if row[0].startswith("Xception-LSTM"))
     assert row[1:4] == ["90.79\u202f%", "–", "–"]
     for page in (liang, jane):
@@ -99,7 +99,7 @@ def test_results_hold_every_number(smoke_report):
 
 def test_phantom_and_smoke_stand_on_every_page_and_nothing_is_judged(smoke_report):
     out, _ = smoke_report
-    assert len(pages(out)) == 17  # the recorded ladder has one
+    assert len(pages(out)) == 18  # the recorded ladder has one
     for name, text in pages(out).items():
         assert "<strong>PHANTOM</strong>" in text, name
         if name in ("audit.html", "images.html", "assumed.html"):  # they show no run
@@ -196,7 +196,7 @@ def test_a_failed_run_shows_its_reason_escaped_and_without_folders(tmp_path, com
     reason = "RuntimeError: <b>no memory</b> in /home/someone/wbc/model.py"
     synthetic.add_failed(Store(tmp_path), run, reason)
     result = made(tmp_path, [run])
-    for name in ("index.html", "environment.html"):
+    for name in ("runs.html", "environment.html"):
         text = pages(tmp_path)[name]
         assert "RuntimeError: &lt;b&gt;no memory&lt;/b&gt; in …/model.py" in text
         assert "someone" not in text
@@ -371,7 +371,7 @@ def test_a_paper_set_outside_the_plan_is_still_judged(tmp_path):
     result = made(tmp_path, plan)
     assert word(result, "liang.t1.xception", setting=0)[0] == "not tested"
     assert word(result, "liang.t1.xception", setting=1)[0] == "compatible"
-    captions = Tables(pages(tmp_path)["index.html"]).tables
+    captions = Tables(pages(tmp_path)["claims.html"]).tables
     assert sum(text.startswith("Every claim") for text in captions) == 2
     hold_together(tmp_path)
 
@@ -386,7 +386,7 @@ def test_threads_that_differ_within_a_group_are_said(tmp_path):
 
 def test_an_empty_store_and_plan(tmp_path):
     assert build(Store(tmp_path), [], tmp_path / "new").is_file()
-    assert "Nothing was asked for" in pages(tmp_path / "new")["index.html"]
+    assert "Nothing was asked for" in pages(tmp_path / "new")["runs.html"]
 
 
 def test_pages_of_settings_no_longer_shown_go_away(tmp_path):

@@ -75,23 +75,26 @@ class Summary:
 
     sentences: list[str]
     setting: Setting | None
+    twins: list[str]  # whose squares are shown: none where nothing is tested or indicative
     lines: list[Line]
     legend: list[tuple[str, str, str]]  # sign, class of style.css, words
     takes: list[tuple[str, str]]  # what a full verdict takes; empty once nothing is untested
     others: list[Setting]  # settings that judge nothing here: of other tables, or of other networks
 
 
-def foremost(collected: Collected, settings: list[Setting]) -> list[Setting]:
-    """Return the settings, the one whose runs judge most claims first, even if of an earlier
-    request; then the one whose runs are indicative of most. Settings that are equal in both keep
-    their order."""
+def judging(collected: Collected) -> list[Setting]:
+    """Return the settings that the first page and that of the claims show, of runs as published.
+    The one whose runs judge most claims stands first, even if it is of an earlier request; then
+    the one whose runs are indicative of most. Settings that are equal in both keep their order."""
+    settings = [setting for setting in collected.papers if setting.as_published]
+    shown = [s for s in settings if s.planned or s.comparable] or settings[:1]
 
     def judged(setting: Setting) -> tuple[int, int]:
         claims = load_claims().values()
         found = [judge(c, collected, setting, f) for c in claims for f in FRAMEWORKS]
         return sum(v.judged for v in found), sum(v.word == INDICATIVE for v in found)
 
-    return sorted(settings, key=judged, reverse=True)
+    return sorted(shown, key=judged, reverse=True)
 
 
 def summary(collected: Collected, settings: list[Setting]) -> Summary:
@@ -107,20 +110,21 @@ def summary(collected: Collected, settings: list[Setting]) -> Summary:
     found = [one for of_paper in audit_page.findings().values() for one in of_paper]
     words = audit_page.by_claim(found)
     lines: dict[str, Line] = {}
+    twins = list(FRAMEWORKS) if any(v.word != NOT_TESTED for v in verdicts.values()) else []
     for key, claim in claims.items():
         title = f"{load_papers()[claim.paper].name}, {claim.where}"
-        line = lines.setdefault(title, Line(title, {c: [] for c in ("audit", *FRAMEWORKS)}))
+        line = lines.setdefault(title, Line(title, {c: [] for c in ("audit", *twins)}))
         line.squares["audit"].append(_arithmetic_square(claim, words[key][0]))
-        for f in FRAMEWORKS:
+        for f in twins:
             line.squares[f].append(_square(claim, f, verdicts[f, key], setting is not None))
-    used = {
-        s.sign + s.look for line in lines.values() for own in line.squares.values() for s in own
-    }
+    used = {of[0] for of in words.values()}
+    used |= {verdicts[f, key].word for f in twins for key in claims}
     tested = {f: Counter(verdicts[f, key].word for key in claims) for f in FRAMEWORKS}
     untested = any(tested[f][NOT_TESTED] for f in FRAMEWORKS)
     return Summary(
-        [*_answer(tested, len(claims)), audit_page.said(found)],
+        [*_answer(tested, len(claims), setting), audit_page.said(found)],
         setting,
+        twins,
         list(lines.values()),
         _legend(used),
         _takes(collected) if untested else [],
@@ -135,7 +139,7 @@ def _square(claim: Claim, framework: str, verdict: Verdict, known: bool) -> Squa
         f"{claim_name(claim)}: printed {claim_text(claim)}, {NAMES[framework]} {value}: "
         f"{verdict.word}"
     )
-    return Square(sign, look, text, f"#{claim.id}" if known else "audit.html#audit-" + claim.id)
+    return Square(sign, look, text, f"{'claims.html#' if known else 'audit.html#audit-'}{claim.id}")
 
 
 def _arithmetic_square(claim: Claim, word: str) -> Square:
@@ -145,14 +149,15 @@ def _arithmetic_square(claim: Claim, word: str) -> Square:
 
 
 def _legend(used: set[str]) -> list[tuple[str, str, str]]:
+    """Return each sign of the matrix with its class and the words of `used` that it stands for."""
     found: dict[tuple[str, str], list[str]] = {}
-    for word, (sign, look) in SIGNS.items():
-        if sign + look in used:
-            found.setdefault((sign, look), []).append(word)
+    for word, look in SIGNS.items():
+        if word in used:
+            found.setdefault(look, []).append(word)
     return [(sign, look, ", ".join(words)) for (sign, look), words in found.items()]
 
 
-def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
+def _answer(tested: dict[str, Counter[str]], claims: int, setting: Setting | None) -> list[str]:
     """Return how many claims got which word, in sentences."""
     if not any(tested[f][word] for f in FRAMEWORKS for word in JUDGED):
         beside = max(tested[f][INDICATIVE] for f in FRAMEWORKS)
@@ -162,7 +167,9 @@ def _answer(tested: dict[str, Counter[str]], claims: int) -> list[str]:
                 "of them stand numbers of the papers’ own networks, trained on smaller images or "
                 "for a shorter time than published."
             ]
-        return [f"Not one of the {claims} printed claims has been tested by these runs."]
+        profile = load_profiles().get(setting.profile) if setting else None
+        why = f"; they are {profile.about} (profile {profile.name})" if profile else ""
+        return [f"Not one of the {claims} printed claims has been tested by these runs{why}."]
     parts = []
     for framework in FRAMEWORKS:
         counts = [f"{tested[framework][w]} {w}" for w in (*JUDGED, INDICATIVE, NOT_TESTED)

@@ -1,6 +1,4 @@
-"""The tables of the index page: what ran, every claim's verdict, every deviation."""
-
-from collections import Counter
+"""The tables of the page of claims: every claim's verdict, every deviation."""
 
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
@@ -8,8 +6,7 @@ from protocols.papers.recipes import OF_PROFILE, fold_count, load_profiles, load
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell
 from reports.cells.collect import Collected
-from reports.cells.planned_run import Slot
-from reports.cells.settings import WEIGHTS, Setting, scrub
+from reports.cells.settings import WEIGHTS, Setting
 from reports.data.numbers import Numbers, verdict_key
 from reports.judging.verdicts import NOT_ASKED, Verdict, contests, judge
 from reports.tables.builder import Line, numbers, over, table, texts, twins
@@ -17,7 +14,6 @@ from reports.tables.cell_text import claim_name, claim_text, verdict_cell
 from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_text
 from reports.tables.table import Table, Td, label, words
 
-STATES = ("done", "failed", "missing", "stale", "diverged")
 PROFILE_WORDS = {  # "{whose}" stands for the papers whose recipes have the value
     "height": "image height, pixels",
     "width": "image width, pixels",
@@ -32,42 +28,6 @@ PROFILE_WORDS = {  # "{whose}" stands for the papers whose recipes have the valu
     "seeds": "seeds",
     "weights": "weights",
 }
-
-
-def ran_table(collected: Collected) -> Table | None:
-    """Return how many runs of each setting are done, failed, missing or stale; None without any
-    run."""
-    titles = {True: "The current request", False: "Beside it, from earlier runs"}
-    lines: dict[str, list[Line]] = {text: [] for text in titles.values()}
-    for setting in collected.settings:
-        parts = [(g.protocol, g.slots) for g in collected.groups if g.setting == setting]
-        if setting in collected.latency:
-            parts.append(("latency", list(collected.latency[setting].values())))
-        lines[titles[setting.planned]] += [
-            [setting.title, protocol, *_counts(slots)] for protocol, slots in parts
-        ]
-    made = table(
-        "ran",
-        "What was asked for and what is there, in runs. Settings outside the current request "
-        "stand below it; no table mixes two of them.",
-        [*texts("Setting", "Protocol"), *numbers(*STATES, "of")],
-        lines,
-        spans=[[0]],
-    )
-    return made if made.bodies else None
-
-
-def _counts(slots: list[Slot]) -> list[int | None]:
-    count = Counter(s.state for s in slots)
-    return [*(count[s] or None for s in STATES), len(slots)]
-
-
-def failures(collected: Collected) -> Table | None:
-    """Return the table of every failed run with its reason; None if there is no such run."""
-    failed = [s for s in collected.slots if s.state in ("failed", "diverged")]
-    lines = [[s.spec.id, scrub(s.reason)] for s in failed]
-    caption = "Runs that failed, and why."
-    return table("failures", caption, texts("Run", "Reason"), lines) if lines else None
 
 
 def verdict_table(

@@ -11,7 +11,7 @@ from reports.pages.content import Drawn, PageRecord, Results, Section
 from reports.pages.papers.measures import more_table
 from reports.tables.table import Table
 
-FIRST = 2  # the place of the first paper in the menu
+FIRST = 2.5  # the place of the first paper in the menu
 CLAIMS = "Claims"  # its group there
 Parts = Callable[[Collected, Group], list[Table | Drawn]]  # makes the parts of a group as published
 

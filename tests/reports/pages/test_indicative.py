@@ -78,7 +78,7 @@ def test_a_measured_number_stands_beside_the_claim(laptop):
     assert row[5].split(" | ")[1].startswith("new cells: ")
     assert row[6] == f"{100 * score['accuracy'] - 90.79:+.2f}".replace("-", "−")
     assert row[7].startswith("indicative")
-    assert "the footnote says what differs" in pages(out)["index.html"]
+    assert "the footnote says what differs" in pages(out)["claims.html"]
     assert LESS in pages(out)["liang.html"]
 
 

@@ -14,7 +14,7 @@ from reports.cells.commands import command
 from reports.pages import menu
 from reports.pages.audit import page as audit_page
 from tests.support import synthetic
-from tests.support.reading import PAPER, Tables, hold_together, made, pages, percent, scored
+from tests.support.reading import LAPTOP, PAPER, Tables, hold_together, made, pages, percent, scored
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +32,27 @@ def squares(page, column):
     return found
 
 
-def test_the_matrix_has_a_square_a_claim_and_column(smoke):
-    page = smoke["index.html"]
+def test_smoke_s_matrix_has_the_arithmetic_alone(smoke):
+    """Nothing is testable, so there is no column of what was measured."""
+    page, number = smoke["index.html"], len(load_claims())
+    assert len(squares(page, 1)) == number == page.count('<a class="square ')
+    said = f"Not one of the {number} printed claims has been tested by these runs; they are a"
+    assert said in page and "leads to the claim’s arithmetic" in page
+    assert "not tested" not in page
+
+
+def test_the_matrix_has_a_square_a_claim_and_column(tmp_path):
+    plan = [synthetic.spec(framework, "xception", **LAPTOP) for framework in ("keras", "torch")]
+    for run in plan:
+        synthetic.add(Store(tmp_path), run, epochs=1)
+    made(tmp_path, plan, "claims.html")
+    page, number = pages(tmp_path)["index.html"], len(load_claims())
     for column in (1, 2, 3):
-        assert len(squares(page, column)) == len(load_claims())
-    assert {sign for _, sign in squares(page, 2)} == {"·"}
-    number = len(load_claims())
-    assert f"Not one of the {number} printed claims has been tested by these runs." in page
-    targets = set(re.findall(r'id="([^"]+)"', page))
-    links = re.findall(r'class="square \w+" href="#([^"]+)"', page)
-    assert len(links) == 2 * len(load_claims()) and set(links) <= targets
+        assert len(squares(page, column)) == number
+    assert {sign for _, sign in squares(page, 2)} == {"·", "≈"}
+    targets = set(re.findall(r'id="([^"]+)"', pages(tmp_path)["claims.html"]))
+    links = re.findall(r'class="square \w+" href="claims.html#([^"]+)"', page)
+    assert len(links) == 2 * number and set(links) <= targets
 
 
 def test_the_arithmetic_column_is_the_audit(smoke):
@@ -134,10 +145,8 @@ def test_the_first_screen_prefers_runs_that_judge(tmp_path):
     made(tmp_path, later, "index.html")
     page = pages(tmp_path)["index.html"]
     assert "Not one of the" not in page and "1 below" in page
-    said = page.split("These runs: profile ")[1]
-    assert said.startswith("paper") and "below</a>: profile smoke" in said
-    links = re.findall(r'class="square \w+" href="#([^"]+)"', page)
-    assert set(links) <= set(re.findall(r'id="([^"]+)"', page)) and links
+    said = page.split("The squares of the twins: profile ")[1]
+    assert said.startswith("paper") and "beside the claims</a>: profile smoke" in said
 
 
 def test_a_control_s_first_screen_names_its_runs_and_leads_to_the_arithmetic(tmp_path):
@@ -145,7 +154,7 @@ def test_a_control_s_first_screen_names_its_runs_and_leads_to_the_arithmetic(tmp
     synthetic.fill(Store(tmp_path), plan)
     made(tmp_path, plan, "index.html")
     page = pages(tmp_path)["index.html"]
-    assert "These runs: profile laptop, real images, random weights, device cpu" in page
+    assert "Profile laptop, real images, random weights, device cpu" in page
     assert "leads to the claim’s arithmetic" in page and "claim’s row" not in page
 
 
