@@ -1,7 +1,8 @@
 """The Keras twin on its other backend: the same tests, in a process of its own.
 
 What every backend has in common isn't asked again: how many parameters there are; and that each
-network answers alike on both is a rung of the ladder.
+network answers alike on both is a rung of the ladder. What XLA compiled is kept on disk, so that a
+network that a test makes again isn't compiled again, only traced.
 """
 
 import os
@@ -16,32 +17,42 @@ QUICK = (
 REST = f"not ({QUICK} or parameter_counts or networks_answer)"
 
 
-def on_jax(select, file="tests/twins/test_keras_twin.py"):
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """The variables that have JAX keep all that it compiles, in a new folder."""
+    folder = str(tmp_path_factory.mktemp("compiled"))
+    return {"JAX_COMPILATION_CACHE_DIR": folder, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+
+
+def on_jax(select, compiled, file="tests/twins/test_keras_twin.py", **more):
+    jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1", **more}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", select]
     return subprocess.run(
         [*command, file],
         capture_output=True,
         text=True,
-        env=os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1"},
+        env=os.environ | jax | compiled,
         encoding="utf-8",
     )
 
 
-def test_quick_part():
-    answer = on_jax(QUICK)
+def test_quick_part(compiled):
+    answer = on_jax(QUICK, compiled)
     assert answer.returncode == 0, answer.stdout[-3000:]
     assert "7 passed" in answer.stdout
 
 
 @pytest.mark.slow
-def test_the_rest():
-    answer = on_jax(REST)
+def test_the_rest(compiled):
+    answer = on_jax(REST, compiled)
     assert answer.returncode == 0, answer.stdout[-3000:]
     assert "10 passed" in answer.stdout
 
 
 @pytest.mark.slow
-def test_folds_together():
-    answer = on_jax("test", "tests/twins/test_together.py")
+def test_folds_together(compiled):
+    """A launch trains folds together on a GPU only, so XLA needn't make code fast for a CPU."""
+    words = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    answer = on_jax("test", compiled, "tests/twins/test_together.py", **words)
     assert answer.returncode == 0, answer.stdout[-3000:]
     assert "9 passed" in answer.stdout
