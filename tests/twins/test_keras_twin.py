@@ -90,7 +90,7 @@ def test_the_seed_decides_the_weights(two_layers):
     assert (first != other).any()
 
 
-def test_l2_is_on_the_kernels_we_add():
+def test_l2_is_on_the_kernels_we_add(two_layers):
     network = small("cnn_gru")
     kernels = network.penalised()
     assert len(kernels) == 2 + 2 * 2 + 4 + 1  # dense, 1x1; two small; both directions; softmax
