@@ -107,11 +107,17 @@ def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):
     assert more == found and same == dots
     assert longer[:-1] == rows
     assert (longer[-1][0].text, longer[-1][0].note) == ("Xception-LSTM", "F-measure")
-    assert still == said.replace(f"{number} printed", f"{number + 1} printed").replace(
-        "8 not checked", "9 not checked"
-    )
+    changes = {
+        f"{number} printed": f"{number + 1} printed",
+        "the other 67": "the other 68",
+        "8 are not checked": "9 are not checked",
+    }
+    for before, after in changes.items():
+        assert said.count(before) == 1
+        said = said.replace(before, after)
+    assert still == said
     for claims, text in ((number, answer), (number + 1, other)):
-        assert text == f"Not one of the {claims} printed claims has been tested by these runs."
+        assert text.startswith(f"Not one of the {claims} printed claims has been tested by these")
 
 
 def test_a_second_metric_of_a_figure_s_table_is_left_out_of_its_bars(table, tmp_path):
