@@ -76,12 +76,11 @@ def test_loss_gradients_and_statistics(pair):
 @pytest.mark.parametrize(
     ("made", "fault"),
     [
-        (RESNET, None),
-        (RESNET, faults.stride),
-        pytest.param(RESNET, faults.epsilon, marks=slow),
-        (INCEPTION, None),
-        (INCEPTION, faults.padding_counted),
-        pytest.param(INCEPTION, faults.epsilon, marks=slow),
+        *(
+            pytest.param(name, fault, marks=slow)
+            for name, own in ((RESNET, faults.stride), (INCEPTION, faults.padding_counted))
+            for fault in (None, own, faults.epsilon)
+        ),
         (XCEPTION, None),
         (XCEPTION, faults.epsilon),
         (XCEPTION, faults.max_padding),
@@ -257,7 +256,11 @@ def test_two_steps_hold_without_a_fault(pair, optimizer, monkeypatch):
 
 @pytest.mark.parametrize(
     "made",
-    [RESNET, INCEPTION, XCEPTION, SMALL, pytest.param("xception_resnet50_lstm", marks=slow)],
+    [
+        XCEPTION,
+        SMALL,
+        *(pytest.param(n, marks=slow) for n in (RESNET, INCEPTION, "xception_resnet50_lstm")),
+    ],
     indirect=True,
 )
 def test_both_twins_see_the_same(pair):
