@@ -75,7 +75,7 @@ def test_the_policy_stops_what_is_not_the_page_s_own(smoke, tab, tmp_path):
 
 
 def test_markup_in_a_reason_is_text(smoke, tab):
-    page = tab.show(smoke / "index.html")
+    page = tab.show(smoke / "runs.html")
     assert "<img src=x onerror=alert(1)> ended & failed" in page.locator("main").inner_text()
     assert page.locator("main img").count() == 0 and tab.troubles == []
 
