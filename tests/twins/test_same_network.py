@@ -261,7 +261,7 @@ def test_parity_ends_with_a_page_and_exit_code_1(networks, monkeypatch, tmp_path
     assert "2 rungs, 2 broken" in capsys.readouterr().out
     assert [r["ok"] for r in json.loads(path.read_text(encoding="utf-8"))["results"]] == [False] * 2
 
-    found = read(tmp_path)
+    found, *_ = read(tmp_path)
     assert not found.sentence and "Broken: Parameter counts" in found.summary
 
 

