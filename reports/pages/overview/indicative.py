@@ -30,7 +30,7 @@ def indicative_tables(collected: Collected, known: Numbers, setting: Setting) ->
     made = table(
         f"indicative-{setting.slug}",
         f"Accuracies that the papers print, beside those of the same networks here. "
-        f"{setting.title.capitalize()}.",
+        f"{setting.title[:1].upper()}{setting.title[1:]}.",
         claim_heads("Network", "points"),
         lines,
         [NEW_CELLS],
@@ -47,10 +47,12 @@ def _of_papers(group: Group) -> bool:
 
 def _claims(collected: Collected, setting: Setting) -> dict[str, list[Line]]:
     """Return the rows of the accuracies at the selected epoch of which the runs are indicative, by
-    the paper's table."""
+    the paper's table. Of a network whose accuracy is printed twice, the first stands here."""
     lines: dict[str, list[Line]] = {}
+    first = {c.variant: c for c in reversed(load_claims().values()) if c.kind == "metric"
+             and (c.metric, c.at) == ("accuracy", "selected")}  # fmt: skip
     for claim in load_claims().values():
-        if (claim.kind, claim.metric, claim.at) != ("metric", "accuracy", "selected"):
+        if claim is not first.get(claim.variant):
             continue
         if any(judge(claim, collected, setting, f).word == INDICATIVE for f in FRAMEWORKS):
             name = claim_name(claim)
