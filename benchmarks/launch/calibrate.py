@@ -80,7 +80,7 @@ def calibrate(
 ) -> int:
     """Makes the short runs and keeps only what was learned from them. Returns an exit code: 1 if
     one of the runs failed, else 0."""
-    todo = short_specs(request.wish, source.kind, devices, request.cores)
+    todo = short_specs(request.possible, source.kind, devices, request.cores)
     check_images(todo, source)
     estimates = Estimates(request.cache, request.jobs, console.say)
     weights = weights_of(todo, request.weights, request.cache, console.progress)

@@ -29,6 +29,7 @@ from benchmarks.parity.ladder import Pools
 from benchmarks.parity.twin_pair import TEST, TRAIN, Files, spec_of
 from benchmarks.planning import ranges
 from benchmarks.planning.overrides import read
+from benchmarks.planning.request import without_weights
 from benchmarks.processes.children import common, piped
 from benchmarks.processes.job_control import begins, ends, stopping_together
 from benchmarks.terminal.console import Console, counted
@@ -48,7 +49,6 @@ from protocols.runs.parity import RUNGS, SIZES, Result
 from protocols.stops import running_seconds, watch
 from protocols.streams import print_anything
 from protocols.weights.files import AT_HAND, locate
-from protocols.weights.files import lacking as missing
 
 JOBS = 2  # the most networks at a time
 MEMORY = 6 << 30  # bytes that one network takes at most (measured: 5.4 GB)
@@ -250,15 +250,14 @@ def loading(variants: list[str], where: str, cache: Path) -> tuple[list[str], Fi
     names what is left out. Raises RequestError where a file is missing, or nothing is left."""
     if where == "random":
         return variants, {}
-    of = {v: load_variants()[v].backbones for v in variants}
-    lacking = missing([name for names in of.values() for name in names], cache)
-    if where == AT_HAND and lacking:
-        out = [v for v, names in of.items() if lacking.keys() & set(names)]
-        print(f"left out, for want of their weights: {', '.join(out)}", flush=True)
-        of = {v: names for v, names in of.items() if v not in out}
-    if not of:
-        raise RequestError(f"No weights are at hand: {'; '.join(lacking.values())}.")
-    return list(of), locate([name for names in of.values() for name in names], where, cache)
+    known = load_variants()
+    lacking = without_weights([known[v] for v in variants], cache) if where == AT_HAND else {}
+    able = [v for v in variants if v not in lacking]
+    if not able:
+        raise RequestError(f"No weights are at hand: {'; '.join(dict.fromkeys(lacking.values()))}.")
+    if lacking:
+        print(f"left out, for want of their weights: {', '.join(lacking)}", flush=True)
+    return able, locate([name for v in able for name in known[v].backbones], where, cache)
 
 
 def climbed(asked: argparse.Namespace) -> int:

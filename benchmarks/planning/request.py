@@ -54,22 +54,27 @@ class Request:
         """The networks that the request leaves out because their weights are not at hand: by name,
         words on which weights are lacking and how to get them."""
         asked = chosen_variants(self.wish)
-        if self.weights != AT_HAND:
-            return {}
-        missing = lacking([name for v in asked for name in v.backbones], self.cache)
-        return {
-            v.name: "; ".join(missing[name] for name in v.backbones if name in missing)
-            for v in asked
-            if missing.keys() & set(v.backbones)
-        }
+        return without_weights(asked, self.cache) if self.weights == AT_HAND else {}
 
     @property
     def variants(self) -> list[Variant]:
         """The networks that the request runs."""
         return [v for v in chosen_variants(self.wish) if v.name not in self.skipped]
 
+    @property
+    def possible(self) -> Selection:
+        """The wish without the networks that are left out."""
+        names = tuple(v.name for v in self.variants)
+        return replace(self.wish, variants=names) if self.skipped else self.wish
+
     def plan(self, devices: dict[str, Device], source: Source) -> list[RunSpec]:
         """Returns every run of the request, on these devices and of these images."""
-        names = tuple(v.name for v in self.variants)
-        wish = replace(self.wish, variants=names) if self.skipped else self.wish
-        return make_plan(wish, source.kind, devices, self.cores)
+        return make_plan(self.possible, source.kind, devices, self.cores)
+
+
+def without_weights(variants: list[Variant], cache: Path) -> dict[str, str]:
+    """Returns the networks whose weights are not at hand: by name, words on which weights are
+    lacking and how to get them."""
+    missing = lacking([name for v in variants for name in v.backbones], cache)
+    found = {v.name: [missing[name] for name in v.backbones if name in missing] for v in variants}
+    return {name: "; ".join(reasons) for name, reasons in found.items() if reasons}

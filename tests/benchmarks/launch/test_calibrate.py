@@ -16,7 +16,9 @@ from benchmarks.terminal import plan_text as words
 from benchmarks.terminal.console import Console
 from protocols.errors import RequestError
 from protocols.hardware import cores
+from protocols.images.dataset import Source
 from protocols.papers.variants import load_variants
+from protocols.weights import files
 from tests.support.command import runner
 from tests.support.devices import CPU
 
@@ -99,6 +101,18 @@ class FakeLauncher:
         self.todo = todo
         states = ["failed" if self.fails and spec is todo[0] else "done" for spec in todo]
         return [Run(s, self.store.out, state) for s, state in zip(todo, states, strict=True)]
+
+
+def test_calibration_leaves_out_what_the_request_leaves_out(monkeypatch, tmp_path):
+    """A network without weights is no error of the calibration where it is none of the request."""
+    monkeypatch.setattr(calibrate, "Launcher", FakeLauncher)
+    monkeypatch.setattr(calibrate, "weights_of", lambda *_: {})
+    monkeypatch.setattr(files, "_at_hand", lambda known, _: known.backbone == "xception")
+    source = Source("real", None)
+    chosen = Selection(suite="liang", profile="laptop", frameworks=("torch",))
+    request = Request(chosen, None, CPU, "", source, 2, tmp_path, 2)
+    assert calibrate.calibrate(request, CPU, source, Console()) == 0
+    assert {s.variant for s in FakeLauncher.made[-1].todo} == {"xception", "xception_lstm"}
 
 
 @pytest.mark.parametrize("fails", [False, True])
