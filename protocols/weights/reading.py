@@ -50,9 +50,10 @@ def verified(backbone: str, path: Path, digest: str) -> Arrays:
     what = f"the weights of {backbone}, {path},"
     if digest != known.digest:
         raise ValueError(f"{what} are not those of this run: the run names {digest}")
-    if wrong := problem(known, known.official, path):
+    wrong, found = _examined(known, known.official, path)
+    if wrong:
         raise ValueError(f"{what} are not those of this run: the file {wrong}")
-    return read(backbone, path)
+    return read(backbone, path) if found is None else found
 
 
 def described(backbone: str, path: Path) -> dict[str, str]:
@@ -70,23 +71,29 @@ def problem(known: Pretrained, source: WeightFile, path: Path) -> str:
     Where the digest of the contents is known, the contents decide; a file with the hash of `source`
     and other contents is refused too, for then the table contradicts itself.
     """
+    return _examined(known, source, path)[0]
+
+
+def _examined(known: Pretrained, source: WeightFile, path: Path) -> tuple[str, Arrays | None]:
+    """Gives what `problem` gives, and the weights where they had to be read for it."""
     try:
         other = other_bytes(source, path)
         if not known.content:
-            return other
-        differs = difference(read(known.backbone, path), known.content, known.shapes)
+            return other, None
+        found = read(known.backbone, path)
     except FileNotFoundError:
-        return "is missing"
+        return "is missing", None
     except OSError as error:
-        return f"can't be read ({error.strerror or error})"
+        return f"can't be read ({error.strerror or error})", None
     except ValueError as error:
         nothing = f"holds no weights of {known.backbone} ({error})"
-        return f"{other} and {nothing}" if other else nothing
+        return f"{other} and {nothing}" if other else nothing, None
+    differs = difference(found, known.content, known.shapes)
     if not differs or other:
-        return differs
+        return differs, found
     packages = " and ".join(s.package for s in known.sources if s.package and s is not source)
     learned = f"those learned from {packages}" if packages else "backbones.toml says"
-    return f"has the right hash ({spelled(source.hash)}), but other contents than {learned}"
+    return f"has the right hash ({spelled(source.hash)}), but other contents than {learned}", found
 
 
 def other_bytes(source: WeightFile, path: Path) -> str:

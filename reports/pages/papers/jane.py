@@ -28,7 +28,7 @@ def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
     bars = curves.bars_figure(group, table2, f"bars-{slug}") if group.setting.comparable else None
     return [
         tables.jane_table2(collected, group),
-        *([Drawn(bars, three)] if bars else []),
+        Drawn(bars, three),
         tables.jane_table3(collected, group),
         Drawn(curves.network_figure(group, networks, "accuracy", f"one-{slug}"), one),
         Drawn(curves.network_figure(group, networks, "loss", f"two-{slug}"), two),

@@ -27,7 +27,7 @@ def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
     dots = curves.dots_figure(group, table1, f"dots-{slug}") if group.setting.comparable else None
     return [
         tables.liang_table1(collected, group),
-        *([Drawn(dots, f"{spread} {group.caption}")] if dots else []),
+        Drawn(dots, f"{spread} {group.caption}"),
         more_table(group),
         per_class_table(group),
         tables.liang_fig6(collected, group),
