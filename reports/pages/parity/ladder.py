@@ -107,11 +107,14 @@ class Ladder(Measured):
 
 def read(out: Path) -> list[Ladder]:
     """Return the ladders of the report in `out`: that of random weights, with a sentence where it
-    was not climbed, and that of loaded weights, if it was."""
-    found = []
+    was not climbed, and that of loaded weights, if it was. The rungs are the same for both: the
+    first that has them keeps their table."""
+    found: list[Ladder] = []
     for name, command in COMMANDS.items():
         if name == RANDOM or place_of(out, name):
             made = read_measured(out, name, command, Ladder, _read)
+            if any(one.rungs for one in found):
+                made = replace(made, rungs=None)
             found.append(replace(made, command=made.command or command))
     return found
 

@@ -1,5 +1,6 @@
 """The page "Are these the same network?": the ladder, and pairs of runs from the same bytes."""
 
+from dataclasses import replace
 from typing import Any
 
 from reports.judging.shared_starts import pairs
@@ -11,8 +12,11 @@ from reports.pages.parity.pairs import COMMAND, blocks
 
 def page(results: Results) -> dict[str, Any]:
     """Return the content of the page."""
+    ladders = ladder.read(results.out)
+    differences = [one.differences for one in ladders if one.differences]
     return {
-        "ladders": ladder.read(results.out),
+        "ladders": [replace(one, differences=None) for one in ladders],
+        "differences": differences[:1],  # those of the twins, whatever weights they begin from
         "blocks": blocks(results.collected, results.numbers),
         "shared": COMMAND,
     }

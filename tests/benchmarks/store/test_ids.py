@@ -7,16 +7,25 @@ from pathlib import Path
 import pytest
 
 from benchmarks.planning.plan import Device, Selection, make_plan
+from protocols.papers.papers import load_papers
 from protocols.papers.recipes import load_recipe
+from protocols.papers.variants import load_variants
 from protocols.spec import IMPLIED, RunSpec
 from tests.support.synthetic import spec
 
 PUBLISHED = Path("reports/published")
+FOLDERS = ("smoke", "laptop", "shared")
 RUNS = sorted(PUBLISHED.glob("*/runs/*/spec.json"))
 
 
+def planned(folder):
+    """What the plan of a published folder lists, as it stands there."""
+    return json.loads((PUBLISHED / folder / "plan.json").read_text(encoding="utf-8"))["runs"]
+
+
 def test_every_recorded_folder_is_named_by_the_id_of_its_run():
-    assert len(RUNS) == 112
+    listed = {(folder, RunSpec(**one).id) for folder in FOLDERS for one in planned(folder)}
+    assert {(path.parts[2], path.parent.name) for path in RUNS} == listed
     for path in RUNS:
         found = RunSpec.from_json(path.read_text(encoding="utf-8"))
         assert found.id == path.parent.name
@@ -24,10 +33,10 @@ def test_every_recorded_folder_is_named_by_the_id_of_its_run():
         assert found.recipe.items() >= IMPLIED.items()  # what the twins read is complete
 
 
-@pytest.mark.parametrize("folder", ["smoke", "laptop", "shared"])
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_a_plan_of_today_has_the_recorded_ids(folder):
-    content = json.loads((PUBLISHED / folder / "plan.json").read_text(encoding="utf-8"))
-    recorded = [RunSpec(**one) for one in content["runs"]]
+    content = planned(folder)
+    recorded = [RunSpec(**one) for one in content]
     first, training = recorded[0], [s for s in recorded if s.stage == "train"]
     wish = Selection(
         variants=tuple(dict.fromkeys(s.variant for s in recorded)),
@@ -39,8 +48,13 @@ def test_a_plan_of_today_has_the_recorded_ids(folder):
     )
     devices = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
     today = make_plan(wish, "real", devices, 2 * training[0].threads)
-    assert {s.id for s in recorded} == {s.id for s in today}
-    assert content["runs"] == [s.to_dict() for s in recorded]  # so plan.json stays as it is
+    known = {s.id for s in recorded}
+    assert known <= {s.id for s in today}
+    lacking = {s.variant for s in today if s.id not in known}
+    # a laptop records the papers' networks one by one, in nights; all else is there whole
+    papers = {v.name for v in load_variants().values() if v.paper in load_papers()}
+    assert lacking <= (papers if folder == "laptop" else set())
+    assert content == [s.to_dict() for s in recorded]  # so plan.json stays as it is
 
 
 def test_an_implied_value_is_in_the_recipe_and_not_in_the_id():
