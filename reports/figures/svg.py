@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.typing import RcKeyType
 
-INK, AXIS, PAPER = "#010203", "#040506", "#070809"
+INK, AXIS, PAPER, WARN = "#010203", "#040506", "#070809", "#101112"
 COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # style.css has blue and vermilion
 _VARIABLES = {
     INK: "var(--ink)",
     AXIS: "var(--axis)",
     PAPER: "var(--paper)",
+    WARN: "var(--warn)",
     COLOURS["keras"]: "var(--keras)",
     COLOURS["torch"]: "var(--torch)",
 }
@@ -61,19 +62,23 @@ def draw(
     top: float = 0.28,
     widths: tuple[float, ...] | None = None,
     right: float = 0.0,
+    width: float = WIDTH,
+    below: float | None = None,
 ) -> tuple["Figure", list["Axes"]]:
-    """Makes a figure WIDTH inches wide with fixed margins (a layout engine would cost as much
-    again). `right` is the room for words beside each panel, in inches; if it isn't 0, no room is
-    left for a legend below."""
+    """Makes a figure with fixed margins (a layout engine would cost as much again). `right` is the
+    room for words beside each panel, in inches. `below` is that for what stands below the axes: by
+    default a legend too, but none if there are words beside."""
     import matplotlib  # noqa: PLC0415 (slow import)
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     matplotlib.rcParams.update(_RC)
-    figure = Figure(figsize=(WIDTH, height))
+    figure = Figure(figsize=(width, height))
     axes = figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
+    if below is None:
+        below = 0.46 if right else 0.72
     figure.subplots_adjust(
-        left=left / WIDTH, right=1 - max(right, 0.1) / WIDTH, top=1 - top / height,
-        bottom=(0.46 if right else 0.72) / height,
+        left=left / width, right=1 - max(right, 0.1) / width, top=1 - top / height,
+        bottom=below / height,
         wspace=(right + LABEL) / panel_width(columns, right, left) if right else 0.24,
     )  # fmt: skip
     for ax in axes:

@@ -45,6 +45,13 @@ def duplicates() -> tuple[str, str]:
     )
 
 
+def seen_in_training() -> tuple[float, int]:
+    """Return the share of the test images of all folds whose photograph is in training too, and the
+    number of the test images."""
+    own, _, n = cv_shares()
+    return own, n
+
+
 def dependence() -> tuple[str, str]:
     """Return the evidence on dependence between training and test set."""
     own, _, _ = cv_shares()

@@ -50,6 +50,14 @@ def preprocessing() -> tuple[str, str]:
     )
 
 
+def seen_in_training() -> tuple[float, int]:
+    """Return the share of the test images whose photograph overlaps one of training, and the number
+    of the test images."""
+    direct, _ = photographed_again()
+    test = part("TEST")
+    return sum(row.original in direct for row in test) / len(test), len(test)
+
+
 def duplicates() -> tuple[str, str]:
     """Return the evidence on duplicates."""
     train, test = ({row.sha256 for row in part(split)} for split in ("TRAIN", "TEST"))
@@ -57,7 +65,7 @@ def duplicates() -> tuple[str, str]:
     near, further = (
         [row for row in part("TEST") if row.original in some] for some in (direct, by_way)
     )
-    share = len(near) / len(part("TEST"))
+    share, _ = seen_in_training()
     word = FOUND if near or train & test else NOT_FOUND
     return word, (
         f"No file is in both parts ({len(train & test)} by SHA-256). But {len(near):,} test images "

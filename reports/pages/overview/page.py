@@ -3,7 +3,9 @@
 from typing import Any
 
 from protocols.papers.papers import load_papers
+from reports.pages.audit import page as audit_page
 from reports.pages.content import PageRecord, Results
+from reports.pages.overview.findings import findings
 from reports.pages.overview.indicative import indicative_tables
 from reports.pages.overview.summary import judging, summary
 
@@ -11,8 +13,10 @@ from reports.pages.overview.summary import judging, summary
 def page(results: Results) -> dict[str, Any]:
     """Return the content of the page."""
     collected, shown = results.collected, judging(results.collected)
+    audit = [one for of_paper in audit_page.findings().values() for one in of_paper]
     return {
-        "summary": summary(collected, shown),
+        "summary": summary(collected, shown, audit),
+        "findings": findings(collected, shown[0] if shown else None, audit),
         "indicative": indicative_tables(collected, results.numbers, shown[0]) if shown else [],
         "papers": list(load_papers().values()),
     }

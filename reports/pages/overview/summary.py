@@ -26,7 +26,9 @@ from reports.pages.audit.finding import (
     NOT_ATTAINABLE,
     NOT_CHECKED,
     OPEN,
+    Finding,
 )
+from reports.pages.overview.findings import Tested, gaps, tested
 from reports.pages.overview.tables import value_text
 from reports.tables.cell_text import claim_name, claim_text
 from reports.tables.formats import NAMES, THIN
@@ -73,7 +75,7 @@ class Line:
 class Summary:
     """The content of the first screen."""
 
-    sentences: list[str]
+    answer: str
     setting: Setting | None
     twins: list[str]  # whose squares are shown: none where nothing is tested or indicative
     lines: list[Line]
@@ -97,9 +99,10 @@ def judging(collected: Collected) -> list[Setting]:
     return sorted(shown, key=judged, reverse=True)
 
 
-def summary(collected: Collected, settings: list[Setting]) -> Summary:
+def summary(collected: Collected, settings: list[Setting], found: list[Finding]) -> Summary:
     """Return the first screen.
-    `settings` are those with runs of the papers' networks; the runs of the first setting judge."""
+    `settings` are those with runs of the papers' networks; the runs of the first setting judge.
+    `found` is what the audit of the papers' arithmetic found."""
     setting = settings[0] if settings else None
     claims = load_claims()
     verdicts = {
@@ -107,22 +110,21 @@ def summary(collected: Collected, settings: list[Setting]) -> Summary:
         for f in FRAMEWORKS
         for key, claim in claims.items()
     }
-    found = [one for of_paper in audit_page.findings().values() for one in of_paper]
     words = audit_page.by_claim(found)
     lines: dict[str, Line] = {}
     twins = list(FRAMEWORKS) if any(v.word != NOT_TESTED for v in verdicts.values()) else []
-    for key, claim in claims.items():
-        title = f"{load_papers()[claim.paper].name}, {claim.where}"
-        line = lines.setdefault(title, Line(title, {c: [] for c in ("audit", *twins)}))
+    for key, claim in sorted(claims.items(), key=_order):
+        name = f"{load_papers()[claim.paper].name}, {_place(claim)}"
+        line = lines.setdefault(name, Line(name, {c: [] for c in ("audit", *twins)}))
         line.squares["audit"].append(_arithmetic_square(claim, words[key][0]))
         for f in twins:
             line.squares[f].append(_square(claim, f, verdicts[f, key], setting is not None))
     used = {of[0] for of in words.values()}
     used |= {verdicts[f, key].word for f in twins for key in claims}
-    tested = {f: Counter(verdicts[f, key].word for key in claims) for f in FRAMEWORKS}
-    untested = any(tested[f][NOT_TESTED] for f in FRAMEWORKS)
+    counted = {f: Counter(verdicts[f, key].word for key in claims) for f in FRAMEWORKS}
+    untested = any(counted[f][NOT_TESTED] for f in FRAMEWORKS)
     return Summary(
-        [*_answer(tested, len(claims), setting), audit_page.said(found)],
+        _answer(counted, tested(collected, setting), len(claims), setting),
         setting,
         twins,
         list(lines.values()),
@@ -157,25 +159,40 @@ def _legend(used: set[str]) -> list[tuple[str, str, str]]:
     return [(sign, look, ", ".join(words)) for (sign, look), words in found.items()]
 
 
-def _answer(tested: dict[str, Counter[str]], claims: int, setting: Setting | None) -> list[str]:
-    """Return how many claims got which word, in sentences."""
-    if not any(tested[f][word] for f in FRAMEWORKS for word in JUDGED):
-        beside = max(tested[f][INDICATIVE] for f in FRAMEWORKS)
-        if beside:
-            return [
-                f"Not one of the {claims} printed claims is judged by these runs; beside {beside} "
-                "of them stand numbers of the papers’ own networks, trained on smaller images or "
-                "for a shorter time than published."
-            ]
-        profile = load_profiles().get(setting.profile) if setting else None
-        why = f"; they are {profile.about} (profile {profile.name})" if profile else ""
-        return [f"Not one of the {claims} printed claims has been tested by these runs{why}."]
-    parts = []
-    for framework in FRAMEWORKS:
-        counts = [f"{tested[framework][w]} {w}" for w in (*JUDGED, INDICATIVE, NOT_TESTED)
-                  if tested[framework][w]]  # fmt: skip
-        parts.append(f"{NAMES[framework]}: {', '.join(counts)}")
-    return [f"Of {claims} printed claims, {'; '.join(parts)}."]
+def _place(claim: Claim) -> str:
+    """Return the table that a claim stands in, or "figures", or "text" for a section of it."""
+    if claim.where.startswith("Table"):
+        return claim.where
+    return "figures" if "Fig." in claim.where else "text"
+
+
+def _order(entry: tuple[str, Claim]) -> tuple[int, bool, str]:
+    """Return what the squares are sorted by: the paper, in it the tables, the figures, the text."""
+    place = _place(entry[1])
+    return list(load_papers()).index(entry[1].paper), not place.startswith("Table"), place
+
+
+def _answer(
+    counted: dict[str, Counter[str]], beside: list[Tested], claims: int, setting: Setting | None
+) -> str:
+    """Return the answer in one sentence: how many claims got which word, by twin; where none is
+    judged, how far the networks that may stand beside a claim are from it, or what the runs are."""
+    if any(counted[f][word] for f in FRAMEWORKS for word in JUDGED):
+        parts = []
+        for framework in FRAMEWORKS:
+            counts = [f"{counted[framework][w]} {w}" for w in (*JUDGED, INDICATIVE, NOT_TESTED)
+                      if counted[framework][w]]  # fmt: skip
+            parts.append(f"{NAMES[framework]}: {', '.join(counts)}")
+        return f"Of {claims} printed claims, {'; '.join(parts)}."
+    if near := max(counted[f][INDICATIVE] for f in FRAMEWORKS):
+        return (
+            f"Not one of the {claims} printed claims is judged by these runs; beside {near} of "
+            "them stand numbers of the papers’ own networks, trained on smaller images or for a "
+            f"shorter time than published{f', which end {gaps(beside)}' if beside else ''}."
+        )
+    profile = load_profiles().get(setting.profile) if setting else None
+    why = f"; they are {profile.about} (profile {profile.name})" if profile else ""
+    return f"Not one of the {claims} printed claims has been tested by these runs{why}."
 
 
 def _takes(collected: Collected) -> list[tuple[str, str]]:

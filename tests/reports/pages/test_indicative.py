@@ -1,6 +1,7 @@
 """The papers' own networks by a smaller protocol: beside the claims, apart from verdicts."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,8 @@ from protocols import metrics
 from protocols.papers.claims import load_claims
 from protocols.spec import FRAMEWORKS
 from reports.cells.settings import Setting, departures
+from reports.pages.overview.findings import gaps
+from reports.tables.formats import title
 from tests.support import synthetic
 from tests.support.reading import (
     LAPTOP,
@@ -157,3 +160,40 @@ def test_a_paper_run_departs_from_nothing():
     assert departures(run) == []
     assert Setting("paper", "real", "imagenet", "cpu", "float32", True).comparable
     assert not Setting("unknown", "real", "imagenet", "cpu", "float32", True).comparable
+
+
+def test_the_first_finding_is_how_far_from_print_the_networks_end(laptop):
+    out, plan, _ = laptop
+    page = pages(out)["index.html"]
+    card = page.split('id="finding-1"')[1].split("</section>")[0]
+    claims, apart = load_claims(), []
+    for framework in FRAMEWORKS:
+        for name in NETWORKS:
+            run = next(
+                s for s in plan
+                if (s.framework, s.variant, s.protocol) == (framework, name, "fixed")
+            )  # fmt: skip
+            value = scored(out, run.id)["accuracy"]
+            printed = claims[f"liang.t1.{name}"].printed
+            assert f"{title(name)}: printed {printed}%" in card
+            assert f"{framework} {100 * value:.2f}%" in card
+            apart.append(100 * value - float(printed))
+    for name in ("cnn_lstm", "cnn_gru"):
+        runs = [s for s in plan if s.variant == name]
+        mean = np.mean([scored(out, run.id)["accuracy"] for run in runs])
+        apart.append(100 * (mean - claims[f"jane.t2.{name}.accuracy"].number))
+    low, high = (f"{value:+.1f}".replace("-", "−") for value in (min(apart), max(apart)))
+    assert min(apart) < 0 < max(apart), "so the sentence has both signs"
+    said = f"{low} to {high} points from the printed accuracies"
+    assert card.startswith(f">{said}</h2>") and f", which end {said}.</p>" in page
+    assert "Xception-LSTM less Xception: " in card and card.count("<use ") + card.count("M ") > 8
+
+
+def test_gaps_of_one_side_have_a_word_instead_of_a_sign():
+    claim = next(c for c in load_claims().values() if c.id == "liang.t1.xception")
+    one = [SimpleNamespace(claim=claim, cells=["torch"], value=lambda _, v=v: claim.number + v)
+           for v in (-0.031, -0.046)]  # fmt: skip
+    assert gaps(one) == "3.1 to 4.6 points below the printed accuracies"
+    assert gaps(one[:1]) == "3.1 points below the printed accuracies"
+    other = SimpleNamespace(claim=claim, cells=["torch"], value=lambda _: claim.number + 0.002)
+    assert gaps([other]) == "0.2 points above the printed accuracies"

@@ -1,0 +1,204 @@
+"""The three findings of the first page: what the papers' networks reach, how many photographs the
+test images show, and what contradicts and leaks."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from protocols.classes import CLASSES
+from protocols.papers.claims import Claim, load_claims
+from protocols.papers.papers import load_papers
+from protocols.papers.variants import load_variants
+from protocols.spec import FRAMEWORKS
+from reports.cells.cell import Cell
+from reports.cells.collect import Collected
+from reports.cells.settings import Setting
+from reports.figures import findings as pictures
+from reports.judging.contrasts import Contrast
+from reports.judging.pairings import ordered_pairs
+from reports.judging.uncertainty import interval_words, preferred_interval
+from reports.judging.verdicts import INDICATIVE, NOT_TESTED, judge
+from reports.pages.audit import page as audit_page
+from reports.pages.audit.finding import CONTRADICTORY
+from reports.pages.audit.finding import Finding as AuditFinding
+from reports.pages.content import of_papers
+from reports.pages.leakage.evidence import part
+from reports.tables.formats import NAMES, minus, number_text, percent, points, title
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One of the findings: its number, its sentences, its picture, and the page that has more."""
+
+    heading: str
+    sentences: list[str]
+    picture: Markup
+    caption: str
+    href: str
+    more: str  # the words of the link
+
+
+@dataclass(frozen=True)
+class Tested:
+    """An accuracy that is printed, with the cells of the twins whose runs stand beside it."""
+
+    claim: Claim
+    cells: dict[str, Cell]  # by twin
+    indicative: bool  # whether the runs follow a smaller protocol, and so judge nothing
+
+    def value(self, framework: str) -> float:
+        """Return the accuracy of a twin of `cells`, as a fraction."""
+        found = self.cells[framework].number(self.claim.metric, self.claim.at).value
+        return float("nan") if found is None else found
+
+
+def tested(collected: Collected, setting: Setting | None) -> list[Tested]:
+    """Return the accuracies at the selected epoch that runs of the setting judge or are indicative
+    of. Of a network whose accuracy is printed twice, the first stands here."""
+    found: dict[str, Tested] = {}
+    for claim in load_claims().values() if setting else ():
+        if (claim.kind, claim.metric, claim.at) != ("metric", "accuracy", "selected"):
+            continue
+        verdicts = {f: judge(claim, collected, setting, f) for f in FRAMEWORKS}
+        group = collected.group(setting, claim.protocol)
+        known = {f: v for f, v in verdicts.items() if v.word != NOT_TESTED}
+        if group and known and claim.variant not in found:
+            cells = {f: group.cells[f, claim.variant] for f in known}
+            smaller = any(v.word == INDICATIVE for v in known.values())
+            found[claim.variant] = Tested(claim, cells, smaller)
+    return list(found.values())
+
+
+def gaps(claims: list[Tested]) -> str:
+    """Write how far the measured accuracies lie from the printed ones, in points: "3.1 to 4.6
+    points below the printed accuracies"."""
+    found = [100 * (one.value(f) - one.claim.number) for one in claims for f in one.cells]
+    low, high = min(found), max(found)
+    if high <= 0 or low >= 0:
+        ends = sorted((f"{abs(low):.1f}", f"{abs(high):.1f}"), key=float)
+        side = "below" if high <= 0 else "above"
+        return f"{' to '.join(dict.fromkeys(ends))} points {side} the printed accuracies"
+    return minus(f"{low:+.1f} to {high:+.1f} points from the printed accuracies")
+
+
+def findings(
+    collected: Collected, setting: Setting | None, audit: list[AuditFinding]
+) -> list[Finding]:
+    """Return the findings. The first is left out where no run may stand beside a printed
+    accuracy."""
+    claims = tested(collected, setting)
+    own = [_reached(collected, setting, claims)] if setting and claims else []
+    return [*own, _photographs(claims), _arithmetic(audit)]
+
+
+def _reached(collected: Collected, setting: Setting, claims: list[Tested]) -> Finding:
+    rows = [
+        pictures.Reached(
+            title(one.claim.variant), 100 * one.claim.number,
+            {f: 100 * one.value(f) for f in one.cells},
+        )
+        for one in claims
+    ]  # fmt: skip
+    known = sum(v.published for v in load_variants().values())
+    how = (
+        "smaller or shorter than published, so no claim is judged"
+        if any(one.indicative for one in claims)
+        else "as published"
+    )
+    shown = [f for f in FRAMEWORKS if any(f in one.cells for one in claims)]
+    marks = [f"{pictures.MARK_NAMES[f]}: {NAMES[f]}" for f in shown]
+    return Finding(
+        gaps(claims),
+        [f"That is where {len(rows)} of the papers’ {known} networks end, trained again {how}.",
+         *_questions(collected, setting)],
+        pictures.reached(rows),
+        f"Diamond: printed; {', '.join(marks)}.",
+        "claims.html", "Every claim",
+    )  # fmt: skip
+
+
+def _questions(collected: Collected, setting: Setting) -> list[str]:
+    """Return a sentence for each question of a paper that the runs can speak of: what a network
+    gains over the one that the paper sets it against."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for paper in load_papers().values():
+        group = collected.group(setting, paper.protocol)
+        own = group.of(paper.key) if group else None
+        for pair in ordered_pairs(own) if own else ():
+            for framework in FRAMEWORKS:
+                a, b = (own.cells.get((framework, name)) for name in pair)
+                if a and b and (said := _difference(Contrast(a, b))):
+                    found.setdefault(pair, []).append(f"{said} in {NAMES[framework]}")
+    return [
+        f"{title(first)} less {title(second)}: {', '.join(said)}."
+        for (first, second), said in found.items()
+    ]
+
+
+def _difference(one: Contrast) -> str:
+    """Write a difference of two networks with its interval on new photographs; "" if there is
+    none."""
+    if one.value is None or one.on_images is None:
+        return ""
+    interval = one.on_images.estimate.linearised
+    between = "" if interval.reason else f" (95% interval {interval_words(interval)})"
+    return f"{points(one.value)} points{between}"
+
+
+def _photographs(claims: list[Tested]) -> Finding:
+    """Return the finding on the public test images; the first accuracy with an interval on new
+    photographs shows what they can bear."""
+    test = part("TEST")
+    images = {
+        name.lower(): sorted(
+            Counter(row.original for row in test if row.class_name == name).values(), reverse=True
+        )
+        for name in CLASSES
+    }
+    count = len({row.original for row in test})
+    return Finding(
+        f"{count} photographs behind {len(test):,} test images",
+        ["The images are turned and stretched copies, so they are far fewer cases than they seem.",
+         *_interval(claims)],
+        pictures.photographs(images),
+        "Each block is a photograph, as wide as the number of its images; beside them their count.",
+        "evidence.html", "How much the numbers can bear",
+    )  # fmt: skip
+
+
+def _interval(claims: list[Tested]) -> list[str]:
+    for one in claims:
+        for framework, cell in one.cells.items():
+            estimate = cell.estimates.get(one.claim.at, {}).get(one.claim.metric)
+            interval = preferred_interval(estimate)[0] if estimate else None
+            if interval and not interval.reason:
+                value = number_text(one.claim.metric, one.value(framework))
+                return [
+                    f"{title(one.claim.variant)}’s {value} ({NAMES[framework]}) has a 95% interval "
+                    f"of {interval_words(interval, digits=1)} on new photographs."
+                ]
+    return []
+
+
+def _arithmetic(audit: list[AuditFinding]) -> Finding:
+    words = audit_page.by_claim(audit)
+    wrong = sum(said[0] == CONTRADICTORY for said in words.values())
+    count = sum(one.word == CONTRADICTORY for one in audit)
+    seen = {
+        load_papers()[key].author: module.seen_in_training()
+        for key, module in of_papers("leakage").items()
+    }
+    bars = [pictures.Share(f"Contradictory claims: {wrong} of {len(words)}", wrong / len(words))]
+    bars += [
+        pictures.Share(f"{name}: {percent(share, 1)} of test images seen in training", share)
+        for name, (share, _) in seen.items()
+    ]
+    return Finding(
+        f"{count} contradictions in print, found without a run",
+        [f"They fall on {wrong} of the {len(words)} printed claims. And the protocols leak: of "
+         "many test images the photograph, or one that overlaps it, is among the training images."],
+        pictures.shares(bars),
+        "Filled: the share of all claims, and of the test images of each paper’s protocol.",
+        "audit.html", "The papers’ own arithmetic",
+    )  # fmt: skip
