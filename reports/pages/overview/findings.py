@@ -57,7 +57,9 @@ def tested(collected: Collected, setting: Setting | None) -> list[Tested]:
     """Return the accuracies at the selected epoch that runs of the setting judge or are indicative
     of. Of a network whose accuracy is printed twice, the first stands here."""
     found: dict[str, Tested] = {}
-    for claim in load_claims().values() if setting else ():
+    if setting is None:
+        return []
+    for claim in load_claims().values():
         if (claim.kind, claim.metric, claim.at) != ("metric", "accuracy", "selected"):
             continue
         verdicts = {f: judge(claim, collected, setting, f) for f in FRAMEWORKS}
@@ -124,8 +126,10 @@ def _questions(collected: Collected, setting: Setting) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}
     for paper in load_papers().values():
         group = collected.group(setting, paper.protocol)
-        own = group.of(paper.key) if group else None
-        for pair in ordered_pairs(own) if own else ():
+        if group is None:
+            continue
+        own = group.of(paper.key)
+        for pair in ordered_pairs(own):
             for framework in FRAMEWORKS:
                 a, b = (own.cells.get((framework, name)) for name in pair)
                 if a and b and (said := _difference(Contrast(a, b))):
