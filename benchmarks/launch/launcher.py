@@ -12,6 +12,7 @@ from pathlib import Path
 
 from benchmarks.estimates.estimates import Estimates
 from benchmarks.estimates.progress import Work, shares
+from benchmarks.launch.latency import Latency
 from benchmarks.launch.pending import say_regrouped
 from benchmarks.launch.worker import LatencyProcess, RunFailed, Worker, WorkerDied
 from benchmarks.planning.plan import Device, set_request, trained_together
@@ -20,13 +21,10 @@ from benchmarks.processes.job_control import stopping_together
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console
-from protocols import stops
 from protocols.images.dataset import Source
 from protocols.images.decoded import image_set
 from protocols.images.sets import ImageSet
 from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH, remove
-from protocols.runs.latency import summary
-from protocols.runs.record import write_json
 from protocols.runs.worker_loop import Job
 from protocols.spec import RunSpec
 
@@ -68,6 +66,7 @@ class Launcher:
         self._workers: list[Worker | LatencyProcess] = []
         self._stopping = False
         self._works: dict[str, Work] = {}
+        self._at_once = 1  # jobs of this stage that are computed beside each other
         self.commit = commit()
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
@@ -114,6 +113,7 @@ class Launcher:
 
     def _stage(self, queue: list[list[RunSpec]], jobs: int) -> None:
         queue, frameworks = list(queue), list(self.devices)
+        self._at_once = max(1, min(jobs, len(queue)))
         begin = threading.Event()  # nothing starts before all threads are known
 
         def serve(framework: str) -> None:
@@ -143,14 +143,15 @@ class Launcher:
             worker.close()
 
     def _serve(self, queue: list[list[RunSpec]], framework: str) -> None:
-        """Takes runs from the queue, first those of `framework`, and makes them with one worker."""
+        """Takes runs from the queue and makes them: training runs with one worker, so first those
+        of `framework`; latency runs in their order, in which the twins of a network take turns."""
         worker = None
         while not self._stopping:
             with self._lock:
                 if not queue:
                     break
                 own = [specs for specs in queue if specs[0].framework == framework]
-                specs = own[0] if own else queue[0]
+                specs = own[0] if own and own[0][0].stage == "train" else queue[0]
                 queue.remove(specs)
             framework = specs[0].framework
             worker = self._one_job(specs, worker)
@@ -259,6 +260,7 @@ class Launcher:
                 checkpoint=self.store.checkpoint(specs),
                 pauses=self.pauses,
                 weights=self.weights,
+                at_once=self._at_once,
             )
             for spec in specs
         ]
@@ -267,32 +269,10 @@ class Launcher:
         return self.store.finish(spec, self.store.working_folder(spec), self.commit)
 
     def _latency(self, spec: RunSpec, job: Job) -> None:
-        """Measures cold starts in new processes; the last of these goes on to the warm figures."""
+        """Measures the latency of one network, alone on the machine."""
         self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
-        begin, before = stops.running_seconds(), stops.count()
-        repeats = spec.recipe["cold_repeats"]
-        stages = [*["cold"] * (repeats - 1), "all"]
-        seconds = [self._cold(spec, job, stage) for stage in stages]
-        found = {
-            "cold": summary(seconds),
-            "total_seconds": stops.running_seconds() - begin,
-            "stops": stops.count() - before,
-        }
-        write_json(job.folder / "timings.json", found, add=True)
-
-    def _cold(self, spec: RunSpec, job: Job, stage: str) -> float:
-        """Returns the seconds of one undisturbed cold start, of a process of this `stage`."""
-        while True:
-            process = LatencyProcess(spec, self.devices[spec.framework], job, stage)
-            self._keep(process)
-            try:
-                seconds, stopped = process.cold_seconds()
-                if not stopped:
-                    process.finish()
-                    return seconds
-            finally:
-                self._retire(process)
-            self.console.say(f"{spec.id}: stopped during a cold start, which is measured again")
+        device = self.devices[spec.framework]
+        Latency(spec, device, job, self._keep, self._retire, self.console.say).measure()
 
     def _failed(self, spec: RunSpec, reason: str) -> Run | None:
         """Stores a failed run; returns None when this launcher itself ended the worker."""

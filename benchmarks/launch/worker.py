@@ -71,6 +71,16 @@ def environment(
     )
 
 
+def keeping(folder: Path) -> dict[str, str]:
+    """Returns the variables by which JAX keeps in `folder` every program that it compiles, however
+    small, and takes from there those that it would compile again."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
 def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
     """Returns the exit code or signal of a process, and the last line that it wrote to stderr."""
     code = process.wait()
@@ -167,9 +177,11 @@ class Worker:
 class LatencyProcess:
     """A new process that measures one variant, from its own start on. `close` kills it."""
 
-    def __init__(self, spec: RunSpec, device: Device, job: Job, stage: str) -> None:
+    def __init__(
+        self, spec: RunSpec, device: Device, job: Job, stage: str, compiled: Path | None = None
+    ) -> None:
         """Takes as `stage` "cold", which ends after the first answer, or "all", which also measures
-        the warm figures."""
+        the warm figures. JAX reads and keeps compiled programs in the folder `compiled` alone."""
         self._log = (job.folder / "log.txt").open("ab")
         (job.folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
         paths = [str(path) for path in (job.folder, job.images, job.jpeg)]
@@ -180,7 +192,8 @@ class LatencyProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             cwd=ROOT,
-            env=environment(device, spec.threads, spec.deterministic, False, job.cache),
+            env=environment(device, spec.threads, spec.deterministic, False, job.cache)
+            | (keeping(compiled) if compiled else {}),
             text=True,
             start_new_session=True,
             encoding="utf-8",

@@ -86,6 +86,7 @@ class TrainTimings(Struct):
     features_stored: bool | UnsetType = UNSET
     resumed: Count | UnsetType = UNSET
     together: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
+    jobs: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET  # earlier runs lack it
     parameters: Count | UnsetType = UNSET
     state_bytes: Count | UnsetType = UNSET
     host_peak_bytes: Count | None = None
@@ -103,6 +104,14 @@ class Answers(Struct):
     engine: Line | UnsetType = UNSET
 
 
+class Load(Struct):
+    """The processor cores that other processes kept busy, on average; null where the system doesn't
+    tell."""
+
+    before: Amount | None = None
+    during: Amount | None = None
+
+
 class LatencyTimings(Struct):
     """The content of timings.json of a latency run."""
 
@@ -111,6 +120,8 @@ class LatencyTimings(Struct):
     single: Answers
     batch32: Answers
     jpeg: Answers
+    cold_cached: Answers | UnsetType = UNSET  # JAX alone has a cache of compiled programs
+    load: Load | UnsetType = UNSET  # earlier runs lack it
     engine: Line | UnsetType = UNSET
     engines: Annotated[dict[Key, dict[Key, Amount]], Meta(max_length=100)] | UnsetType = UNSET
     host_peak_bytes: Count | None = None

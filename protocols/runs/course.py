@@ -250,7 +250,8 @@ class Course:
         memory = {"host_peak_bytes": peak_memory(), **self.twin.device_memory()}
         state = sum(value.nbytes for value in self.twin.state().values())  # in a checkpoint
         share = {"state_bytes": state // len(self.specs)}
-        return timings | memory | share | {"parameters": self.twin.parameters}
+        more = {"parameters": self.twin.parameters, "jobs": self.job.at_once}
+        return timings | memory | share | more
 
     def save(self) -> None:
         """Writes a checkpoint of the job."""

@@ -9,8 +9,10 @@ history.csv       one row per epoch, with the columns HISTORY
 predictions.npz   the arrays in Recorder.write
 activations.npz   what the network looks at: see protocols.runs.activations (training; earlier runs
                   lack this file, and stay whole)
-timings.json      seconds by part and memory (training), or latencies with the engine of each, and
-                  memory (stage "latency"); "stops" (Ctrl-Z, sleep) are counted, their seconds not
+timings.json      seconds by part, memory, and how many jobs ran at once (training), or latencies
+                  with the engine of each, memory, and the load by other processes (stage
+                  "latency"; earlier runs lack jobs and load); "stops" (Ctrl-Z, sleep) are counted,
+                  their seconds not
 log.txt           what the worker printed
 run.json          written last, by benchmarks.store.store: sizes and SHA-256 of each file, the
                   results version, the commit

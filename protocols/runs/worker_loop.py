@@ -38,6 +38,7 @@ class Job:
     checkpoint: Path  # one file, for all runs that are trained together
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # those of Checkpoints
     weights: dict[str, Path] = field(default_factory=dict)  # the files of loaded backbones
+    at_once: int = 1  # so many jobs the launch has computed beside each other, this one included
 
     def to_dict(self) -> dict[str, Any]:
         """Gives the fields in the form in which JSON holds them."""

@@ -18,14 +18,16 @@ import pytest
 
 from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.estimates.progress import Work, rough
+from benchmarks.launch import latency as cold_starts
 from benchmarks.launch import launcher as launch
 from benchmarks.launch.devices import expected_devices, real_devices
 from benchmarks.launch.launcher import Launcher
-from benchmarks.launch.worker import RunFailed, Worker, WorkerDied, environment
+from benchmarks.launch.worker import RunFailed, Worker, WorkerDied, environment, keeping
 from benchmarks.planning.plan import Device
 from benchmarks.store import validation
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console, duration
+from protocols import load
 from protocols.errors import RequestError
 from protocols.files import ROOT
 from protocols.runs.record import write_common
@@ -38,6 +40,7 @@ class FakeWorker:
 
     made: list["FakeWorker"] = []
     acts: dict[str, object] = {}
+    at_once: list[int] = []
 
     def __init__(self, framework, device, threads, deterministic, cache):
         self.key = (framework, device, threads, deterministic)
@@ -46,6 +49,7 @@ class FakeWorker:
         FakeWorker.made.append(self)
 
     def run(self, specs, jobs, progress, note):
+        FakeWorker.at_once += [job.at_once for job in jobs]
         for number, (spec, job) in enumerate(zip(specs, jobs, strict=True)):
             if number == FakeWorker.acts.get("diverges"):
                 continue
@@ -79,7 +83,10 @@ class FakeWorker:
 class FakeLatency:
     """Answers after four seconds that nobody waited for."""
 
-    def __init__(self, spec, device, job, stage):
+    made: list[tuple[str, str, str, Path | None]] = []
+
+    def __init__(self, spec, device, job, stage, compiled):
+        FakeLatency.made.append((spec.variant, spec.framework, stage, compiled))
         write_common(job.folder, spec, env(spec), timings(spec))
 
     def cold_seconds(self):
@@ -96,8 +103,10 @@ class FakeLatency:
 def launched(tmp_path, phantom, cache, monkeypatch):
     """Launches runs with fake workers; gives the results by variant."""
     monkeypatch.setattr(launch, "Worker", FakeWorker)
-    monkeypatch.setattr(launch, "LatencyProcess", FakeLatency)
-    FakeWorker.made, FakeWorker.acts, FakeLatency.edited = [], {}, False
+    monkeypatch.setattr(cold_starts, "LatencyProcess", FakeLatency)
+    monkeypatch.setattr(load, "BEFORE", 0.01)
+    FakeWorker.made, FakeWorker.acts, FakeLatency.made = [], {}, []
+    FakeWorker.at_once = []
     store = Store(tmp_path / "out")
 
     def go(todo, jobs=1, **more):
@@ -121,6 +130,55 @@ def test_latency_comes_after_the_training_and_gets_its_cold_figure(launched, pla
     results, _ = launched(plan_of("xception", frameworks=("torch",)), jobs=2)
     assert [r.spec.stage for r in results] == ["train", "latency"]
     assert results[1].timings["cold"]["median"] == 4.0
+
+
+def test_the_twins_of_a_network_are_measured_in_turn(launched, plan_of):
+    """What else runs on the machine then hits both twins, not the one that is measured second."""
+    latency = [s for s in plan_of("xception", "resnet50") if s.stage == "latency"]
+    launched(latency)
+    turns = [(variant, framework) for variant, framework, *_ in FakeLatency.made]
+    networks = list(dict.fromkeys(variant for variant, _ in turns))
+    assert turns == [(variant, twin) for variant in networks for twin in ("keras", "torch")]
+    assert len(networks) == 2
+
+
+def test_a_training_run_tells_how_many_were_made_at_once(launched, plan_of):
+    todo = [s for s in plan_of("xception", "resnet50") if s.stage == "train"]
+    launched(todo, jobs=2)
+    launched(todo[:1], jobs=2)
+    assert FakeWorker.at_once == [2] * 4 + [1], "one run alone has no other beside it"
+
+
+def on_jax(run):
+    return dataclasses.replace(run, backend="jax", recipe=run.recipe | {"cold_repeats": 2})
+
+
+def test_cold_starts_of_jax_are_timed_without_and_with_compiled_programs(launched, plan_of):
+    (run,) = [s for s in plan_of("xception", frameworks=("keras",)) if s.stage == "latency"]
+    (result,), _ = launched([on_jax(run)])
+    kept = [compiled for *_, compiled in FakeLatency.made]
+    assert kept[:2] == [None, None], "the programs of a start before would serve these"
+    assert len(set(kept[2:])) == 1 and len(kept) == 2 + 3, "the first fills the folder"
+    assert not kept[-1].exists()
+    assert result.timings["cold"]["repeats"] == result.timings["cold_cached"]["repeats"] == 2
+    variables = keeping(Path("kept"))
+    assert variables["JAX_COMPILATION_CACHE_DIR"] == "kept"
+    assert variables["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] == "0"
+
+
+def test_other_backends_keep_no_programs(launched, plan_of):
+    (result, *_), _ = launched([s for s in plan_of("xception") if s.stage == "latency"])
+    assert "cold_cached" not in result.timings
+
+
+@pytest.mark.parametrize(("busy", "told"), [(0.1, False), (1.4, True), (None, False)])
+def test_work_beside_a_latency_measurement_is_recorded_and_told(
+    launched, plan_of, monkeypatch, busy, told, capsys
+):
+    monkeypatch.setattr(load.OtherWork, "cores", lambda self: busy)
+    (result,), _ = launched([s for s in plan_of("xception", frameworks=("torch",))][1:])
+    assert result.timings["load"] == {"before": busy, "during": busy}
+    assert ("other processes kept 1.4 cores busy" in capsys.readouterr().out) is told
 
 
 def test_a_failed_run_keeps_its_reason_and_its_worker(launched, plan_of):

@@ -1,5 +1,7 @@
 """Selection, losses and metrics, against figures worked out by hand."""
 
+import dataclasses
+import json
 import math
 
 import numpy as np
@@ -8,7 +10,10 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from protocols import metrics
 from protocols.papers.recipes import milestones
+from protocols.runs import course
 from protocols.runs.record import Recorder, TrainingDiverged, data_loss
+from protocols.runs.worker_loop import Job
+from tests.support.line import Line
 from tests.support.recorded import LABELS, log_p, recorder
 from tests.support.synthetic import spec
 
@@ -111,3 +116,11 @@ def test_accuracy_and_log_loss_are_scikit_learns():
 def test_scores_of_a_diverged_epoch_are_nan():
     scores = metrics.score(LABELS, np.full((4, 4), np.nan))
     assert all(math.isnan(value) for value in scores.values())
+
+
+def test_a_run_tells_how_many_were_computed_at_once(plan_of, job_of, tmp_path):
+    """Two runs at a time slow each other, so seconds mean nothing without their number."""
+    (run,) = [s for s in plan_of("xception", frameworks=("torch",)) if s.stage == "train"]
+    job = dataclasses.replace(job_of(run), at_once=2)
+    course.run(Line, [run], [Job.from_dict(job.to_dict())], lambda *_: None, print)
+    assert json.loads((tmp_path / "timings.json").read_text(encoding="utf-8"))["jobs"] == 2
