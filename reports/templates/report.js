@@ -122,12 +122,14 @@
     const words = wanted.toLowerCase().split(/\s+/).filter(Boolean);
     let [shown, all] = [0, 0];
     for (const body of table.tBodies) {
-      for (const row of rows(body)) {
+      const own = rows(body);
+      for (const row of own) {
         const content = row.textContent.toLowerCase();
         row.hidden = !words.every((word) => content.includes(word));
         all += 1;
         shown += !row.hidden;
       }
+      body.hidden = own.every((row) => row.hidden); // its title goes with its last row
     }
     said.textContent = words.length ? `${shown} of ${all} rows` : "";
   };
@@ -137,14 +139,17 @@
     const tools = make("div", { className: "tools" });
     const count = [...table.tBodies].reduce((sum, body) => sum + rows(body).length, 0);
     if (count > LONG) {
-      const field = make("input", { type: "search", autocomplete: "off" });
+      const field = make("input", { type: "search", autocomplete: "off", placeholder: " " });
       field.addEventListener("input", () => filter(table, field.value, said));
       tools.append(make("label", {}, "Filter rows ", field));
     }
     const button = make("button", { type: "button", textContent: "Copy as text" });
     button.addEventListener("click", () => copy(table, button, said));
     tools.append(button, said);
-    table.parentElement.before(tools);
+    const scroller = table.parentElement;
+    const frame = make("div", { className: "framed" }); // where pointing shows the tools
+    scroller.before(frame);
+    frame.append(tools, scroller);
     if (!sortable(table)) continue;
     headings(table).forEach((heading, column) => {
       if (!own(heading) || heading.colSpan > 1) return;
@@ -156,6 +161,20 @@
       heading.append(sorter);
     });
   }
+  // What is wider than its column says so, as long as there is more of it on the right.
+  const hint = (scroller) => {
+    const sign = make("p", { className: "more", textContent: "goes on to the right →" });
+    sign.ariaHidden = "true"; // only the eye misses what is out of sight
+    (scroller.closest(".framed") ?? scroller).before(sign);
+    const look = () => {
+      const over = scroller.scrollWidth - scroller.clientWidth;
+      sign.hidden = over < 2;
+      sign.classList.toggle("seen", over - scroller.scrollLeft < 2);
+    };
+    scroller.addEventListener("scroll", look, { passive: true });
+    new ResizeObserver(look).observe(scroller);
+  };
+  document.querySelectorAll("main .table, main .drawing").forEach(hint);
   for (const element of document.querySelectorAll("main h2[id], main h3[id], main caption[id]")) {
     const label = `Link to: ${element.textContent.trim().slice(0, 60)}`;
     element.append(make("a", { className: "anchor", href: `#${element.id}`, textContent: "#", ariaLabel: label }));

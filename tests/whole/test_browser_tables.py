@@ -55,6 +55,72 @@ def test_a_long_table_filters_with_a_count(smoke, tab):
     assert tools.get_by_role("status").inner_text().startswith(f"{len(shown)} of ")
 
 
+def test_a_filter_hides_the_titles_of_rows_that_are_all_hidden(smoke, tab):
+    page = tab.show(smoke / "claims.html")
+    tools = page.locator(".tools", has=page.get_by_label("Filter rows")).first
+    bodies = tools.locator("xpath=following-sibling::*[1]//tbody")
+    every = bodies.count()
+    tools.get_by_label("Filter rows").fill("epoch 100")
+    assert bodies.locator("visible=true").count() > 0
+    titles = bodies.locator(".section")
+    assert titles.count() == every > 1
+    assert [titles.nth(i).is_visible() for i in range(every)] == [
+        bodies.nth(i).locator("tr:not(.section):not([hidden])").count() > 0 for i in range(every)
+    ]
+    assert titles.locator("visible=true").count() < every
+    tools.get_by_label("Filter rows").fill("")
+    assert titles.locator("visible=true").count() == every
+
+
+def opacity(element, part=None):
+    return element.evaluate("(e, part) => getComputedStyle(e, part).opacity", part)
+
+
+def test_controls_appear_where_one_points_and_where_the_keyboard_is(smoke, tab):
+    page = tab.show(smoke / "liang.html")
+    tools = page.locator(".tools").first
+    table = tools.locator("xpath=following-sibling::*[1]")
+    arrow = table.locator(".sort").first
+    assert (opacity(tools), opacity(arrow, "::after")) == ("0", "0")
+    table.locator("thead th").first.hover()
+    assert (opacity(tools), opacity(arrow, "::after")) == ("1", "1")
+    page.mouse.move(0, 0)
+    assert opacity(tools) == "0"
+    tools.get_by_role("button").focus()
+    assert opacity(tools) == "1" and opacity(arrow, "::after") == "0"
+    for _ in ("the table, which can be scrolled", "its address", "its first heading"):
+        page.keyboard.press("Tab")
+    assert opacity(arrow, "::after") == "1"
+
+
+def test_controls_are_always_there_for_a_finger(smoke, browser):
+    finger = Tab(browser, viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True)
+    page = finger.show(smoke / "liang.html")
+    assert {opacity(tools) for tools in page.locator(".tools").all()} == {"1"}
+    assert opacity(page.locator(".sort").first, "::after") == "1"
+    finger.context.close()
+
+
+def test_a_table_that_goes_on_sideways_says_so_until_its_end(smoke, browser):
+    narrow = Tab(browser, viewport={"width": 390, "height": 800})
+    page = narrow.show(smoke / "liang.html")
+    seen = 0
+    for sign in page.locator(".more").all():
+        scroller = sign.locator("xpath=following-sibling::*[1]/descendant-or-self::*[@tabindex]")
+        if not scroller.count():
+            continue  # a drawing
+        wide = scroller.evaluate("e => e.scrollWidth - e.clientWidth > 1")
+        assert sign.is_visible() == wide
+        if wide:
+            scroller.evaluate("e => (e.scrollLeft = e.scrollWidth)")
+            page.wait_for_function(
+                "e => getComputedStyle(e).visibility === 'hidden'", arg=sign.element_handle()
+            )
+            seen += 1
+    assert seen > 1
+    narrow.context.close()
+
+
 def copied(page, table):
     """What its button copies, as rows of cells."""
     tools = table.locator("xpath=../preceding-sibling::*[1]")
