@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from protocols.hardware import NO_DEVICE, DeviceMemory, free_gpu_memory
+from protocols import nvidia
+from protocols.hardware import NO_DEVICE, DeviceMemory
 from protocols.spec import RunSpec
 
 NAME = "tensorflow"
@@ -71,7 +72,7 @@ def prepare(spec: RunSpec) -> None:
 def free_memory() -> int:
     """Gives the number of free bytes on the GPU, by its driver; what this process holds is not
     free."""
-    return free_gpu_memory()
+    return nvidia.memory("free")
 
 
 def device_memory() -> DeviceMemory:

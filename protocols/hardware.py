@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import resource
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -71,45 +70,6 @@ def kernels() -> dict[str, Any]:
 def cores() -> int:
     """Counts the processor cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def gpu_token(number: int) -> str:
-    """Gives CUDA's name of GPU `number` of --gpu, counted among the allotted GPUs if there are
-    such."""
-    return _allotted()[number] if "CUDA_VISIBLE_DEVICES" in os.environ else str(number)
-
-
-def _allotted() -> list[str]:
-    tokens = os.environ["CUDA_VISIBLE_DEVICES"].split(",")
-    return [token.strip() for token in tokens if token.strip()]
-
-
-def gpus() -> list[str]:
-    """Gives the names of the NVIDIA GPUs that this process may use, by number; [] without a
-    driver."""
-    if "CUDA_VISIBLE_DEVICES" not in os.environ:
-        return _query([])
-    return [name for token in _allotted() for name in _query(["-i", token])]
-
-
-def free_gpu_memory() -> int:
-    """Gives the bytes that are free on the GPU of this process, as the driver says; 0 if the driver
-    can't tell."""
-    allotted = _allotted() if "CUDA_VISIBLE_DEVICES" in os.environ else ["0"]
-    found = _query(["-i", allotted[0]], "memory.free") if allotted else []
-    words = found[0].split() if found else []  # "1234 MiB", or "[N/A]"
-    return int(words[0]) << 20 if words and words[0].isdigit() else 0
-
-
-def _query(which: list[str], what: str = "name") -> list[str]:
-    try:
-        answer = subprocess.run(
-            ["nvidia-smi", *which, f"--query-gpu={what}", "--format=csv,noheader"],
-            capture_output=True, text=True, timeout=20, check=True, encoding="utf-8",
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [line.strip() for line in answer.stdout.splitlines() if line.strip()]
 
 
 def repeatable(deterministic: bool, device: str) -> str:

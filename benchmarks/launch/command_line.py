@@ -16,18 +16,18 @@ from protocols.weights.files import AT_HAND, IMAGENET
 
 def requested(args: argparse.Namespace) -> Request:
     """Returns the request, checked before anything slow is done, or raises RequestError."""
-    gpu, index = chosen_gpu(args.gpu)
-    wish, jobs = selection(args, gpu), args.jobs or (1 if gpu else 2)
+    where = chosen_gpu(args.gpu)
+    wish, jobs = selection(args, where.gpu), args.jobs or (1 if where.gpu else 2)
     profile, cache = chosen_profile(wish.profile), args.cache or default_cache()
     backend = os.environ.get("KERAS_BACKEND", "")
-    devices = expected_devices(wish.frameworks, gpu, index, backend)
+    devices = expected_devices(wish.frameworks, where.gpu, where.index, backend)
     if args.weights not in ("", "random", IMAGENET, AT_HAND) and not os.path.isdir(args.weights):
         raise RequestError(
             f"{args.weights} (--weights) is no folder that can be read; give the folder that holds "
             "the files, or imagenet, at-hand or random"
         )
     source = dataset.locate(args.data, profile.phantom_allowed, cache)
-    return Request(wish, gpu, devices, backend, source, cores(), cache, jobs)
+    return Request(wish, where.why, devices, backend, source, cores(), cache, jobs)
 
 
 def selection(args: argparse.Namespace, gpu: str | None) -> Selection:

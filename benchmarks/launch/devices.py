@@ -1,6 +1,7 @@
 """Finds where each framework computes: first expected without starting it, then really asked."""
 
 import contextlib
+from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
@@ -8,27 +9,43 @@ from benchmarks.launch.worker import Worker, WorkerDied
 from benchmarks.planning.plan import Device
 from benchmarks.planning.request import Request
 from benchmarks.terminal.console import Console
+from protocols import nvidia
 from protocols.errors import RequestError
-from protocols.hardware import gpus
 from protocols.images import dataset
 
 KERAS_BACKENDS = ("tensorflow", "jax")
 GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run with --gpu none"
+HIDDEN_HELP = f"change or unset {nvidia.VARIABLE}, or run with --gpu none"
 
 
-def chosen_gpu(wish: str) -> tuple[str | None, int | None]:
-    """Returns the name and number of the GPU to use, or None for both. `wish` is "auto", "none" or
-    a number. Raises RequestError if the GPU isn't there."""
+@dataclass(frozen=True)
+class Choice:
+    """Where a request computes: on a GPU, by its name and number, or on the CPU (None for both);
+    and why, in words that follow the profile's name."""
+
+    gpu: str | None
+    index: int | None
+    why: str
+
+
+def chosen_gpu(wish: str) -> Choice:
+    """Returns where to compute. `wish` is "auto", "none" or a number. Raises RequestError if the
+    GPU isn't there, or if CUDA_VISIBLE_DEVICES hides it."""
     if wish == "none":
-        return None, None
-    found = gpus()
-    if wish == "auto" and not found:
-        return None, None
+        return Choice(None, None, "on the CPU, by --gpu none")
+    seen = nvidia.seen()
+    if wish == "auto" and not seen.gpus:
+        return Choice(None, None, f"on the CPU: {seen.lacking}")
     index = 0 if wish == "auto" else int(wish)
-    if index >= len(found):
-        listed = ", ".join(found) or "none"
-        raise RequestError(f"there is no GPU {index}: nvidia-smi lists {listed}; {GPU_HELP}")
-    return found[index], index
+    if index >= len(seen.gpus):
+        listed = ", ".join(gpu.name for gpu in seen.gpus)
+        found = f"this process may use {listed}" if listed else "this process may use none"
+        raise RequestError(
+            f"there is no GPU {index}: {'; '.join(filter(None, (found, seen.lacking)))}; "
+            f"{HIDDEN_HELP if nvidia.VARIABLE in seen.lacking else GPU_HELP}"
+        )
+    name = seen.gpus[index].name
+    return Choice(name, index, "; ".join(filter(None, (f"on {name}", seen.lacking))))
 
 
 def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | None,

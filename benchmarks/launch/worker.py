@@ -15,9 +15,9 @@ from typing import Any, BinaryIO
 from benchmarks.planning.plan import Device
 from benchmarks.processes import job_control
 from benchmarks.processes.children import common, piped
-from protocols import stops
+from protocols import nvidia, stops
 from protocols.files import ROOT, Progress, default_cache
-from protocols.hardware import DETERMINISTIC, gpu_token
+from protocols.hardware import DETERMINISTIC
 from protocols.runs.latency import FIRST_ANSWER
 from protocols.runs.worker_loop import Job
 from protocols.spec import RunSpec
@@ -59,7 +59,7 @@ def environment(
         | more
         | {
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
-            "CUDA_VISIBLE_DEVICES": "" if device.index is None else gpu_token(device.index),
+            nvidia.VARIABLE: "" if device.index is None else nvidia.token(device.index),
             "JAX_PLATFORMS": "cpu" if device.index is None else "cuda,cpu",
             "KERAS_BACKEND": device.backend,
             "NPROC": count,  # XLA's thread pool on a CPU

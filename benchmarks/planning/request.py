@@ -25,7 +25,7 @@ class Request:
     """The request of a command line. Raises RequestError where the request can't be planned."""
 
     wish: Selection
-    gpu: str | None  # the name of the GPU that computes; None on the CPU
+    where: str  # on which GPU it computes, or why on the CPU, in words that follow "profile NAME"
     devices: dict[str, Device]  # where each framework is expected to compute
     keras_backend: str  # the backend that the user wants for Keras; "": the suite chooses
     source: Source  # has no root while the images are still to be downloaded or drawn

@@ -19,7 +19,9 @@ from protocols.files import default_cache
 from protocols.images import dataset
 
 os.environ.update(common() | QUIET)
-KERAS = expected_devices(("keras",), *chosen_gpu("auto"), os.environ.get("KERAS_BACKEND", ""))
+HERE = chosen_gpu("auto")
+BACKEND = os.environ.get("KERAS_BACKEND", "")
+KERAS = expected_devices(("keras",), HERE.gpu, HERE.index, BACKEND)
 os.environ["KERAS_BACKEND"] = KERAS["keras"].backend
 LOAD = os.getloadavg()[0]  # the load of others, which would be measured too
 PACKAGES = ("torch", "torchvision", "timm", "keras", "tensorflow", "jax", "numpy", "pillow")
@@ -51,7 +53,7 @@ def scale(pytestconfig: pytest.Config) -> Scale:
     height, width = map(int, pytestconfig.getoption("--bench-size").split("x"))
     names = ("images", "frozen_images", "rounds", "calls")
     values = {n: pytestconfig.getoption(f"--bench-{n.replace('_', '-')}") for n in names}
-    compiled = pytestconfig.getoption("--bench-compile") or bool(hardware.gpus())
+    compiled = pytestconfig.getoption("--bench-compile") or bool(HERE.gpu)
     return Scale(height, width, compile=compiled, **values)
 
 
@@ -102,7 +104,7 @@ def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, A
         except PackageNotFoundError:
             continue
     return {
-        "device": (hardware.gpus() or [hardware.cpu_name()])[0],
+        "device": HERE.gpu or hardware.cpu_name(),
         "cpu": hardware.cpu_name(),
         "cores": hardware.cores(),
         "load_before": LOAD,

@@ -9,7 +9,7 @@ from types import ModuleType
 import numpy as np
 
 from benchmarks.planning.plan import Device, Selection, make_plan, set_request
-from protocols import hardware
+from protocols import hardware, nvidia
 from protocols.classes import CLASSES
 from protocols.images import dataset
 from protocols.images.decoded import image_set, set_digest
@@ -86,7 +86,7 @@ def device_of(framework: str) -> Device:
     """Returns the device and backend that the framework really has in this process. Raises
     RuntimeError where it doesn't see the GPU: a CPU number never stands in a GPU column."""
     seen = importlib.import_module(f"impl_{framework}.device").seen()
-    if hardware.gpus() and seen["gpu"] is None:
+    if nvidia.names() and seen["gpu"] is None:
         raise RuntimeError(f"{framework} on {seen['backend']} doesn't see the GPU")
     index = None if seen["gpu"] is None else 0
     return Device(seen["backend"], seen["gpu"] or "cpu", index)

@@ -23,7 +23,6 @@ NO_ESTIMATE = "no estimate for this device"
 def heading(request: Request, verbose: bool = False) -> list[str]:
     """Returns what a request means: its profile, device, weights, data and precision."""
     profile, wish = request.profile, request.wish
-    why = f"on {request.gpu}" if request.gpu else "on the CPU; --gpu N takes a GPU"
     parts = {"": dataclasses.asdict(profile)}
     parts |= {f"{suite}: ": own for suite, own in parts[""].pop("of_suite").items()}
     every = "; ".join(
@@ -31,7 +30,7 @@ def heading(request: Request, verbose: bool = False) -> list[str]:
         for suite, numbers in parts.items()
     )
     return [
-        f"profile {profile.name}: {profile.about} ({why})",
+        f"profile {profile.name}: {profile.about} ({request.where})",
         f"  {_numbers(request)}",
         *([f"  {every}"] if verbose else []),
         *_weights(request, verbose),

@@ -16,12 +16,12 @@ from benchmarks.launch.devices import expected_devices
 from benchmarks.launch.worker import Worker, environment
 from benchmarks.planning.plan import Device, Selection, make_plan, set_request
 from benchmarks.store.store import Store
-from protocols import hardware
+from protocols import hardware, nvidia
 from protocols.files import ROOT
 from protocols.images.decoded import image_set
 from protocols.runs.worker_loop import Job
 
-GPUS = hardware.gpus()
+GPUS = nvidia.names()
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not GPUS, reason="no NVIDIA GPU here (nvidia-smi lists none)"),
@@ -77,8 +77,7 @@ def engines(framework, world):
 
 
 def memory(framework, world):
-    (total,) = hardware._query(["-i", "0"], "memory.total")  # "81559 MiB"
-    shares = [1024 * gib / int(total.split()[0]) for gib in (SMALL, TINY)]
+    shares = [gib * 2**30 / nvidia.memory("total") for gib in (SMALL, TINY)]
     return [
         part("memory", framework, share, XLA_CLIENT_MEM_FRACTION=str(share)) for share in shares
     ]

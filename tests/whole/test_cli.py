@@ -12,8 +12,8 @@ import pytest
 import runner as door
 from benchmarks.parity import climb
 from benchmarks.terminal import flags
+from protocols import nvidia
 from protocols.files import ROOT
-from protocols.hardware import gpus
 from tests.support.command import asked, files, instead_of_the_ladder, runner
 
 
@@ -166,7 +166,7 @@ def test_an_output_folder_that_cannot_be_written(tmp_path):
     assert files(tmp_path) == ["file"]
 
 
-@pytest.mark.skipif(bool(gpus()), reason="this machine has a GPU")
+@pytest.mark.skipif(bool(nvidia.names()), reason="this machine has a GPU")
 def test_gpu_0_without_a_gpu_says_what_was_looked_for_and_what_to_type():
     answer = asked("--suite", "all", "--gpu", "0")
     assert answer.returncode == 2

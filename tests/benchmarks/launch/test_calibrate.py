@@ -110,7 +110,7 @@ def test_calibration_leaves_out_what_the_request_leaves_out(monkeypatch, tmp_pat
     monkeypatch.setattr(files, "_at_hand", lambda known, _: known.backbone == "xception")
     source = Source("real", None)
     chosen = Selection(suite="liang", profile="laptop", frameworks=("torch",))
-    request = Request(chosen, None, CPU, "", source, 2, tmp_path, 2)
+    request = Request(chosen, "", CPU, "", source, 2, tmp_path, 2)
     assert calibrate.calibrate(request, CPU, source, Console()) == 0
     assert {s.variant for s in FakeLauncher.made[-1].todo} == {"xception", "xception_lstm"}
 
@@ -123,7 +123,7 @@ def test_calibration_goes_through_the_launcher_and_keeps_no_run(
     monkeypatch.setattr(FakeLauncher, "fails", fails)
     chosen = Selection(variants=("resnet50_lstm",), frameworks=("torch",))
     cache = tmp_path / "cache"
-    request = Request(chosen, None, CPU, "", phantom, 2, cache, 2)
+    request = Request(chosen, "", CPU, "", phantom, 2, cache, 2)
     code = calibrate.calibrate(request, CPU, phantom, Console())
     assert code == int(fails)
     launcher = FakeLauncher.made[-1]

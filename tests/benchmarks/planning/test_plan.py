@@ -107,7 +107,7 @@ def request(monkeypatch, *there, weights="", **words):
     devices = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
     wish = Selection(profile="laptop", weights=weights, **words)
     source = Source(Path("images"), "real", "--data", True)
-    return Request(wish, None, devices, "", source, 2, Path("cache"), 2)
+    return Request(wish, "", devices, "", source, 2, Path("cache"), 2)
 
 
 def planned(request):
