@@ -112,7 +112,8 @@ def recorded_answers() -> dict[str, Answers]:
 
 def picture() -> str:
     """Draws the accuracy on each test photograph, in both twins, as the text of an SVG file."""
-    return standalone(errors.by_photograph("photo", title(CNN), accuracies(recorded_answers())))
+    drawing = errors.by_photograph("photo", title(CNN), accuracies(recorded_answers()))
+    return standalone(drawing.svg)
 
 
 def wrong_in_both() -> tuple[int, int, int, int]:

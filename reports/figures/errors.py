@@ -3,17 +3,16 @@
 from typing import Any
 
 import numpy as np
-from markupsafe import Markup
 
 from reports.cells.answers import Share, name_of
 from reports.figures.kinds import MARKERS, NAMES, STYLES
-from reports.figures.svg import AXIS, COLOURS, PAPER, again, legend, to_svg
+from reports.figures.svg import AXIS, COLOURS, PAPER, Drawing, again, drawn, legend
 from reports.statistics.reliability import BINS, Reliability
 
 NARROWEST = 0.3  # the width of the narrowest panel, as a share of the widest one's
 
 
-def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Markup:
+def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Drawing:
     """Draws, for each twin, the accuracy over the probability of the predicted class, bin by bin,
     and the share of images in each bin."""
     figure, (left, right) = again("reliability", 2.6, 2)
@@ -43,10 +42,10 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Mark
     said = "; ".join(
         f"{NAMES[f]}: expected calibration error {c.error:.3f}" for f, c in curves.items()
     )
-    return to_svg(figure, name, f"{network}: accuracy by predicted probability. {said}")
+    return drawn(figure, name, f"{network}: accuracy by predicted probability. {said}")
 
 
-def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> Markup:
+def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> Drawing:
     """Draws a dot for each photograph and twin, in a panel for each class, from the hardest
     photograph to the easiest."""
     counts = [len(shares) for shares in classes.values()]
@@ -74,7 +73,7 @@ def by_photograph(name: str, network: str, classes: dict[str, list[Share]]) -> M
         ax.tick_params(labelleft=ax is axes[0])
     axes[0].set_ylabel("accuracy, %")
     legend(figure, axes)
-    return to_svg(figure, name, _said(network, twins, classes), titles)
+    return drawn(figure, name, _said(network, twins, classes), titles=titles)
 
 
 def _named(share: Share, framework: str) -> str:

@@ -6,6 +6,7 @@ reads on a light page, a dark page and on paper.
 
 import io
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +54,40 @@ _RC: "dict[RcKeyType, Any]" = {
     "lines.linewidth": 1.4,
     "lines.markersize": 5,
 }
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: the inline <svg>, and what its marks mean."""
+
+    name: str  # unique in the report
+    svg: Markup
+    key: str = ""
+
+    def __html__(self) -> str:
+        return self.svg
+
+
+def drawn(
+    figure: "Figure",
+    name: str,
+    description: str,
+    key: str = "",
+    titles: dict[str, list[str]] | None = None,
+) -> Drawing:
+    """Returns the figure as a drawing; `description` is its text alternative."""
+    return Drawing(name, to_svg(figure, name, description, titles), key)
+
+
+def canvas(height: float, width: float = WIDTH) -> "Figure":
+    """Makes an empty figure of so many inches, in the style of all figures."""
+    import matplotlib  # noqa: PLC0415 (slow import)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    matplotlib.rcParams.update(_RC)
+    figure = Figure(figsize=(width, height))
+    figure.patch.set_visible(False)
+    return figure
 
 
 def draw(

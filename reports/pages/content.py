@@ -8,12 +8,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from markupsafe import Markup
-
 from protocols.papers.papers import load_papers
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.data.numbers import Numbers
+from reports.figures.svg import Drawing
 from reports.tables.table import Table
 
 
@@ -59,10 +58,18 @@ def of_papers(room: str) -> dict[str, ModuleType]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure with its caption."""
+    """A figure, or None, and the words below it: what is drawn, what its marks mean, and of which
+    runs it is."""
 
-    svg: Markup | None
-    caption: str
+    drawing: Drawing | None
+    about: str
+    setting: str = ""
+
+    @property
+    def caption(self) -> str:
+        """The words below the figure."""
+        marks = self.drawing.key if self.drawing else ""
+        return " ".join(filter(None, (self.about, marks, self.setting)))
 
 
 @dataclass(frozen=True)

@@ -61,19 +61,14 @@ def _section(group: Group, question: Question, known: Numbers) -> Section:
 
 def _parts(group: Group, question: Question, known: Numbers) -> list[Table | Drawn]:
     name = f"{question.paper}-{group.setting.slug}-{group.protocol}"
-    several = "Thin: single runs; thick: their mean, where none is missing."
     parts: list[Table | Drawn] = [
         difference_table(group, question, known),
         more_table(group),
     ]
-    phases = any(len(s.spec.phases) > 1 for s in group.slots)
     for what, text in (("accuracy", "Accuracy"), ("loss", "Data loss, as trained on,")):
-        for alone in (False, True) if phases else (False,):
-            part = f"{what}-2-{name}" if alone else f"{what}-{name}"
-            svg = curves.network_figure(group, group.variants, what, part, alone)
-            when = "epochs of phase 2 alone" if alone else "epochs"
-            caption = f"{text} on the {group.part} part over the {when}. {several} {group.caption}"
-            parts.append(Drawn(svg, caption))
+        drawing = curves.network_figure(group, group.variants, what, f"{what}-{name}")
+        about = f"{text} on the {group.part} part over the epochs."
+        parts.append(Drawn(drawing, about, group.caption))
     return parts
 
 

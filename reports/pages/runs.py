@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from markupsafe import Markup
 
 from protocols.classes import CLASSES
 from protocols.metrics import metric_of
@@ -15,9 +14,9 @@ from reports.cells.parallel import spread
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
 from reports.data.numbers import Numbers, Recorded
-from reports.figures import curves, kinds
+from reports.figures import curves
 from reports.pages import ran
-from reports.pages.content import PageRecord, Results
+from reports.pages.content import Drawn, PageRecord, Results
 from reports.tables.builder import Line, numbers, table, texts, twins
 from reports.tables.cell_text import file_link, number
 from reports.tables.formats import MISSING, NAMES, STALE, number_text, percent, plural, title
@@ -41,8 +40,7 @@ class Block:
     framework: str
     heading: str
     summary: str
-    figure: Markup | None
-    caption: str
+    figure: Drawn
     folds: Table | None
     confusion: Table | None
     troubles: list[str]  # the failed or missing runs, with the reason
@@ -64,15 +62,13 @@ def blocks(groups: list[Group], results: Results) -> list[list[Block]]:
 def _block(wanted: tuple[Cell, int, Numbers]) -> Block:
     cell, seed, known = wanted
     slots = cell.of_seed(seed)
-    there = [s for s in slots if s.usable]
     anchor = cell.anchor(seed)
     return Block(
         anchor,
         cell.framework,
         f"{title(cell.variant)}, {NAMES[cell.framework]}, seed {seed}",
         summary(cell, seed),
-        curves.run_figure(cell, seed, f"f-{anchor}"),
-        _caption(cell, there),
+        Drawn(curves.run_figure(cell, seed, f"f-{anchor}"), _about(slots)),
         _folds(anchor, slots, known) if cell.slots[0].spec.fold is not None else None,
         _confusion(cell, seed, known) if cell.whole(seed) else None,
         _troubles(cell, seed),
@@ -110,17 +106,9 @@ def _selected(slot: Slot) -> str:
     return f"selected epoch {row['epoch']:.0f}{phase}"
 
 
-def _caption(cell: Cell, there: list[Slot]) -> str:
-    if not there:
-        return ""
-    part = there[0].scored.part
-    text = f"Solid or dashed: {part} part. Dotted: training. Large open mark: the selected epoch."
-    if len(there) > 1:
-        text += " Thin: single folds; thick: their mean"
-        text += "." if not cell.lack else ", drawn only where no fold is missing."
-    if len(there[0].stored.history) > kinds.THIN_POINTS:
-        text += " Long curves are thinned evenly."
-    return text
+def _about(slots: list[Slot]) -> str:
+    part = next((s.scored.part for s in slots if s.usable), "")
+    return f"Loss and accuracy over the epochs, in training and on the {part} part."
 
 
 def _troubles(cell: Cell, seed: int) -> list[str]:

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from markupsafe import Markup
-
 from protocols.spec import FRAMEWORKS
 from reports.cells.answers import Answers, accuracies, answers, comparable
 from reports.cells.cell import Cell, Group
@@ -12,6 +10,7 @@ from reports.cells.collect import Collected
 from reports.cells.parallel import spread
 from reports.data.numbers import Numbers
 from reports.figures import errors, photographs, pictures
+from reports.figures.svg import Drawing
 from reports.pages.content import PageRecord, Results
 from reports.pages.errors import misclassified
 from reports.statistics.reliability import Reliability, reliability
@@ -27,8 +26,8 @@ class Block:
 
     anchor: str
     heading: str
-    reliability: Markup | None
-    photographs: Markup | None
+    reliability: Drawing | None
+    photographs: Drawing | None
     both: (
         misclassified.Both | None
     )  # what both twins get wrong; None unless both have the same tests

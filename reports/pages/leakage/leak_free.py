@@ -55,14 +55,13 @@ def _curves(group: Group, other: Group) -> list[Drawn]:
         cells = {k[0]: (group.cells[k], other.cells[k]) for k in keys
                  if k in group.cells and k in other.cells}  # fmt: skip
         name = f"leakfree-{variant}-{group.setting.slug}-{group.protocol}-curve"
-        caption = (
+        about = (
             f"{title(variant)}: accuracy on the test images after each epoch, as published "
-            f"({group.protocol}) and leak-free ({other.protocol}). Large open mark: the selected "
-            "epoch, which as published the test images choose. Thin: single runs; thick: their "
-            "mean, where none is missing."
+            f"({group.protocol}) and leak-free ({other.protocol}). As published the test images "
+            "choose the epoch."
         )
-        drawn.append(Drawn(curves.leak_free(variant, cells, name) if cells else None, caption))
-    return [one for one in drawn if one.svg]
+        drawn.append(Drawn(curves.leak_free(variant, cells, name) if cells else None, about))
+    return [one for one in drawn if one.drawing]
 
 
 def _shown(one: Contrast, known: Numbers) -> list[Td]:

@@ -10,28 +10,27 @@ from reports.pages.papers.measures import more_table, per_class_table
 from reports.pages.papers.sections import record
 from reports.tables.table import Table
 
+SIX = (
+    "After Liang’s Fig. 6: loss and accuracy of Xception-LSTM over the epochs of fine-tuning "
+    "(phase 2). The paper draws one run, with its test images as the validation part; here are all "
+    "runs, in both twins."
+)
+
 
 def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
     """Return the tables and figures of a group of runs as published."""
     slug = group.setting.slug
-    spread = "Table 1 as a plot; whiskers span the seeds, where there are several."
-    curve = (
-        "After Liang's Fig. 6: Xception-LSTM over the epochs of fine-tuning (phase 2), whose test "
-        "images are the paper's validation part. Dotted: training. Thin: single runs; thick: their "
-        "mean, where none is missing. Open marks: selected epochs."
-    )
-    if group.setting.profile == "paper":
-        curve += " Diamonds: the point that the paper prints."
     table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
     fig6 = tables.claims_where("liang", "IV.A, Fig. 6")
     dots = curves.dots_figure(group, table1, f"dots-{slug}") if group.setting.comparable else None
+    curve = curves.fine_tuning_figure(group, fig6, f"curve-{slug}")
     return [
         tables.liang_table1(collected, group),
-        Drawn(dots, f"{spread} {group.caption}"),
+        Drawn(dots, "Table 1 as a plot.", group.caption),
         more_table(group),
         per_class_table(group),
         tables.liang_fig6(collected, group),
-        Drawn(curves.fine_tuning_figure(group, fig6, f"curve-{slug}"), f"{curve} {group.caption}"),
+        Drawn(curve, SIX, group.caption),
         tables.ordering_table(collected, group, "liang"),
     ]
 

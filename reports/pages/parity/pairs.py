@@ -4,16 +4,15 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 
-from markupsafe import Markup
-
 from protocols.spec import PROTOCOLS, RunSpec
 from reports.cells.collect import Collected
-from reports.cells.histories import boundary
+from reports.cells.histories import boundary, mean_of
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, setting_of
 from reports.data.numbers import Numbers, Recorded
-from reports.figures import kinds
-from reports.figures.kinds import Curve, Panel
+from reports.figures import panels
+from reports.figures.panels import Curve, Panel
+from reports.figures.svg import Drawing
 from reports.judging.shared_starts import Pair, pairs
 from reports.pages.content import Drawn
 from reports.tables.builder import numbers, over, table, texts, twins
@@ -70,13 +69,12 @@ def _block(
         {title(v): [_row(p, places, known[p.key]) for p in own] for v, own in of.items()},
     )  # fmt: skip
     text = (
-        f"How far the twins’ losses on the {part} part lie apart, without the sign, on a "
-        "logarithmic scale; epochs with equal losses are left out. Thin: single pairs; thick: the "
-        f"largest of them. {caption}"
+        f"The difference of the twins’ losses on the {part} part, without its sign, on a "
+        "logarithmic scale; epochs with equal losses are left out."
     )
     drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]
     figures_ = [
-        Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text)
+        Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text, caption)
         for i in range(0, len(drawn), A_ROW)
     ]
     return Block(setting, [shown, *figures_])
@@ -120,15 +118,12 @@ def _furthest(pair: Pair, gap: Recorded) -> Td:
     return Td(minus(f"{gap.value:+.2g}"), f"epoch {_epoch(pair.keras, pair.widest)}", key=gap.key)
 
 
-def _figure(of: dict[str, list[Pair]], name: str) -> Markup:
-    panels = []
+def _figure(of: dict[str, list[Pair]], name: str) -> Drawing:
+    shown = []
     for variant, found in of.items():
-        rows = [[abs(gap) or math.nan for gap in pair.gaps] for pair in found]
-        drawn = [Curve("", row, thin=True) for row in rows] if len(rows) > 1 else []
-        longest = max(map(len, rows))
-        most = [max((r[i] for r in rows if i < len(r) and r[i] == r[i]), default=math.nan)
-                for i in range(longest)]  # fmt: skip
-        drawn.append(Curve("", most))
+        rows = tuple([abs(gap) or math.nan for gap in pair.gaps] for pair in found)
         phases = boundary(found[0].keras)
-        panels.append(Panel(title(variant), "difference, nat", drawn, phases, log=True))
-    return kinds.curves(name, "Absolute difference of the twins' losses, by epoch", panels)
+        curve = Curve("", rows[0]) if len(rows) == 1 else Curve("", mean_of(rows), runs=rows)
+        shown.append(Panel(title(variant), "difference, nat", [curve], phases, log=True))
+    said = "Absolute difference of the twins' losses, by epoch"
+    return panels.curves(name, said, shown, "pairs")

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-from markupsafe import Markup
-
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
@@ -14,6 +12,7 @@ from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting
 from reports.data.numbers import Numbers, Recorded
 from reports.figures import kinds
+from reports.figures.svg import Drawing
 from reports.judging.verdicts import phase_seconds
 from reports.pages.content import PageRecord, Results
 from reports.pages.speed import benchmarks
@@ -104,7 +103,7 @@ def timing_claims(suites: set[str]) -> list[Claim]:
     return [c for c in load_claims().values() if c.kind == "timing" and c.paper in suites]
 
 
-def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Markup | None:
+def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Drawing | None:
     """Return the figure of warm (filled) and cold (hollow) answers of every network on one scale.
     The claim on it among `claims` is a line; None if no run is usable."""
     names = [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
@@ -130,6 +129,7 @@ def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Mar
         series,
         "seconds for one image (logarithmic)",
         log=True,
+        whiskers="Whiskers: 5th to 95th percentile.",
         line=(claim.number, f"claimed, {claim.printed}") if claim else None,
     )
 

@@ -1,6 +1,5 @@
-"""The papers' figures remade: Liang's Fig. 6, Jane's Figs. 1 to 3; words at the ends of curves."""
+"""The papers' figures remade: Liang's Fig. 6, Jane's Figs. 1 to 3."""
 
-import itertools
 import re
 import shutil
 
@@ -11,7 +10,7 @@ from protocols.papers.claims import load_claims
 from reports.build import build
 from reports.cells.collect import collect
 from reports.cells.settings import Setting
-from reports.figures import curve_names, curves, kinds
+from reports.figures import curves, kinds, panels
 from reports.pages.papers.tables import claims_where
 from reports.tables.formats import number_text
 from tests.support import synthetic
@@ -25,7 +24,7 @@ PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
 @pytest.fixture
 def drawn(monkeypatch):
     """What the figures are made of, instead of the figures."""
-    monkeypatch.setattr(kinds, "curves", lambda name, description, panels: (description, panels))
+    monkeypatch.setattr(panels, "curves", lambda name, description, *rest: (description, *rest))
     monkeypatch.setattr(kinds, "bars", lambda name, description, *rest: (description, *rest))
 
 
@@ -50,28 +49,27 @@ def history(slot, name, scale=1):
 def test_liang_s_figure_6_has_every_seed_in_training_and_test(tmp_path, drawn):
     plan = [synthetic.spec(f, "xception_lstm", seed=s, **PAPER) for f in TWINS for s in range(3)]
     group = grouped(tmp_path, plan, epochs=4)
-    description, panels = curves.fine_tuning_figure(group, FIG6, "x")
-    assert [panel.ylabel for panel in panels] == ["loss, nat", "accuracy, %"]
-    assert [panel.points for panel in panels] == [((59.0, 0.637),), ((59.0, 90.79),)]
-    for panel, name, scale in zip(panels, ("loss", "accuracy"), (1, 100), strict=True):
+    description, shown, runs = curves.fine_tuning_figure(group, FIG6, "x")
+    assert [panel.quantity for panel in shown] == ["loss, nat", "accuracy, %"]
+    assert [panel.points for panel in shown] == [((59.0, 0.637),), ((59.0, 90.79),)]
+    assert runs == "seeds" and not any(panel.boundary for panel in shown)
+    for panel, name, scale in zip(shown, ("loss", "accuracy"), (1, 100), strict=True):
         for framework in TWINS:
             cell = group.cells[framework, "xception_lstm"]
             for training in (False, True):
-                mine = [c for c in panel.curves
-                        if (c.framework, c.training) == (framework, training)]  # fmt: skip
+                (mine,) = [c for c in panel.curves
+                           if (c.framework, c.training) == (framework, training)]  # fmt: skip
                 column = f"{'train' if training else 'eval'}_{name}"
-                thin = [c for c in mine if c.thin]
-                assert [c.values for c in thin] == [
+                assert list(mine.runs) == [
                     history(s, column, scale)[4:] for s in cell.slots
                 ]  # of phase 2 alone
-                marks = [None if training else s.measured.row - 4 for s in cell.slots]
-                assert [c.mark for c in thin] == marks
-                (mean,) = [c for c in mine if not c.thin]
-                assert mean.values == pytest.approx(
-                    [sum(v) / 3 for v in zip(*(c.values for c in thin), strict=True)]
+                marks = () if training else tuple(s.measured.row - 4 for s in cell.slots)
+                assert mine.marks == marks
+                assert mine.values == pytest.approx(
+                    [sum(v) / 3 for v in zip(*mine.runs, strict=True)]
                 )
                 twin = kinds.NAMES[framework]
-                assert mean.label == f"{twin} {'training' if training else 'test'}"
+                assert mine.label == f"{twin} {'training' if training else 'test'}"
     value = group.cells["torch", "xception_lstm"].number("accuracy").value
     assert description.startswith("Xception-LSTM: training and test loss and accuracy")
     assert "PyTorch Xception-LSTM: loss" in description
@@ -80,34 +78,50 @@ def test_liang_s_figure_6_has_every_seed_in_training_and_test(tmp_path, drawn):
 
 def test_the_printed_point_stands_on_runs_of_the_paper_s_profile_alone(tmp_path, drawn):
     group = grouped(tmp_path, [synthetic.spec("keras", "xception_lstm")])
-    _, panels = curves.fine_tuning_figure(group, FIG6, "x")
-    assert [panel.points for panel in panels] == [(), ()]
-    assert len(panels[0].curves) == 2  # one run: training and test
+    _, shown, _ = curves.fine_tuning_figure(group, FIG6, "x")
+    assert [panel.points for panel in shown] == [(), ()]
+    assert len(shown[0].curves) == 2  # one run: training and test
+    assert [len(curve.marks) for curve in shown[0].curves] == [0, 1]
     assert curves.fine_tuning_figure(group.of("jane"), FIG6, "x") is None
 
 
 @pytest.mark.parametrize("what", ["accuracy", "loss"])
 def test_jane_s_figures_1_and_2_have_every_fold(what, tmp_path, drawn):
-    plan = jane()
+    plan = jane(range(3))
     group = grouped(tmp_path, plan)
-    shutil.rmtree(tmp_path / "runs" / plan[-1].id)  # the last fold of PyTorch's CNN-GRU
+    for run in (plan[-1], plan[2]):  # a fold of PyTorch's CNN-GRU and of Keras's CNN-LSTM
+        shutil.rmtree(tmp_path / "runs" / run.id)
     (group,) = collect(Store(tmp_path), plan).groups
-    description, panels = curves.network_figure(group, JANE, what, "x")
-    assert [panel.title for panel in panels] == ["CNN-LSTM", "CNN-GRU"]
-    for panel, variant in zip(panels, JANE, strict=True):
+    description, shown, runs = curves.network_figure(group, JANE, what, "x")
+    assert [panel.title for panel in shown] == ["CNN-LSTM", "CNN-GRU"] and runs == "folds"
+    for panel, variant in zip(shown, JANE, strict=True):
         for framework in TWINS:
             slots = [s for s in group.cells[framework, variant].slots if s.usable]
-            mine = [c for c in panel.curves if c.framework == framework]
-            thin = [c for c in mine if c.thin]
-            assert [c.values for c in thin] == [
+            (mine,) = [c for c in panel.curves if c.framework == framework]
+            assert list(mine.runs) == [
                 history(s, f"eval_{what}", 100 if what == "accuracy" else 1) for s in slots
             ]
-            assert [c.mark for c in thin] == [s.measured.row for s in slots]
-            whole = (framework, variant) != ("torch", "cnn_gru")
-            assert len(thin) == (2 if whole else 1)
-            assert [c.label for c in mine if not c.thin] == [kinds.NAMES[framework]] * whole
+            assert mine.marks == tuple(s.measured.row for s in slots)
+            name, whole = kinds.NAMES[framework], len(slots) == 3
+            assert bool(mine.values) == whole  # no mean of an incomplete set
+            assert mine.label == (name if whole else f"{name}, 2 of 3")
+    assert sum(not c.values for panel in shown for c in panel.curves) == 2
     assert description.startswith(f"CNN-LSTM and CNN-GRU: {what} on the test part")
     assert "PyTorch CNN-GRU" in description and "X" in description
+
+
+def test_a_run_s_figure_has_its_phases_and_its_folds(tmp_path, drawn):
+    plan = [synthetic.spec("keras", "xception"), *jane(range(4))]
+    groups = collect(synthetic.fill(Store(tmp_path), plan), plan).groups
+    group = next(g for g in groups if g.protocol == "fixed")
+    _, shown, _ = curves.run_figure(group.cells["keras", "xception"], 0, "x")
+    assert [panel.boundary for panel in shown] == [2, 2]
+    group = next(g for g in groups if g.protocol == "cv10")
+    description, shown, runs = curves.run_figure(group.cells["torch", "cnn_gru"], 0, "x")
+    assert "the span of 4 folds and their mean" in description and runs == "folds"
+    assert [(c.label, len(c.runs), len(c.marks)) for panel in shown for c in panel.curves] == [
+        ("training", 4, 0), ("test", 4, 4),
+    ] * 2  # fmt: skip
 
 
 def test_jane_s_claims_stand_where_the_epochs_are_the_paper_s():
@@ -118,9 +132,9 @@ def test_jane_s_claims_stand_where_the_epochs_are_the_paper_s():
 
 def test_jane_s_figure_3_prints_each_number_on_its_bar(tmp_path, drawn):
     group = grouped(tmp_path, jane())
-    description, titles, panels = curves.bars_figure(group, claims_where("jane", "Table II"), "x")
+    description, titles, shown = curves.bars_figure(group, claims_where("jane", "Table II"), "x")
     assert titles == ["CNN-LSTM", "CNN-GRU"]
-    for panel, variant in zip(panels, JANE, strict=True):
+    for panel, variant in zip(shown, JANE, strict=True):
         claims = [c for c in load_claims().values()
                   if (c.where, c.variant) == ("Table II", variant)]  # fmt: skip
         assert [bar.value for bar in panel["printed"]] == [c.value for c in claims]
@@ -132,47 +146,16 @@ def test_jane_s_figure_3_prints_each_number_on_its_bar(tmp_path, drawn):
                 for v in [cell.number(c.metric, c.at).value]
             ]
             assert f"{panel[framework][3].text}" in description
-    assert [bar.text for bar in panels[0]["printed"]] == ["0.92", "0.90", "0.91", "0.921"]
+    assert [bar.text for bar in shown[0]["printed"]] == ["0.92", "0.90", "0.91", "0.921"]
 
 
 def test_a_missing_number_is_an_x_on_the_figure():
     some = {key: [kinds.Bar(m, None, "X") for m in ("F", "accuracy")] for key in TWINS}
     some["printed"] = [kinds.Bar(m, 0.9, "0.90") for m in ("F", "accuracy")]
-    svg = kinds.bars("b", "bars", ["one"], [some])
+    svg = kinds.bars("b", "bars", ["one"], [some]).svg
     texts = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
     assert texts.count("X") == 4 and texts.count("0.90") == 2
     assert texts.count("Keras") == texts.count("PyTorch") == texts.count("printed") == 2
-
-
-def test_curves_are_named_at_their_ends_without_a_legend():
-    keras = kinds.Curve("keras", [0.5, 0.6, float("nan")], label="Keras")
-    torch = kinds.Curve("torch", [0.4, 0.6], label="PyTorch", mark=1)
-    thin = kinds.Curve("torch", [0.3, 0.2], thin=True)
-    panel = kinds.Panel("", "accuracy", [keras, torch, thin], points=((2, 0.9),))
-    svg = kinds.curves("c", "curves", [panel, panel])
-    texts = re.findall(r"<text([^>]*)>([^<]*)</text>", svg)
-    named = [name for _, name in texts if name in ("Keras", "PyTorch", "printed")]
-    assert sorted(named) == ["Keras", "Keras", "PyTorch", "PyTorch", "printed", "printed"]
-    assert "legend" not in svg
-    again = kinds.curves("c", "curves", [panel, panel])
-    assert again == svg  # the panels are used again, and nothing is left on them
-
-
-def test_many_panels_keep_a_legend():
-    keras = kinds.Curve("keras", [0.5, 0.6], label="Keras, all runs of it")
-    panel = kinds.Panel("", "accuracy", [keras])
-    assert kinds.curves("c", "curves", [panel] * 5).count(">Keras, all runs of it<") == 1
-
-
-def test_words_keep_their_distance_and_their_order():
-    assert curve_names.spread([0.1, 0.9], 0.2) == [0.1, 0.9]
-    assert curve_names.spread([0.5, 0.5], 0.2) == pytest.approx([0.4, 0.6])
-    found = curve_names.spread([0.52, 0.5, 0.9, 0.51], 0.1)
-    assert found == pytest.approx([0.61, 0.41, 0.9, 0.51])
-    chain = curve_names.spread([0.0, 0.05, 0.2, 0.25], 0.15)
-    assert [b - a for a, b in itertools.pairwise(chain)] == pytest.approx([0.15] * 3)
-    assert sum(chain) == pytest.approx(0.5)
-    assert curve_names.spread([], 0.1) == []
 
 
 @pytest.fixture(scope="module")
@@ -189,14 +172,13 @@ def report(tmp_path_factory):
 def test_the_papers_pages_show_the_figures(report):
     found = pages(report[0])
     for page, figure, inside in (
-        ("liang.html", "Liang's Fig. 6", "PyTorch training"),
-        ("jane.html", "Jane's Fig. 1", "Keras"),
-        ("jane.html", "Jane's Fig. 2", "Keras"),
-        ("jane.html", "Jane's Fig. 3", "printed"),
+        ("liang.html", "Liang’s Fig. 6", "PyTorch training"),
+        ("jane.html", "Jane’s Fig. 1", "Keras"),
+        ("jane.html", "Jane’s Fig. 2", "Keras"),
+        ("jane.html", "Jane’s Fig. 3", "printed"),
     ):
         parts = re.findall(r"<figure>(.*?)<figcaption>(.*?)</figcaption>", found[page], re.S)
-        text = figure.replace("'", "&#39;")
-        (svg,) = [svg for svg, caption in parts if caption.startswith(f"After {text}")]
+        (svg,) = [svg for svg, caption in parts if caption.startswith(f"After {figure}")]
         assert f">{inside}</text>" in svg
         label = re.search(r'role="img" aria-label="([^"]*)"', svg)[1]
         assert "PyTorch" in label and "LSTM" in label and re.search(r"\d", label)
@@ -205,7 +187,7 @@ def test_the_papers_pages_show_the_figures(report):
 def test_every_figure_tells_its_network_and_its_result(report):
     for name, text in pages(report[0]).items():
         for said in re.findall(r'<svg role="img" aria-label="([^"]*)"', text):
-            assert re.search("LSTM|GRU|network|speed|Seconds", said), (name, said)
+            assert re.search("LSTM|GRU|network|speed|Seconds|hotograph|leak", said), (name, said)
 
 
 def test_confusion_matrices_have_counts_and_rates(report):
