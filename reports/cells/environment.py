@@ -1,5 +1,7 @@
 """Lists what is recorded of where and how a run ran, each fact once, and how each is written."""
 
+import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,7 @@ from reports.cells.settings import scrub
 SHORT = 12  # the number of hexadecimal digits that are shown of a digest
 NONE = "–"
 NOT_RECORDED = "not recorded"  # stands for a fact of runs made before it was recorded
+FAMILIES = re.compile(r"(avx512|amx|sse|sve|sme)\w*")  # of instructions, many of which have names
 DIGESTS = {"md5": "MD5", "sha256": "SHA-256", "content": "contents"}
 INSTRUCTIONS = "CPU instructions"
 
@@ -52,6 +55,15 @@ FACTS = (
 def as_text(value: object) -> str:
     """Returns a recorded value as the pages write it: without folders, and a dash for no value."""
     return NONE if value in (None, "") else scrub(str(value))
+
+
+def short_instructions(text: str) -> str:
+    """Returns the instructions of a processor with a count for a family that has several names, as
+    "avx, avx2, avx512 (13 kinds)"; a sentence on why they aren't known stays."""
+    if text in ("", NONE) or text.startswith("not "):
+        return text
+    found = Counter(FAMILIES.sub(r"\1", word) for word in text.split())
+    return ", ".join(f"{n} ({count} kinds)" if count > 1 else n for n, count in found.items())
 
 
 def packages(env: Environment) -> dict[str, str]:

@@ -55,6 +55,11 @@ class Setting:
         return ", ".join(words + ([] if self.planned else ["outside the current request"]))
 
     @property
+    def sentence(self) -> str:
+        """The setting in words, with which a sentence begins."""
+        return self.title[:1].upper() + self.title[1:]
+
+    @property
     def slug(self) -> str:
         """The setting as a part of anchors and of file names, unique for the setting. The slug
         stays the same when the runs leave the current request, unless the request has other runs

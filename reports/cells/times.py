@@ -1,6 +1,13 @@
-"""Computes the seconds that a cell's runs took."""
+"""Computes the seconds that a cell's runs took, and tells what makes measured seconds doubtful."""
 
+from collections.abc import Iterable
+from typing import Any
+
+from protocols.load import BUSY
 from reports.cells.cell import Cell
+from reports.cells.planned_run import Slot
+
+WIDE = 2.0  # a 95th percentile of so many times the 5th says that something else ran meanwhile
 
 
 def phase_means(cell: Cell) -> list[dict[str, float | None]]:
@@ -23,3 +30,25 @@ def phase_means(cell: Cell) -> list[dict[str, float | None]]:
 def total_seconds(cell: Cell) -> float:
     """Returns the mean of the seconds that a run took, over all runs of a whole cell."""
     return sum(s.stored.timings["total_seconds"] for s in cell.slots) / len(cell.slots)
+
+
+def disturbed(timings: dict[str, Any], what: str) -> bool:
+    """Tells whether the latency `what` was measured beside other work: other processes kept over
+    BUSY cores busy, or its 95th percentile is over WIDE times its 5th."""
+    busy = timings.get("load", {}).get("during") or 0.0
+    return busy > BUSY or timings[what]["p95"] > WIDE * timings[what]["p5"]
+
+
+def at_once(slots: Iterable[Slot]) -> set[int]:
+    """Returns how many training runs the launches computed at a time, one number for each that
+    occurs; 0 stands for runs that don't tell."""
+    return {slot.stored.timings.get("jobs", 0) for slot in slots if slot.usable}
+
+
+def at_once_words(found: set[int]) -> str:
+    """Says how many runs were computed at a time, as "2 at a time"; "" for no runs."""
+    known = sorted(found - {0})
+    words = [" or ".join(map(str, known)) + " at a time"] if known else []
+    if 0 in found:
+        words.append("some not recorded" if known else "not recorded")
+    return ", ".join(words)

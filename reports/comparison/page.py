@@ -9,7 +9,7 @@ from reports.cells.environment import INSTRUCTIONS, NOT_RECORDED
 from reports.comparison import data as comparison_data
 from reports.comparison.join import Joined, join, side
 from reports.comparison.judge import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
-from reports.comparison.run_pairs import RunPair, apart_text
+from reports.comparison.run_pairs import apart_text
 from reports.comparison.surroundings import Field, fields
 from reports.comparison.tables import (
     changes_table,
@@ -66,7 +66,7 @@ def page(
         "sides": sides_table(joined),
         "changes": changes_table(judged),
         "images": images_table(judged),
-        "around": [differs_table(framework, found) for framework, found in around.items()],
+        "around": [differs_table(f, found, _bits(joined, f)) for f, found in around.items()],
         "times": [t for t in (training_table(joined), latency_table(joined, out)) if t.bodies],
         "runs": runs_table(joined, out),
         "lone": lone_table(joined),
@@ -96,8 +96,7 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
     reasons = Counter(row.reason for row in judged if row.word == UNDECIDED)
     found += [f"  undecided, {count}: {reason}" for reason, count in reasons.items()]
     for framework, fields_ in around.items():
-        pairs = [p for p in joined.pairs if p.a.spec.framework == framework]
-        bits = _bits(pairs)
+        bits = _bits(joined, framework)
         found += [f"probabilities, {NAMES[framework]}: {bits}"] if bits else []
         found += [f"differs, {NAMES[framework]}: {text}" for text in _differs(fields_, bool(bits))]
     for letter in "AB":
@@ -125,10 +124,11 @@ def _more(row: Row) -> str:
     return "; ".join(found)
 
 
-def _bits(pairs: list[RunPair]) -> str:
-    """Says how many common runs have other probabilities on the other side, and how far apart these
-    are; returns "" where none has."""
-    trained = [p for p in pairs if p.a.spec.stage == "train"]
+def _bits(joined: Joined, framework: str) -> str:
+    """Says how many common runs of a framework have other probabilities on the other side, and how
+    far apart these are; returns "" where none has."""
+    own = [pair for pair in joined.pairs if pair.a.spec.framework == framework]
+    trained = [pair for pair in own if pair.a.spec.stage == "train"]
     unlike = [p for p in trained if not p.identical]
     if not unlike:
         return ""

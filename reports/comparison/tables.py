@@ -84,9 +84,10 @@ def _threads(count: str) -> str:
     return plural(int(count), "thread") if count.isdigit() else f"{count}{FIRM}threads"
 
 
-def differs_table(framework: str, fields: list[Field]) -> Table:
+def differs_table(framework: str, fields: list[Field], bits: str) -> Table:
     """Makes the table of all that isn't the same around a framework's pairs; a note names what is
-    the same, and what isn't recorded."""
+    the same, and what isn't recorded. `bits` says how the probabilities differ, or is "": where
+    they do, it is never nothing that differs, but nothing that is recorded."""
     lines: dict[str, list[Line]] = defaultdict(list)
     for one in (one for one in fields if one.differ):
         count = Td(f"{one.differ} of {one.pairs}")
@@ -94,7 +95,7 @@ def differs_table(framework: str, fields: list[Field]) -> Table:
     same = [one.what for one in fields if one.known and not one.differ]
     unknown = [one.what for one in fields if not one.known]
     if not lines:
-        nothing = "nothing that is recorded" if unknown else "nothing"
+        nothing = "nothing that is recorded" if unknown or bits else "nothing"
         lines[""].append([nothing, "–", "–", Td(f"0 of {fields[0].pairs}")])
     notes = ("The same on both sides", same), ("Not recorded on either side", unknown)
     return table(
@@ -102,7 +103,8 @@ def differs_table(framework: str, fields: list[Field]) -> Table:
         f"{NAMES[framework]}: what differs around the runs that both sides have.",
         [*texts("", "A", "B"), *numbers("Pairs of runs")],
         lines,
-        [f"{text}: {', '.join(names)}." for text, names in notes if names],
+        [f"Probabilities: {bits}."] * bool(bits)
+        + [f"{text}: {', '.join(names)}." for text, names in notes if names],
     )
 
 

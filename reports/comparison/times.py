@@ -3,11 +3,13 @@
 from collections import defaultdict
 from pathlib import Path
 
+from reports.cells.planned_run import Slot
+from reports.cells.times import at_once, at_once_words, disturbed
 from reports.comparison.join import CellPair, Joined
 from reports.comparison.run_pairs import RunPair
 from reports.comparison.tables import NETWORK, RUNS, devices, first_cells, run_cells, shared
 from reports.tables.builder import Line, numbers, table, texts
-from reports.tables.formats import seconds_text
+from reports.tables.formats import marked, seconds_text
 from reports.tables.table import Table, Td
 
 PARTS = (
@@ -18,10 +20,12 @@ PARTS = (
 )
 
 
-def ratio(a: float, b: float, key: str, href: str) -> Td:
-    """Returns the cell of B / A, with both times below; `key` is their place in compare.json."""
+def ratio(a: float, b: float, key: str, href: str, beside: bool = False) -> Td:
+    """Returns the cell of B / A, with both times below; `key` is their place in compare.json.
+    `beside` says whether one of them was measured beside other work."""
     text = f"{seconds_text(a)} → {seconds_text(b)}"
-    return Td(f"{b / a:.2f}" if a else "–", text, key=f"{key}.ratio", href=href)
+    quotient = marked(f"{b / a:.2f}" if a else "–", stale=False, beside=beside)
+    return Td(quotient, text, key=f"{key}.ratio", href=href)
 
 
 def seconds(both: CellPair) -> dict[str, tuple[float, float]]:
@@ -50,14 +54,15 @@ def training_table(joined: Joined) -> Table:
         ]
         count = Td(str(len(both.common)), href=href)
         lines[shared(both.spec)].append(
-            [*first_cells(both.spec), count, *cells, _devices(both.common)]
+            [*first_cells(both.spec), count, *cells, _counts(both.common), _devices(both.common)]
         )
     return table(
         "training",
         "Training, seconds of the common runs: B / A, with A → B below.",
-        [*NETWORK, *numbers("Runs", "Training", "Evaluation", "Whole run"), *texts("Devices")],
+        [*NETWORK, *numbers("Runs", "Training", "Evaluation", "Whole run"),
+         *texts("Computed at a time", "Devices")],
         lines,
-    )
+    )  # fmt: skip
 
 
 def latency_table(joined: Joined, out: Path) -> Table:
@@ -68,9 +73,12 @@ def latency_table(joined: Joined, out: Path) -> Table:
         spec, a, b = pair.a.spec, pair.a.stored.timings, pair.b.stored.timings
         own = f"latency-{spec.id}"
         cells = [
-            ratio(a[part]["median"], b[part]["median"], f"{pair.key}:{part}", f"#{own}")
+            ratio(
+                a[part]["median"], b[part]["median"], f"{pair.key}:{part}", f"#{own}",
+                disturbed(a, part) or disturbed(b, part),
+            )
             for part, _ in PARTS
-        ]
+        ]  # fmt: skip
         size = f"{spec.data.get('height', '?')}×{spec.data.get('width', '?')}"
         lines[f"Profile {spec.profile}, {size}"].append(
             [*first_cells(spec, own), *cells, _devices([pair]), *run_cells(pair, places)]
@@ -83,6 +91,15 @@ def latency_table(joined: Joined, out: Path) -> Table:
     )
 
 
+def _counts(pairs: list[RunPair]) -> str:
+    """Says how many runs each side computed at a time: two slow each other."""
+    a, b = (at_once_words(at_once(slots)) for slots in _sides(pairs))
+    return a if a == b else f"{a} → {b}"
+
+
+def _sides(pairs: list[RunPair]) -> tuple[list[Slot], list[Slot]]:
+    return [pair.a for pair in pairs], [pair.b for pair in pairs]
+
+
 def _devices(pairs: list[RunPair]) -> str:
-    sides = [pair.a for pair in pairs], [pair.b for pair in pairs]
-    return " → ".join("; ".join(devices(slots)) for slots in sides)
+    return " → ".join("; ".join(devices(slots)) for slots in _sides(pairs))

@@ -8,7 +8,10 @@ from reports.cells.settings import Setting
 from reports.statistics.intervals import Interval
 
 # the lists of results.json whose records have an id
-LISTS = ("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts", "runs")
+LISTS = (
+    *("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts"),
+    *("speed", "runs"),
+)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,17 @@ from protocols.spec import FRAMEWORKS
 from protocols.weights.table import load_pretrained
 from reports.cells.collect import Collected
 from reports.cells.commands import command
-from reports.cells.environment import FACTS, NONE, SHORT, as_text, packages, short
+from reports.cells.environment import (
+    FACTS,
+    INSTRUCTIONS,
+    NONE,
+    SHORT,
+    Fact,
+    as_text,
+    packages,
+    short,
+    short_instructions,
+)
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, scrub
 from reports.pages.content import PageRecord
@@ -17,6 +27,8 @@ from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.cell_text import file_link
 from reports.tables.formats import NAMES, STALE, plural
 from reports.tables.table import Table, label, words
+
+FAMILY_NOTE = "CPU instructions: every name stands in the env.json of a run."
 
 
 def environments(collected: Collected) -> list[Table]:
@@ -32,8 +44,7 @@ def environments(collected: Collected) -> list[Table]:
             continue
         runs = [found[text][0] for text in sorted(found)]  # one run of each environment
         lines = [
-            [fact.name[0].upper() + fact.name[1:]]
-            + [as_text(fact.read(slot.spec, slot.stored.env)) for slot in runs]
+            [fact.name[0].upper() + fact.name[1:]] + [_written(fact, slot) for slot in runs]
             for fact in FACTS
             if fact.of_environment
         ]
@@ -46,9 +57,15 @@ def environments(collected: Collected) -> list[Table]:
                 f"{NAMES[framework]}: where its runs ran, one column an environment.",
                 texts("", *(plural(len(found[t]), "run") for t in sorted(found))),
                 {"": lines, "Packages": versions},
+                [FAMILY_NOTE] if any("kinds)" in text for line in lines for text in line) else [],
             )
         )
     return tables
+
+
+def _written(fact: Fact, slot: Slot) -> str:
+    text = as_text(fact.read(slot.spec, slot.stored.env))
+    return short_instructions(text) if fact.name == INSTRUCTIONS else text
 
 
 def sources(collected: Collected) -> Table:

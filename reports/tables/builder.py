@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from protocols.spec import FRAMEWORKS
-from reports.tables.formats import NAMES, STALE, STALE_NOTE
+from reports.tables.formats import BESIDE, BESIDE_NOTE, NAMES, STALE, STALE_NOTE
 from reports.tables.table import Table, Td, label, words
 
 Value = Td | str | int | None  # the values that `table` makes cells of
@@ -63,16 +63,18 @@ def table(
     thousands separated, None is a dash, and a Td is any other cell. A cell's `reason` becomes a
     footnote. Equal cells below each other become one in the columns `spans`: those of one entry all
     together, those of a further entry only where those before it do.
-    Where the caption or a cell bears the mark of stale numbers, the last note explains it.
+    Where the caption or a cell bears the mark of stale numbers, or of times that were measured
+    beside other work, a last note explains it.
     """
     made = Table(name, caption, _heads(list(heads)), [], list(notes), tight=tight, listed=listed)
     for title, body in lines.items() if isinstance(lines, Mapping) else [("", lines)]:
         rows = [[_cell(made, v, i == 0) for i, v in enumerate(line)] for line in body]
         if rows or not title:
             made.bodies.append((title, _joined(rows, spans)))
-    cells = (td for _, rows in made.bodies for row in rows for td in row)
-    if STALE in caption or any(STALE in td.text for td in cells):
-        made.notes.append(STALE_NOTE)
+    cells = [td.text for _, rows in made.bodies for row in rows for td in row]
+    for mark, note in ((STALE, STALE_NOTE), (BESIDE, BESIDE_NOTE)):
+        if mark in caption or any(mark in text for text in cells):
+            made.notes.append(note)
     return made
 
 

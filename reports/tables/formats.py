@@ -1,13 +1,20 @@
 """Writes numbers as every page has them: they are rounded here and nowhere before."""
 
+from protocols.load import BUSY
 from protocols.metrics import METRICS, Metric, metric_of
 from protocols.papers.variants import load_variants
+from reports.cells.times import WIDE
 
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
 THIN = "\u202f"  # the narrow no-break space between a number and its unit
 FIRM = "\u00a0"  # the no-break space
 MISSING = "X"
 STALE = "†"
+BESIDE = "‡"
+BESIDE_NOTE = (
+    f"{BESIDE} measured beside other work: other programs kept over {BUSY:g} of a core busy, or "
+    f"the 95th percentile is over {WIDE:g} times the 5th."
+)
 STALE_NOTE = f"{STALE} stale: of another results version of this suite; shown, never judged."
 MACRO = ", macro"  # is left out of headings where the caption says it
 
@@ -47,20 +54,37 @@ def gap_text(metric: str, value: float | None) -> str:
     return minus(text) if float(text) else text[1:]
 
 
-def seconds_text(seconds: float | None) -> str:
-    """Writes a duration with a unit that fits; None is X."""
+def seconds_text(seconds: float | None, like: float | None = None) -> str:
+    """Writes a duration with a unit that fits it, or that fits `like`; None is X."""
     if seconds is None:
         return MISSING
+    like = seconds if like is None else like
+    return f"{in_unit_of(like, seconds)}{THIN}{_fitting(like)[1]}"
+
+
+def in_unit_of(like: float, seconds: float) -> str:
+    """Writes the number of a duration in the unit that fits `like`, without this unit."""
+    factor, unit = _fitting(like)
+    value = seconds * factor
+    if unit == "h":
+        return f"{value:.1f}"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _fitting(seconds: float) -> tuple[float, str]:
+    """Returns the unit in which a duration is written, and how many of it a second has."""
     for limit, factor, unit in ((1, 1000, "ms"), (120, 1, "s"), (7200, 1 / 60, "min")):
         if seconds < limit:
-            digits = ".3g" if seconds * factor < 100 else ".0f"
-            return f"{seconds * factor:{digits}}{THIN}{unit}"
-    return f"{seconds / 3600:.1f}{THIN}h"
+            return factor, unit
+    return 1 / 3600, "h"
 
 
-def marked(text: str, stale: bool) -> str:
-    """Returns a number's text, with a mark where it is stale; X and a dash never get the mark."""
-    return f"{text} {STALE}" if stale and text not in (MISSING, "–") else text
+def marked(text: str, stale: bool, beside: bool = False) -> str:
+    """Returns a number's text, with marks where it is stale and where it was measured beside other
+    work; X and a dash never get a mark."""
+    if text in (MISSING, "–"):
+        return text
+    return text + f" {STALE}" * stale + f" {BESIDE}" * beside
 
 
 def percent(share: float, digits: int = 2) -> str:

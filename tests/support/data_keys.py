@@ -6,8 +6,8 @@ from pathlib import Path
 
 UNITS = {"": 1.0, "%": 1.0, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 NUMBER = re.compile(r"([+-]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)\s?([a-zA-Z%]*)")
-LISTS = ("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts", "runs",
-         "latency")  # fmt: skip
+LISTS = ("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts", "speed",
+         "runs", "latency")  # fmt: skip
 NOTHING = ("X", "–", "", "diverged")
 
 
@@ -47,7 +47,7 @@ def said(text):
 
 def agrees(text, value, scale=1):
     """Gives whether the text says the value, as far as the text is rounded."""
-    text = text.replace("†", "").strip()
+    text = text.replace("†", "").replace("‡", "").strip()
     if isinstance(value, dict):  # an interval
         value = [value["low"], value["high"]]
     values = [v for v in (value if isinstance(value, list) else [value]) if v is not None]

@@ -9,9 +9,8 @@ from PIL import Image
 
 from protocols.hardware import NO_DEVICE
 from protocols.runs import latency
-from reports.cells.planned_run import Slot
-from reports.data.numbers import Recorded
-from reports.pages.speed import page as speed_page
+from reports.pages.speed.latency import engine
+from reports.pages.speed.training import memory
 from tests.support.synthetic import spec, timings
 
 IMAGES = np.zeros((3, 84, 112, 3), np.uint8)
@@ -103,16 +102,13 @@ def test_the_speed_page_names_the_engines(old):
     times = timings(run)
     if not old:
         times["single"]["engine"], times["batch32"]["engine"] = "folded", "eager"
-    stored = SimpleNamespace(timings=times, env={"threads": 2}, status="done", done=True)
-    slot = Slot(run, stored, True)
-    known = {run.id: Recorded(run.id, {"timings": times})}
-    cell = speed_page._latency_cells(slot, known)[-3]
+    cell = engine(times)
     wanted = ("eager", "") if old else ("folded", "batch of 32: eager")
     assert (cell.text, cell.note) == wanted
 
 
 def test_device_memory_says_what_was_taken_beside_what_was_held():
     held = {"host_peak_bytes": 2 << 30, "device_peak_bytes": 3 << 30}
-    assert speed_page._memory([held]) == "host 2.0 GiB, device 3.0 GiB"
+    assert memory([held]) == "host 2.0 GiB, device 3.0 GiB"
     more = held | {"device_reserved_bytes": 4 << 30}
-    assert speed_page._memory([held, more]) == "host 2.0 GiB, device 3.0 GiB (4.0 taken from it)"
+    assert memory([held, more]) == "host 2.0 GiB, device 3.0 GiB (4.0 taken from it)"

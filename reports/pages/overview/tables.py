@@ -7,11 +7,12 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.settings import WEIGHTS, Setting
+from reports.cells.times import disturbed
 from reports.data.numbers import Numbers, verdict_key
 from reports.judging.verdicts import NOT_ASKED, Verdict, contests, judge
 from reports.tables.builder import Line, numbers, over, table, texts, twins
 from reports.tables.cell_text import claim_name, claim_text, verdict_cell
-from reports.tables.formats import MISSING, STALE, number_text, plural, seconds_text
+from reports.tables.formats import MISSING, STALE, marked, number_text, plural, seconds_text
 from reports.tables.table import Table, Td, label, words
 
 PROFILE_WORDS = {  # "{whose}" stands for the papers whose recipes have the value
@@ -43,7 +44,7 @@ def verdict_table(
     sections: dict[str, list[Line]] = {}
     for claim in load_claims().values():
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
-        stale = [_stale(collected, setting, claim, f) for f in FRAMEWORKS]
+        marks = [_marks(collected, setting, claim, f) for f in FRAMEWORKS]
         line = [
             label(claim_name(claim), anchor=claim.id if anchors else ""),
             (words if claim.kind == "words" else Td)(claim_text(claim)),
@@ -55,7 +56,7 @@ def verdict_table(
                 key=known[verdict_key(claim, setting, f)]["value"].key,
                 scale=_scale(claim),
             )
-            for f, v, m in zip(FRAMEWORKS, verdicts, stale, strict=True)
+            for f, v, m in zip(FRAMEWORKS, verdicts, marks, strict=True)
         ]
         line += [verdict_cell(claim, v) for v in verdicts]
         sections.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(line)
@@ -99,10 +100,15 @@ def _scale(claim: Claim) -> int:
     return 100 if claim.unit in ("%", "fraction") or claim.kind == "ordering" else 1
 
 
-def _stale(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+def _marks(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
+    """Return the marks of a measured value: stale, or a time that was measured beside other
+    work."""
     if claim.metric == "cold_seconds":
         slot = collected.latency.get(setting, {}).get((framework, claim.variant))
-        return f" {STALE}" if slot and slot.state == "stale" else ""
+        if not slot or not slot.usable:
+            return ""
+        beside = disturbed(slot.stored.timings, "cold")
+        return marked("", slot.state == "stale", beside)
     networks = {claim.variant}
     if claim.kind == "ordering":
         networks = {network for pair in contests(claim) for network in pair}

@@ -17,7 +17,7 @@ from tests.support import synthetic
 from tests.support.synthetic import add, spec
 
 KERAS, TORCH = spec(), spec("torch")
-OLD, NEW = "avx avx2 fma", "avx avx2 avx512f fma"
+OLD, NEW = "avx avx2 fma", "avx avx2 avx512bw avx512f fma"
 
 
 @pytest.fixture
@@ -52,12 +52,24 @@ def test_other_bits_without_a_recorded_cause_are_said_with_how_far_they_are_apar
     assert f"no | {how}" in [row[5] for row in rows]
 
 
+def test_all_that_is_known_alike_is_still_not_nothing_if_the_bits_differ(
+    stores, compared, on, tmp_path
+):
+    on(OLD)
+    _, tables, text = compared(stores("a", (KERAS, 0.8)), stores("b", (KERAS, 0.7)))
+    rows = tables.find("Keras: what differs")
+    assert ["nothing that is recorded", "–", "–", "0 of 1"] in rows
+    assert "differs, Keras: nothing that is recorded\n" in text
+    page = (tmp_path / "beside" / "compare.html").read_text(encoding="utf-8")
+    assert "<p>Probabilities: 1 of 1 common runs have other bits: selected epochs at most" in page
+
+
 def test_other_instructions_are_named_as_what_differs(stores, compared, on):
     on(OLD)
     a = stores("a", (KERAS, 0.8))
     on(NEW, MKL_CBWR="AVX2")
     found, tables, text = compared(a, stores("b", (KERAS, 0.7)))
-    assert "differs, Keras: CPU instructions none more / avx512f" in text
+    assert "differs, Keras: CPU instructions none more / avx512bw avx512f" in text
     assert "differs, Keras: variables that choose kernels none set / MKL_CBWR=AVX2" in text
     differ = {one["what"] for one in found["around"]["keras"] if one["differ"]}
     assert differ == {"CPU instructions", "variables that choose kernels"}
@@ -80,7 +92,8 @@ def test_the_environment_page_tells_what_is_recorded_and_what_is_not(stores, on)
     slots = side("A", old).slots + side("B", stores("b", (KERAS, 0.8))).slots
     (table,) = environments(SimpleNamespace(slots=slots))
     rows = {line[0].text: [td.text for td in line[1:]] for line in table.bodies[0][1]}
-    assert sorted(rows["CPU instructions"]) == [NEW, "not recorded"]
+    assert sorted(rows["CPU instructions"]) == ["avx, avx2, avx512 (2 kinds), fma", "not recorded"]
+    assert table.notes == ["CPU instructions: every name stands in the env.json of a run."]
     assert sorted(rows["Variables that choose kernels"]) == ["XLA_FLAGS=--a", "not recorded"]
 
 
