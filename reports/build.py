@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from protocols.errors import one_line
-from protocols.files import make_folder, write
+from protocols.files import make_folder, write, write_whole
 from reports.cells.parallel import undisturbed
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def build(
     collected = collect(store, plan, jobs, _import_the_rest)
     from reports.data import results  # noqa: PLC0415
     from reports.data.numbers import Numbers  # noqa: PLC0415
-    from reports.figures import photographs, pictures  # noqa: PLC0415
+    from reports.figures import drawing, photographs, pictures  # noqa: PLC0415
     from reports.pages import menu  # noqa: PLC0415
     from reports.pages.content import Results  # noqa: PLC0415
     from reports.pages.errors import page as errors_page  # noqa: PLC0415
@@ -60,13 +60,18 @@ def build(
     made = rendered(Results(collected, Numbers(content), out), numbers)
     files = {one.file: one.text for one in made}
     files |= exports.files([one.tables for one in made if one.tables])
-    make_folder(out / exports.FOLDER)
+    figures = {path: data for one in made for path, data in one.figures.items()}
+    for folder in (exports.FOLDER, drawing.FOLDER):
+        make_folder(out / folder)
+    for path, data in figures.items():
+        write_whole(out / path, data)
     for name, text in sorted(files.items(), key=lambda file: file[0] == "index.html"):
         write(out / name, text)  # index.html comes last: where it is new, all files are
     known = [out / page.file for page in menu.pages()]
     old = [*out.glob("runs-*.html"), *out.glob(f"{exports.FOLDER}/*.csv"), *known]
+    old += out.glob(f"{drawing.FOLDER}/*")
     for path in old:  # files of settings that are no longer shown so
-        if path.relative_to(out).as_posix() not in files:
+        if path.relative_to(out).as_posix() not in files.keys() | figures.keys():
             path.unlink(missing_ok=True)
     current_page.page_is_built(store, out / "index.html", made_from)
     return out / "index.html"

@@ -22,7 +22,7 @@ from reports.cells.answers import Answers, accuracies, answers, photographs
 from reports.cells.collect import collect
 from reports.data import results
 from reports.figures import errors
-from reports.figures.svg import standalone
+from reports.figures.drawing import standalone
 from reports.pages.audit import page as audit
 from reports.tables.formats import NAMES, number_text, points, title
 

@@ -10,9 +10,9 @@ from reports.cells.cell import Cell, Group
 from reports.cells.histories import boundary, column, mean_curve, mean_of
 from reports.cells.planned_run import Slot
 from reports.figures import kinds, panels
+from reports.figures.drawing import Drawing
 from reports.figures.kinds import Bar
 from reports.figures.panels import Curve, Panel
-from reports.figures.svg import Drawing
 from reports.tables.formats import MISSING, NAMES, number_text, title
 
 TEST = {"loss": "eval_loss", "accuracy": "eval_accuracy"}
@@ -29,7 +29,8 @@ PARTS = ((TRAIN, "training"), (TEST, "test"))
 
 def run_figure(cell: Cell, seed: int, name: str) -> Drawing | None:
     """Draws loss and accuracy, in training and on the part that selects the epoch, of one run or of
-    all folds of a seed; returns None where no run is there."""
+    all folds of a seed; returns None where no run is there. There are too many of these figures to
+    save each as a PDF."""
     slots = [s for s in cell.of_seed(seed) if s.usable]
     if not slots:
         return None
@@ -47,7 +48,7 @@ def run_figure(cell: Cell, seed: int, name: str) -> Drawing | None:
         f"{NAMES[cell.framework]} {title(cell.variant)}, seed {seed}: loss and accuracy over the "
         f"epochs, in training and on the {part} part{_folded(slots, cell.whole(seed))}"
     )
-    return panels.curves(name, description, parts, "folds")
+    return panels.curves(name, description, parts, "folds", pdf=False)
 
 
 def _folded(slots: list[Slot], whole: bool) -> str:

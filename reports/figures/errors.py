@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from reports.cells.answers import Share, name_of
+from reports.figures.drawing import Drawing, drawn
 from reports.figures.kinds import MARKERS, NAMES, STYLES
-from reports.figures.svg import AXIS, COLOURS, PAPER, Drawing, again, drawn, legend
+from reports.figures.svg import AXIS, COLOURS, PAPER, again, legend
 from reports.statistics.reliability import BINS, Reliability
 
 NARROWEST = 0.3  # the width of the narrowest panel, as a share of the widest one's

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from markupsafe import Markup
-
+from reports.figures.drawing import Drawing, drawn
 from reports.figures.kinds import MARKERS
-from reports.figures.svg import AXIS, COLOURS, INK, PAPER, WARN, draw, to_svg
+from reports.figures.svg import AXIS, COLOURS, INK, PAPER, WARN, draw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +33,7 @@ class Share:
     fraction: float
 
 
-def reached(rows: list[Reached]) -> Markup:
+def reached(rows: list[Reached]) -> Drawing:
     """Draws each network's printed accuracy as a diamond and the twins' as their marks."""
     figure, ax = _small(0.56 + 0.3 * len(rows), [row.network for row in rows], 0.5)
     for place, row in enumerate(rows):
@@ -45,7 +44,7 @@ def reached(rows: list[Reached]) -> Markup:
     ax.set_xlim(5 * ((min(values) - 1) // 5), 100)
     ax.set_xlabel("accuracy, %")
     ax.grid(axis="y", color=AXIS, linewidth=0.3, alpha=0.5)
-    return to_svg(figure, "finding-reached", _said(rows))
+    return drawn(figure, "finding-reached", _said(rows))
 
 
 def _said(rows: list[Reached]) -> str:
@@ -57,7 +56,7 @@ def _said(rows: list[Reached]) -> str:
     return f"Accuracy, printed and measured. {'; '.join(said)}."
 
 
-def photographs(images: dict[str, list[int]]) -> Markup:
+def photographs(images: dict[str, list[int]]) -> Drawing:
     """Draws a bar for each class, a block for each of its photographs, as wide as the number of
     images that were made of it."""
     figure, ax = _small(0.2 + 0.3 * len(images), list(images))
@@ -72,10 +71,10 @@ def photographs(images: dict[str, list[int]]) -> Markup:
     ax.xaxis.set_visible(False)
     ax.spines[:].set_visible(False)
     counted = ", ".join(f"{name} {len(counts)}" for name, counts in images.items())
-    return to_svg(figure, "finding-photographs", f"Photographs behind the test images: {counted}.")
+    return drawn(figure, "finding-photographs", f"Photographs behind the test images: {counted}.")
 
 
-def shares(bars: list[Share]) -> Markup:
+def shares(bars: list[Share]) -> Drawing:
     """Draws each share as a bar that is filled to its fraction, its words above it."""
     figure, ax = _small(0.2 + 0.46 * len(bars), [])
     for place, bar in enumerate(bars):
@@ -85,7 +84,7 @@ def shares(bars: list[Share]) -> Markup:
     ax.set_ylim(len(bars) - 0.7, -0.75)
     ax.set_xlim(0, 1)
     ax.set_axis_off()
-    return to_svg(figure, "finding-shares", f"{'; '.join(bar.words for bar in bars)}.")
+    return drawn(figure, "finding-shares", f"{'; '.join(bar.words for bar in bars)}.")
 
 
 def _small(height: float, names: list[str], below: float = 0.06) -> tuple["Figure", "Axes"]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.figures import ticks
-from reports.figures.svg import AXIS, COLOURS, INK, PAPER, Drawing, draw, drawn, legend
+from reports.figures.drawing import Drawing, drawn
+from reports.figures.svg import AXIS, COLOURS, INK, PAPER, draw, legend
 
 MARKERS = {"keras": "o", "torch": "s", "": "D"}
 STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}

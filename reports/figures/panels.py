@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from reports.figures import curve_names, ticks
+from reports.figures.drawing import Drawing, drawn
 from reports.figures.kinds import MARKERS, STYLES
-from reports.figures.svg import COLOURS, INK, PAPER, WIDTH, Drawing, canvas, drawn
+from reports.figures.svg import COLOURS, INK, PAPER, WIDTH, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -76,10 +77,12 @@ class Panel:
         return found
 
 
-def curves(name: str, description: str, panels: list[Panel], runs: str = "runs") -> Drawing:
+def curves(
+    name: str, description: str, panels: list[Panel], runs: str = "runs", *, pdf: bool = True
+) -> Drawing:
     """Draws the panels, two in a row, each curve named at its end. The phases of a panel stand side
     by side. Panels of the same quantity have the same vertical axis. `runs` is the word for what a
-    band spans, as "folds"."""
+    band spans, as "folds". Without `pdf` the figure can be saved as SVG alone."""
     rows = [panel.phases() for panel in panels]
     phased = any(len(row) > 1 for row in rows)
     if not phased:
@@ -94,7 +97,7 @@ def curves(name: str, description: str, panels: list[Panel], runs: str = "runs")
     for ax, cell in zip(axes, cells, strict=True):
         _draw(ax, cell, _limits([c for c in cells if c.quantity == cell.quantity]))
         curve_names.ends(figure, ax, _ends(cell), INK)
-    return drawn(figure, name, description, key(panels, runs))
+    return drawn(figure, name, description, key(panels, runs), pdf=pdf)
 
 
 def _emptied(figure: "Figure", axes: list["Axes"]) -> tuple["Figure", list["Axes"]]:

@@ -1,12 +1,11 @@
 """Writes Matplotlib's figures as inline SVG, the same bytes for the same numbers.
 
-The figures are drawn with the marker colours below, which become CSS variables, so that one figure
-reads on a light page, a dark page and on paper.
+The figures are drawn in the colours of the light page. In a page these become CSS variables, so
+that one figure reads on a light page, a dark page and on paper.
 """
 
 import io
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +19,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.typing import RcKeyType
 
-INK, AXIS, PAPER, WARN = "#010203", "#040506", "#070809", "#101112"
-COLOURS = {"keras": "#0a0b0c", "torch": "#0d0e0f", "": INK}  # style.css has blue and vermilion
+_STYLE = (ROOT / "reports" / "templates" / "style.css").read_text(encoding="utf-8")
+LIGHT = dict(reversed(re.findall(r"(--\w+): (#\w+)", _STYLE)))  # the light page's come first
+INK, AXIS, PAPER, WARN = (LIGHT[name] for name in ("--ink", "--axis", "--paper", "--warn"))
+COLOURS = {"keras": LIGHT["--keras"], "torch": LIGHT["--torch"], "": INK}  # blue and vermilion
 _VARIABLES = {
-    INK: "var(--ink)",
-    AXIS: "var(--axis)",
-    PAPER: "var(--paper)",
-    WARN: "var(--warn)",
-    COLOURS["keras"]: "var(--keras)",
-    COLOURS["torch"]: "var(--torch)",
+    LIGHT[name]: f"var({name})"
+    for name in ("--ink", "--axis", "--paper", "--warn", "--keras", "--torch")
 }
 WIDTH = 7.2  # the inches of every figure
 LABEL = 0.56  # the inches that an axis's numbers and name take
@@ -54,29 +51,6 @@ _RC: "dict[RcKeyType, Any]" = {
     "lines.linewidth": 1.4,
     "lines.markersize": 5,
 }
-
-
-@dataclass(frozen=True)
-class Drawing:
-    """A figure: the inline <svg>, and what its marks mean."""
-
-    name: str  # unique in the report
-    svg: Markup
-    key: str = ""
-
-    def __html__(self) -> str:
-        return self.svg
-
-
-def drawn(
-    figure: "Figure",
-    name: str,
-    description: str,
-    key: str = "",
-    titles: dict[str, list[str]] | None = None,
-) -> Drawing:
-    """Returns the figure as a drawing; `description` is its text alternative."""
-    return Drawing(name, to_svg(figure, name, description, titles), key)
 
 
 def canvas(height: float, width: float = WIDTH) -> "Figure":
@@ -215,17 +189,6 @@ def _attributes(style: re.Match[str]) -> str:
     inline style."""
     pairs = (part.split(":", 1) for part in style[1].split(";") if part.strip())
     return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
-
-
-def standalone(drawing: Markup) -> str:
-    """Returns an inline drawing as a file of its own, with the light page's colours and paper."""
-    style = (ROOT / "reports" / "templates" / "style.css").read_text(encoding="utf-8")
-    light = dict(reversed(re.findall(r"(--\w+): (#\w+)", style)))  # the light colours come first
-    paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
-    text = str(drawing).replace(">", f">{paper}", 1)
-    text = re.sub(r"var\((--\w+)\)", lambda m: light[m[1]], text)
-    names = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif"'
-    return text.replace("<svg", f"<svg {names}", 1) + "\n"
 
 
 def legend(figure: "Figure", axes: list["Axes"]) -> None:

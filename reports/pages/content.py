@@ -12,7 +12,7 @@ from protocols.papers.papers import load_papers
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.data.numbers import Numbers
-from reports.figures.svg import Drawing
+from reports.figures.drawing import Drawing
 from reports.tables.table import Table
 
 

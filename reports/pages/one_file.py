@@ -10,6 +10,7 @@ from reports.pages.inline import inline
 NAME = "report.html"
 _LINK = re.compile(r'<a\b([^>]*?)\shref="([^"]*)"([^>]*)>(.*?)</a>', re.S)
 _IDS = re.compile(r'\s(id|aria-labelledby|for)="([^"]+)"')
+_SAVED = re.compile(r'<span class="save">.*?</span>', re.S)  # the files of a figure
 _OWN = re.compile(r'(href="|url\()#([^")]+)')  # addresses within SVG, and from a link to its target
 
 
@@ -21,7 +22,7 @@ def _section(file: str, text: str, files: set[str]) -> str:
     """Return a page's content, with ids that are unique in the file and links that stay within
     it."""
     body = text[text.index('<main id="main">') + len('<main id="main">') : text.rindex("</main>")]
-    key = _key(file)
+    body, key = _SAVED.sub("", body), _key(file)
 
     def link(found: re.Match[str]) -> str:
         before, target, after, content = found.groups()

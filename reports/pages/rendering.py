@@ -1,11 +1,12 @@
 """Renders the pages of a report, each by itself, so that processes can share the work."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from reports.cells.parallel import spread
 from reports.data import results as data
+from reports.figures.drawing import drawings_in
 from reports.pages import menu, one_file
 from reports.pages.content import PageRecord, Results
 from reports.tables import exports
@@ -15,11 +16,13 @@ from reports.tables.grid import Page, tables_in
 
 @dataclass(frozen=True)
 class Made:
-    """A file of the report; for a page also its tables in their other forms."""
+    """A file of the report; for a page also its tables in their other forms, and its figures as
+    files, by their paths."""
 
     file: str
     text: str
     tables: exports.Forms | None = None
+    figures: dict[str, bytes] = field(default_factory=dict)
 
 
 def rendered(results: Results, *others: Callable[[], list[Made]]) -> list[Made]:
@@ -44,11 +47,13 @@ def _page(results: Results, entries: list[menu.Entry], page: PageRecord, here: s
     banners = menu.of_settings(results.collected, settings)
     text = menu.engine().get_template(page.template or f"{page.file}.j2").render(
         menu=entries, here=here, title=page.title, names=NAMES, schema=data.SCHEMA_VERSION,
-        phantom=phantom, banners=banners, **content,
+        phantom=phantom, banners=banners, file=page.file, **content,
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
     tables = Page(page.file, page.name, above, list(tables_in(content)))
-    return [Made(page.file, text, exports.of_page(tables))]
+    figures = {path: data for drawing in drawings_in(content)
+               for path, data in drawing.files(page.file).items()}  # fmt: skip
+    return [Made(page.file, text, exports.of_page(tables), figures)]
 
 
 def _made(maker: Callable[[], list[Made]]) -> list[Made]:

@@ -10,7 +10,7 @@ from reports.cells.collect import Collected
 from reports.cells.parallel import spread
 from reports.data.numbers import Numbers
 from reports.figures import errors, photographs, pictures
-from reports.figures.svg import Drawing
+from reports.figures.drawing import Drawing
 from reports.pages.content import PageRecord, Results
 from reports.pages.errors import misclassified
 from reports.statistics.reliability import Reliability, reliability

@@ -4,8 +4,6 @@ test images show, and what contradicts and leaks."""
 from collections import Counter
 from dataclasses import dataclass
 
-from markupsafe import Markup
-
 from protocols.classes import CLASSES
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
@@ -15,6 +13,7 @@ from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.figures import findings as pictures
+from reports.figures.drawing import Drawing
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import ordered_pairs
 from reports.judging.uncertainty import interval_words, preferred_interval
@@ -33,7 +32,7 @@ class Finding:
 
     heading: str
     sentences: list[str]
-    picture: Markup
+    picture: Drawing
     caption: str
     href: str
     more: str  # the words of the link

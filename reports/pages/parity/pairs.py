@@ -11,8 +11,8 @@ from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, setting_of
 from reports.data.numbers import Numbers, Recorded
 from reports.figures import panels
+from reports.figures.drawing import Drawing
 from reports.figures.panels import Curve, Panel
-from reports.figures.svg import Drawing
 from reports.judging.shared_starts import Pair, pairs
 from reports.pages.content import Drawn
 from reports.tables.builder import numbers, over, table, texts, twins

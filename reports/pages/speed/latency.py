@@ -11,7 +11,7 @@ from reports.cells.settings import Setting
 from reports.cells.times import disturbed
 from reports.data.numbers import Numbers
 from reports.figures import kinds
-from reports.figures.svg import Drawing
+from reports.figures.drawing import Drawing
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.cell_text import NOT_ASKED
 from reports.tables.formats import MISSING, NAMES, in_unit_of, marked, plural, seconds_text, title

@@ -18,7 +18,7 @@ TWINS = ("keras", "torch")
 def figure(monkeypatch):
     """Gives figure(panels, **words): Matplotlib's own figure of them."""
     kept = []
-    monkeypatch.setattr(panels, "drawn", lambda one, *rest: kept.append(one))
+    monkeypatch.setattr(panels, "drawn", lambda one, *rest, **words: kept.append(one))
 
     def make(shown, **words):
         panels.curves("x", "curves", shown, **words)

@@ -1,0 +1,92 @@
+"""A figure as it stands on a page, and as files that can be saved: SVG and PDF."""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from reports.figures.svg import LIGHT, to_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FOLDER = "figures"  # of the report
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure: the inline <svg>, what its marks mean, and the same figure as a PDF."""
+
+    name: str  # unique on its page
+    svg: Markup
+    key: str = ""
+    pdf: bytes = b""  # empty where there is none
+
+    def __html__(self) -> str:
+        return self.svg
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of files that the figure is saved as."""
+        return ["svg", "pdf"] if self.pdf else ["svg"]
+
+    def path(self, page: str, kind: str) -> str:
+        """Returns where a page's figure lies in the report as a file of this kind."""
+        return f"{FOLDER}/{page.removesuffix('.html')}-{self.name}.{kind}"
+
+    def files(self, page: str) -> dict[str, bytes]:
+        """Returns the figure's files, by their paths."""
+        content = {"svg": standalone(self.svg).encode(), "pdf": self.pdf}
+        return {self.path(page, kind): content[kind] for kind in self.kinds}
+
+
+def drawn(
+    figure: "Figure",
+    name: str,
+    description: str,
+    key: str = "",
+    titles: dict[str, list[str]] | None = None,
+    *,
+    pdf: bool = True,
+) -> Drawing:
+    """Returns the figure as a drawing; `description` is its text alternative. Without `pdf`, which
+    takes as long as the rest, it can be saved as SVG alone."""
+    name = re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids and of a file's name
+    svg = to_svg(figure, name, description, titles)
+    return Drawing(name, svg, key, to_pdf(figure, description) if pdf else b"")
+
+
+def to_pdf(figure: "Figure", description: str) -> bytes:
+    """Returns the figure as a PDF in the light page's colours, the same bytes for the same figure.
+    Its letters are embedded."""
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf  # noqa: PLC0415 (slow import)
+
+    buffer = io.BytesIO()
+    undated = dict.fromkeys(("CreationDate", "Creator", "Producer"))
+    FigureCanvasPdf(figure).print_pdf(buffer, metadata={"Title": description, **undated})
+    return buffer.getvalue()
+
+
+def standalone(drawing: Markup) -> str:
+    """Returns an inline drawing as a file of its own, with the light page's colours and paper."""
+    paper = '<rect width="100%" height="100%" fill="var(--paper)"/>'
+    text = str(drawing).replace(">", f">{paper}", 1)
+    text = re.sub(r"var\((--\w+)\)", lambda m: LIGHT[m[1]], text)
+    names = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif"'
+    return text.replace("<svg", f"<svg {names}", 1) + "\n"
+
+
+def drawings_in(content: Any) -> Iterator[Drawing]:
+    """Yields every drawing in the content that a template is handed, in the content's order."""
+    if isinstance(content, Drawing):
+        yield content
+    elif isinstance(content, dict):
+        yield from drawings_in(list(content.values()))
+    elif isinstance(content, list | tuple):
+        for one in content:
+            yield from drawings_in(one)
+    elif is_dataclass(content):
+        yield from drawings_in([getattr(content, one.name) for one in fields(content)])
