@@ -31,6 +31,8 @@ SEEN = "activation-pictures.json"
 MOST_BYTES = 1 << 28
 Address = Annotated[str, Meta(max_length=1 << 20, pattern=r"^data:image/[a-z]+;base64,[\w+/=]*\Z")]
 WIDEST = (160, 120)
+ALONE = (160, 120)  # pixels of a heat map without its image (width, height)
+PALED, THICKEST = 0.3, 0.7  # how far an image is paled, and the share of a heat map's colour on it
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -160,6 +162,25 @@ def grey(picture: str) -> Image.Image | None:
         return found.convert("L").convert("RGB")
     except (OSError, ValueError, Image.DecompressionBombError):
         return None
+
+
+def heat(cam: np.ndarray, picture: str) -> str:
+    """Returns the address of a heat map (h, w), over the paled image behind `picture` in grey, or
+    alone without one.
+
+    The map's lowest value is clear and its highest dark red. The colour is laid on the more thickly
+    the higher the value, so that the cells are seen through it, and all of them where it is low.
+    """
+    import matplotlib  # noqa: PLC0415 (slow import)
+
+    under = (grey(picture) if picture else None) or Image.new("RGB", ALONE, "white")
+    low, high = float(cam.min()), float(cam.max())
+    values = Image.fromarray(np.float32((cam - low) / ((high - low) or 1)))
+    share = np.asarray(values.resize(under.size, Image.Resampling.BILINEAR)).clip(0, 1)
+    colours = 255 * matplotlib.colormaps["YlOrRd"](share)[..., :3]
+    paled = np.asarray(under) + PALED * (255.0 - np.asarray(under))
+    laid = (THICKEST * share)[..., None]
+    return address(Image.fromarray(np.uint8((1 - laid) * paled + laid * colours)))
 
 
 def png(image: np.ndarray, opaque: np.ndarray) -> str:

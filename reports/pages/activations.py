@@ -16,7 +16,7 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.answers import short, short_id
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
-from reports.figures.pictures import SEEN, address, grey, png, read
+from reports.figures.pictures import SEEN, heat, png, read
 from reports.pages.content import PageRecord
 from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
@@ -33,8 +33,7 @@ LACKING = {
 AFTER = f"After {PAPER.author}’s"
 ACROSS = 8  # maps side by side
 WIDEST = 72  # pixels of a map
-CAM = (160, 120)  # pixels of a heat map without its image (width, height)
-MIXED = 0.55  # the weight of the heat map over the image in grey
+EVEN = 0.5  # a map whose lowest value is above this share of its highest has no peak
 
 
 @dataclass(frozen=True)
@@ -207,19 +206,12 @@ def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> li
     return figures
 
 
-def _heat(cam: np.ndarray, picture: str) -> str:
-    """Return the address of a heat map, drawn over its image in grey, or alone without a
-    picture."""
-    import matplotlib  # noqa: PLC0415 (slow import)
-
-    under = grey(picture) if picture else None
-    size = under.size if under else CAM
-    scaled = Image.fromarray(np.float32(cam / (cam.max() or 1))).resize(
-        size, Image.Resampling.BILINEAR
-    )
-    heat = matplotlib.colormaps["viridis"](np.clip(np.asarray(scaled), 0, 1))[..., :3]
-    over = Image.fromarray(np.uint8(255 * heat))
-    return address(Image.blend(under, over, MIXED) if under else over)
+def _even(cam: np.ndarray) -> str:
+    """Return words for a map without a peak, whose colours show small differences, or ""."""
+    if not cam.any():
+        return "; nowhere"
+    share = cam.min() / cam.max()
+    return f"; everywhere at least {100 * share:.0f}{THIN}% of the highest" if share > EVEN else ""
 
 
 def _cams(
@@ -240,20 +232,20 @@ def _cams(
                     continue
                 said = f"{CLASSES[p.argmax()].lower()}, {100 * p.max():.0f}{THIN}%{mark}"
                 of_network = f" ({title(backbone)})" if several else ""
-                nothing = "" if cam.any() else "; nowhere"
                 pictures.append(
                     Picture(
-                        _heat(cam, images.get(str(image), "")),
+                        heat(cam, images.get(str(image), "")),
                         f"{NAMES[framework]} {title(variant)}{of_network}: where it looks for "
                         f"{said}; {short_id(str(image))} is {with_article(true)}",
-                        f"{true}: taken for {said}{of_network}{nothing}",
+                        f"{true}: taken for {said}{of_network}{_even(cam)}",
                         framework,
                     )
                 )
     text = (
         "Grad-CAM (Selvaraju et al. 2017) of the last feature map towards the class that the "
-        "network names: yellow where it speaks for that class, dark where it doesn’t. The network "
-        "as its training ended."
+        "network names, over the image in grey: the redder, the more a place speaks for that "
+        "class. In each picture the colours reach from the map’s lowest value (clear) to its "
+        "highest (dark red). The network as its training ended."
     )
     return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", text, pictures)
 

@@ -85,17 +85,6 @@ def test_a_sheet_holds_each_map_from_black_to_white():
     assert opaque[0].tolist() == [True] * 3 + [False] + [True] * 3 + [False] * 24
 
 
-def test_heat_is_yellow_where_the_map_is_high_over_the_image():
-    cam = np.array([[0.0, 0.0], [0.0, 5.0]], np.float32)
-    alone = np.asarray(Image.open(io.BytesIO(base64.b64decode(page._heat(cam, "").split(",")[1]))))
-    assert alone.shape == (page.CAM[1], page.CAM[0], 3)
-    low, high = alone[5, 5].astype(int), alone[-5, -5].astype(int)
-    assert high[0] > 200 and high[2] < 80 and low[2] > low[0]
-    under = address(Image.new("RGB", (40, 30), "white"))
-    over = Image.open(io.BytesIO(base64.b64decode(page._heat(cam, under).split(",")[1])))
-    assert over.size == (40, 30) and over.getpixel((2, 2))[0] > low[0]
-
-
 def test_images_at_hand_are_shown(tmp_path):
     spec = synthetic.spec("keras", "inception_v3")
     run = synthetic.add(Store(tmp_path), spec)
