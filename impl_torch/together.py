@@ -1,7 +1,8 @@
 """Trains several runs of a head over a frozen CNN as one batched computation, by torch.func.vmap.
 
 The folds and seeds of a variant differ in images and random numbers only; a single run leaves a GPU
-idle. The losses of each member are those of the run alone (a test holds this in float64).
+idle. The losses of each member are those of the run alone (a test holds this in float64). The step
+has thousands of kernels, small ones: a GPU replays them as one CUDA graph.
 """
 
 from functools import partial
@@ -14,7 +15,9 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from impl_torch import activations, bridge
+from impl_torch.adam import DeviceAdam
 from impl_torch.device import autocast
+from impl_torch.graphs import CudaGraphs, GraphedStep
 from impl_torch.models import make_head, penalised
 from impl_torch.recurrent import by_steps
 from impl_torch.train import TorchTraining
@@ -58,11 +61,24 @@ class TorchFolds(TorchTraining):
         kernels = {id(p) for p in penalised(self.head)}
         self.penalised = [n for n, p in self.head.named_parameters() if id(p) in kernels]
         self.labels = self.batches.labels
+        recorder = CudaGraphs() if self.device.type == "cuda" else None
+        self.graphed = GraphedStep(self.step_on, self.recipe["batch_size"], recorder)
 
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
         if stored is None:
             raise ValueError("runs that train together read stored features")
+        self.graphed.begin()
         super().begin_phase(phase, stored)
+
+    def make_optimizer(self, phase: dict[str, Any]) -> torch.optim.Optimizer:
+        if self.graphed.recorder is None:
+            return super().make_optimizer(phase)
+        betas = (self.recipe["adam_beta1"], self.recipe["adam_beta2"])
+        return DeviceAdam(self.trained(phase), phase["rate"], betas, self.recipe["epsilon"])
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        super().restore(state)
+        self.graphed.begin()  # what was restored lies elsewhere
 
     def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
         return [p for p in self.weights.values() if p.requires_grad]
@@ -92,8 +108,17 @@ class TorchFolds(TorchTraining):
         return loss + self._term(weights), figures
 
     def step(self, start: int, stop: int) -> torch.Tensor:
-        there = self.there[:, start:stop]
-        keep = None if self.keep is None else self.keep[:, start:stop]
+        self.count_step()
+        batch = (self.there,) if self.keep is None else (self.there, self.keep)
+        return self.graphed(*(x[:, start:stop] for x in batch))
+
+    def step_on(self, there: torch.Tensor, keep: torch.Tensor | None = None) -> torch.Tensor:
+        """Makes one update of each member on the images at `there`, (members, n); gives the
+        figures. `keep` has the units that dropout keeps, (members, n, units).
+
+        It can be recorded: what changes from step to step is in its arguments, or is state that it
+        changes in place.
+        """
         loss = vmap(self._loss, in_dims=(0, 0, 0, 0, None if keep is None else 0))
         features = self.batches.chosen_features(there)
         losses, figures = loss(self.weights, self.buffers, features, self.labels[there], keep)
@@ -137,4 +162,6 @@ class TorchFolds(TorchTraining):
         return backbones | heads
 
     def environment(self) -> dict[str, Any]:
-        return super().environment() | {"engine": f"eager, {self.size} runs together (vmap)"}
+        return super().environment() | {
+            "engine": f"{self.graphed.engine}; {self.size} runs together (vmap)"
+        }

@@ -80,16 +80,24 @@ class TorchTraining:
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
         self.phase, self.steps = phase, 0
         self.batches.keep_features(stored, dtype_of(self.spec))
-        self.optimizer = make_optimizer(self.trained(phase), phase, self.recipe)
+        self.optimizer = self.make_optimizer(phase)
 
-    def update(self, objective: torch.Tensor) -> None:
-        """Makes one step of the optimiser down the gradient of `objective`."""
-        self.optimizer.zero_grad(set_to_none=True)
-        objective.backward()
+    def make_optimizer(self, phase: dict[str, Any]) -> torch.optim.Optimizer:
+        """Makes the phase's optimiser of what the phase trains."""
+        return make_optimizer(self.trained(phase), phase, self.recipe)
+
+    def count_step(self) -> None:
+        """Counts the step that comes next, and sets what changes in the optimiser from step to
+        step: torch's Adam takes another epsilon each time."""
         self.steps += 1
-        if self.phase["optimizer"] == "adam":
+        if isinstance(self.optimizer, torch.optim.Adam):
             epsilon = keras_epsilon(self.recipe["epsilon"], self.recipe["adam_beta2"], self.steps)
             self.optimizer.param_groups[0]["eps"] = epsilon
+
+    def update(self, objective: torch.Tensor) -> None:
+        """Makes one step of the optimiser, which is counted, down the gradient of `objective`."""
+        self.optimizer.zero_grad(set_to_none=True)
+        objective.backward()
         self.optimizer.step()
 
     def state(self) -> dict[str, np.ndarray]:
@@ -196,6 +204,7 @@ class TorchTwin(TorchTraining):
         logits = self.logits(self.order[start:stop], there, keep)
         smoothing = self.recipe["label_smoothing"]
         loss = F.cross_entropy(_at_least_float32(logits), labels, label_smoothing=smoothing)
+        self.count_step()
         self.update(loss + self.penalty_term())
         right = (logits.argmax(1) == labels).sum()
         return torch.stack([loss.detach() * (stop - start), right])

@@ -11,8 +11,12 @@ from functools import partial
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.planning.plan import trained_together
+from impl_torch.graphs import WARM_UP, CudaGraphs
+from impl_torch.together import TorchFolds
+from impl_torch.train import TorchTraining
 from protocols.images.pool import Pool
 from protocols.runs.activations import chosen, grad_cam
 from protocols.runs.checkpoint import layout_of
@@ -20,6 +24,7 @@ from protocols.runs.twin import begin_epoch, check_memory
 from protocols.weights.start import HeadsOnly
 from tests.support import stand_in
 from tests.support.synthetic import spec
+from tests.support.tape import Eager, Full, NotRecordable, Refusing, Tapes
 
 ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
 DEVICE = os.environ.get("WBC_TEST_DEVICE", "cpu")  # test_gpu.py names its own
@@ -188,3 +193,97 @@ def test_only_heads_over_a_frozen_cnn_train_together(make):
     ]
     with pytest.raises(ValueError, match="only heads over a frozen CNN"):
         make(runs, pool_of(runs))
+
+
+class Recorded:
+    """Makes twins whose steps `recorder` records. `made` is the last of them."""
+
+    def __init__(self, make, recorder):
+        self.make, self.recorder = make, recorder
+
+    def __call__(self, runs, pool):
+        self.made = self.make(runs, pool)
+        self.made.graphed.recorder = self.recorder
+        return self.made
+
+    @property
+    def engine(self):
+        return self.made.environment()["engine"]
+
+
+def replayed(make, features, recorder, **words):
+    """(the rows of `course`, what made its twin); each epoch has two full batches and one of 4."""
+    runs = [run_of("cnn_gru", *member, batch_size=16, **words) for member in MEMBERS[:2]]
+    makes = Recorded(make, recorder)
+    return course(makes, runs, features, batch=16), makes
+
+
+on_torch = pytest.mark.skipif(ON_JAX, reason="the steps of PyTorch are recorded, JAX compiles its")
+on_cpu = pytest.mark.skipif(DEVICE != "cpu", reason="a GPU has a recorder of its own")
+
+
+@on_torch
+@on_cpu
+def test_a_recorded_step_is_the_step(make, features):
+    """All that changes from step to step is on the device, and nothing is read from there."""
+    tapes = Tapes()
+    found, makes = replayed(make, features, tapes)
+    assert tapes.replays == 2 * EPOCHS - WARM_UP
+    assert makes.engine == "CUDA graph for batches of 16, eager for others; 2 runs together (vmap)"
+    plain, makes = replayed(make, features, Eager())
+    assert (found == plain).all()
+    usual, makes = replayed(make, features, None)
+    assert makes.engine == "eager; 2 runs together (vmap)"
+    np.testing.assert_allclose(found, usual, rtol=1e-9)
+
+
+@on_torch
+@on_cpu
+@pytest.mark.parametrize(
+    ("recorder", "reason"),
+    [
+        (Refusing(), "CUDA error: operation not permitted"),
+        (Full(), "the GPU has too little memory"),
+    ],
+    ids=["refused", "full"],
+)
+def test_a_step_that_is_not_recorded_goes_on_and_says_so(make, features, recorder, reason, capfd):
+    found, makes = replayed(make, features, recorder)
+    assert makes.engine.startswith(f"eager without a CUDA graph: {reason}")
+    assert capfd.readouterr().err.count(reason) == 1
+    assert (found == replayed(make, features, Eager())[0]).all()
+
+
+@on_torch
+@on_cpu
+@pytest.mark.parametrize("fault", ["epsilon of the host", "host read", "number of the host"])
+def test_a_tape_shows_what_no_graph_can_hold(make, features, fault, monkeypatch):
+    """The step as it was kept Adam's epsilon on the host: a replay has that of the recording."""
+    if fault == "epsilon of the host":
+        monkeypatch.setattr(TorchFolds, "make_optimizer", TorchTraining.make_optimizer)
+        found, _ = replayed(make, features, Tapes(), epsilon=1e-3)
+        usual, _ = replayed(make, features, None, epsilon=1e-3)
+        assert abs(found / usual - 1).max() > 1e-6
+        return
+    usual = TorchFolds.step_on
+
+    def step(self, there, keep=None):
+        if fault == "host read":
+            there.max().item()
+        else:
+            keep = keep * torch.tensor(True)
+        return usual(self, there, keep)
+
+    monkeypatch.setattr(TorchFolds, "step_on", step)
+    with pytest.raises(NotRecordable, match="asks the device" if "read" in fault else "is made of"):
+        replayed(make, features, Tapes())
+
+
+@on_torch
+@pytest.mark.gpu
+@pytest.mark.skipif(DEVICE == "cpu", reason="test_gpu.py starts this test with its GPU's name")
+def test_a_replayed_graph_is_the_step(make, features):
+    found, makes = replayed(make, features, CudaGraphs())
+    assert makes.engine.startswith("CUDA graph for batches of 16")
+    plain, _ = replayed(make, features, Eager())
+    np.testing.assert_allclose(found, plain, rtol=1e-9)
