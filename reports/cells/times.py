@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+
 from protocols.load import BUSY
 from reports.cells.cell import Cell
 from reports.cells.planned_run import Slot
@@ -10,9 +12,9 @@ from reports.cells.planned_run import Slot
 WIDE = 2.0  # a 95th percentile of so many times the 5th says that something else ran meanwhile
 
 
-def phase_means(cell: Cell) -> list[dict[str, float | None]]:
+def phase_means(cell: Cell) -> list[dict[str, Any]]:
     """Returns, for each phase, means over a whole cell's runs: the seconds, and the images a second
-    (None where no image is trained on)."""
+    (None where no image is trained on); and the seconds that an epoch trains."""
     runs, found = [s.stored.timings for s in cell.slots], []
     for phase in runs[0]["phases"]:
         same = [p for r in runs for p in r["phases"] if p["phase"] == phase["phase"]]
@@ -23,8 +25,17 @@ def phase_means(cell: Cell) -> list[dict[str, float | None]]:
         means: dict[str, float | None] = {name: value / len(runs) for name, value in sums.items()}
         if not sum(p["images"] for p in same):
             means["images_per_second"] = None
-        found.append({"phase": phase["phase"]} | means)
+        epoch = epoch_seconds(cell, phase["phase"])
+        found.append({"phase": phase["phase"], "epoch": epoch} | means)
     return found
+
+
+def epoch_seconds(cell: Cell, phase: int) -> dict[str, float]:
+    """Returns the seconds that an epoch of a phase trains, over all epochs of all runs of a whole
+    cell: the median, and as low and high the 5th and the 95th percentile."""
+    rows = [row for slot in cell.slots for row in slot.stored.history if row["phase"] == phase]
+    found = np.percentile([row["train_seconds"] for row in rows], [50, 5, 95])
+    return dict(zip(("median", "low", "high"), map(float, found), strict=True))
 
 
 def total_seconds(cell: Cell) -> float:

@@ -2,15 +2,13 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, PROTOCOLS
 from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting
-from reports.cells.times import at_once, at_once_words, disturbed
+from reports.cells.times import at_once, at_once_words, disturbed, epoch_seconds
 
 ANSWERS = ("single", "batch32", "jpeg", "cold", "cold_cached")  # the keys of timings.json
 EPOCHS = {"epoch_frozen": True, "epoch_all": False}  # whether only the head is trained in it
@@ -106,17 +104,16 @@ def _answer(slot: Slot | None, what: str) -> Spell | None:
 
 
 def _epoch(cell: Cell | None, frozen: bool) -> Spell | None:
-    """Returns the seconds that an epoch of a phase trains, over all epochs of all runs of a whole
-    cell; None where it has no such phase."""
+    """Returns the seconds that an epoch of the phase trains in which the CNN is `frozen`, or isn't;
+    None where a cell isn't whole or has no such phase."""
     if cell is None or cell.lack:
         return None
-    phases = {p["phase"]: p for p in cell.slots[0].stored.timings["phases"]}
-    own = [number for number, phase in phases.items() if phase["frozen"] == frozen]
-    rows = [row for s in cell.slots for row in s.stored.history if row["phase"] in own]
-    if not rows:
+    phases = cell.slots[0].stored.timings["phases"]
+    phase = next((one for one in phases if one["frozen"] == frozen), None)
+    if phase is None:
         return None
-    low, median, high = np.percentile([row["train_seconds"] for row in rows], [5, 50, 95])
+    epoch = epoch_seconds(cell, phase["phase"])
     return Spell(
-        float(median), float(low), float(high), False, cell.stale, cell.href,
-        phases[own[0]]["epochs"], at_once_words(at_once(cell.slots)),
+        epoch["median"], epoch["low"], epoch["high"], stale=cell.stale, href=cell.href,
+        epochs=phase["epochs"], at_once=at_once_words(at_once(cell.slots)),
     )  # fmt: skip

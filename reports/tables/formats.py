@@ -55,20 +55,21 @@ def gap_text(metric: str, value: float | None) -> str:
 
 
 def seconds_text(seconds: float | None, like: float | None = None) -> str:
-    """Writes a duration with a unit that fits it, or that fits `like`; None is X."""
+    """Writes a duration with a unit that fits it, or as `in_unit_of` with the unit; None is X."""
     if seconds is None:
         return MISSING
-    like = seconds if like is None else like
-    return f"{in_unit_of(like, seconds)}{THIN}{_fitting(like)[1]}"
+    if like is not None:
+        return f"{in_unit_of(like, seconds)}{THIN}{_fitting(like)[1]}"
+    factor, unit = _fitting(seconds)
+    digits = ".1f" if unit == "h" else ".3g" if seconds * factor < 100 else ".0f"
+    return f"{seconds * factor:{digits}}{THIN}{unit}"
 
 
 def in_unit_of(like: float, seconds: float) -> str:
-    """Writes the number of a duration in the unit that fits `like`, without this unit."""
-    factor, unit = _fitting(like)
-    value = seconds * factor
-    if unit == "h":
-        return f"{value:.1f}"
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    """Writes the number of a duration, with three digits or more, in the unit that fits `like`:
+    numbers that stand side by side are read at a glance where unit and digits are the same."""
+    value = seconds * _fitting(like)[0]
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _fitting(seconds: float) -> tuple[float, str]:

@@ -33,11 +33,9 @@ Sides = list[Slot | None]  # a network's runs, Keras's first
 def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
     """Return the table of the seconds of an answer, a row for each kind of answer of a network."""
     names = [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
-    lines = [
-        [title(name), *line]
-        for name in names
-        for line in _lines([slots.get((f, name)) for f in FRAMEWORKS], known)
-    ]
+    lines = {
+        title(name): _lines([slots.get((f, name)) for f in FRAMEWORKS], known) for name in names
+    }
     first = next(iter(slots.values())).spec
     size = f"{first.data.get('height', '?')}×{first.data.get('width', '?')} pixels"
     counts = (first.recipe.get(key, "?") for key in ("latency_repeats", "cold_repeats"))
@@ -49,10 +47,9 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
         "Time to an answer of freshly made networks: the median, and below it the 5th to 95th "
         f"percentile, of {calls} or {starts}. {setting.sentence}; {size} (height × width); "
         f"{plural(first.threads, 'CPU thread')}.{differences(list(slots.values()))}",
-        [*texts("Network", "What"), *numbers(*NAMES.values())],
+        [*texts("What"), *numbers(*NAMES.values())],
         lines,
-        spans=[[0]],
-    )  # fmt: skip
+    )
 
 
 def _lines(sides: Sides, known: Numbers) -> list[Line]:
@@ -61,12 +58,12 @@ def _lines(sides: Sides, known: Numbers) -> list[Line]:
     for what, text in PARTS.items():
         longest = max((t[what]["median"] for t in there if what in t), default=None)
         if longest is not None or (not there and what == "single"):
-            lines.append([words(text), *(_cell(side, what, longest, known) for side in sides)])
+            lines.append([text, *(_cell(side, what, longest, known) for side in sides)])
     if there:
-        lines.append([words("Images a second, 32 at once"), *(_throughput(s) for s in sides)])
-        lines.append([words("Computed by"), *(_engine(side) for side in sides)])
+        lines.append(["Images a second, 32 at once", *(_throughput(side) for side in sides)])
+        lines.append(["Computed by", *(_engine(side) for side in sides)])
     if any(t.get("load", {}).get("during") is not None for t in there):
-        lines.append([words("Cores that other programs kept busy"), *map(_load, sides)])
+        lines.append(["Cores that other programs kept busy", *map(_load, sides)])
     return lines
 
 

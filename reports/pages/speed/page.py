@@ -94,10 +94,10 @@ def sections(results: Results) -> list[dict[str, Any]]:
             group = collected.group(setting, "fixed")
             tables.append(claims_table(setting, group, slots, claims, known))
         tables += [latency_table(setting, slots, known)] if slots else []
-        tables += [training_table(g, times, known) for g in groups]
+        tables += [training_table(g, known) for g in groups]
         found.append(
             {
-                "setting": setting.sentence,
+                "setting": setting,
                 "sentence": sentence(times),
                 "ratios": ratios_table(setting, times, known) if compared(times) else None,
                 "tables": tables,

@@ -3,65 +3,59 @@
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.times import at_once, at_once_words
-from reports.cells.twin_times import TwinTimes
 from reports.data.numbers import Numbers, Recorded
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.formats import MISSING, NAMES, in_unit_of, marked, plural, seconds_text, title
-from reports.tables.table import Table, Td, label, words
+from reports.tables.table import Table, Td
 
 FROZEN = {True: "CNN frozen", False: "all layers"}
 Sides = list[Cell | None]  # a network's runs, Keras's first
 
 
-def training_table(group: Group, times: list[TwinTimes], known: Numbers) -> Table:
+def training_table(group: Group, known: Numbers) -> Table:
     """Return the table of the seconds of each phase and of whole runs, a row for each of them."""
-    lines = [
-        [_network(cells), *line]
-        for variant in group.variants
-        for cells in [[group.cells.get((f, variant)) for f in FRAMEWORKS]]
-        for line in _lines(cells, [one for one in times if one.variant == variant], known)
-    ]
+    networks = [[group.cells.get((f, variant)) for f in FRAMEWORKS] for variant in group.variants]
+    lines = {_network(cells): _lines(cells, known) for cells in networks}
     counted = at_once_words(at_once(group.slots))
     return table(
         f"training-{group.setting.slug}-{group.protocol}",
         "Time to train: of an epoch the median, with the 5th to 95th percentile of all epochs of "
         f"all runs; otherwise the mean over the runs. {group.caption} "
         f"Runs computed at a time: {counted or 'none'}.",
-        [*texts("Network", "What"), *numbers(*NAMES.values())],
+        [*texts("What"), *numbers(*NAMES.values())],
         lines,
-        spans=[[0]],
-    )  # fmt: skip
+    )
 
 
-def _network(cells: Sides) -> Td:
+def _network(cells: Sides) -> str:
+    """Return the title of a network's rows, with the number of its runs."""
     there = [cell for cell in cells if cell]
-    runs = [f"{NAMES[cell.framework]} {plural(len(cell.slots), 'run')}" for cell in there]
-    return label(title(there[0].variant), ", ".join(runs))
+    runs = [f"{NAMES[cell.framework]}: {plural(len(cell.slots), 'run')}" for cell in there]
+    return f"{title(there[0].variant)} ({', '.join(runs)})"
 
 
-def _lines(cells: Sides, times: list[TwinTimes], known: Numbers) -> list[Line]:
+def _lines(cells: Sides, known: Numbers) -> list[Line]:
     """Return the rows of one network; only one where no twin is whole."""
     whole = [cell for cell in cells if cell and not cell.lack]
     if not whole:
-        return [[words("Whole run"), *(_lacking(cell) for cell in cells)]]
+        return [["Whole run", *(_lacking(cell) for cell in cells)]]
     lines: list[Line] = []
     for index, phase in enumerate(whole[0].slots[0].stored.timings["phases"]):
         name = f"Phase {phase['phase']} ({FROZEN[phase['frozen']]})"
-        what = "epoch_frozen" if phase["frozen"] else "epoch_all"
         steps = ("times", "phases", index)
         length = plural(phase["epochs"], "epoch")
         train, evaluation = (
             _seconds(cells, known, *steps, key) for key in ("train_seconds", "eval_seconds")
         )
         lines += [
-            [words(f"{name}, one epoch"), *_epochs(cells, times, what, known)],
-            [words(f"{name}, training, {length}"), *train],
-            [words(f"{name}, evaluation, {length}"), *evaluation],
-            [words(f"{name}, images a second"), *(_speed(cell, index, known) for cell in cells)],
+            [f"{name}, one epoch", *_seconds(cells, known, *steps, "epoch", "median")],
+            [f"{name}, training, {length}", *train],
+            [f"{name}, evaluation, {length}", *evaluation],
+            [f"{name}, images a second", *(_speed(cell, index, known) for cell in cells)],
         ]
-    lines.append([words("Before the first epoch"), *_prepared(cells)])
-    lines.append([words("Whole run"), *_seconds(cells, known, "times", "total_seconds")])
-    return [*lines, [words("Peak memory"), *(_memory_cell(cell) for cell in cells)]]
+    lines.append(["Before the first epoch", *_prepared(cells)])
+    lines.append(["Whole run", *_seconds(cells, known, "times", "total_seconds")])
+    return [*lines, ["Peak memory", *(_memory_cell(cell) for cell in cells)]]
 
 
 def _lacking(cell: Cell | None) -> Td:
@@ -70,33 +64,27 @@ def _lacking(cell: Cell | None) -> Td:
 
 def _seconds(cells: Sides, known: Numbers, *steps: str | int) -> list[Td]:
     """Return both twins' seconds, which stand in results.json behind `steps` from the cell's
-    record, in the unit of the longest."""
-    found: list[Recorded | None] = []
-    for cell in cells:
-        one = known[cell.key] if cell and not cell.lack else None
-        for step in steps:
-            one = one and one[step]
-        found.append(one)
+    record, in the unit of the longest; below a median the percentiles beside it."""
+    found = [_recorded(known[c.key], *steps) if c and not c.lack else None for c in cells]
     longest = max(one.value for one in found if one)
-    return [
-        Td(marked(seconds_text(one.value, longest), cell.stale), href=cell.href, key=one.key)
-        if one and cell else _lacking(cell)
-        for cell, one in zip(cells, found, strict=True)
-    ]  # fmt: skip
+    made = []
+    for cell, one in zip(cells, found, strict=True):
+        if cell is None or one is None:
+            made.append(_lacking(cell))
+            continue
+        ends = ""
+        if steps[-1] == "median":
+            record = _recorded(known[cell.key], *steps[:-1]).value
+            ends = " – ".join(in_unit_of(longest, record[end]) for end in ("low", "high"))
+        text = marked(seconds_text(one.value, longest), cell.stale)
+        made.append(Td(text, ends, href=cell.href, key=one.key))
+    return made
 
 
-def _epochs(cells: Sides, times: list[TwinTimes], what: str, known: Numbers) -> list[Td]:
-    pace = times[0].paces[what]
-    spells = [pace.keras, pace.torch]
-    longest = max(spell.median for spell in spells if spell)
-    found = known[times[0].key]["times"][what]
-    return [
-        Td(marked(seconds_text(spell.median, longest), spell.stale),
-           " – ".join(in_unit_of(longest, end) for end in (spell.low, spell.high)),
-           href=spell.href, key=found[framework]["median"].key)
-        if spell else _lacking(cell)
-        for framework, cell, spell in zip(FRAMEWORKS, cells, spells, strict=True)
-    ]  # fmt: skip
+def _recorded(record: Recorded, *steps: str | int) -> Recorded:
+    for step in steps:
+        record = record[step]
+    return record
 
 
 def _speed(cell: Cell | None, index: int, known: Numbers) -> Td:
