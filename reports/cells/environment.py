@@ -12,7 +12,7 @@ from reports.cells.settings import scrub
 SHORT = 12  # the number of hexadecimal digits that are shown of a digest
 NONE = "–"
 NOT_RECORDED = "not recorded"  # stands for a fact of runs made before it was recorded
-FAMILIES = re.compile(r"(avx512|amx|sse|sve|sme)\w*")  # of instructions, many of which have names
+FAMILIES = re.compile(r"^(avx512|amx|sse4|sve|sme)\w*")  # of instructions, many of which have names
 DIGESTS = {"md5": "MD5", "sha256": "SHA-256", "content": "contents"}
 INSTRUCTIONS = "CPU instructions"
 

@@ -49,6 +49,7 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
         f"{plural(first.threads, 'CPU thread')}.{differences(list(slots.values()))}",
         [*texts("What"), *numbers(*NAMES.values())],
         lines,
+        tight=True,
     )
 
 

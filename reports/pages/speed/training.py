@@ -20,10 +20,12 @@ def training_table(group: Group, known: Numbers) -> Table:
     return table(
         f"training-{group.setting.slug}-{group.protocol}",
         "Time to train: of an epoch the median, with the 5th to 95th percentile of all epochs of "
-        f"all runs; otherwise the mean over the runs. {group.caption} "
+        "all runs; otherwise the mean over the runs. Waiting: the share of training that waited "
+        f"for images. {group.caption} "
         f"Runs computed at a time: {counted or 'none'}.",
         [*texts("What"), *numbers(*NAMES.values())],
         lines,
+        tight=True,
     )
 
 
@@ -96,7 +98,7 @@ def _speed(cell: Cell | None, index: int, known: Numbers) -> Td:
         return Td("–")
     waiting = (mean["waiting_seconds"].value or 0.0) / train if train else 0.0
     digits = 1 if speed.value < 100 else 0
-    return Td(f"{speed.value:,.{digits}f}", f"{waiting:.1%} waiting for images", href=cell.href,
+    return Td(f"{speed.value:,.{digits}f}", f"{waiting:.1%} waiting", href=cell.href,
               key=speed.key)  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal import texts
 from protocols import hardware
+from reports.cells.environment import short_instructions
 from reports.comparison.join import side
 from reports.comparison.run_pairs import pair_of
 from reports.pages.environment import environments
@@ -95,6 +96,20 @@ def test_the_environment_page_tells_what_is_recorded_and_what_is_not(stores, on)
     assert sorted(rows["CPU instructions"]) == ["avx, avx2, avx512 (2 kinds), fma", "not recorded"]
     assert table.notes == ["CPU instructions: every name stands in the env.json of a run."]
     assert sorted(rows["Variables that choose kernels"]) == ["XLA_FLAGS=--a", "not recorded"]
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        ("amx_bf16 amx_tile avx avx512_vnni avx512f fma sse4_1 sse4_2 ssse3",
+         "amx (2 kinds), avx, avx512 (2 kinds), fma, sse4 (2 kinds), ssse3"),
+        ("asimd sve sve2", "asimd, sve (2 kinds)"),
+        ("not known (arm64)", "not known (arm64)"),
+        ("not recorded", "not recorded"),
+    ],
+)  # fmt: skip
+def test_instructions_in_short(names, short):
+    assert short_instructions(names) == short
 
 
 def test_nan_on_one_side_is_no_number(stores, monkeypatch):
