@@ -22,6 +22,8 @@ from protocols.runs.latency import FIRST_ANSWER
 from protocols.runs.worker_loop import Job
 from protocols.spec import RunSpec
 
+COMPILED = 4 << 30  # the most bytes of compiled programs that JAX keeps in a cache folder
+
 
 class WorkerDied(RuntimeError):
     """The process ended by itself, or was killed, before it answered."""
@@ -47,7 +49,7 @@ def environment(
     cache = cache or default_cache()
     more = common(cache)
     if device.index is not None and keep_compiled:
-        more["JAX_COMPILATION_CACHE_DIR"] = str(cache / "jax")
+        more |= keeping(cache / "jax")
     inherited = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
     if not any(name.endswith("CLIENT_MEM_FRACTION") for name in os.environ):
         more["XLA_CLIENT_MEM_FRACTION"] = "0.95"  # JAX's own limit is three quarters
@@ -73,11 +75,13 @@ def environment(
 
 def keeping(folder: Path) -> dict[str, str]:
     """Returns the variables by which JAX keeps in `folder` every program that it compiles, however
-    small, and takes from there those that it would compile again."""
+    small, and takes from there those that it would compile again. A worker ends after each run on a
+    GPU, so that each would compile them all. The least used go first where the folder is full."""
     return {
         "JAX_COMPILATION_CACHE_DIR": str(folder),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_COMPILATION_CACHE_MAX_SIZE": str(COMPILED),
     }
 
 
