@@ -12,6 +12,7 @@ from keras import ops
 
 from impl_keras.device import environment, prepare
 from impl_keras.models import Network
+from impl_keras.recurrent import computed_by
 from impl_keras.step import backend
 from protocols.hardware import DeviceMemory
 from protocols.runs.latency import Predict, latency_main
@@ -48,7 +49,7 @@ class KerasLatency:
         return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:
-        return environment(self.spec)
+        return environment(self.spec) | {"recurrent": computed_by(self.network, self.spec)}
 
     def device_memory(self) -> DeviceMemory:
         return backend.device_memory()

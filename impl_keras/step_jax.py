@@ -222,6 +222,34 @@ def engines(
     }
 
 
+def operations(
+    function: Function, layers: list[keras.Layer], arrays: list[tuple[tuple[int, ...], str]]
+) -> set[str]:
+    """Gives the names of all operations of a trace of `function`, which reads variables of
+    `layers`; `arrays` are the shape and the type of each argument."""
+    variables = _variables(layers)
+
+    def pure(values: list[Any], *inputs: Any) -> Any:
+        with keras.StatelessScope(_pairs(variables, values)):
+            return function(*inputs)
+
+    inputs = [jax.ShapeDtypeStruct(*array) for array in arrays]
+    trace = jax.make_jaxpr(pure)([v.value for v in variables], *inputs)
+    return _names(trace.jaxpr)
+
+
+def _names(trace: Any) -> set[str]:
+    """Gives the names of a trace's operations, and of those inside loops and calls."""
+    found = set()
+    for equation in trace.eqns:
+        found.add(equation.primitive.name)
+        for value in equation.params.values():
+            for one in value if isinstance(value, list | tuple) else [value]:
+                inner = getattr(one, "jaxpr", one)
+                found |= _names(inner) if hasattr(inner, "eqns") else set()
+    return found
+
+
 def _variables(layers: list[keras.Layer]) -> list[keras.Variable]:
     return [v for layer in layers for v in layer.variables]
 

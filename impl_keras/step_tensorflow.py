@@ -174,6 +174,18 @@ class TrainStep:
         """Does nothing: the variables were assigned in place."""
 
 
+def operations(
+    function: Function, layers: list[keras.Layer], arrays: list[tuple[tuple[int, ...], str]]
+) -> set[str]:
+    """Gives the names of all operations of a trace of `function`, those inside loops and calls
+    included; `arrays` are the shape and the type of each argument."""
+    signature = [tf.TensorSpec(*array) for array in arrays]
+    graph = graph_of(function, input_signature=signature).get_concrete_function().graph
+    definition = graph.as_graph_def()
+    inner = [node.op for one in definition.library.function for node in one.node_def]
+    return {node.op for node in definition.node} | set(inner)
+
+
 def engines(
     function: Function, layers: list[keras.Layer], shape: tuple[int | None, ...], compile_too: bool
 ) -> dict[str, Function]:

@@ -10,6 +10,7 @@ from impl_keras import activations, bridge
 from impl_keras.batches import Batches
 from impl_keras.device import environment, prepare
 from impl_keras.models import Network, data_loss, make_optimizer, penalty
+from impl_keras.recurrent import computed_by
 from impl_keras.step import backend
 from protocols.hardware import DeviceMemory
 from protocols.images.pool import Pool, in_batches
@@ -128,7 +129,7 @@ class KerasTraining:
         return backend.device_memory()
 
     def environment(self) -> dict[str, Any]:
-        return environment(self.spec)
+        return environment(self.spec) | {"recurrent": computed_by(self.network, self.spec)}
 
 
 class KerasTwin(KerasTraining):

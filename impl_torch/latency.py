@@ -8,6 +8,7 @@ from typing import Any
 from impl_torch.device import device_memory, device_of, environment, prepare
 from impl_torch.engines import engines
 from impl_torch.models import Network
+from impl_torch.recurrent import computed_by
 from protocols.hardware import DeviceMemory
 from protocols.runs.latency import Predict, latency_main
 from protocols.spec import RunSpec
@@ -28,7 +29,7 @@ class TorchLatency:
         return engines(self.network, self.spec, everything and self.spec.device != "cpu")
 
     def environment(self) -> dict[str, Any]:
-        return environment(self.spec)
+        return environment(self.spec) | {"recurrent": computed_by(self.network.head)}
 
     def device_memory(self) -> DeviceMemory:
         return device_memory(self.spec)

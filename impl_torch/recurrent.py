@@ -91,3 +91,18 @@ LAYERS: dict[tuple[str, str], type[Recurrent]] = {
 def layer_of(variant: Variant, recipe: dict[str, Any]) -> type[Recurrent]:
     """Gives the class of a network's recurrent layer: its cell, with the recipe's gates."""
     return LAYERS[variant.cell, recipe["recurrent_activation"]]
+
+
+def computed_by(head: nn.Module) -> str:
+    """Gives what computes a head's recurrent layers: "cudnn", "scan" for our own loop over the
+    steps, "aten" for PyTorch's own code for CPUs; "none" without such layers."""
+    found = set()
+    for rnn in head.modules():
+        if not isinstance(rnn, nn.LSTM | nn.GRU):
+            continue
+        if isinstance(rnn, HardLSTM | HardGRU) or "forward" in vars(rnn):  # see together.py
+            found.add("scan")
+        else:
+            on_cudnn = torch.backends.cudnn.is_acceptable(rnn.weight_ih_l0)
+            found.add("cudnn" if on_cudnn else "aten")
+    return ", ".join(sorted(found)) or "none"

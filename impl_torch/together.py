@@ -19,7 +19,7 @@ from impl_torch.adam import DeviceAdam
 from impl_torch.device import autocast
 from impl_torch.graphs import CudaGraphs, GraphedStep
 from impl_torch.models import make_head, penalised
-from impl_torch.recurrent import by_steps
+from impl_torch.recurrent import by_steps, computed_by
 from impl_torch.train import TorchTraining
 from protocols.images.pool import Pool
 from protocols.runs.activations import Seen
@@ -162,6 +162,5 @@ class TorchFolds(TorchTraining):
         return backbones | heads
 
     def environment(self) -> dict[str, Any]:
-        return super().environment() | {
-            "engine": f"{self.graphed.engine}; {self.size} runs together (vmap)"
-        }
+        engine = f"{self.graphed.engine}; {self.size} runs together (vmap)"
+        return super().environment() | {"engine": engine, "recurrent": computed_by(self.head)}

@@ -19,6 +19,7 @@ from impl_torch.device import (
     prepare,
 )
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
+from impl_torch.recurrent import computed_by
 from protocols.hardware import DeviceMemory
 from protocols.images.pool import Pool, in_batches
 from protocols.runs.activations import Seen
@@ -148,7 +149,7 @@ class TorchTraining:
         return device_memory(self.spec)
 
     def environment(self) -> dict[str, Any]:
-        return environment(self.spec)
+        return environment(self.spec) | {"recurrent": computed_by(self.network.head)}
 
 
 class TorchTwin(TorchTraining):

@@ -55,6 +55,7 @@ class Env(Struct):
     results_version: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
     instruction_set: Line | None = None
     variables: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
+    recurrent: Line | None = None
     repeatable: Line | None = None
     threads: Annotated[int, Meta(ge=1, le=10**5)] | UnsetType = UNSET
     versions: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET

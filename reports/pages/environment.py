@@ -29,6 +29,7 @@ from reports.tables.formats import NAMES, STALE, plural
 from reports.tables.table import Table, label, words
 
 FAMILY_NOTE = "CPU instructions: every name stands in the env.json of a run."
+OF_A_NETWORK = ("recurrent", "weights")  # what env.json says that differs by network
 
 
 def environments(collected: Collected) -> list[Table]:
@@ -38,7 +39,7 @@ def environments(collected: Collected) -> list[Table]:
         found: dict[str, list[Slot]] = defaultdict(list)
         for slot in collected.slots:
             if slot.usable and slot.spec.framework == framework:
-                env = {key: v for key, v in slot.stored.env.items() if key != "weights"}
+                env = {k: v for k, v in slot.stored.env.items() if k not in OF_A_NETWORK}
                 found[json.dumps(env, sort_keys=True)].append(slot)
         if not found:
             continue

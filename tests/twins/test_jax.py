@@ -24,11 +24,14 @@ def compiled(tmp_path_factory):
     return {"JAX_COMPILATION_CACHE_DIR": folder, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
 
 
-def on_jax(select, compiled, file="tests/twins/test_keras_twin.py", **more):
+KERAS, RECURRENT = "tests/twins/test_keras_twin.py", "tests/twins/test_recurrent.py"
+
+
+def on_jax(select, compiled, *files, **more):
     jax = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1", **more}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", select]
     return subprocess.run(
-        [*command, file],
+        [*command, *files],
         capture_output=True,
         text=True,
         env=os.environ | jax | compiled,
@@ -37,14 +40,14 @@ def on_jax(select, compiled, file="tests/twins/test_keras_twin.py", **more):
 
 
 def test_quick_part(compiled):
-    answer = on_jax(QUICK, compiled)
+    answer = on_jax(f"{QUICK} or keras_s", compiled, KERAS, RECURRENT)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "7 passed" in answer.stdout
+    assert "9 passed" in answer.stdout
 
 
 @pytest.mark.slow
 def test_the_rest(compiled):
-    answer = on_jax(REST, compiled)
+    answer = on_jax(REST, compiled, KERAS)
     assert answer.returncode == 0, answer.stdout[-3000:]
     assert "10 passed" in answer.stdout
 
@@ -52,7 +55,7 @@ def test_the_rest(compiled):
 @pytest.mark.slow
 def test_folds_together(compiled):
     """A launch trains folds together on a GPU only, so XLA needn't make code fast for a CPU."""
-    words = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
+    words = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "WBC_TEST_TWIN": "keras"}
     answer = on_jax("test", compiled, "tests/twins/test_together.py", **words)
     assert answer.returncode == 0, answer.stdout[-3000:]
     assert "9 passed" in answer.stdout
