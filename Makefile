@@ -43,7 +43,7 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-$(VENV)/installed: requirements.txt
+$(VENV)/installed: requirements.txt requirements-common.txt
 	@$(PYTHON) -c "import sys; sys.path.insert(0, '.'); from benchmarks.terminal.supported import refuse; refuse([])"
 	@echo "Making the environment $(VENV): about 8 GB on disk, some minutes"
 	$(PYTHON) -m venv $(VENV)

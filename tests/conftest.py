@@ -23,6 +23,7 @@ from tests.support.devices import CPU
 from tests.support.published import FOLDERS
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # test_gpu.py starts processes that take the GPU
 
 
 # Two processes share the files; those of a minute and more come first, lest one be left at the end.

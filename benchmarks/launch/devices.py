@@ -3,6 +3,7 @@
 import contextlib
 from dataclasses import dataclass
 from importlib.metadata import distributions
+from importlib.util import find_spec
 from pathlib import Path
 
 from benchmarks.launch.worker import Worker, WorkerDied
@@ -15,6 +16,7 @@ from protocols.images import dataset
 
 KERAS_BACKENDS = ("tensorflow", "jax")
 GPU_HELP = "install requirements-gpu.txt on a machine with an NVIDIA GPU, or run with --gpu none"
+OTHER_HELP = "install requirements.txt or requirements-gpu.txt, or run with --framework torch"
 HIDDEN_HELP = f"change or unset {nvidia.VARIABLE}, or run with --gpu none"
 
 
@@ -48,28 +50,42 @@ def chosen_gpu(wish: str) -> Choice:
     return Choice(name, index, "; ".join(filter(None, (f"on {name}", seen.lacking))))
 
 
+def installed_backends() -> list[str]:
+    """Returns the backends of Keras that are installed, in the order in which they are taken."""
+    return [name for name in KERAS_BACKENDS if find_spec(name)]
+
+
+def _keras_backend(wish: str, on_gpu: bool) -> str:
+    """Returns the backend that Keras will compute on. Raises RequestError where it can't."""
+    installed = installed_backends()
+    if wish not in ("", *KERAS_BACKENDS):
+        raise RequestError(
+            f"KERAS_BACKEND is {wish!r}; the Keras twin runs on {' or '.join(KERAS_BACKENDS)}: "
+            "set one of them, or unset it"
+        )
+    if wish and wish not in installed:
+        raise RequestError(f"KERAS_BACKEND is {wish!r}, which isn't installed: {OTHER_HELP}")
+    if not installed:
+        raise RequestError(f"Keras finds neither TensorFlow nor JAX: {OTHER_HELP}")
+    if wish or not on_gpu or len(installed) == 1:
+        return wish or installed[0]
+    names = {(d.metadata["Name"] or "").lower() for d in distributions()}
+    plugin = any(name.startswith("jax-cuda") for name in names)
+    return "jax" if plugin and "nvidia-cudnn-cu12" not in names else "tensorflow"
+
+
 def expected_devices(frameworks: tuple[str, ...], gpu: str | None, index: int | None,
                      keras_backend: str) -> dict[str, Device]:  # fmt: skip
     """Returns what each framework will compute on, without starting the framework.
 
-    On a GPU and with "" as `keras_backend`, Keras is expected on JAX where a JAX CUDA plugin is
-    installed without TensorFlow's CUDA libraries; `real_devices` finds out. Raises RequestError on
-    an unknown backend.
+    With "" as `keras_backend`, Keras takes TensorFlow if it is installed, else JAX; on a GPU it is
+    expected on JAX also where a JAX CUDA plugin is installed without TensorFlow's CUDA libraries,
+    which `real_devices` finds out. Raises RequestError on a backend that isn't known or installed.
     """
-    if keras_backend not in ("", *KERAS_BACKENDS):
-        raise RequestError(
-            f"KERAS_BACKEND is {keras_backend!r}; the Keras twin runs on "
-            f"{' or '.join(KERAS_BACKENDS)}: set one of them, or unset it"
-        )
-    if gpu is None:
-        keras = Device(keras_backend or "tensorflow", "cpu")
-        return {f: keras if f == "keras" else Device("torch", "cpu") for f in frameworks}
-    if not keras_backend:
-        names = {(d.metadata["Name"] or "").lower() for d in distributions()}
-        plugin = any(name.startswith("jax-cuda") for name in names)
-        keras_backend = "jax" if plugin and "nvidia-cudnn-cu12" not in names else "tensorflow"
-    backends = {"keras": keras_backend, "torch": "torch"}
-    return {f: Device(backends[f], gpu, index) for f in frameworks}
+    backends = {"torch": "torch"}
+    if "keras" in frameworks:
+        backends["keras"] = _keras_backend(keras_backend, gpu is not None)
+    return {f: Device(backends[f], gpu or "cpu", index) for f in frameworks}
 
 
 def real_devices(
@@ -85,7 +101,7 @@ def real_devices(
         if device.index is None:
             found[framework] = device
             continue
-        options = ["tensorflow", "jax"] if framework == "keras" else ["torch"]
+        options = installed_backends() if framework == "keras" else ["torch"]
         if framework == "keras" and keras_backend:
             options = [keras_backend]
         reasons = []

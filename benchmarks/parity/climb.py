@@ -19,6 +19,7 @@ import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -199,7 +200,13 @@ def climb_all(
     files: Files,
 ) -> Climbed:
     """Returns the results of every rung of `variants`, and the versions of what was compared. What
-    the frameworks keep goes below `cache`; `files` are those of `make_pair`."""
+    the frameworks keep goes below `cache`; `files` are those of `make_pair`. Raises RequestError
+    without TensorFlow."""
+    if find_spec("tensorflow") is None:
+        raise RequestError(
+            "the ladder compares PyTorch with Keras on TensorFlow, which isn't installed here: "
+            "take the environment of requirements.txt"
+        )
     known = load_variants()  # the longest first, so that none is left to climb alone
     longest = sorted(variants, key=lambda v: (-len(known[v].backbones), not parity.trains_whole(v)))
     results: list[Result] = []

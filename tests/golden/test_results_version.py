@@ -21,9 +21,10 @@ from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS, RESULTS_VERSION
 from tests.support import synthetic
 from tests.support.command import runner
-from tests.support.devices import CPU
+from tests.support.devices import CPU, needs_tensorflow
 from tests.support.twin_checks import with_every_part
 
+pytestmark = needs_tensorflow  # the numbers are those of Keras on TensorFlow
 GOLDEN = Path(__file__).with_name("results.json")
 KEPT = ("train_loss", "eval_loss")  # of each epoch, as history.csv has them
 

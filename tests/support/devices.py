@@ -1,5 +1,14 @@
-"""The devices of a test's runs."""
+"""The devices of a test's runs, on the CPU, and what skips where TensorFlow isn't installed."""
+
+from importlib.util import find_spec
+
+import pytest
 
 from benchmarks.planning.plan import Device
 
-CPU = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
+TENSORFLOW = find_spec("tensorflow") is not None
+needs_tensorflow = pytest.mark.skipif(not TENSORFLOW, reason="TensorFlow isn't installed here")
+CPU = {
+    "keras": Device("tensorflow" if TENSORFLOW else "jax", "cpu"),
+    "torch": Device("torch", "cpu"),
+}

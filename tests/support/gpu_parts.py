@@ -23,6 +23,8 @@ MAP = (3, 4, 2048)  # of a smoke image
 # heads over features given to them, and a whole network
 FROZEN = {"resnet50": (2048,), "resnet50_lstm": (2048,), "cnn_lstm": MAP, "cnn_gru": MAP}
 THAWED = "resnet50"
+RECURRENT = ("resnet50_lstm", "cnn_lstm", "cnn_gru")
+IMAGES = 9_957 + 2_487  # that the papers train and test on, in full size
 
 
 def run_of(framework: str, variant: str, **words: Any) -> RunSpec:
@@ -54,8 +56,8 @@ def make(runs: list[RunSpec], pool: Pool, start: Any) -> Any:
     return importlib.import_module(f"impl_{runs[0].framework}.worker").make_twin(runs, pool, start)
 
 
-def trained(framework: str, variant: str, frozen: bool) -> dict[str, list]:
-    """Gives the losses of a few steps from fixed weights, and the answers after the steps."""
+def begun(framework: str, variant: str, frozen: bool) -> tuple[Any, int]:
+    """Gives a twin with fixed weights in the first epoch of a phase, and the number of images."""
     words = {"init": "shared", "weights": "fixture" if frozen else "random"}
     run = run_of(framework, variant, **words)
     pool = pool_of([run], SIZE * STEPS + SIZE, SIZE * STEPS)
@@ -68,7 +70,12 @@ def trained(framework: str, variant: str, frozen: bool) -> dict[str, list]:
         stored = [features]
     phase = run.phases[0 if frozen else -1]
     twin.begin_phase(phase, stored)
-    n = begin_epoch([run], pool, twin, phase["phase"], 1)
+    return twin, begin_epoch([run], pool, twin, phase["phase"], 1)
+
+
+def trained(framework: str, variant: str, frozen: bool) -> dict[str, list]:
+    """Gives the losses of a few steps from fixed weights, and the answers after the steps."""
+    twin, n = begun(framework, variant, frozen)
     figures = twin.read([twin.step(i, i + SIZE) for i in range(0, n, SIZE)])
     return {
         "losses": (figures[:, 0, 0] / SIZE).tolist(),
@@ -93,6 +100,53 @@ def engines(framework: str) -> dict[str, Any]:
         ways = twin.engines(everything)
         found[size] = {name: predict(images[:size]).tolist() for name, predict in ways.items()}
     return found
+
+
+def cudnn_ran(framework: str, twin: Any) -> bool:
+    """Tells whether cuDNN's recurrent layer is in a twin's step: as PyTorch computed it, or as XLA
+    compiled it."""
+    if framework == "torch":
+        import torch
+
+        with torch.profiler.profile() as profile:
+            twin.step(0, SIZE)
+        return any("cudnn_rnn" in event.key for event in profile.key_averages())
+    taken, step = [], twin.step_function
+    twin.step_function = lambda *arrays: taken.append(arrays)
+    twin.step(0, SIZE)
+    state = [[variable.value for variable in group] for group in step._variables]
+    return "dnn_rnn" in step._step.lower(state, *taken[0]).compile().as_text()
+
+
+def recurrent(framework: str) -> dict[str, list]:
+    """Gives for each head with recurrent layers what env.json says of them, and `cudnn_ran`."""
+    found = {}
+    for variant in RECURRENT:
+        twin, _ = begun(framework, variant, True)
+        found[variant] = [twin.environment()["recurrent"], cudnn_ran(framework, twin)]
+    return found
+
+
+def large(framework: str) -> dict[str, Any]:
+    """Gives how many numbers the papers' images are, all in the device's memory, and whether the
+    last ones, which lie beyond 2^31, come back from there as they are."""
+    pixels = np.zeros((IMAGES, 240, 320, 3), np.uint8)
+    pixels[-BATCH:] = np.random.default_rng(0).integers(0, 256, pixels[-BATCH:].shape, np.uint8)
+    names, labels = [""] * IMAGES, np.arange(IMAGES) % 4
+    pool = Pool(pixels, np.arange(IMAGES), names, labels, [], [])
+    module = importlib.import_module(f"impl_{framework}.batches")
+    if framework == "torch":
+        import torch
+
+        there = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+        batches = module.Batches(pool, there, resident=True)
+    else:
+        batches = module.Batches(pool, on_gpu=True, resident=True)
+    positions = np.append(np.arange(IMAGES - BATCH, IMAGES)[::-1], [0, IMAGES // 2])
+    found = batches.images(positions)
+    assert batches.pixels is not None and not isinstance(found, np.ndarray)
+    back = found.cpu() if framework == "torch" else found
+    return {"numbers": pixels.size, "equal": bool((np.asarray(back) == pixels[positions]).all())}
 
 
 def memory(framework: str, share: str) -> dict[str, Any]:
@@ -128,4 +182,5 @@ def memory(framework: str, share: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     part, *rest = sys.argv[1:]
-    print(json.dumps({"steps": steps, "engines": engines, "memory": memory}[part](*rest)))
+    parts = (steps, engines, memory, recurrent, large)
+    print(json.dumps({one.__name__: one for one in parts}[part](*rest)))

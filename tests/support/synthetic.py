@@ -25,8 +25,9 @@ from protocols.runs.activations import Seen
 from protocols.runs.record import Recorder, write_common
 from protocols.spec import FIXED, RESULTS_VERSION, RunSpec
 from tests.support import synthetic
+from tests.support.devices import CPU
 
-BACKENDS = {"keras": "tensorflow", "torch": "torch"}
+BACKENDS = {framework: device.backend for framework, device in CPU.items()}
 REAL_TEST = (623, 620, 620, 624)
 
 

@@ -68,12 +68,21 @@ def steps_on_both(framework, world):
 
 def folds(framework, world):
     command = ["pytest", "-q", "-p", "no:cacheprovider", "-k", "as_it_does_alone or replayed"]
-    more = {"WBC_TEST_DEVICE": device_of(framework).name, "JAX_ENABLE_X64": "1"}
+    more = {"WBC_TEST_TWIN": framework, "WBC_TEST_DEVICE": device_of(framework).name}
+    more["JAX_ENABLE_X64"] = "1"
     return process([*command, "tests/twins/test_together.py"], framework, **more)
 
 
 def engines(framework, world):
     return part("engines", framework)
+
+
+def recurrent(framework, world):
+    return part("recurrent", framework)
+
+
+def large(framework, world):
+    return part("large", framework)
 
 
 def memory(framework, world):
@@ -124,7 +133,7 @@ def endings(framework, world):
     return found
 
 
-PARTS = {f.__name__: f for f in (memory, endings, steps_on_both, folds, engines)}
+PARTS = {f.__name__: f for f in (memory, endings, steps_on_both, folds, engines, recurrent, large)}
 of_part = {
     name: pytest.mark.parametrize("which", [(name, f) for f in FRAMEWORKS], ids="-".join)
     for name in PARTS
@@ -200,3 +209,18 @@ def test_a_small_card_fits_the_papers_batch_or_ends_with_a_sentence(answer):
             assert "needs more memory than" in on_small[name]
     assert "xception at batch 32 needs more memory than" in on_tiny["all layers"]
     assert "cnn_lstm at batch 32, 30 runs together, needs more" in on_tiny["folds"]
+
+
+@of_part["recurrent"]
+def test_env_json_says_what_computes_recurrent_layers(answer, which):
+    """Seen in the step as it was computed or compiled; Keras has no GRU of cuDNN under JAX."""
+    assert {variant: words == "cudnn" for variant, (words, _) in answer.items()} == {
+        variant: ran for variant, (_, ran) in answer.items()
+    }
+    lacks = {"keras": ["cnn_gru"], "torch": []}[which[1]]
+    assert [variant for variant, (words, _) in answer.items() if words != "cudnn"] == lacks
+
+
+@of_part["large"]
+def test_images_beyond_two_to_the_31_come_back(answer):
+    assert answer["numbers"] > 2**31 and answer["equal"]

@@ -17,6 +17,7 @@ from protocols.runs.activations import grad_cam
 from protocols.weights.files import locate
 from protocols.weights.reading import read
 from tests.support import faults
+from tests.support.devices import needs_tensorflow
 from tests.support.twin_checks import CLIMBED, pool_of
 
 RESNET, INCEPTION, XCEPTION = "resnet50", "inception_v3", "cnn_gru"
@@ -25,6 +26,7 @@ REST = [name for name in load_variants() if name not in CLIMBED]
 POSITIONS = np.array([0, 1, 2])  # of the images that are looked at
 LOOK = 1e-9  # of the largest value; the ladder's forward rung has 1e-10, gradients 1e-8
 slow = pytest.mark.slow
+pytestmark = needs_tensorflow
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from protocols.papers.variants import load_variants
 from protocols.runs import parity
 from protocols.runs.parity import RUNGS, Result
 from tests.support.command import instead_of_the_ladder
+from tests.support.devices import needs_tensorflow
 from tests.support.twin_checks import CLIMBED, parts_of
 
 slow = pytest.mark.slow
@@ -40,6 +41,7 @@ def climbed(tmp_path_factory):
 
 
 @slow
+@needs_tensorflow
 @pytest.mark.parametrize("variant", CLIMBED)
 @pytest.mark.parametrize("rung", RUNGS)
 def test_every_rung_holds(climbed, rung, variant):

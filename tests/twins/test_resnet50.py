@@ -16,8 +16,10 @@ from impl_keras import bridge
 from impl_keras.device import prepare
 from protocols.runs.features import subject
 from protocols.weights.start import drawn, shapes_of
+from tests.support.devices import needs_tensorflow
 from tests.support.synthetic import spec
 
+pytestmark = needs_tensorflow
 OF_2018 = ("resnet50_epsilon=0.001", "resnet50_stem_pooling=unpadded")
 SIZE = (72, 88)
 

@@ -26,6 +26,7 @@ from protocols.runs import parity
 from protocols.weights.start import counts, shapes_of
 from reports.pages.parity.ladder import read
 from tests.support import stand_in
+from tests.support.devices import TENSORFLOW, needs_tensorflow
 
 slow = pytest.mark.slow
 
@@ -100,6 +101,8 @@ NETWORKS = [
 
 @pytest.fixture
 def networks(monkeypatch):
+    if not TENSORFLOW:
+        pytest.skip("TensorFlow isn't installed here")
     stand_in.put(monkeypatch)
     stand_in.add(monkeypatch, *NETWORKS)
 
@@ -136,6 +139,7 @@ def test_every_branch_and_head_has_equal_counts_in_both_twins(networks, number):
 
 
 @slow
+@needs_tensorflow
 def test_every_network_that_the_tables_admit_has_equal_counts(monkeypatch):
     """With the real backbones, each built once and shared."""
 

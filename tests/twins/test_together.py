@@ -1,7 +1,8 @@
 """Folds and seeds trained together: each one's losses are those of the run alone.
 
-PyTorch here; Keras on JAX when KERAS_BACKEND says so (test_jax.py starts that). Heads train on
-stored features, so a stand-in is the backbone, except where members look at an image through it.
+PyTorch here; Keras on JAX when WBC_TEST_TWIN says so (test_jax.py and test_gpu.py start that).
+Heads train on stored features, so a stand-in is the backbone, except where members look at an image
+through it.
 """
 
 import os
@@ -26,7 +27,7 @@ from tests.support import stand_in
 from tests.support.synthetic import spec
 from tests.support.tape import Eager, Full, NotRecordable, Refusing, Tapes
 
-ON_JAX = os.environ.get("KERAS_BACKEND") == "jax"
+ON_JAX = os.environ.get("WBC_TEST_TWIN") == "keras"
 DEVICE = os.environ.get("WBC_TEST_DEVICE", "cpu")  # test_gpu.py names its own
 N, EPOCHS = 40, 3
 SIZE = (84, 112)  # of the images

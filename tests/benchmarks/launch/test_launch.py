@@ -20,15 +20,12 @@ from benchmarks.estimates.estimates import Estimate, Estimates
 from benchmarks.estimates.progress import Work, rough
 from benchmarks.launch import latency as cold_starts
 from benchmarks.launch import launcher as launch
-from benchmarks.launch.devices import expected_devices, real_devices
 from benchmarks.launch.launcher import Launcher
-from benchmarks.launch.worker import RunFailed, Worker, WorkerDied, environment, keeping
-from benchmarks.planning.plan import Device
+from benchmarks.launch.worker import RunFailed, Worker, WorkerDied, keeping
 from benchmarks.store import validation
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console, duration
 from protocols import load
-from protocols.errors import RequestError
 from protocols.files import ROOT
 from protocols.runs.record import write_common
 from tests.support.devices import CPU
@@ -377,26 +374,6 @@ def test_a_real_worker_reports_a_failure_and_goes_on(plan_of, job_of):
             worker.run([other], [job], lambda *a: None, print)
     assert "RuntimeError" in (job.folder / "log.txt").read_text(encoding="utf-8")
     worker.close()
-
-
-def test_without_a_gpu_a_gpu_run_ends_before_training():
-    pretended = {"torch": Device("torch", "NVIDIA X", 0)}
-    with pytest.raises(RequestError, match=r"torch doesn't see GPU 0 .*requirements-gpu"):
-        real_devices(pretended, "", 1)
-
-
-def test_a_scheduler_s_allotment_is_kept(monkeypatch):
-    on_gpu = Device("torch", "NVIDIA X", 1)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert environment(on_gpu, 1)["CUDA_VISIBLE_DEVICES"] == "1"
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3, GPU-5e1")
-    assert environment(on_gpu, 1)["CUDA_VISIBLE_DEVICES"] == "GPU-5e1"
-    assert environment(CPU["torch"], 1)["CUDA_VISIBLE_DEVICES"] == ""
-
-
-def test_on_a_cpu_keras_takes_tensorflow_unless_told():
-    assert expected_devices(("keras",), None, None, "")["keras"].backend == "tensorflow"
-    assert expected_devices(("keras",), None, None, "jax")["keras"].backend == "jax"
 
 
 def test_a_worker_ends_with_its_launcher():

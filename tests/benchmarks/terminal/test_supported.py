@@ -102,6 +102,30 @@ def test_the_readme_names_what_the_door_lets_in():
     assert f'requires-python = ">=3.{first[1]},<3.{last[1] + 1}"' in project
 
 
+def pins(name):
+    """The versions that a file of requirements pins, those of the files that it names included."""
+    found, path = {}, ROOT / name
+    for line in path.read_text(encoding="utf-8").splitlines():
+        words = line.partition("#")[0].split()
+        if words[:1] == ["-r"]:
+            found |= pins((path.parent / words[1]).resolve().relative_to(ROOT))
+        elif words:
+            package, version = words[0].split("==")
+            found[package] = version
+    return found
+
+
+def test_an_environment_for_a_gpu_is_torch_jax_and_keras():
+    cpu, gpu, copy = map(
+        pins, ("requirements.txt", "requirements-gpu.txt", "tests/requirements-gpu-machine.txt")
+    )
+    gpu["jax"] = gpu.pop("jax[cuda13]")
+    assert gpu.items() <= cpu.items() and {"torch", "jax", "keras"} <= gpu.keys()
+    assert "tensorflow" in cpu and gpu.keys() == copy.keys()
+    assert {"torch", "torchvision", "jax", "numpy"} == {n for n in gpu if gpu[n] != copy[n]}
+    assert not [name for name in gpu if "tensorflow" in name]
+
+
 HOSTS = ("pypi.", "pythonhosted.", "npmjs.", "anaconda.", "crates.", "proxy.golang.",
          "download.pytorch.", "rubygems.")  # fmt: skip
 
