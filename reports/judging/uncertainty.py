@@ -1,16 +1,26 @@
 """Says how much a cell's numbers can bear: gives their intervals and writes them."""
 
+from collections.abc import Iterable
+
+import numpy as np
+
+from protocols.classes import CLASSES
 from protocols.metrics import METRICS
 from reports.cells.cell import Cell
-from reports.statistics.intervals import Estimate, Interval, corrected_t, design_effect, wilson
+from reports.statistics.folds import corrected_t
+from reports.statistics.intervals import Estimate, Interval, design_effect, wilson
+
+# The first of these that an estimate has stands beside its number.
+METHODS = ("moderated", "bootstrap_t", "linearised")
+WIDE = 0.2  # the cause stands beside an accuracy's interval that is wider
+FEW = 10  # photographs: in a class that has fewer, one is more than a tenth of the class
 
 
 def preferred_interval(estimate: Estimate) -> tuple[Interval, str]:
-    """Returns the interval to show first and its method: bootstrap-t if there is one, else the
-    linearised one."""
-    if not estimate.bootstrap_t.reason:
-        return estimate.bootstrap_t, "bootstrap_t"
-    return estimate.linearised, "linearised"
+    """Returns the interval to show first and its method: the moderated one of an accuracy,
+    bootstrap-t of another metric, and the linearised one where there is neither."""
+    found = [(getattr(estimate, method), method) for method in METHODS]
+    return next((one for one in found if not one[0].reason), found[-1])
 
 
 def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> str:
@@ -34,6 +44,31 @@ def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:
     found = cell.estimates.get(at, {}).get(metric) if cell else None
     text = interval_text(metric, preferred_interval(found)[0]) if found else ""
     return f"new cells: {text}" if text else ""
+
+
+def wide_note(cells: Iterable[Cell]) -> str:
+    """Writes why an accuracy's interval is wider than WIDE, as a sentence; "" where none is."""
+    why = next(filter(None, map(why_wide, cells)), "")
+    return why and f"An accuracy’s interval is wider than {100 * WIDE:.0f} points because {why}."
+
+
+def why_wide(cell: Cell) -> str:
+    """Says why the interval of a cell's accuracy is wider than WIDE, by the photographs of the
+    images that were tested; "" where it isn't, or no class has fewer than FEW photographs."""
+    found, sample = cell.estimates.get("selected", {}).get("accuracy"), cell.sample()
+    one = preferred_interval(found)[0] if found else Interval()
+    if sample is None or one.low is None or one.high is None or one.high - one.low <= WIDE:
+        return ""
+    shown, images = np.bincount(sample.strata), np.bincount(sample.clusters)
+    few = [k for k, number in enumerate(shown) if 0 < number < FEW]
+    if not few:
+        return ""
+    shares = [images[sample.strata == k].max() / images[sample.strata == k].sum() for k in few]
+    names = ", ".join(f"{shown[k]} behind all {CLASSES[k].lower()}s" for k in few)
+    return (
+        f"few photographs stand behind the test images ({names}): one is up to "
+        f"{100 * max(shares):.0f}% of its class, and new ones may be answered far worse"
+    )
 
 
 def naive(cell: Cell) -> Interval:

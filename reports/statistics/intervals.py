@@ -10,10 +10,12 @@ linearised   t interval; variance of the clusters' influences within strata (inf
 percentile   bootstrap: clusters drawn with replacement within each stratum
 bootstrap_t  the same draws, each studentised by its own linearised variance (Efron and
              Tibshirani, An Introduction to the Bootstrap, 1993, 12.5)
+moderated    of rates of right answers alone: Wilson's interval with moderated variances
+             (reports.statistics.moderated)
 """
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -21,6 +23,7 @@ import numpy as np
 from protocols import metrics
 from protocols.metrics import METRICS, K
 from reports.statistics.between_seeds import LEVEL, TINY
+from reports.statistics.moderated import moderated
 from reports.statistics.scores import Scores, complex_steps
 
 TAILS = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
@@ -36,6 +39,9 @@ NOT_FINITE = "a probability isn't finite"
 FEWEST = 24
 TOO_FEW = f"fewer than {FEWEST} clusters of images: an interval would say next to nothing"
 UNSTABLE = "too few clusters: some draws have no variance"
+NO_RATE = "the variance is modelled for rates of right answers alone"
+# The metrics that are the accuracy, as each image has one class.
+ACCURACIES = ("accuracy", "recall_weighted", "precision_micro", "recall_micro", "f1_micro")
 
 Statistic = Callable[[np.ndarray], np.ndarray]  # totals (..., columns) -> values (..., metrics)
 
@@ -98,6 +104,7 @@ class Estimate:
     linearised: Interval
     percentile: Interval
     bootstrap_t: Interval
+    moderated: Interval = Interval(reason=NO_RATE)
 
 
 def gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
@@ -252,7 +259,20 @@ def weighted(
     """
     limits = [METRICS[name].limits for name in names]
     found = estimates(Scores(names), sample.totals, sample.strata, weights, limits)
-    return dict(zip(names, found, strict=True))
+    return {n: with_moderated(sample, n, e) for n, e in zip(names, found, strict=True)}
+
+
+def with_moderated(sample: Sample, name: str, estimate: Estimate) -> Estimate:
+    """Returns the estimate of a metric with its moderated interval, where the metric is the
+    accuracy or the mean recall, and has a standard error."""
+    if estimate.se is None or name not in (*ACCURACIES, "recall_macro"):
+        return estimate
+    counts = sample.totals[:, :-1].reshape(-1, K, K)
+    hits, images = counts.trace(axis1=1, axis2=2), counts.sum(axis=(1, 2))
+    classes = np.unique(sample.strata)
+    equal = np.full(len(classes), 1 / K) if name == "recall_macro" else None
+    ends = moderated(hits, images, sample.strata, equal)
+    return replace(estimate, moderated=interval(*ends, PROPORTION))
 
 
 def wilson(hits: float, n: int) -> Interval:
@@ -276,26 +296,3 @@ def design_effect(accuracy: Estimate, n: int) -> tuple[float, float] | None:
         return None
     effect = accuracy.se**2 * n / (accuracy.value * (1 - accuracy.value))
     return effect, n / effect
-
-
-def corrected_t(
-    values: list[float], test_share: float, limit: tuple[float, float] = UNBOUNDED
-) -> Interval:
-    """Returns the interval of the mean over k folds whose training parts overlap; k - 1 degrees of
-    freedom.
-
-    `test_share` is the part of the images that a fold tests, in (0, 1). The variance is s² (1/k +
-    test/train): Nadeau and Bengio, Machine Learning 52, 2003. Raises ValueError for another share.
-    """
-    from scipy.stats import t  # noqa: PLC0415 (slow import)
-
-    if not 0 < test_share < 1:
-        raise ValueError(f"test_share {test_share}")
-    k = len(values)
-    if k < 2:
-        return Interval(reason="fewer than two folds")
-    mean, spread = np.mean(values), np.std(values, ddof=1)
-    if spread < TINY:
-        return Interval(reason="all folds are equal: the variance can't be estimated")
-    half = t.ppf(TAILS[1], k - 1) * spread * np.sqrt(1 / k + test_share / (1 - test_share))
-    return interval(mean - half, mean + half, limit)

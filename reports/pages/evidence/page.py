@@ -15,10 +15,10 @@ from reports.cells.cell import Cell, Group
 from reports.data.numbers import Numbers, Recorded, interval_of
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import on_the_same_images
-from reports.judging.uncertainty import interval_text, interval_words
+from reports.judging.uncertainty import interval_text, interval_words, wide_note
 from reports.judging.verdicts import contests, why_not_judged
 from reports.pages.content import PageRecord, Results
-from reports.pages.evidence.coverage_table import METHODS, coverage_table
+from reports.pages.evidence.coverage_table import METHODS, coverage_table, study_table
 from reports.simulations.equivalence import margin, rarely
 from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
 from reports.statistics.intervals import DRAWS, Estimate
@@ -60,8 +60,8 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
         [*texts("Network", "Twin"), *numbers(*heads, *["Over the folds"] * _folds(group))],
         [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
          for cell in group.in_order],
-        ["A cluster is what overlapping photographs of one class show. Method: bootstrap-t; where "
-         "too few clusters leave it undefined, linearised t, and a footnote says so."],
+        ["A cluster is what overlapping photographs of one class show. Another method than "
+         "Wilson’s, moderated, has a footnote.", *filter(None, [wide_note(group.in_order)])],
         spans=[[0]],
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def _accuracy(cell: Cell, record: Recorded) -> list[Td]:
     found, seeds = record["intervals"]["selected"]["accuracy"], len(cell.seeds)
     value, method = found["value"], found["method"].value
     text = percent(value.value) if math.isfinite(value.value) else "diverged"
-    reason = "" if method == "bootstrap_t" else f"method: {METHODS[method]}"
+    reason = "" if method == "moderated" else f"method: {METHODS[method]}"
     row = [
         Td(marked(text, cell.stale), key=value.key, scale=100),
         replace(_interval(found), reason=found["reason"].value or reason),
@@ -292,7 +292,7 @@ def page(results: Results) -> dict[str, Any]:
         if whole:
             kept = [table for table in tables if table is not None]
             sections.append(Section(group.caption, group.setting.planned, kept))
-    return {"coverage": coverage_table(), "sections": sections}
+    return {"study": study_table(), "coverage": coverage_table(), "sections": sections}
 
 
 PAGE = PageRecord(

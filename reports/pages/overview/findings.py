@@ -16,7 +16,7 @@ from reports.figures import findings as pictures
 from reports.figures.drawing import Drawing
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import ordered_pairs
-from reports.judging.uncertainty import interval_words, preferred_interval
+from reports.judging.uncertainty import interval_words, preferred_interval, why_wide
 from reports.judging.verdicts import INDICATIVE, NOT_TESTED, judge
 from reports.pages.audit import page as audit_page
 from reports.pages.audit.finding import CONTRADICTORY
@@ -177,9 +177,11 @@ def _interval(claims: list[Tested]) -> list[str]:
             interval = preferred_interval(estimate)[0] if estimate else None
             if interval and not interval.reason:
                 value = number_text(one.claim.metric, one.value(framework))
+                why = why_wide(cell)
                 return [
                     f"{title(one.claim.variant)}’s {value} ({NAMES[framework]}) has a 95% interval "
-                    f"of {interval_words(interval, digits=1)} on new photographs."
+                    f"of {interval_words(interval, digits=1)} on new photographs"
+                    + (f", so wide because {why}." if why else ".")
                 ]
     return []
 

@@ -12,7 +12,7 @@ from reports.judging.pairings import LEAK_FREE, leak_free, ordered_pairs
 from reports.judging.uncertainty import interval_words
 from reports.judging.verdicts import INDICATIVE, judge
 from reports.pages.leakage.leak_free import leak_free_table
-from reports.pages.papers.tables import NEW_CELLS, claim_heads, claim_row
+from reports.pages.papers.tables import claim_heads, claim_row, new_cells
 from reports.tables.builder import Line, table, texts, twins
 from reports.tables.cell_text import NOT_ASKED, claim_name, contrast_cell
 from reports.tables.formats import title
@@ -33,7 +33,7 @@ def indicative_tables(collected: Collected, known: Numbers, setting: Setting) ->
         f"{setting.title[:1].upper()}{setting.title[1:]}.",
         claim_heads("Network", "points"),
         lines,
-        [NEW_CELLS],
+        [new_cells(group for group in collected.groups if group.setting == setting)],
     )
     free = [one for one in leak_free(collected) if one.published.setting == setting]
     papers = [_of_papers(one.published) for one in free]

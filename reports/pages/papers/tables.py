@@ -1,5 +1,6 @@
 """The tables of the two papers' pages: claimed, Keras and PyTorch side by side."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from protocols.papers.claims import Claim, load_claims
@@ -9,7 +10,7 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
-from reports.judging.uncertainty import new_cells_note
+from reports.judging.uncertainty import new_cells_note, wide_note
 from reports.judging.verdicts import claimed_contrasts, counted, judge, judge_ordering
 from reports.statistics.intervals import FEWEST
 from reports.tables.builder import Line, Over, numbers, over_twins, table, texts, twins
@@ -69,10 +70,16 @@ NEW_CELLS = (
 )
 
 
+def new_cells(groups: Iterable[Group]) -> str:
+    """Return the note on the intervals on new photographs, with the cause where they are wide."""
+    why = wide_note(cell for group in groups for cell in group.in_order)
+    return f"{NEW_CELLS} {why}".strip()
+
+
 def claim_notes(group: Group) -> list[str]:
     """Return the notes under a table of claims: what its numbers rest on, or why there are none."""
     if group.setting.comparable:
-        return [*rests_on(group), NEW_CELLS]
+        return [*rests_on(group), new_cells([group])]
     reasons = "; ".join(group.setting.objections)
     profile = load_profiles().get(group.setting.profile)
     about = f" Profile {profile.name}: {profile.about}." if profile else ""

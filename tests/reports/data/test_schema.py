@@ -10,7 +10,7 @@ from reports.build import build
 from tests.support import synthetic
 
 README = ROOT / "docs" / "files.md"
-METHODS = ("bootstrap_t", "linearised")  # none from a handful of photographs
+METHODS = ("moderated", "bootstrap_t", "linearised")  # none from a handful of photographs
 PLACES = ("data-key", "epoch N")  # words of the text that are no keys
 
 

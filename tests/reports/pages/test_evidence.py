@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,9 +68,10 @@ def test_the_interval_is_that_of_the_stored_predictions(paper):
     assert row[5:7] == ["2,487", str(len(sample.strata))]
     cell = json.loads((out / "results.json").read_text(encoding="utf-8"))["cells"][0]
     stored = cell["intervals"]["selected"]["accuracy"]
-    assert (stored["low"], stored["high"]) == (found.bootstrap_t.low, found.bootstrap_t.high)
+    assert (stored["low"], stored["high"]) == (found.moderated.low, found.moderated.high)
+    assert stored["method"] == "moderated"
     liang = Tables(pages(out)["liang.html"]).row("Liang 2018, Table 1", "Xception")
-    assert f"new cells: {interval_words(found.bootstrap_t)}" in liang[2]
+    assert f"new cells: {interval_words(found.moderated)}" in liang[2]
 
 
 def test_the_naive_interval_is_the_narrow_one(paper):
@@ -98,12 +100,15 @@ def test_what_has_no_interval_says_why(tmp_path):
     assert "Differences of accuracy" not in page  # there is no other side
 
 
-def test_bootstrap_t_stands_first_and_linearised_where_it_has_none():
+def test_the_moderated_interval_stands_first_then_bootstrap_t_then_the_linearised_one():
     none = Interval(reason="too few clusters")
-    whole = Estimate(0.8, 0.01, 9.0, Interval(0.7, 0.9), none, Interval(0.6, 0.85))
-    assert preferred_interval(whole) == (Interval(0.6, 0.85), "bootstrap_t")
-    other = Estimate(0.8, 0.01, 9.0, Interval(0.7, 0.9), none, none)
-    assert preferred_interval(other) == (Interval(0.7, 0.9), "linearised")
+    linear, drawn, rate = Interval(0.7, 0.9), Interval(0.6, 0.85), Interval(0.65, 0.9)
+    whole = Estimate(0.8, 0.01, 9.0, linear, none, drawn, rate)
+    assert preferred_interval(whole) == (rate, "moderated")
+    assert preferred_interval(replace(whole, moderated=none)) == (drawn, "bootstrap_t")
+    other = Estimate(0.8, 0.01, 9.0, linear, none, none)
+    assert preferred_interval(other) == (linear, "linearised")
+    assert preferred_interval(replace(other, linearised=none)) == (none, "linearised")
 
 
 def test_comparisons_pair_the_twins_and_the_claimed_contests(paper):
