@@ -82,7 +82,7 @@ def _listed() -> tuple[list[Gpu], str]:
     found: list[Gpu] = []
     for line in answer.splitlines():
         if whole := WHOLE.match(line):
-            found.append(Gpu(*whole.groups()))
+            found.append(Gpu(whole[1], whole[2]))
         elif (part := PART.match(line.strip())) and found:
             own = Gpu(f"{found[-1].name} MIG {part[1]}", part[2])
             found[-1] = replace(found[-1], parts=(*found[-1].parts, own))
