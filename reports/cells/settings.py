@@ -77,13 +77,23 @@ class Setting:
         return not self.extra or self.extra.startswith("further set")
 
     @property
+    def whole(self) -> bool:
+        """Whether the profile is one of today's, and trains and tests on all images."""
+        profile = load_profiles().get(self.profile)
+        return profile is not None and not profile.train_per_class and not profile.test_per_class
+
+    @property
+    def measures(self) -> bool:
+        """Whether these runs measure anything: on all of the real images, or by a profile that is
+        unknown today. Others test the machinery alone."""
+        return self.data == "real" and (self.whole or self.profile not in load_profiles())
+
+    @property
     def comparable(self) -> bool:
         """Whether a number of these runs may stand beside a printed one: as published but for the
         precision, the image size and the schedule, on all of the real images."""
-        profile = load_profiles().get(self.profile)
-        whole = profile is not None and not profile.train_per_class and not profile.test_per_class
         right = (self.data, self.weights) == ("real", "imagenet")
-        return whole and right and self.as_published
+        return self.whole and right and self.as_published
 
     @property
     def objections(self) -> list[str]:

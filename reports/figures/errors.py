@@ -27,7 +27,7 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Draw
             "markersize": 4,
             "markerfacecolor": COLOURS[framework] if framework == "keras" else PAPER,
         }
-        text = f"{NAMES[framework]}, calibration error {one.error:.3f}"
+        text = f"{NAMES[framework]}, calibration error {100 * one.error:.1f} points"
         left.plot(one.confidence[there], one.accuracy[there], label=text, **look)
         middle = (np.arange(BINS) + 0.5) / BINS
         right.plot(middle, 100 * one.images / one.images.sum(), **look)
@@ -41,7 +41,8 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Draw
     right.set_ylabel("images, %")
     legend(figure, [left])
     said = "; ".join(
-        f"{NAMES[f]}: expected calibration error {c.error:.3f}" for f, c in curves.items()
+        f"{NAMES[f]}: expected calibration error {100 * c.error:.1f} points"
+        for f, c in curves.items()
     )
     return drawn(figure, name, f"{network}: accuracy by predicted probability. {said}")
 

@@ -31,18 +31,22 @@ def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> s
     return " to ".join(ends)
 
 
-def interval_text(metric: str, interval: Interval) -> str:
-    """Writes an interval as it stands beside a number of `metric`; "" where there is none."""
+def interval_text(metric: str, interval: Interval, printed: str = "") -> str:
+    """Writes an interval as it stands beside a number of `metric`, or beside a claim with the unit
+    `printed`; "" where there is none."""
     if interval.reason:
         return ""
+    if printed == "fraction":
+        return interval_words(interval, 1, 4)
     one = METRICS[metric]
     return interval_words(interval, one.scale, 3 if one.unit == "nat" else 2)
 
 
-def new_cells_note(cell: Cell | None, metric: str, at: str) -> str:
-    """Returns the small print under a measured number: its interval on new photographs, or ""."""
+def new_cells_note(cell: Cell | None, metric: str, at: str, printed: str = "") -> str:
+    """Returns the small print under a measured number: its interval on new photographs, or "". It
+    has the unit of the number, which beside a claim is the claim's, `printed`."""
     found = cell.estimates.get(at, {}).get(metric) if cell else None
-    text = interval_text(metric, preferred_interval(found)[0]) if found else ""
+    text = interval_text(metric, preferred_interval(found)[0], printed) if found else ""
     return f"new cells: {text}" if text else ""
 
 

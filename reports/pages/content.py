@@ -6,14 +6,17 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from protocols.papers.papers import load_papers
+from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.data.numbers import Numbers
 from reports.figures.drawing import Drawing
 from reports.tables.table import Table
+
+Shared = TypeVar("Shared", Group, Setting)
 
 
 @dataclass(frozen=True)
@@ -56,28 +59,40 @@ def of_papers(room: str) -> dict[str, ModuleType]:
     return {key: import_module(name) for key, name in names.items() if find_spec(name)}
 
 
+def worth_showing(found: list[Shared]) -> tuple[list[Shared], list[Shared]]:
+    """Return the settings or groups that a page shows, and those that it leaves out: where some
+    measure anything, it leaves out those that test the machinery alone."""
+
+    def measures(one: Shared) -> bool:
+        return (one.setting if isinstance(one, Group) else one).measures
+
+    shown = [one for one in found if measures(one)] or found
+    return shown, [one for one in found if one not in shown]
+
+
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, or None, and the words below it: what is drawn, what its marks mean, and of which
-    runs it is."""
+    """A figure, or None, and the words below it: what is drawn, and what its marks mean."""
 
     drawing: Drawing | None
     about: str
-    setting: str = ""
 
     @property
     def caption(self) -> str:
         """The words below the figure."""
         marks = self.drawing.key if self.drawing else ""
-        return " ".join(filter(None, (self.about, marks, self.setting)))
+        return " ".join(filter(None, (self.about, marks)))
 
 
 @dataclass(frozen=True)
 class Section:
-    """The tables and figures of one group on a paper's page."""
+    """The tables and figures of one group of runs, whose setting stands above all of them."""
 
-    heading: str
     setting: str
-    main: bool
-    kind: str
     parts: list[Table | Drawn]
+    heading: str = ""
+
+    @property
+    def title(self) -> str:
+        """The line above the section."""
+        return f"{self.heading}: {self.setting}" if self.heading else self.setting

@@ -13,7 +13,7 @@ from reports.figures import curves
 from reports.judging.contrasts import Contrast, twins_apart
 from reports.judging.questions import QUESTIONS, ROWS, Question
 from reports.judging.verdicts import MIN_SEEDS
-from reports.pages.content import Drawn, PageRecord, Results, Section
+from reports.pages.content import Drawn, PageRecord, Results, Section, worth_showing
 from reports.pages.overview.tables import profile_table
 from reports.pages.papers.measures import more_table
 from reports.tables.builder import Line, numbers, table, texts, twins
@@ -24,10 +24,12 @@ from reports.tables.table import Table, Td
 
 @dataclass(frozen=True)
 class Asked:
-    """A question and what was measured for it, with a section for each group of runs."""
+    """A question and what was measured for it, with a section for each group of runs.
+    The sections `left_out` test the machinery alone, and stand in the exports."""
 
     question: Question
     sections: list[Section]
+    left_out: list[Section]
 
 
 def _groups(collected: Collected, question: Question) -> list[Group]:
@@ -47,16 +49,15 @@ def page(results: Results) -> dict[str, object]:
     collected, known = results.collected, results.numbers
     asked = [
         Asked(
-            question, [_section(group, question, known) for group in _groups(collected, question)]
+            question,
+            *(
+                [Section(group.caption, _parts(group, question, known)) for group in groups]
+                for groups in worth_showing(_groups(collected, question))
+            ),
         )
         for question in QUESTIONS
     ]
-    return {"profiles": profile_table(settings(collected), CONTROL, whole=True), "questions": asked}
-
-
-def _section(group: Group, question: Question, known: Numbers) -> Section:
-    main, parts = group.setting.planned, _parts(group, question, known)
-    return Section("Earlier runs", group.caption, main, "", parts)
+    return {"questions": asked, "profiles": profile_table(settings(collected), CONTROL, whole=True)}
 
 
 def _parts(group: Group, question: Question, known: Numbers) -> list[Table | Drawn]:
@@ -68,7 +69,7 @@ def _parts(group: Group, question: Question, known: Numbers) -> list[Table | Dra
     for what, text in (("accuracy", "Accuracy"), ("loss", "Data loss, as trained on,")):
         drawing = curves.network_figure(group, group.variants, what, f"{what}-{name}")
         about = f"{text} on the {group.part} part over the epochs."
-        parts.append(Drawn(drawing, about, group.caption))
+        parts.append(Drawn(drawing, about))
     return parts
 
 
@@ -85,10 +86,11 @@ def difference_table(group: Group, question: Question, known: Numbers) -> Table:
     return table(
         f"difference-{question.paper}-{group.setting.slug}-{group.protocol}",
         f"{title(first)} less {title(second)}: the difference that the question asks for, in each "
-        f"twin. {group.caption}",
+        f"twin.",
         [*texts("Measure"), *twins(), *numbers(f"{NAMES['torch']} less {NAMES['keras']}")],
         lines,
         [_weight(group)],
+        setting=group.caption,
     )
 
 

@@ -55,9 +55,11 @@ def table(
     spans: Sequence[Sequence[int]] = (),
     tight: bool = False,
     listed: bool = False,
+    setting: str = "",
 ) -> Table:
     """Returns the table of a caption, headings, rows and notes.
 
+    `setting` says what the runs share; a page says it once, above all tables of a section.
     `lines` holds the rows, or the rows below each title; a title without rows is left out. A text
     is a cell of text (in the first column the row's heading), a whole number is written with
     thousands separated, None is a dash, and a Td is any other cell. A cell's `reason` becomes a
@@ -66,7 +68,7 @@ def table(
     Where the caption or a cell bears the mark of stale numbers, or of times that were measured
     beside other work, a last note explains it.
     """
-    made = Table(name, caption, _heads(list(heads)), [], list(notes), tight=tight, listed=listed)
+    made = Table(name, caption, _heads(list(heads)), [], list(notes), [], tight, listed, setting)
     for title, body in lines.items() if isinstance(lines, Mapping) else [("", lines)]:
         rows = [[_cell(made, v, i == 0) for i, v in enumerate(line)] for line in body]
         if rows or not title:

@@ -44,15 +44,16 @@ def claim_text(claim: Claim) -> str:
 
 
 def difference_text(claim: Claim, value: float | None) -> str:
-    """Writes measured less claimed, in points, nats or epochs; "" where either is no number."""
+    """Writes measured less claimed, in points, fractions, nats or epochs, as the claim is printed;
+    "" where either is no number."""
     if value is None or value != value or claim.value is None:
         return ""
     gap = value - claim.value
-    if claim.unit in ("%", "fraction"):
-        text = f"{100 * gap:+.2f}"
-    else:
-        text = f"{gap:+.4f}" if claim.unit == "nat" else f"{gap:+.1f}"
-    return minus(text)
+    if claim.unit == "%":
+        return minus(f"{100 * gap:+.2f}")
+    if claim.unit in ("fraction", "nat"):
+        return minus(f"{gap:+.4f}")
+    return minus(f"{gap:+.0f}" if gap == int(gap) else f"{gap:+.1f}")
 
 
 def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
@@ -82,23 +83,26 @@ def number(metric: str, value: float | None, key: str, note: str = "", href: str
     return Td(number_text(metric, value), note, href=href, key=key, scale=metric_of(metric).scale)
 
 
-def measured(cell: Cell | None, metric: str, at: str = "selected", note: str = "") -> Td:
+def measured(
+    cell: Cell | None, metric: str, at: str = "selected", note: str = "", printed: str = ""
+) -> Td:
     """Returns a number of a cell as it is written; it is X, with what is missing, where there is
-    none, "diverged" where a run diverged, and a dash where the cell was not asked for."""
+    none, "diverged" where a run diverged, and a dash where the cell was not asked for. `printed` is
+    the unit of the claim that it stands beside, if it does."""
     if cell is None:
         return NOT_ASKED
     found = cell.number(metric, at)
     lack = found.lack if found.value is None else ""
     return Td(
-        _marked(found, metric), note or lack, href=cell.href if cell.page else "",
-        key=cell.address(metric, at), scale=metric_of(metric).scale,
+        _marked(found, metric, printed), note or lack, href=cell.href if cell.page else "",
+        key=cell.address(metric, at), scale=1 if printed == "fraction" else metric_of(metric).scale,
     )  # fmt: skip
 
 
-def _marked(found: Number, metric: str) -> str:
+def _marked(found: Number, metric: str, printed: str) -> str:
     if found.value is None and found.diverged:
         return "diverged"
-    return number_text(metric, found.value) + (f" {STALE}" if found.stale else "")
+    return number_text(metric, found.value, printed) + (f" {STALE}" if found.stale else "")
 
 
 def interval_text(claim: Claim, verdict: Verdict) -> str:
@@ -106,9 +110,9 @@ def interval_text(claim: Claim, verdict: Verdict) -> str:
     held against the claim."""
     if verdict.half_width is None or verdict.value is None:
         return ""
-    if claim.unit in ("%", "fraction"):
+    if claim.unit == "%":
         text = f"{100 * verdict.value:.2f} ± {100 * verdict.half_width:.2f}{THIN}%"
-    elif claim.unit == "nat":
+    elif claim.unit in ("fraction", "nat"):
         text = f"{verdict.value:.4f} ± {verdict.half_width:.4f}"
     else:
         text = f"{verdict.value:.1f} ± {verdict.half_width:.1f}"

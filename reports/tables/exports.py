@@ -33,7 +33,7 @@ def of_page(page: Page) -> Forms:
     for table in sorted(page.tables, key=lambda table: table.listed):
         file = f"{key(page, table)}.csv"
         texts[file] = as_csv(table)
-        rows.append([file, page.name, table.caption, " ".join([*page.banners, *table.notes])])
+        rows.append([file, page.name, table.whole_caption, " ".join([*page.banners, *table.notes])])
     shown = replace(page, tables=[table for table in page.tables if not table.listed])
     return Forms(markdown(shown), latex.sections(shown), texts, rows)
 
@@ -76,7 +76,7 @@ def markdown(page: Page) -> list[str]:
         return []
     parts = [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
     for table in page.tables:
-        parts += [f"**{key(page, table)}.** {_escaped(table.caption)}", markdown_table(table)]
+        parts += [f"**{key(page, table)}.** {_escaped(table.whole_caption)}", markdown_table(table)]
     return parts
 
 

@@ -9,6 +9,7 @@ NAMES = {"keras": "Keras", "torch": "PyTorch"}
 THIN = "\u202f"  # the narrow no-break space between a number and its unit
 FIRM = "\u00a0"  # the no-break space
 MISSING = "X"
+FRACTION = 4  # the digits of a fraction that isn't written in %
 STALE = "†"
 BESIDE = "‡"
 BESIDE_NOTE = (
@@ -31,12 +32,15 @@ def plain_text(metric: str, value: float, digits: int | None = None) -> str:
     return f"{one.scale * value:.{one.digits if digits is None else digits}f}"
 
 
-def number_text(metric: str, value: float | None) -> str:
-    """Writes a measured value, with % where it is a fraction; None is X, and NaN is "diverged"."""
+def number_text(metric: str, value: float | None, printed: str = "") -> str:
+    """Writes a measured value, with % where it is a fraction; None is X, and NaN is "diverged".
+    Beside a claim it has the claim's unit, `printed`: a fraction stands beside a fraction."""
     if value is None:
         return MISSING
     if value != value:
         return "diverged"
+    if printed == "fraction":
+        return f"{value:.{FRACTION}f}"
     if (unit := metric_of(metric).unit) == "epoch" and value == int(value):
         return f"{value:g}"
     return plain_text(metric, value) + (f"{THIN}%" if unit == "%" else "")

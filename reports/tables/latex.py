@@ -73,7 +73,7 @@ def tabular(name: str, table: Table) -> str:
     lines = [
         r"\begin{table}[p]",
         r"\centering",
-        rf"\caption{{{escaped(table.caption)}}}",
+        rf"\caption{{{escaped(table.whole_caption)}}}",
         rf"\label{{tab:{name}}}",
         r"\footnotesize" if table.tight else r"\small",
     ]

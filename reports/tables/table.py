@@ -35,11 +35,17 @@ class Table:
     reasons: list[str] = field(default_factory=list)  # footnotes, numbered from 1
     tight: bool = False  # whether it has many narrow columns
     listed: bool = False  # whether it is too long for its page, so that it is in CSV alone
+    setting: str = ""  # what its runs share; on a page the section says it once for all tables
 
     @property
     def columns(self) -> int:
         """The number of columns."""
         return sum(cell.span for cell in self.heads[0])
+
+    @property
+    def whole_caption(self) -> str:
+        """The caption where the table stands alone: with what its runs share."""
+        return f"{self.caption} {self.setting}".strip()
 
     def reason(self, text: str) -> int:
         """Returns the number of the footnote `text`, which is added if it is new; 0 for no text."""

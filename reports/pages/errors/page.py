@@ -103,12 +103,16 @@ def _calibration(group: Group, known: Numbers) -> Table:
         f"calibration-{group.setting.slug}-{group.protocol}",
         "How far probabilities can be believed, at the selected epoch: expected calibration error "
         "(10 equal bins of the predicted class's probability), and mean probability less accuracy: "
-        f"positive where the network is too sure. {group.caption}",
-        [*texts("Network"), *over_twins(numbers("calibration error", "too sure by, points"))],
+        "positive where the network is too sure.",
+        [
+            *texts("Network"),
+            *over_twins(numbers("calibration error, points", "too sure by, points")),
+        ],
         [
             [title(v), *(td for _, cell in pair(group, v) for td in _sure(cell, known))]
             for v in group.variants
         ],
+        setting=group.caption,
     )
 
 
@@ -120,9 +124,11 @@ def _sure(cell: Cell | None, known: Numbers) -> list[Td]:
     if "calibration" not in record:
         return [Td(MISSING, cell.lack or "diverged", href=cell.href), Td(MISSING, href=cell.href)]
     error, excess = (record["calibration"][name] for name in ("error", "excess"))
-    texts = [marked(text, cell.stale) for text in (f"{error.value:.4f}", points(excess.value))]
+    texts = [
+        marked(text, cell.stale) for text in (f"{100 * error.value:.2f}", points(excess.value))
+    ]
     return [
-        Td(texts[0], href=cell.href, key=error.key),
+        Td(texts[0], href=cell.href, key=error.key, scale=100),
         Td(texts[1], href=cell.href, key=excess.key, scale=100),
     ]
 

@@ -5,7 +5,7 @@ The measured coverage of the intervals decided which of them stands first, not t
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from protocols.metrics import Metric
@@ -17,7 +17,7 @@ from reports.judging.contrasts import Contrast
 from reports.judging.pairings import on_the_same_images
 from reports.judging.uncertainty import interval_text, interval_words, wide_note
 from reports.judging.verdicts import contests, why_not_judged
-from reports.pages.content import PageRecord, Results
+from reports.pages.content import PageRecord, Results, Section, worth_showing
 from reports.pages.evidence.coverage_table import METHODS, coverage_table, study_table
 from reports.simulations.equivalence import margin, rarely
 from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
@@ -39,15 +39,6 @@ from reports.tables.formats import (
 from reports.tables.table import Table, Td, label, words
 
 
-@dataclass(frozen=True)
-class Section:
-    """The tables of one group of runs."""
-
-    caption: str
-    planned: bool
-    tables: list[Table]
-
-
 def accuracy_table(group: Group, known: Numbers) -> Table:
     """Return the table of accuracies, with the interval that respects photographs and the naive
     one."""
@@ -56,13 +47,14 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
         f"intervals-{group.setting.slug}-{group.protocol}",
         "Accuracy at the selected epoch, and its 95% interval on new photographs; beside it the "
         "naive one, as if all images were independent, and how many independent images would say "
-        f"as much. {group.caption}",
+        "as much.",
         [*texts("Network", "Twin"), *numbers(*heads, *["Over the folds"] * _folds(group))],
         [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
          for cell in group.in_order],
         ["A cluster is what overlapping photographs of one class show. Another method than "
          "Wilson’s, moderated, has a footnote.", *filter(None, [wide_note(group.in_order)])],
         spans=[[0]],
+        setting=group.caption,
     )  # fmt: skip
 
 
@@ -107,7 +99,7 @@ def measures_table(group: Group, known: Numbers) -> Table:
     return table(
         f"interval-measures-{group.setting.slug}-{group.protocol}",
         "Other measures at the selected epoch over all test images together (macro averages, "
-        f"points), with their 95% intervals on new photographs. {group.caption}",
+        "points), with their 95% intervals on new photographs.",
         [*texts("Network", "Twin"), *numbers(*(m.heading.removesuffix(MACRO) for m in more))],
         [
             [
@@ -119,6 +111,7 @@ def measures_table(group: Group, known: Numbers) -> Table:
             if cell.estimates
         ],
         spans=[[0]],
+        setting=group.caption,
     )
 
 
@@ -142,7 +135,7 @@ def comparison_table(group: Group, known: Numbers) -> Table | None:
     return table(
         f"compared-{group.setting.slug}-{group.protocol}",
         "Differences of accuracy on the same images, in points, with 95% intervals on new "
-        f"photographs. {group.caption}",
+        "photographs.",
         [*texts("Comparison"),
          *numbers("Difference", "Interval", "Bootstrap-t", "p", "p, Holm", "McNemar, naive",
                   "Smallest to be found"),
@@ -158,6 +151,7 @@ def comparison_table(group: Group, known: Numbers) -> Table | None:
             "two one-sided tests at 5%.",
             *([_can_show(group, wide)] if wide else []),
         ],
+        setting=group.caption,
     )  # fmt: skip
 
 
@@ -229,9 +223,10 @@ def ranking_table(group: Group) -> Table | None:
     return table(
         f"ranking-{group.setting.slug}-{group.protocol}",
         "Claims of an order, on new photographs: every contest of a claim together, Holm-adjusted "
-        f"at 5%. {group.caption}",
+        "at 5%.",
         [*texts("Claim"), *twins("headtext")],
         rows,
+        setting=group.caption,
     )
 
 
@@ -259,8 +254,7 @@ def selection_table(group: Group, known: Numbers) -> Table | None:
     return table(
         f"selection-{group.setting.slug}-{group.protocol}",
         "What it adds to choose the epoch by the images that it is then scored on. Honest: chosen "
-        "on a random half of the photographs, scored on the other, mean of 1,000 halvings. "
-        f"{group.caption}",
+        "on a random half of the photographs, scored on the other, mean of 1,000 halvings.",
         [*texts("Network", "Twin"), *numbers("Selected", "Last", "Honest", "Optimism, points")],
         [[title(cell.variant), marked_twin(cell), *_selection(found)]
          for cell, found in chosen.items()],
@@ -270,6 +264,7 @@ def selection_table(group: Group, known: Numbers) -> Table | None:
          "and folds. A choice on half of the photographs is a worse choice, which makes the honest "
          "figure a little low."],
         spans=[[0]],
+        setting=group.caption,
     )  # fmt: skip
 
 
@@ -282,17 +277,21 @@ def _selection(found: Recorded) -> list[Td]:
 
 
 def page(results: Results) -> dict[str, Any]:
-    """Return the content of the page."""
-    sections, known = [], results.numbers
-    for group in results.collected.groups:
-        tables = [accuracy_table(group, known), comparison_table(group, known),
-                  ranking_table(group), selection_table(group, known),
-                  measures_table(group, known)]  # fmt: skip
-        whole = any(not cell.lack for cell in group.cells.values())
-        if whole:
-            kept = [table for table in tables if table is not None]
-            sections.append(Section(group.caption, group.setting.planned, kept))
-    return {"study": study_table(), "coverage": coverage_table(), "sections": sections}
+    """Return the content of the page: the groups with a whole cell, then the simulated coverage."""
+    some = [g for g in results.collected.groups if any(not c.lack for c in g.cells.values())]
+    shown, left = worth_showing(some)
+    return {
+        "sections": [_section(group, results.numbers) for group in shown],
+        "study": study_table(),
+        "coverage": coverage_table(),
+        "left_out": [_section(group, results.numbers) for group in left],
+    }
+
+
+def _section(group: Group, known: Numbers) -> Section:
+    tables = (accuracy_table(group, known), comparison_table(group, known), ranking_table(group),
+              selection_table(group, known), measures_table(group, known))  # fmt: skip
+    return Section(group.caption, [table for table in tables if table is not None])
 
 
 PAGE = PageRecord(

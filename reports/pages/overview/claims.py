@@ -3,20 +3,28 @@
 from typing import Any
 
 from protocols.papers.papers import load_papers
+from reports.cells.settings import Setting
 from reports.judging.verdicts import MIN_SEEDS, WIDEST
-from reports.pages.content import PageRecord, Results
+from reports.pages.content import PageRecord, Results, Section, worth_showing
 from reports.pages.overview import tables
-from reports.pages.overview.summary import judging
+from reports.pages.overview.summary import judging, summary
 from reports.simulations import error_rates
 
 
 def page(results: Results) -> dict[str, Any]:
     """Return the content of the page."""
-    collected, shown = results.collected, judging(results.collected)
+    collected, known = results.collected, results.numbers
+    shown, left = worth_showing(judging(collected))
+
+    def section(setting: Setting) -> Section:
+        first = bool(shown) and setting == shown[0]
+        found = tables.verdict_table(collected, known, setting, first)
+        return Section(f"{setting.title[:1].upper()}{setting.title[1:]}.", [found])
+
     return {
-        "verdicts": [
-            tables.verdict_table(collected, results.numbers, s, s == shown[0]) for s in shown
-        ],
+        "answer": summary(collected, shown, []).answer,
+        "sections": [section(setting) for setting in shown],
+        "left_out": [section(setting) for setting in left],
         "deviations": tables.deviations(collected),
         "profiles": tables.profile_table(collected.papers),
         "min_seeds": MIN_SEEDS,

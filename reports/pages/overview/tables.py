@@ -62,12 +62,13 @@ def verdict_table(
         sections.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(line)
     return table(
         f"verdicts-{setting.slug}",
-        f"Every claim of the papers, by the runs of one setting: {setting.title}; {protocols}. "
+        f"Every claim of the papers; {protocols}. "
         "Measured for an order: the smallest margin. X: planned, or part of the set, and not "
         "there; –: not asked for, or not comparable.",
         [*texts("Claim"), *numbers("Printed"), over("Measured", twins()),
          over("Verdict", twins("headtext"), "headtext")],
         sections,
+        setting=f"By the runs of one setting: {setting.title}.",
     )  # fmt: skip
 
 
@@ -97,7 +98,7 @@ def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: s
 
 def _scale(claim: Claim) -> int:
     """Return the factor by which a claim's value is multiplied to be written."""
-    return 100 if claim.unit in ("%", "fraction") or claim.kind == "ordering" else 1
+    return 100 if claim.unit == "%" or claim.kind == "ordering" else 1
 
 
 def _marks(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
@@ -132,7 +133,7 @@ def value_text(claim: Claim, verdict: Verdict) -> str:
         return f"{100 * value:+.2f} points".replace("-", "−") if value == value else "diverged"
     if claim.kind == "count":
         return f"{value:,}"
-    return number_text(claim.metric, value)
+    return number_text(claim.metric, value, claim.unit)
 
 
 def _plain(value: object) -> str:

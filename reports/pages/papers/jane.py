@@ -32,11 +32,9 @@ def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
     return [
         tables.jane_table2(collected, group),
         tables.jane_table3(collected, group),
-        Drawn(
-            curves.network_figure(group, networks, "accuracy", f"one-{slug}"), ONE, group.caption
-        ),
-        Drawn(curves.network_figure(group, networks, "loss", f"two-{slug}"), TWO, group.caption),
-        Drawn(bars, THREE, group.caption),
+        Drawn(curves.network_figure(group, networks, "accuracy", f"one-{slug}"), ONE),
+        Drawn(curves.network_figure(group, networks, "loss", f"two-{slug}"), TWO),
+        Drawn(bars, THREE),
         more_table(group),
         per_class_table(group),
         tables.ordering_table(collected, group, "jane"),

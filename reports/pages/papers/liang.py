@@ -26,11 +26,11 @@ def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
     curve = curves.fine_tuning_figure(group, fig6, f"curve-{slug}")
     return [
         tables.liang_table1(collected, group),
-        Drawn(dots, "Table 1 as a plot.", group.caption),
+        Drawn(dots, "Table 1 as a plot."),
         more_table(group),
         per_class_table(group),
         tables.liang_fig6(collected, group),
-        Drawn(curve, SIX, group.caption),
+        Drawn(curve, SIX),
         tables.ordering_table(collected, group, "liang"),
     ]
 

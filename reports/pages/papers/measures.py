@@ -26,9 +26,8 @@ def more_table(group: Group) -> Table:
     """Return the table of more measures of every cell of a group, without claims."""
     return table(
         f"more-{group.setting.slug}-{group.protocol}-{group.variants[0]}",
-        f"More measures, at the selected epoch unless said; precision, recall and F1 are macro "
-        f"averages. Below the last epoch's accuracy: its difference from the selected one's. "
-        f"{group.caption}",
+        "More measures, at the selected epoch unless said; precision, recall and F1 are macro "
+        "averages. Below the last epoch's accuracy: its difference from the selected one's.",
         [
             *texts("Network", "Twin"),
             *numbers(*(text for _, _, text in _columns())),
@@ -39,6 +38,7 @@ def more_table(group: Group) -> Table:
             for cell in group.in_order
         ],
         spans=[[0]],
+        setting=group.caption,
     )
 
 
@@ -63,7 +63,7 @@ def per_class_table(group: Group) -> Table:
     names = ("precision", "recall", "f1")
     return table(
         f"class-{group.setting.slug}-{group.protocol}",
-        f"Each class: precision, recall and F1 at the selected epoch, in %. {group.caption}",
+        "Each class: precision, recall and F1 at the selected epoch, in %.",
         [*texts("Network", "Twin"), *(over(n.capitalize(), numbers(*LETTERS)) for n in names)],
         [
             [title(cell.variant), marked_twin(cell),
@@ -72,6 +72,7 @@ def per_class_table(group: Group) -> Table:
         ],
         ["E eosinophil, L lymphocyte, M monocyte, N neutrophil."],
         spans=[[0]],
+        setting=group.caption,
     )  # fmt: skip
 
 

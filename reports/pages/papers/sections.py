@@ -7,7 +7,7 @@ from protocols.papers.papers import load_papers
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
-from reports.pages.content import Drawn, PageRecord, Results, Section
+from reports.pages.content import Drawn, PageRecord, Results, Section, worth_showing
 from reports.pages.papers.measures import more_table
 from reports.tables.table import Table
 
@@ -23,11 +23,13 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: 
     known = load_papers()[paper]
 
     def page(results: Results) -> dict[str, Any]:
+        shown, left = worth_showing(groups_of(results.collected, paper))
         return {
             "lead": known.lead,
             "figures": figures,
+            "sections": sections(results.collected, shown, paper, parts),
             "fixed_tables": fixed(),
-            "sections": sections(results.collected, paper, parts),
+            "left_out": sections(results.collected, left, paper, parts),
         }
 
     def settings(results: Results) -> list[Setting]:
@@ -39,24 +41,26 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: 
     )
 
 
-def sections(collected: Collected, paper: str, published: Parts) -> list[Section]:
+def sections(
+    collected: Collected, groups: list[Group], paper: str, published: Parts
+) -> list[Section]:
     """Return the sections of a paper's page.
     The runs as published under the paper's own protocol stand first; other protocols and
-    sensitivity runs stand below, folded."""
+    sensitivity runs stand below."""
     protocol = load_papers()[paper].protocol
     own: list[Section] = []
     beside: list[Section] = []
     others: list[Section] = []
-    for group in groups_of(collected, paper):
+    for group in groups:
         if group.protocol == protocol and group.setting.as_published:
             main = group.setting.planned or group.setting.comparable
             parts = published(collected, group)
-            section = Section("As published", group.caption, main, "Other settings", parts)
+            section = Section(group.caption, parts, "As published")
             (own if main else beside).append(section)
         else:
             parts = [more_table(group)]
-            what = "Beyond the paper"
-            others.append(Section(what, group.caption, False, "Never beside the claims", parts))
+            what = "Beyond the paper, never beside the claims"
+            others.append(Section(group.caption, parts, what))
     return own + beside + others
 
 

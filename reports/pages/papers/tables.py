@@ -47,8 +47,8 @@ def claim_row(
             row += [BLANK, "", verdict_cell(claim, verdict)]
             continue
         value = cell.number(claim.metric, claim.at).value if cell else None
-        near = new_cells_note(cell, claim.metric, claim.at)
-        found = measured(cell, claim.metric, claim.at, near)
+        near = new_cells_note(cell, claim.metric, claim.at, claim.unit)
+        found = measured(cell, claim.metric, claim.at, near, claim.unit)
         place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if cell and near else ""
         row.append(replace(found, near=place))
         row.append(Td(difference_text(claim, value), href=found.href))
@@ -105,13 +105,14 @@ def liang_table1(collected: Collected, group: Group) -> Table:
     """Return Liang's Table 1."""
     return table(
         f"t1-{group.setting.slug}",
-        f"Liang 2018, Table 1: four-class accuracy on the test images. {group.caption}",
+        "Liang 2018, Table 1: four-class accuracy on the test images.",
         claim_heads("Network", "points"),
         [
             claim_row(claim, collected, group.setting, _network(claim))
             for claim in claims_where("liang", "Table 1")
         ],
         claim_notes(group),
+        setting=group.caption,
     )
 
 
@@ -125,8 +126,8 @@ def liang_fig6(collected: Collected, group: Group) -> Table:
     there."""
     return table(
         f"fig6-{group.setting.slug}",
-        f"Liang 2018, IV.A and Fig. 6: Xception-LSTM. {group.caption}",
-        claim_heads("Claim", "points, nat or epochs"),
+        "Liang 2018, IV.A and Fig. 6: Xception-LSTM.",
+        claim_heads("Claim", "nat, epochs or fraction"),
         [
             claim_row(claim, collected, group.setting, claim.column)
             for claim in claims_where("liang", "IV.A, Fig. 6")
@@ -135,6 +136,7 @@ def liang_fig6(collected: Collected, group: Group) -> Table:
             "Loss: cross entropy against targets smoothed by 0.1, as it was trained on; "
             "epochs are counted within phase 2."
         ],
+        setting=group.caption,
     )
 
 
@@ -152,10 +154,10 @@ def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
         ]  # fmt: skip
     return table(
         f"order-{paper}-{group.setting.slug}",
-        f"Which network is better: accuracy of the first less that of the second, in points. "
-        f"{group.caption}",
+        "Which network is better: accuracy of the first less that of the second, in points.",
         [*texts("Contest"), *twins()],
         lines,
+        setting=group.caption,
     )
 
 
@@ -167,7 +169,7 @@ def counts_table() -> Table:
         printed = sum(int(c.number) for c in claims if c.column != "sum")
         added = f" (printed classes add up to {printed:,})" if printed else ""
         lines[f"{name}{added}"] = [
-            [c.column, Td(c.printed), counted(c), Td(minus(f"{counted(c) - int(c.number):+d}"))]
+            [c.column, Td(c.printed), counted(c), Td(_more(counted(c) - int(c.number)))]
             for c in claims
         ]
     return table(
@@ -176,6 +178,11 @@ def counts_table() -> Table:
         [*texts("Part and class"), *numbers("Claimed", "In the data", "Difference")],
         lines,
     )
+
+
+def _more(count: int) -> str:
+    """Return a difference of two counts with its sign; none has no sign."""
+    return minus(f"{count:+d}") if count else "0"
 
 
 def cited_table(paper: str) -> Table:
@@ -198,11 +205,11 @@ def jane_table2(collected: Collected, group: Group) -> Table:
     """Return Jane's Table II: at each fold's selected epoch, then the mean over the folds."""
     return table(
         f"jane-t2-{group.setting.slug}",
-        f"Jane 2022, Table II: macro averages at each fold's selected epoch, mean over the folds. "
-        f"{group.caption}",
-        claim_heads("Measure", "points"),
+        "Jane 2022, Table II: macro averages at each fold's selected epoch, mean over the folds.",
+        claim_heads("Measure", "points or fraction"),
         _by_variant(collected, group, "Table II"),
         claim_notes(group),
+        setting=group.caption,
     )
 
 
@@ -210,11 +217,12 @@ def jane_table3(collected: Collected, group: Group) -> Table:
     """Return Jane's Table III: at epochs 100 to 500, the mean over the folds."""
     return table(
         f"jane-t3-{group.setting.slug}",
-        f"Jane 2022, Table III: accuracy and log loss over the epochs, mean over the held-out "
-        f"folds. {group.caption}",
+        "Jane 2022, Table III: accuracy and log loss over the epochs, mean over the held-out "
+        "folds.",
         claim_heads("Measure", "points or nat"),
         _by_variant(collected, group, "Table III"),
         [*epochs_note(group), *claim_notes(group)],
+        setting=group.caption,
     )
 
 

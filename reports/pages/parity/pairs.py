@@ -28,7 +28,7 @@ A_ROW = 2  # panels side by side
 class Block:
     """The pairs of one setting and protocol: a table and its figures."""
 
-    setting: Setting
+    caption: str
     parts: list[Table | Drawn]
 
 
@@ -63,10 +63,11 @@ def _block(
         f"agreement-{name}",
         f"Both twins’ runs from the same bytes. Loss: on the {part} part, Keras less PyTorch, where"
         " the two lie furthest apart. Same class: test images to which both selected epochs give "
-        f"one class. Kappa: Cohen’s, the same beyond chance. {caption}",
+        f"one class. Kappa: Cohen’s, the same beyond chance.",
         [*texts("Run"), over("Selected epoch", twins()),
          *numbers("Loss, nat", "Same class", "Kappa")],
         {title(v): [_row(p, places, known[p.key]) for p in own] for v, own in of.items()},
+        setting=caption,
     )  # fmt: skip
     text = (
         f"The difference of the twins’ losses on the {part} part, without its sign, on a "
@@ -74,10 +75,10 @@ def _block(
     )
     drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]
     figures_ = [
-        Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text, caption)
+        Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text)
         for i in range(0, len(drawn), A_ROW)
     ]
-    return Block(setting, [shown, *figures_])
+    return Block(caption, [shown, *figures_])
 
 
 def _row(pair: Pair, places: dict[str, str], record: Recorded) -> list[Td]:
