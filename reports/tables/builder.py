@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from protocols.spec import FRAMEWORKS
-from reports.tables.formats import BESIDE, BESIDE_NOTE, NAMES, STALE, STALE_NOTE
+from reports.tables.formats import BESIDE, BESIDE_NOTE, NAMES, STALE, STALE_NOTE, marked
 from reports.tables.table import Table, Td, label, words
 
 Value = Td | str | int | None  # the values that `table` makes cells of
@@ -35,14 +35,16 @@ def over(name: str, below: list[Td], kind: str = "head") -> Over:
     return Over(Td(name, kind=kind), below)
 
 
-def twins(kind: str = "head") -> list[Td]:
-    """Returns a heading for each twin, with its mark."""
-    return [Td(NAMES[f], kind=kind, colour=f) for f in FRAMEWORKS]
+def twins(kind: str = "head", stale: Sequence[bool] = (False, False)) -> list[Td]:
+    """Returns a heading for each twin, with its colour; that of a `stale` one bears the mark of
+    stale numbers."""
+    both = zip(FRAMEWORKS, stale, strict=True)
+    return [Td(marked(NAMES[f], old), kind=kind, colour=f) for f, old in both]
 
 
-def over_twins(below: list[Td]) -> list[Over]:
-    """Returns a heading for each twin, with its mark, above the headings `below`."""
-    return [Over(top, below) for top in twins()]
+def over_twins(below: list[Td], stale: Sequence[bool] = (False, False)) -> list[Over]:
+    """Returns the headings of `twins`, each above the headings `below`."""
+    return [Over(top, below) for top in twins(stale=stale)]
 
 
 def table(
@@ -65,17 +67,17 @@ def table(
     thousands separated, None is a dash, and a Td is any other cell. A cell's `reason` becomes a
     footnote. Equal cells below each other become one in the columns `spans`: those of one entry all
     together, those of a further entry only where those before it do.
-    Where the caption or a cell bears the mark of stale numbers, or of times that were measured
-    beside other work, a last note explains it.
+    Where the caption, a heading or a cell bears the mark of stale numbers, or of times that were
+    measured beside other work, a last note explains it.
     """
     made = Table(name, caption, _heads(list(heads)), [], list(notes), [], tight, listed, setting)
     for title, body in lines.items() if isinstance(lines, Mapping) else [("", lines)]:
         rows = [[_cell(made, v, i == 0) for i, v in enumerate(line)] for line in body]
         if rows or not title:
             made.bodies.append((title, _joined(rows, spans)))
-    cells = [td.text for _, rows in made.bodies for row in rows for td in row]
+    cells = [*chain(*made.heads), *(td for _, rows in made.bodies for row in rows for td in row)]
     for mark, note in ((STALE, STALE_NOTE), (BESIDE, BESIDE_NOTE)):
-        if mark in caption or any(mark in text for text in cells):
+        if mark in caption or any(mark in td.text for td in cells):
             made.notes.append(note)
     return made
 

@@ -9,23 +9,13 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.answers import Answers, Wrong, name_of, short_id, tests_wrong, wrong_in_both
 from reports.cells.cell import Cell
 from reports.pages.errors import tables as errors_tables
-from reports.pages.errors.tables import MOST
+from reports.pages.errors.drawn import Drawn
 from reports.tables.exports import FOLDER
 from reports.tables.formats import percent, plural, title, with_article
 from reports.tables.table import Table
 
 FEW = 4  # images; photographs with fewer are drawn together
 STAND_INS = "X: these tests are of drawn stand-ins, not of cells; they aren’t shown."
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """An image with its words; `picture` is the name of one of the page's pictures."""
-
-    picture: str
-    alt: str
-    name: str
-    said: tuple[tuple[str, str], ...]  # the twin, and its answer
 
 
 @dataclass(frozen=True)
@@ -42,9 +32,9 @@ class Both:
     """The images of one network that both twins get wrong, in tables and drawn."""
 
     sentence: str
+    counted: str  # the number of the tests that both twins get wrong, in words
     by_photograph: Table | None
     surest: Table | None
-    overview: list[Drawn]  # the hardest photographs themselves
     photographs: list[Photograph]
     undrawn: str  # how many images aren't drawn, and why
     href: str  # the file of the whole list
@@ -53,8 +43,7 @@ class Both:
     @property
     def pictures(self) -> list[str]:
         """The names of all pictures that are drawn here."""
-        drawn = [*self.overview, *(d for p in self.photographs for d in p.images)]
-        return [one.picture for one in drawn]
+        return [one.picture for p in self.photographs for one in p.images]
 
 
 def both(
@@ -73,17 +62,16 @@ def both(
     wrong, counts, there = wrong_in_both(twins), tests_wrong(twins), at_hand or {}
     shown = {p: [one for one in wrong if one.photograph == p] for p, n in counts.items() if n}
     groups, links = _groups(name, shown, there)
-    marked = errors_tables.marked_title(variant, cells)
+    network, stale = title(variant), [cell.stale for cell in cells]
     rows = errors_tables.by_row(cells, twins, links)
-    whole = errors_tables.every_photograph(name, marked, rows)
-    listed = errors_tables.every_test(name, marked, twins)
-    overview = [_overview(p, counts[p], shown[p][0].label) for p in list(shown)[:MOST]]
+    whole = errors_tables.every_photograph(name, network, rows, stale)
+    listed = errors_tables.every_test(name, network, twins, stale)
     drawn = sum(len(group.images) for group in groups)
     return Both(
         _sentence(variant, twins),
-        errors_tables.by_photograph(name, marked, rows, counts),
-        errors_tables.surest(name, marked, cells, wrong),
-        [one for one in overview if one.picture in there],
+        f"{plural(sum(counts.values()), 'test')} wrong in both twins",
+        errors_tables.by_photograph(name, network, rows, counts, stale),
+        errors_tables.surest(name, network, cells, wrong),
         groups,
         STAND_INS if at_hand is None else _undrawn(len(wrong), drawn),
         f"{FOLDER}/errors-{listed.name}.csv" if wrong else "",
@@ -153,9 +141,3 @@ def _drawn(one: Wrong, named: bool = False) -> Drawn:
         words + short_id(one.id),
         said,
     )
-
-
-def _overview(photograph: str, count: int, true: int) -> Drawn:
-    name = CLASSES[true].lower()
-    caption = f"{name_of(photograph)}, {name}: {count:,}"
-    return Drawn(photograph, f"Photograph {name_of(photograph)}, {with_article(name)}", caption, ())

@@ -11,8 +11,9 @@ from reports.cells.parallel import spread
 from reports.data.numbers import Numbers
 from reports.figures import errors, photographs, pictures
 from reports.figures.drawing import Drawing
-from reports.pages.content import PageRecord, Results
+from reports.pages.content import PageRecord, Results, worth_showing
 from reports.pages.errors import misclassified
+from reports.pages.errors.hardest import Hardest, hardest
 from reports.statistics.reliability import Reliability, reliability
 from reports.tables.builder import numbers, over_twins, table, texts
 from reports.tables.cell_text import NOT_ASKED, pair
@@ -38,7 +39,7 @@ class Section:
     """The networks of one group of runs."""
 
     caption: str
-    planned: bool
+    hardest: Hardest
     calibration: Table
     blocks: list[Block]
 
@@ -49,30 +50,32 @@ def page(results: Results) -> dict[str, Any]:
     which may have none."""
     collected, out = results.collected, results.out
     at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / photographs.PHOTOGRAPHS)
-    answered = [(group, _answers(group)) for group in collected.groups]
-    answered = [(group, found) for group, found in answered if found]
+    answered = [group for group in collected.groups if any(map(answers, group.cells.values()))]
+    shown, left = worth_showing(answered)
+    known = [(group, _answers(group), at_hand if _real(group) else None) for group in shown + left]
     wanted = [
-        (group, variant, found, at_hand if _real(group) else None)
-        for group, found in answered
+        (group, variant, found, pictured, place < len(shown))
+        for place, (group, found, pictured) in enumerate(known)
         for variant in group.variants
     ]
     blocks = iter(spread(_block, wanted, collected.jobs))
-    sections = []
-    for group, _ in answered:
-        own = [next(blocks) for _ in group.variants]
-        shown = [block for block in own if block]
-        sections.append(
-            Section(
-                group.caption, group.setting.planned, _calibration(group, results.numbers), shown
-            )
-        )
+    made = []
+    for group, found, pictured in known:
+        own = [block for block in (next(blocks) for _ in group.variants) if block]
+        stale = any(cell.stale for cell in group.cells.values())
+        name = f"{group.setting.slug}-{group.protocol}"
+        worst = hardest(name, list(found.values()), stale, pictured or {})
+        made.append(Section(group.caption, worst, _calibration(group, results.numbers), own))
+    sections, left_out = made[: len(shown)], made[len(shown) :]
     both = [b.both for section in sections for b in section.blocks if b.both]
-    used = sorted({name for one in both for name in one.pictures})
-    keys = {name: f"i{number}" for number, name in enumerate(used)}
+    used = {name for one in both for name in one.pictures}
+    used |= {one.picture for section in sections for one in section.hardest.drawn}
+    keys = {name: f"i{number}" for number, name in enumerate(sorted(used))}
     return {
         "sections": sections,
+        "left_out": left_out,
         "keys": keys,
-        "pool": {name: at_hand[name] for name in used},
+        "pool": {name: at_hand[name] for name in keys},
     }
 
 
@@ -134,9 +137,11 @@ def _sure(cell: Cell | None, known: Numbers) -> list[Td]:
 
 
 def _block(
-    wanted: tuple[Group, str, dict[tuple[str, str], Answers], dict[str, str] | None],
+    wanted: tuple[Group, str, dict[tuple[str, str], Answers], dict[str, str] | None, bool],
 ) -> Block | None:
-    group, variant, found, at_hand = wanted
+    """Return the figures, unless they aren't shown, and the tables of one network; None where no
+    twin of it is whole."""
+    group, variant, found, at_hand, shown = wanted
     own = {f: found[f, variant] for f in FRAMEWORKS if (f, variant) in found}
     if not own:
         return None
@@ -150,8 +155,8 @@ def _block(
     return Block(
         f"errors-{name}",
         title(variant),
-        errors.reliability(f"rel-{name}", title(variant), curves),
-        errors.by_photograph(f"photo-{name}", title(variant), accuracies(own)),
+        errors.reliability(f"rel-{name}", title(variant), curves) if shown else None,
+        errors.by_photograph(f"photo-{name}", title(variant), accuracies(own)) if shown else None,
         both,
     )
 

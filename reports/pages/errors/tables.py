@@ -6,19 +6,19 @@ from protocols.classes import CLASSES
 from reports.cells.answers import Answers, Wrong, name_of, photographs
 from reports.cells.cell import Cell
 from reports.tables.builder import Line, Over, Value, numbers, over, over_twins, table, texts, twins
-from reports.tables.formats import marked, percent, plural, title
+from reports.tables.formats import marked, percent, plural
 from reports.tables.table import Table, Td
 
 MOST = 12  # rows that a long table shows
 WHOLE = 80  # photographs; up to this number all stand in the table
-HEADS: list[Td | Over] = [*texts("Photograph", "Class"), *numbers("Tests"),
-         over("Wrong in", [*twins(), *numbers("both")]), *texts("Mostly taken for"),
-         over("Mean probability of the true class", twins())]  # fmt: skip
 
 
-def marked_title(variant: str, cells: list[Cell]) -> str:
-    """Return the network's title, marked where its numbers are stale."""
-    return marked(title(variant), any(cell.stale for cell in cells))
+def _heads(stale: list[bool]) -> list[Td | Over]:
+    """Return the headings over the rows of `by_row`; a twin whose numbers are `stale` is marked."""
+    both = Td(marked("both", any(stale)), kind="head")
+    return [*texts("Photograph", "Class"), *numbers("Tests"),
+            over("Wrong in", [*twins(stale=stale), both]), *texts("Mostly taken for"),
+            over("Mean probability of the true class", twins(stale=stale))]  # fmt: skip
 
 
 def by_row(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> dict[str, Line]:
@@ -46,7 +46,9 @@ def by_row(cells: list[Cell], twins: list[Answers], links: dict[str, str]) -> di
     return rows
 
 
-def by_photograph(name: str, network: str, rows: dict[str, Line], counts: dict[str, int]) -> Table:
+def by_photograph(
+    name: str, network: str, rows: dict[str, Line], counts: dict[str, int], stale: list[bool]
+) -> Table:
     """Return the table of photographs, those with most tests wrong in both twins (`counts`) first.
     Where there are more than WHOLE photographs, the table has only the first MOST."""
     kept = list(counts)[: len(counts) if len(counts) <= WHOLE else MOST]
@@ -56,16 +58,16 @@ def by_photograph(name: str, network: str, rows: dict[str, Line], counts: dict[s
         f"wrong-{name}",
         f"{network}: each photograph, and how many tests of its images are wrong; those that "
         "both twins get wrong most often first.",
-        HEADS,
+        _heads(stale),
         [rows[photograph] for photograph in kept],
         [left] if more else [],
     )
 
 
-def every_photograph(name: str, network: str, rows: dict[str, Line]) -> Table:
+def every_photograph(name: str, network: str, rows: dict[str, Line], stale: list[bool]) -> Table:
     """Return the table of all photographs as a list."""
     caption = f"{network}: every photograph, and how many tests of its images are wrong."
-    return table(f"photographs-{name}", caption, HEADS, rows.values(), listed=True)
+    return table(f"photographs-{name}", caption, _heads(stale), rows.values(), listed=True)
 
 
 def surest(name: str, network: str, cells: list[Cell], wrong: list[Wrong]) -> Table | None:
@@ -83,12 +85,12 @@ def surest(name: str, network: str, cells: list[Cell], wrong: list[Wrong]) -> Ta
         f"{network}: the images wrong in both twins that give the true class the least "
         "probability, at the selected epoch.",
         [*texts("Image", "Photograph", "Class"),
-         *over_twins([*texts("taken for"), *numbers("true class")])],
+         *over_twins([*texts("taken for"), *numbers("true class")], [c.stale for c in cells])],
         lines,
     )  # fmt: skip
 
 
-def every_test(name: str, network: str, answers: list[Answers]) -> Table:
+def every_test(name: str, network: str, answers: list[Answers], stale: list[bool]) -> Table:
     """Return the list of every test that both twins get wrong."""
     first, shown = answers[0], photographs(answers[0].ids)
     lines: list[Line] = []
@@ -103,4 +105,4 @@ def every_test(name: str, network: str, answers: list[Answers]) -> Table:
     below = numbers("taken for", "its probability", "probability of the true class")
     caption = f"{network}: every test that both twins get wrong, at the selected epoch."
     own = numbers("Image", "Photograph", "Seed", "Class")
-    return table(f"both-{name}", caption, [*own, *over_twins(below)], lines, listed=True)
+    return table(f"both-{name}", caption, [*own, *over_twins(below, stale)], lines, listed=True)
