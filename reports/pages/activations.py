@@ -17,7 +17,7 @@ from reports.cells.answers import short, short_id
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.figures.pictures import SEEN, heat, png, read
-from reports.pages.content import PageRecord
+from reports.pages.content import PageRecord, Results, worth_showing
 from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, minus, title, with_article
 
 PAPER = next(paper for paper in load_papers().values() if paper.pictured)
@@ -34,6 +34,7 @@ AFTER = f"After {PAPER.author}’s"
 ACROSS = 8  # maps side by side
 WIDEST = 72  # pixels of a map
 EVEN = 0.5  # a map whose lowest value is above this share of its highest has no peak
+Marks = dict[tuple[str, str], str]  # by twin and network, what marks its numbers as stale
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,6 @@ class Section:
     """The figures of one group of runs."""
 
     caption: str
-    planned: bool
     figures: list[Figure]
     notes: list[str]
 
@@ -84,11 +84,13 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
 
 def are_there(collected: Collected) -> bool:
     """Return whether the page has any section."""
-    return any(recorded(g, v) for g in _groups(collected) for v in g.variants)
+    return any(recorded(g, v) for g in _groups(collected)[0] for v in g.variants)
 
 
-def _groups(collected: Collected) -> list[Group]:
-    return [g for g in collected.groups if g.setting.planned] or collected.groups
+def _groups(collected: Collected) -> tuple[list[Group], list[Group]]:
+    """Return the groups of the request, or all if the request has none: those that are shown and
+    those that are left out."""
+    return worth_showing([g for g in collected.groups if g.setting.planned] or collected.groups)
 
 
 def sections(collected: Collected, out: Path) -> list[Section]:
@@ -96,22 +98,22 @@ def sections(collected: Collected, out: Path) -> list[Section]:
     The groups are those of the request; if the request has none, all groups."""
     pictures = read(out / SEEN)
     found = []
-    for group in _groups(collected):
+    for group in _groups(collected)[0]:
         seen = {v: r for v in group.variants if (r := recorded(group, v))}
         if not seen:
             continue
         spec = next(s.spec for s in group.slots if s.spec.variant in seen)
         images = pictures.get(spec.data["digest"], {})
         notes = [] if images else [LACKING[spec.data["kind"]]]
-        stale = any(cell.stale for cell in group.cells.values())
+        stale = {key for key, cell in group.cells.items() if cell.stale}
         notes += [STALE_NOTE] if stale else []
-        mark = f" {STALE}" if stale else ""
+        marks = {key: f" {STALE}" if key in stale else "" for key in group.cells}
         name = f"{group.setting.slug}-{group.protocol}"
         figures = [*_shown(name, next(iter(seen.values())), images)]
         if FIGURES in seen:
-            figures += _layers(name, seen[FIGURES], mark)
-        figures += [_cams(name, v, of, images, mark) for v, of in seen.items()]
-        found.append(Section(group.caption, group.setting.planned, figures, notes))
+            figures += _layers(name, seen[FIGURES], marks)
+        figures += [_cams(name, v, of, images, marks) for v, of in seen.items()]
+        found.append(Section(group.caption, figures, notes))
     return found
 
 
@@ -174,7 +176,7 @@ def _grid(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sheet, drawn
 
 
-def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> list[Figure]:
+def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], marks: Marks) -> list[Figure]:
     """Return the figures of the layers whose maps the paper shows."""
     figures = []
     arrays = next(iter(twins.values()))
@@ -187,7 +189,7 @@ def _layers(name: str, twins: dict[str, dict[str, np.ndarray]], mark: str) -> li
             if not np.isfinite(values).all():
                 continue
             ends = minus(f"{values.min():.3g} to {values.max():.3g}")
-            said = f"{NAMES[framework]}{mark}: {ends}"
+            said = f"{NAMES[framework]}{marks[framework, FIGURES]}: {ends}"
             alt = (
                 f"{NAMES[framework]} {title(FIGURES)}: the first {len(values)} maps of "
                 f"{layer.name} for {with_article(image)}, values from {ends}"
@@ -219,7 +221,7 @@ def _cams(
     variant: str,
     twins: dict[str, dict[str, np.ndarray]],
     images: dict[str, str],
-    mark: str,
+    marks: Marks,
 ) -> Figure:
     pictures = []
     for framework, of in twins.items():
@@ -230,6 +232,7 @@ def _cams(
                 true = CLASSES[label].lower()
                 if not (np.isfinite(cam).all() and np.isfinite(p).all()):
                     continue
+                mark = marks[framework, variant]
                 said = f"{CLASSES[p.argmax()].lower()}, {100 * p.max():.0f}{THIN}%{mark}"
                 of_network = f" ({title(backbone)})" if several else ""
                 pictures.append(
@@ -250,9 +253,15 @@ def _cams(
     return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", text, pictures)
 
 
+def page(results: Results) -> dict[str, object]:
+    """Return the content of the page."""
+    left = bool(_groups(results.collected)[1])
+    return {"sections": sections(results.collected, results.out), "left_out": left}
+
+
 PAGE = PageRecord(
     "activations.html", "What the networks look at", "Activations",
-    lambda results: {"sections": sections(results.collected, results.out)},
+    page,
     place=6, group="Evidence",
     is_there=lambda results: are_there(results.collected),
 )  # fmt: skip

@@ -24,7 +24,7 @@ from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, scrub
 from reports.pages.content import PageRecord
 from reports.tables.builder import Line, numbers, table, texts
-from reports.tables.cell_text import file_link
+from reports.tables.cell_text import file_link, finished
 from reports.tables.formats import NAMES, STALE, plural
 from reports.tables.table import Table, label, words
 
@@ -164,7 +164,7 @@ def run_list(collected: Collected) -> Table:
         lines["The current request" if slot.planned else "Beside it"].append([
             label(slot.spec.id, _again(slot), anchor=slot.spec.id),
             words(slot.state, scrub(slot.reason)),
-            slot.stored.record["finished"] if slot.usable else "–",
+            finished(slot),
             words("curves, files" if shown else "–", href=shown),
             *(file_link(slot, name) for name in ("spec.json", "timings.json", "log.txt")),
         ])  # fmt: skip
@@ -192,11 +192,12 @@ def page(collected: Collected) -> dict[str, object]:
     tables = [*environments(collected), sources(collected), data_sets(collected)]
     return {
         "lead": "What the runs ran on, by which version of this suite, and every run's id.",
-        "tables": [*tables, run_list(collected)],
+        "tables": tables,
+        "runs": run_list(collected),
     }
 
 
 PAGE = PageRecord(
     "environment.html", "Environment", "Environment", lambda results: page(results.collected),
-    place=16, group="Runs", template="tables.html.j2",
+    place=16, group="Runs",
 )  # fmt: skip

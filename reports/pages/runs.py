@@ -18,8 +18,17 @@ from reports.figures import curves
 from reports.pages import ran
 from reports.pages.content import Drawn, PageRecord, Results
 from reports.tables.builder import Line, numbers, table, texts, twins
-from reports.tables.cell_text import file_link, number
-from reports.tables.formats import MISSING, NAMES, STALE, number_text, percent, plural, title
+from reports.tables.cell_text import file_link, finished, number
+from reports.tables.formats import (
+    MISSING,
+    NAMES,
+    STALE,
+    marked,
+    number_text,
+    percent,
+    plural,
+    title,
+)
 from reports.tables.table import Table, Td, words
 
 # file, heading
@@ -29,7 +38,6 @@ FILES = (
     ("timings.json", "Times"), ("run.json", "Digests"), ("log.txt", "Log"),
 )  # fmt: skip
 FOLD = tuple(map(metric_of, ("selected_epoch", "accuracy", "f1_macro", "log_loss")))  # per fold
-OPEN = 16  # a page with more blocks starts with all closed
 
 
 @dataclass(frozen=True)
@@ -162,7 +170,7 @@ def _evidence(anchor: str, slots: list[Slot]) -> Table:
         "What the runs left: every number above is made from these files.",
         texts("Run", "State", "Finished (UTC)", *(text for _, text in FILES)),
         [
-            [slot.spec.id, slot.state, slot.stored.record["finished"] if slot.usable else "–"]
+            [slot.spec.id, slot.state, finished(slot)]
             + [file_link(slot, name) for name, _ in FILES]
             for slot in slots
         ],
@@ -206,7 +214,8 @@ def _links(cell: Cell) -> Td:
     if len(cell.seeds) == 1:
         return words(summary(cell, seed), href=href)
     number = cell.number("accuracy")
-    text = f"{plural(len(cell.seeds), 'seed')}, accuracy {number_text('accuracy', number.value)}"
+    value = marked(number_text("accuracy", number.value), number.stale)
+    text = f"{plural(len(cell.seeds), 'seed')}, accuracy {value}"
     return words(text, note=number.lack, href=href)
 
 
@@ -246,7 +255,6 @@ def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRe
             (group.setting.planned, group.caption, own)
             for group, own in zip(groups, found, strict=True)
         ],
-        "open": sum(map(len, found)) <= OPEN,
     }
     return PageRecord(
         file, f"Runs: {first.setting.profile}, {first.protocol}", f"Runs: {first.caption}",

@@ -149,6 +149,11 @@ def marked_twin(cell: Cell) -> Td:
     return replace(found, text=marked(found.text, cell.stale))
 
 
+def finished(slot: Slot) -> str:
+    """Returns the minute in which a run ended; a dash where it has no numbers."""
+    return slot.stored.record["finished"][:16].replace("T", " ") if slot.usable else "–"
+
+
 def file_link(slot: Slot, name: str) -> Td:
     """Returns a link to a file of a run, as it lies beside the page; a dash if it is not there."""
     there = slot.run is not None and (slot.run.folder / name).is_file()

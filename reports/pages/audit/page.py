@@ -28,6 +28,7 @@ from reports.statistics import printed
 from reports.tables.builder import Line, table, texts
 from reports.tables.table import Table, Td, label, words
 
+NO_FIT = "What does not fit"
 BODIES = {OPEN: "What is open", ATTAINABLE: "What fits", NOT_CHECKED: "Not checked"}
 OK = {OPEN: None, ATTAINABLE: True, NOT_CHECKED: None}
 
@@ -72,12 +73,12 @@ def said(found: list[Finding]) -> str:
 
 def finding_table(paper: str, found: list[Finding]) -> Table:
     """Return the table of both sides, the calculation and the word of each finding."""
-    lines: dict[str, list[Line]] = {"What does not fit": []}
+    lines: dict[str, list[Line]] = {NO_FIT: []}
     lines |= {body: [] for body in BODIES.values()}
     for one in found:
         sides = [words(s.text, s.where) for s in one.sides]
         word = Td(one.word, kind="text", ok=OK.get(one.word, False))
-        lines[BODIES.get(one.word, "What does not fit")].append(
+        lines[BODIES.get(one.word, NO_FIT)].append(
             [one.title, *sides, *["–"] * (2 - len(sides)), one.sums, word]
         )
     return table(
@@ -87,6 +88,13 @@ def finding_table(paper: str, found: list[Finding]) -> Table:
         texts("Question", "It says", "and it says", "Calculation", "So"),
         {f"{title}: {len(body)}": body for title, body in lines.items()},
     )
+
+
+def _finding_part(paper: str, found: list[Finding]) -> tuple[Table, int]:
+    """Return the table of the findings, and how many of its first bodies stand open: what doesn't
+    fit, and what is open."""
+    made = finding_table(paper, found)
+    return made, sum(title.startswith((NO_FIT, BODIES[OPEN])) for title, _ in made.bodies)
 
 
 def claim_table(found: list[Finding]) -> Table:
@@ -110,7 +118,7 @@ def page() -> dict[str, object]:
     every = [f for of_paper in found.values() for f in of_paper]
     return {
         "said": said(every),
-        "tables": [finding_table(paper, of_paper) for paper, of_paper in found.items()],
+        "tables": [_finding_part(paper, of_paper) for paper, of_paper in found.items()],
         "claims": claim_table(every),
     }
 
