@@ -27,6 +27,10 @@ from tests.support.data_keys import Numbers, agrees
 
 SCHEMES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
 TALLEST = 8000  # pixels of one picture; a longer page is kept in several
+SCREEN, MOST_SCREENS = 900, 12  # pixels; how many a page may fill as it opens
+WIDE = """[...document.querySelectorAll(".table")]
+  .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.getAttribute("aria-labelledby"))"""
+LINES = "new Set([...document.querySelectorAll('nav:not(.within) li')].map(e => e.offsetTop)).size"
 A4 = 718  # CSS pixels between the margins of a printed page
 
 pytestmark = NEEDED
@@ -239,6 +243,10 @@ def test_pages_fit_their_width_and_are_kept_as_pictures(
         page = tab.show(path)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, (path.name, wide)
+        if width == WIDTHS[0]:
+            tall = page.evaluate("document.documentElement.scrollHeight") / SCREEN
+            assert tall <= MOST_SCREENS, (path.name, tall)
+            assert page.evaluate(WIDE) == [] and page.evaluate(LINES) == 1, path.name
         if path in kept:
             keep(page, shots, f"{kept[path]}-{path.stem}-{width}")
     assert {f"{report}-{path.stem}-{width}" for path, report in kept.items()} <= {

@@ -1,0 +1,106 @@
+"""A page says a setting once, opens the first, and leaves out what only tests the machinery."""
+
+import re
+
+import pytest
+
+from benchmarks.store.store import Store
+from protocols.papers.claims import load_claims
+from reports.build import build
+from reports.cells.collect import collect
+from reports.pages.content import worth_showing
+from reports.tables.builder import numbers, over_twins, table
+from reports.tables.cell_text import difference_text
+from reports.tables.exports import as_csv
+from reports.tables.formats import STALE, STALE_NOTE
+from reports.tables.grid import headings
+from tests.support import synthetic
+from tests.support.reading import LAPTOP, Tables, pages
+
+PAGES = ("evidence.html", "errors.html", "liang.html", "claims.html")
+TINY = "profile smoke"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory):
+    """Xception of the profile laptop and of smoke in both twins, asked for together; ResNet50 of
+    smoke alone."""
+    out = tmp_path_factory.mktemp("mixed")
+    store = Store(out)
+    plan = [synthetic.spec(f, "xception", **LAPTOP) for f in ("keras", "torch")]
+    plan += [synthetic.spec(f, v) for f in ("keras", "torch") for v in ("xception", "resnet50")]
+    for run in plan:
+        synthetic.add(store, run, accuracy=0.75, epochs=1)
+    build(store, plan, out)
+    return out, collect(store, plan)
+
+
+def sections(page):
+    """The parts of a page that are of a setting each: what `<details>` says, and the content."""
+    parts = re.split(r'<details class="of-setting"', page.split("</main>")[0])[1:]
+    return [(part.startswith(" open"), part) for part in parts]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_setting_stands_once_above_its_tables(mixed, name):
+    text = pages(mixed[0])[name]
+    (only,) = sections(text)
+    assert only[0] and text.count("rofile laptop, real images") == 1
+    assert only[1].count("<caption") >= 1
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_what_tests_the_machinery_alone_is_left_out_beside_better_runs(mixed, name):
+    out, _ = mixed
+    text = pages(out)[name].split("</main>")[0]
+    assert TINY not in text
+    assert text.count("are left out here") == 1 and '<a href="runs.html">all runs</a>' in text
+
+
+def test_the_exports_have_every_table_with_its_setting(mixed):
+    out, _ = mixed
+    index = (out / "tables" / "index.csv").read_text(encoding="utf-8")
+    for kind in ("intervals", "t1", "calibration", "verdicts"):
+        for setting in ("laptop", "smoke"):
+            (line,) = re.findall(rf"^\w+-{kind}-{setting}[^\n]*", index, re.MULTILINE)
+            assert f"profile {setting}, real images" in line, kind
+    markdown = (out / "tables.md").read_text(encoding="utf-8")
+    assert markdown.count(f"{TINY}, real images") > 5
+
+
+def test_the_first_setting_stands_open_and_the_others_are_folded(smoke_report):
+    out, _ = smoke_report
+    found = [opened for opened, _ in sections(pages(out)["evidence.html"])]
+    assert len(found) > 1 and found == [True] + [False] * (len(found) - 1)
+    assert "are left out here" not in pages(out)["evidence.html"], "there is nothing better"
+
+
+def test_phantoms_measure_nothing_and_a_profile_of_another_day_may(mixed):
+    shown, left = worth_showing(mixed[1].groups)
+    assert [g.setting.profile for g in shown] == ["laptop"]
+    assert {g.setting.profile for g in left} == {"smoke"}
+    assert worth_showing(left) == (left, [])
+    run = synthetic.spec("keras", "xception", **LAPTOP | {"kind": "phantom"})
+    (group,) = collect(Store(mixed[0] / "none"), [run]).groups
+    assert not group.setting.measures and not group.setting.comparable
+
+
+def test_a_fraction_stands_beside_a_fraction_and_a_percentage_beside_a_percentage(mixed):
+    claims = load_claims()
+    fraction, share = claims["liang.fig6.val_acc"], claims["liang.t1.xception_lstm"]
+    assert (fraction.printed, share.printed) == ("0.9079", "90.79")
+    assert difference_text(fraction, 0.8617) == "−0.0462"
+    assert difference_text(share, 0.8617) == "−4.62"
+
+
+def test_a_twin_that_is_stale_is_marked_and_the_other_is_not():
+    made = table("t", "Numbers.", [*over_twins(numbers("n"), [False, True])], [["1", "2"]])
+    assert headings(made) == ["Keras, n", f"PyTorch {STALE}, n"] and made.notes == [STALE_NOTE]
+    assert STALE_NOTE not in table("t", "", over_twins(numbers("n")), [["1", "2"]]).notes
+
+
+def test_the_caption_alone_is_on_the_page_and_the_setting_in_the_csv_index(mixed):
+    out, _ = mixed
+    captions = Tables(pages(out)["liang.html"]).tables
+    assert "Liang 2018, Table 1: four-class accuracy on the test images." in captions
+    assert "profile" not in as_csv(table("t", "A.", numbers("n"), [["1"]], setting="Of a profile."))
