@@ -21,7 +21,8 @@ LAPTOP = PAPER | {"profile": "laptop"}
 
 
 class Tables(HTMLParser):
-    """The rows of every table, by the beginning of its caption: lists of texts."""
+    """The rows of every table, by the beginning of its caption: lists of texts. Of tables with the
+    same caption, which stand in sections of their own, the first is found."""
 
     def __init__(self, page: str):
         super().__init__()
@@ -44,6 +45,8 @@ class Tables(HTMLParser):
             self.inside = None
         elif tag == "caption":
             self.caption, self.inside = "".join(self.text), None
+            while self.caption in self.tables:
+                self.caption += " (again)"
         elif tag == "table":
             self.tables[self.caption] = self.rows
 
@@ -55,7 +58,8 @@ class Tables(HTMLParser):
         return next(rows for text, rows in self.tables.items() if text.startswith(beginning))
 
     def row(self, beginning: str, name: str) -> list[str]:
-        return next(row for row in self.find(beginning) if row[0] == name)
+        found = (rows for text, rows in self.tables.items() if text.startswith(beginning))
+        return next(row for rows in found for row in rows if row[0] == name)
 
 
 def made(out: Path, plan, *only: str) -> dict:

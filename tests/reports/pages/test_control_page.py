@@ -81,8 +81,7 @@ def test_differences_on_the_page_are_those_of_the_predictions(control):
 
 def test_measures_on_the_page_are_those_of_the_predictions(control):
     out, plan = control
-    rows = Tables(pages(out)["control.html"]).find("More measures")
-    row = next(r for r in rows if r[0] == TITLES[1])
+    row = Tables(pages(out)["control.html"]).row("More measures", TITLES[1])
     (run,) = runs(plan, "keras", LSTM)
     selected, last = scored(out, run), accuracy(out, run, "last")
     assert last != selected["accuracy"]
