@@ -63,9 +63,9 @@ def test_the_exports_have_every_table_with_its_setting(mixed):
     for kind in ("intervals", "t1", "calibration", "verdicts"):
         for setting in ("laptop", "smoke"):
             (line,) = re.findall(rf"^\w+-{kind}-{setting}[^\n]*", index, re.MULTILINE)
-            assert f"profile {setting}, real images" in line, kind
+            assert f"profile {setting}, " in line, kind
     markdown = (out / "tables.md").read_text(encoding="utf-8")
-    assert markdown.count(f"{TINY}, real images") > 5
+    assert markdown.count(f"{TINY}, phantom images (drawn)") > 5
 
 
 def test_the_first_setting_stands_open_and_the_others_are_folded(smoke_report):
