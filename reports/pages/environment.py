@@ -1,7 +1,7 @@
 """The tables of the environment page: what the runs ran on, and what made them."""
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
@@ -190,8 +190,11 @@ def _again(slot: Slot) -> str:
 def page(collected: Collected) -> dict[str, object]:
     """Return the content of the page."""
     tables = [*environments(collected), sources(collected), data_sets(collected)]
+    done = Counter(slot.spec.device for slot in collected.slots if slot.usable)
+    counted = " and ".join(f"{plural(n, 'run')} on {device}" for device, n in sorted(done.items()))
     return {
-        "lead": "What the runs ran on, by which version of this suite, and every run's id.",
+        "lead": f"Finished: {counted or 'no run'}. Here is what they ran on, which version of this "
+        "suite made them, and every run's id.",
         "tables": tables,
         "runs": run_list(collected),
     }
