@@ -19,7 +19,7 @@ def page(results: Results) -> dict[str, Any]:
     def section(setting: Setting) -> Section:
         first = bool(shown) and setting == shown[0]
         found = tables.verdict_table(collected, known, setting, first)
-        return Section(f"{setting.title[:1].upper()}{setting.title[1:]}.", [found])
+        return Section(f"{setting.sentence}.", [found])
 
     return {
         "answer": summary(collected, shown, []).answer,
