@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks.store.store import Store
+from protocols.files import ROOT
 from reports.cells.collect import collect
 from reports.data import results
 from reports.data.numbers import Numbers
@@ -75,6 +76,21 @@ def test_the_chosen_method_meets_the_demand():
         assert cells == [f"{100 * rates[name].min():.1f}", f"{100 * rates[name].mean():.1f}"]
     for rival in set(METHODS) - {"moderated", "bootstrap_t"}:  # none of them meets it
         assert rates[rival].min() < old.min() or rates[rival].mean() < old.mean()
+
+
+def test_the_document_has_the_numbers_of_the_table():
+    rows = {row[0].text: [td.text.split("\N{NARROW NO-BREAK SPACE}")[0] for td in row[1:]]
+            for row in study_table().bodies[0][1]}  # fmt: skip
+    new, old = rows[METHODS["moderated"]], rows[METHODS["bootstrap_t"]]
+    text = (ROOT / "docs" / "intervals.md").read_text(encoding="utf-8")
+    assert (
+        f"in {new[0]} % of cases, bootstrap-t in {old[0]} %; on average in {new[1]} and "
+        f"{old[1]} %. "
+        f"Its median width is {new[2]} points, as a mean over the settings, against {old[2]}."
+    ) in text
+    few = [spread for one in recorded()["networks"] for spread in one["spread"] if spread > 0.2]
+    assert f"correlation of {min(few):.2f} to {max(few):.2f} in three" in text
+    assert len(few) == 3 * len(recorded()["networks"])
 
 
 def test_the_caption_names_where_the_chosen_method_is_worse():
