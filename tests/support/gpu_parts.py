@@ -23,7 +23,6 @@ MAP = (3, 4, 2048)  # of a smoke image
 # heads over features given to them, and a whole network
 FROZEN = {"resnet50": (2048,), "resnet50_lstm": (2048,), "cnn_lstm": MAP, "cnn_gru": MAP}
 THAWED = "resnet50"
-RECURRENT = ("resnet50_lstm", "cnn_lstm", "cnn_gru")
 IMAGES = 9_957 + 2_487  # that the papers train and test on, in full size
 
 
@@ -118,10 +117,11 @@ def cudnn_ran(framework: str, twin: Any) -> bool:
     return "dnn_rnn" in step._step.lower(state, *taken[0]).compile().as_text()
 
 
-def recurrent(framework: str) -> dict[str, list]:
-    """Gives for each head with recurrent layers what env.json says of them, and `cudnn_ran`."""
+def recurrent(framework: str, *variants: str) -> dict[str, list]:
+    """Gives for each of these heads, which have recurrent layers, what env.json says of the layers,
+    and `cudnn_ran`."""
     found = {}
-    for variant in RECURRENT:
+    for variant in variants:
         twin, _ = begun(framework, variant, True)
         found[variant] = [twin.environment()["recurrent"], cudnn_ran(framework, twin)]
     return found

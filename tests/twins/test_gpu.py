@@ -78,7 +78,7 @@ def engines(framework, world):
 
 
 def recurrent(framework, world):
-    return part("recurrent", framework)
+    return part("recurrent", framework, "resnet50_lstm", "cnn_lstm", "cnn_gru")
 
 
 def large(framework, world):
