@@ -34,7 +34,7 @@ def study_table() -> Table:
     found = recorded()
     chosen_by, other = found["spreads"] + found["networks"], found["beyond"]
     return table(
-        "intervals-tried",
+        "coverage-methods",
         f"Which interval? Each method on {found['sims']:,} simulated test sets of "
         f"{_photographs(found)} photographs in each of {len(chosen_by)} settings: how often a 95% "
         f"interval of the accuracy held the truth, and its width in points. {_chosen(found)}",
