@@ -155,6 +155,12 @@ def _decoded(cache: Path, digest: str, ids: list[str]) -> dict[str, str]:
     return found
 
 
+def pixels_of(picture: str) -> np.ndarray:
+    """Returns the image behind an address: uint8 (h, w, 4), red, green, blue and opacity."""
+    data = base64.b64decode(picture.partition(",")[2])
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
+
+
 def grey(picture: str) -> Image.Image | None:
     """Returns the image behind an address in grey, as RGB; None if there is none."""
     try:

@@ -72,10 +72,12 @@ def worth_showing(found: list[Shared]) -> tuple[list[Shared], list[Shared]]:
 
 @dataclass(frozen=True)
 class Drawn:
-    """A figure, or None, and the words below it: what is drawn, and what its marks mean."""
+    """A figure, or None, and the words below it: what is drawn, and what its marks mean. `lack`
+    stands in its place where it can't be drawn."""
 
     drawing: Drawing | None
     about: str
+    lack: str = ""
 
     @property
     def caption(self) -> str:

@@ -51,8 +51,10 @@ def _page(results: Results, entries: list[menu.Entry], page: PageRecord, here: s
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
     tables = Page(page.file, page.name, above, list(tables_in(content)))
-    figures = {path: data for drawing in drawings_in(content)
-               for path, data in drawing.files(page.file).items()}  # fmt: skip
+    figures = {}
+    for drawing in drawings_in(content):
+        if drawing.path(page.file, "svg") in text:  # else the page leaves the figure out
+            figures |= drawing.files(page.file)
     return [Made(page.file, text, exports.of_page(tables), figures)]
 
 

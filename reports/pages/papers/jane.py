@@ -1,9 +1,8 @@
 """The page of Jane 2022."""
 
 from reports.cells.cell import Group
-from reports.cells.collect import Collected
 from reports.figures import curves
-from reports.pages.content import Drawn
+from reports.pages.content import Drawn, Results
 from reports.pages.papers import tables
 from reports.pages.papers.measures import more_table, per_class_table
 from reports.pages.papers.sections import record
@@ -23,9 +22,9 @@ THREE = (
 )
 
 
-def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
+def parts(results: Results, group: Group) -> list[Table | Drawn]:
     """Return the tables and figures of a group of runs as published."""
-    slug = group.setting.slug
+    collected, slug = results.collected, group.setting.slug
     table2 = tables.claims_where("jane", "Table II")
     networks = list(dict.fromkeys(claim.variant for claim in table2))
     bars = curves.bars_figure(group, table2, f"bars-{slug}") if group.setting.comparable else None
@@ -41,4 +40,4 @@ def parts(collected: Collected, group: Group) -> list[Table | Drawn]:
     ]
 
 
-PAGE = record("jane", parts, lambda: [tables.cited_table("jane")], "")
+PAGE = record("jane", parts, lambda: [tables.cited_table("jane")])

@@ -13,23 +13,21 @@ from reports.tables.table import Table
 
 FIRST = 2.5  # the place of the first paper in the menu
 CLAIMS = "Claims"  # its group there
-Parts = Callable[[Collected, Group], list[Table | Drawn]]  # makes the parts of a group as published
+Parts = Callable[[Results, Group], list[Table | Drawn]]  # makes the parts of a group as published
 
 
-def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: str) -> PageRecord:
+def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]]) -> PageRecord:
     """Return the record of a paper's page.
-    `fixed` makes the tables that no run changes; `figures` names the paper's figures that stand on
-    the page of activations."""
+    `fixed` makes the tables that no run changes."""
     known = load_papers()[paper]
 
     def page(results: Results) -> dict[str, Any]:
         shown, left = worth_showing(groups_of(results.collected, paper))
         return {
             "lead": known.lead,
-            "figures": figures,
-            "sections": sections(results.collected, shown, paper, parts),
+            "sections": sections(results, shown, paper, parts),
             "fixed_tables": fixed(),
-            "left_out": sections(results.collected, left, paper, parts),
+            "left_out": sections(results, left, paper, parts),
         }
 
     def settings(results: Results) -> list[Setting]:
@@ -41,9 +39,7 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]], figures: 
     )
 
 
-def sections(
-    collected: Collected, groups: list[Group], paper: str, published: Parts
-) -> list[Section]:
+def sections(results: Results, groups: list[Group], paper: str, published: Parts) -> list[Section]:
     """Return the sections of a paper's page.
     The runs as published under the paper's own protocol stand first; other protocols and
     sensitivity runs stand below."""
@@ -54,7 +50,7 @@ def sections(
     for group in groups:
         if group.protocol == protocol and group.setting.as_published:
             main = group.setting.planned or group.setting.comparable
-            parts = published(collected, group)
+            parts = published(results, group)
             section = Section(group.caption, parts, "As published")
             (own if main else beside).append(section)
         else:

@@ -24,8 +24,12 @@ PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
 @pytest.fixture
 def drawn(monkeypatch):
     """What the figures are made of, instead of the figures."""
-    monkeypatch.setattr(panels, "curves", lambda name, description, *rest: (description, *rest))
-    monkeypatch.setattr(kinds, "bars", lambda name, description, *rest: (description, *rest))
+    monkeypatch.setattr(
+        panels, "curves", lambda name, description, *rest, **words: (description, *rest)
+    )
+    monkeypatch.setattr(
+        kinds, "bars", lambda name, description, *rest, **words: (description, *rest)
+    )
 
 
 def grouped(out, plan, **more):

@@ -37,14 +37,14 @@ def test_a_report_of_runs_sent_draws_the_images_at_hand(how, runs, images, tmp_p
     else:
         answer = runner(*words, "--data", images)
     assert answer.returncode == 0, answer.stderr
-    found, looks = pictures(out), (out / "activations.html").read_text(encoding="utf-8")
+    found, looks = pictures(out), (out / "liang.html").read_text(encoding="utf-8")
     assert len(found["photograph-pictures.json"]) > 4
     assert {"TEST", "BloodImage_"} == {
         name[: 11 if name[0] == "B" else 4] for name in found["wrong-pictures.json"]
     }
     assert LACKING not in looks
-    for heading in ("One image of each class", "One photograph, turned"):
-        assert f"{heading}</h3>" in looks
+    for figure in ("Fig. 3", "Fig. 4"):
+        assert f"After Liang’s {figure}" in looks
     text = (out / "errors.html").read_text(encoding="utf-8")
     assert UNDRAWN not in text
     drawn = [name for name in found["wrong-pictures.json"] if name.startswith("TEST")]
@@ -55,7 +55,7 @@ def test_without_the_images_a_report_says_what_needs_them(runs, tmp_path):
     words = ["--report", "--from", runs.out, "--out", tmp_path / "out", "--cache", tmp_path / "c"]
     wrong = runner(*words, WBC_DATA=str(tmp_path))  # a report needs no images
     assert wrong.returncode == 0 and "no pictures of images" in wrong.stdout
-    assert LACKING in (tmp_path / "out" / "activations.html").read_text(encoding="utf-8")
+    assert LACKING in (tmp_path / "out" / "liang.html").read_text(encoding="utf-8")
     text = (tmp_path / "out" / "errors.html").read_text(encoding="utf-8")
     assert UNDRAWN in text and "<symbol" not in text
     named = runner(*words, "--data", tmp_path)
