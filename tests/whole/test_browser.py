@@ -246,9 +246,12 @@ def test_pages_fit_their_width_and_are_kept_as_pictures(
         if width == WIDTHS[0]:
             tall = page.evaluate("document.documentElement.scrollHeight") / SCREEN
             assert tall <= MOST_SCREENS, (path.name, tall)
-            assert page.evaluate(WIDE) == [] and page.evaluate(LINES) == 1, path.name
+            assert page.evaluate(LINES) == 1, path.name
         if path in kept:
             keep(page, shots, f"{kept[path]}-{path.stem}-{width}")
+        if width == WIDTHS[0]:
+            page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
+            assert page.evaluate(WIDE) == [], path.name
     assert {f"{report}-{path.stem}-{width}" for path, report in kept.items()} <= {
         re.sub(rf"-{width}-\d+$", f"-{width}", shot.stem) for shot in shots.glob("*.png")
     }

@@ -7,7 +7,9 @@ import pytest
 from benchmarks.store.store import Store
 from protocols.papers.claims import load_claims
 from reports.build import build
+from reports.cells.cell import Cell
 from reports.cells.collect import collect
+from reports.pages import activations
 from reports.pages.content import worth_showing
 from reports.tables.builder import numbers, over_twins, table
 from reports.tables.cell_text import difference_text
@@ -97,6 +99,15 @@ def test_a_twin_that_is_stale_is_marked_and_the_other_is_not():
     made = table("t", "Numbers.", [*over_twins(numbers("n"), [False, True])], [["1", "2"]])
     assert headings(made) == ["Keras, n", f"PyTorch {STALE}, n"] and made.notes == [STALE_NOTE]
     assert STALE_NOTE not in table("t", "", over_twins(numbers("n")), [["1", "2"]]).notes
+
+
+def test_a_picture_is_marked_where_its_own_twin_is_stale(mixed, monkeypatch):
+    monkeypatch.setattr(Cell, "stale", property(lambda cell: cell.framework == "keras"))
+    found = activations.sections(mixed[1], mixed[0])
+    pictures = [p for s in found for f in s.figures for p in f.pictures if p.framework]
+    assert {(p.framework, STALE in p.caption) for p in pictures} == {
+        ("keras", True), ("torch", False),
+    }  # fmt: skip
 
 
 def test_the_caption_alone_is_on_the_page_and_the_setting_in_the_csv_index(mixed):
