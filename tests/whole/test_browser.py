@@ -58,7 +58,7 @@ def test_the_comparison_opens_from_disk_without_an_error_or_a_request(beside, ta
 def test_every_page_opens_from_disk_without_an_error_or_a_request(report, tab, request):
     for path in all_pages(request.getfixturevalue(report)):
         page = tab.show(path)
-        parts = page.locator("section").count() if path.name == one_file.NAME else 1
+        parts = page.locator("main > section").count() if path.name == one_file.NAME else 1
         assert page.locator("h1").count() == parts > 0, path.name
         assert page.evaluate("document.querySelectorAll('[style]').length") == 0, path.name
     assert tab.troubles == []
@@ -126,7 +126,7 @@ def test_numbers_on_the_pages_are_those_of_the_data_file(report, tab, request):
 def test_the_one_file_stands_alone(smoke, tab, tmp_path):
     alone = shutil.copy(smoke / one_file.NAME, tmp_path)
     page = tab.show(alone)
-    assert page.locator("section").count() == len(all_pages(smoke)) - 1
+    assert page.locator("main > section").count() == len(all_pages(smoke)) - 1
     hrefs = page.evaluate("[...document.links].map(a => a.getAttribute('href'))")
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
     assert len(ids) == len(set(ids)) and len(hrefs) > 500
