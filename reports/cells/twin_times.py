@@ -63,6 +63,7 @@ class TwinTimes:
     setting: Setting
     variant: str
     paces: dict[str, Pace]
+    protocol: str = ""  # that of the epochs; empty where the network wasn't trained
 
 
 def twin_times(collected: Collected, setting: Setting) -> list[TwinTimes]:
@@ -77,7 +78,8 @@ def twin_times(collected: Collected, setting: Setting) -> list[TwinTimes]:
         }
         there = {what: pace for what, pace in paces.items() if pace.keras or pace.torch}
         if there:
-            found.append(TwinTimes(f"{setting.slug}/speed/{variant}", setting, variant, there))
+            key, protocols = f"{setting.slug}/speed/{variant}", {c.protocol for c in cells if c}
+            found.append(TwinTimes(key, setting, variant, there, "".join(protocols)))
     return found
 
 

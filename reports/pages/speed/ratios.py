@@ -52,11 +52,13 @@ def ratios_table(setting: Setting, times: list[TwinTimes], known: Numbers) -> Ta
     """Return the table of PyTorch's seconds divided by Keras's, a network a row."""
     rows = [one for one in times if compared([one])]
     shown = [w for w in HEADINGS if any(w in one.paces and one.paces[w].ratio for one in rows)]
+    protocols = " or ".join(sorted({one.protocol for one in rows if one.protocol}))
+    trained = f"; epochs under protocol {protocols}" if protocols else ""
     return table(
         f"ratios-{setting.slug}",
         f"{NAMES['torch']} / {NAMES['keras']}: below 1 PyTorch is the faster one. The ratio of the "
         "medians; below it the least and the most that the 5th and 95th percentiles of both allow. "
-        f"{setting.sentence}.",
+        f"{setting.sentence}{trained}.",
         [*texts("Network"), *numbers(*(HEADINGS[what] for what in shown))],
         [[title(one.variant), *(_cell(one, what, known) for what in shown)] for one in rows],
     )
