@@ -45,11 +45,12 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
     return table(
         f"latency-{setting.slug}",
         "Time to an answer of freshly made networks: the median, and below it the 5th to 95th "
-        f"percentile, of {calls} or {starts}. {setting.sentence}; {size} (height × width); "
+        f"percentile, of {calls} or {starts}; {size} (height × width), "
         f"{plural(first.threads, 'CPU thread')}.{differences(list(slots.values()))}",
         [*texts("What"), *numbers(*NAMES.values())],
         lines,
         tight=True,
+        setting=f"{setting.sentence}.",
     )
 
 

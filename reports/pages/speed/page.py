@@ -50,9 +50,10 @@ def claims_table(
     return table(
         f"speed-claims-{setting.slug}",
         "The times that the papers print, beside runs of as many epochs here. Never judged: "
-        f"another device. {setting.sentence}; training under protocol fixed.",
+        "another device. Training under protocol fixed.",
         [*texts("Claim"), *numbers("Printed", *NAMES.values())],
         lines,
+        setting=f"{setting.sentence}.",
     )
 
 

@@ -57,10 +57,10 @@ def ratios_table(setting: Setting, times: list[TwinTimes], known: Numbers) -> Ta
     return table(
         f"ratios-{setting.slug}",
         f"{NAMES['torch']} / {NAMES['keras']}: below 1 PyTorch is the faster one. The ratio of the "
-        "medians; below it the least and the most that the 5th and 95th percentiles of both allow. "
-        f"{setting.sentence}{trained}.",
+        "medians; below it the least and the most that the 5th and 95th percentiles of both allow.",
         [*texts("Network"), *numbers(*(HEADINGS[what] for what in shown))],
         [[title(one.variant), *(_cell(one, what, known) for what in shown)] for one in rows],
+        setting=f"{setting.sentence}{trained}.",
     )
 
 

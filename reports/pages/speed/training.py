@@ -21,11 +21,11 @@ def training_table(group: Group, known: Numbers) -> Table:
         f"training-{group.setting.slug}-{group.protocol}",
         "Time to train: of an epoch the median, with the 5th to 95th percentile of all epochs of "
         "all runs; otherwise the mean over the runs. Waiting: the share of training that waited "
-        f"for images. {group.caption} "
-        f"Runs computed at a time: {counted or 'none'}.",
+        f"for images. Protocol {group.protocol}. Runs computed at a time: {counted or 'none'}.",
         [*texts("What"), *numbers(*NAMES.values())],
         lines,
         tight=True,
+        setting=group.caption,
     )
 
 

@@ -93,7 +93,7 @@ def test_each_protocol_has_its_own_epochs(tmp_path, monkeypatch):
 
 def test_what_a_time_includes_stands_there(both):
     _, page, _ = both
-    text = page[page.index('id="includes"') : page.index('id="times"')]
+    text = page[page.index('id="includes"') : page.index('class="of-setting"')]
     assert all(word in text for word in ("tracing", "compiled", "first call", "Fetching batches"
                                          .lower(), "importing the framework"))  # fmt: skip
 
