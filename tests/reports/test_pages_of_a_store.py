@@ -183,9 +183,9 @@ def test_a_missing_fold_is_an_x_and_no_mean(tmp_path, comparable):
     row = Tables(pages(tmp_path)["jane.html"]).row("Jane 2022, Table II:", "accuracy")
     assert row[2] == "X | 2 of 3 folds" and row[3] == ""
     page = pages(tmp_path)["runs-smoke-phantom-random-cpu-float32-cv10.html"]
-    assert "mean of" not in page and "fold 2: missing" in page
+    assert "line: their mean" not in page and "fold 2: missing" in page
     made(tmp_path, plan[:2])  # the same store, asked for two: now the set is whole
-    assert "mean of" in pages(tmp_path)["runs-smoke-phantom-random-cpu-float32-cv10.html"]
+    assert "line: their mean" in pages(tmp_path)["runs-smoke-phantom-random-cpu-float32-cv10.html"]
 
 
 def test_a_plan_of_fewer_folds_than_the_profile_is_no_whole_set(tmp_path):
