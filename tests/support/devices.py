@@ -12,3 +12,9 @@ CPU = {
     "keras": Device("tensorflow" if TENSORFLOW else "jax", "cpu"),
     "torch": Device("torch", "cpu"),
 }
+
+
+def skip_without_tensorflow() -> None:
+    """Skips the test that asks, or the tests of the fixture that does."""
+    if not TENSORFLOW:
+        pytest.skip("TensorFlow isn't installed here")

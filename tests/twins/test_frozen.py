@@ -19,6 +19,7 @@ from protocols.runs import course as training
 from protocols.runs.checkpoint import Checkpoints
 from protocols.spec import RunSpec
 from tests.support import synthetic
+from tests.support.devices import skip_without_tensorflow
 from tests.support.line import Line
 from tests.support.synthetic import spec
 
@@ -140,6 +141,7 @@ def sides(monkeypatch):
     from benchmarks.parity import twin_pair
     from tests.support import stand_in
 
+    skip_without_tensorflow()
     stand_in.put(monkeypatch)
     return lambda *changes, variant="resnet50": twin_pair.make_pair(
         variant, "float64", stand_in.pool_of(), changes

@@ -10,7 +10,7 @@ from benchmarks.launch.worker import environment
 from benchmarks.planning.plan import Device
 from protocols.files import ROOT
 from protocols.hardware import free_memory
-from tests.support.devices import TENSORFLOW
+from tests.support.devices import skip_without_tensorflow
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_no_step_on_a_cpu_has_cudnn_s_layers(backend, word):
 @pytest.mark.parametrize("backend", ["torch", "jax", "tensorflow"])
 def test_images_beyond_two_to_the_31_come_back(backend):
     """The papers' images are more numbers than an int32 counts."""
-    if backend == "tensorflow" and not TENSORFLOW:
-        pytest.skip("TensorFlow isn't installed here")
+    if backend == "tensorflow":
+        skip_without_tensorflow()
     found = part("large", backend)
     assert found["numbers"] > 2**31 and found["equal"]

@@ -8,6 +8,8 @@ from functools import lru_cache
 
 import pytest
 
+from protocols.files import ROOT
+
 FRAMEWORKS = {"torch", "timm", "torchvision", "keras", "tensorflow", "jax"}
 ALLOWED = {
     "runner": set(),
@@ -51,3 +53,27 @@ def test_keras_on_jax_leaves_tensorflow_alone():
     found = imported("impl_keras.worker", KERAS_BACKEND="jax")
     assert "jax" in found
     assert not found & {"tensorflow", "torch"}
+
+
+WITHOUT = """\
+from importlib.machinery import PathFinder
+
+found = PathFinder.find_spec
+def find_spec(cls, name, *more):
+    return None if name.partition(".")[0] == "tensorflow" else found(name, *more)
+PathFinder.find_spec = classmethod(find_spec)
+"""
+
+
+@pytest.mark.slow
+def test_tests_for_a_gpu_are_collected_without_tensorflow(tmp_path):
+    """As in the environment of requirements-gpu.txt: Keras then takes JAX."""
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT, encoding="utf-8")
+    env = {k: v for k, v in os.environ.items() if k != "KERAS_BACKEND"}
+    answer = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "--collect-only", "-p",
+         "no:cacheprovider", "tests/twins"],
+        capture_output=True, encoding="utf-8", env=env | {"PYTHONPATH": str(tmp_path)}, cwd=ROOT,
+    )  # fmt: skip
+    assert answer.returncode == 0, answer.stdout[-2000:]
+    assert "test_gpu.py::" in answer.stdout and "error" not in answer.stdout.splitlines()[-1]

@@ -26,7 +26,7 @@ from protocols.runs import parity
 from protocols.weights.start import counts, shapes_of
 from reports.pages.parity.ladder import read
 from tests.support import stand_in
-from tests.support.devices import TENSORFLOW, needs_tensorflow
+from tests.support.devices import needs_tensorflow, skip_without_tensorflow
 
 slow = pytest.mark.slow
 
@@ -101,8 +101,7 @@ NETWORKS = [
 
 @pytest.fixture
 def networks(monkeypatch):
-    if not TENSORFLOW:
-        pytest.skip("TensorFlow isn't installed here")
+    skip_without_tensorflow()
     stand_in.put(monkeypatch)
     stand_in.add(monkeypatch, *NETWORKS)
 
