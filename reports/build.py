@@ -63,8 +63,8 @@ def build(
     figures = {path: data for one in made for path, data in one.figures.items()}
     for folder in (exports.FOLDER, drawing.FOLDER):
         make_folder(out / folder)
-    for path, data in figures.items():
-        write_whole(out / path, data)
+    for name, data in figures.items():
+        write_whole(out / name, data)
     for name, text in sorted(files.items(), key=lambda file: file[0] == "index.html"):
         write(out / name, text)  # index.html comes last: where it is new, all files are
     known = [out / page.file for page in menu.pages()]

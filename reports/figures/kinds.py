@@ -70,9 +70,9 @@ def dots(
         ax.xaxis.set_major_formatter("{x:g}")
     else:
         ends = [end for entry in series for _, *own in entry["points"] for end in own]
-        low, high = ticks.limits(ends)
-        ax.set_xticks(*ticks.linear(low, high, WIDE))
-        ax.set_xlim(low, high)
+        limits = ticks.limits(ends)
+        ax.set_xticks(*ticks.linear(*limits, WIDE))
+        ax.set_xlim(limits)
     if line:
         ax.axvline(line[0], color=INK, linewidth=0.9, linestyle="--", label=line[1])
     ax.set_yticks(range(len(rows)), rows)

@@ -77,11 +77,7 @@ def draw(
     """Makes a figure with fixed margins (a layout engine would cost as much again). `right` is the
     room for words beside each panel, in inches. `below` is that for what stands below the axes: by
     default a legend too, but none if there are words beside."""
-    import matplotlib  # noqa: PLC0415 (slow import)
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    matplotlib.rcParams.update(_RC)
-    figure = Figure(figsize=(width, height))
+    figure = canvas(height, width)
     axes = figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
     if below is None:
         below = 0.46 if right else 0.72
@@ -92,24 +88,20 @@ def draw(
     )  # fmt: skip
     for ax in axes:
         ax.patch.set_visible(False)
-    figure.patch.set_visible(False)
     return figure, list(axes)
 
 
 def again(
-    kind: str, height: float, columns: int, top: float = 0.28,
-    widths: tuple[float, ...] | None = None, right: float = 0.0,
-) -> tuple["Figure", list["Axes"]]:  # fmt: skip
+    kind: str, height: float, columns: int, widths: tuple[float, ...] | None = None
+) -> tuple["Figure", list["Axes"]]:
     """Returns the figure that is kept for this kind and size, its panels emptied; titles, ticks and
     labels stay. Making axes costs as much as drawing, and so does finding the labels' places."""
-    figure, axes = _kept(kind, height, columns, top, widths, right)
+    figure, axes = _kept(kind, height, columns, widths)
     for old in list(figure.legends):
         old.remove()
     for ax in axes:
         for artist in [*ax.lines, *ax.texts]:
             artist.remove()
-        if ax.get_yscale() != "linear":  # setting the scale makes the ticks anew
-            ax.set_yscale("linear")
         ax.relim()
         ax.autoscale(True)
     return figure, axes
@@ -117,10 +109,9 @@ def again(
 
 @lru_cache(maxsize=64)
 def _kept(
-    kind: str, height: float, columns: int, top: float, widths: tuple[float, ...] | None,
-    right: float,
-) -> tuple["Figure", list["Axes"]]:  # fmt: skip
-    figure, axes = draw(height, columns, top=top, widths=widths, right=right)
+    kind: str, height: float, columns: int, widths: tuple[float, ...] | None
+) -> tuple["Figure", list["Axes"]]:
+    figure, axes = draw(height, columns, widths=widths)
     for ax in axes:
         box = ax.get_position()
         ax.xaxis.set_label_coords(0.5, -BELOW / (box.height * height))

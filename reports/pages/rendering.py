@@ -51,7 +51,7 @@ def _page(results: Results, entries: list[menu.Entry], page: PageRecord, here: s
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
     tables = Page(page.file, page.name, above, list(tables_in(content)))
-    figures = {}
+    figures: dict[str, bytes] = {}
     for drawing in drawings_in(content):
         if drawing.path(page.file, "svg") in text:  # else the page leaves the figure out
             figures |= drawing.files(page.file)

@@ -169,6 +169,7 @@
     const look = () => {
       const over = scroller.scrollWidth - scroller.clientWidth;
       sign.hidden = over < 2;
+      if (scroller.matches(".drawing")) scroller.tabIndex = over < 2 ? -1 : 0; // to scroll by keys
       sign.classList.toggle("seen", over - scroller.scrollLeft < 2);
     };
     scroller.addEventListener("scroll", look, { passive: true });

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.browser import NEEDED, Tab, own_pages
+from tests.support.browser import AXE, NEEDED, SERIOUS, Tab, own_pages
 
 pytestmark = NEEDED
 
@@ -41,3 +41,44 @@ def test_the_words_of_a_figure_never_meet(published_report, browser, width):
             figures += 1
     tab.context.close()
     assert met == [] and figures > 40
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="AXE_CORE names no axe-core")
+def test_a_figure_wider_than_a_small_screen_can_be_reached_by_keys(published_report, browser):
+    tab, found = Tab(browser, viewport={"width": 390, "height": 800}), []
+    for name in ("liang.html", "jane.html", "control.html"):
+        page = opened(tab, published_report / name)
+        assert page.locator(".drawing[tabindex='0']").count() > 0
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [(name, fault["id"]) for fault in result["violations"]
+                  if fault["impact"] in SERIOUS]  # fmt: skip
+    tab.context.close()
+    assert found == [] and tab.troubles == []
+
+
+def test_links_to_a_figure_s_files_show_where_one_points(published_report, browser):
+    tab = Tab(browser)
+    page = tab.show(published_report / "liang.html")
+    figure = page.locator("figure:has(.save)").first
+    opacity = "e => getComputedStyle(e).opacity"
+    assert figure.locator(".save").evaluate(opacity) == "0"
+    figure.hover()
+    assert figure.locator(".save").evaluate(opacity) == "1"
+    page.mouse.move(0, 0)
+    figure.locator(".save a").first.focus()
+    assert figure.locator(".save").evaluate(opacity) == "1"
+    page.emulate_media(media="print")
+    assert not figure.locator(".save").is_visible()
+    tab.context.close()
+
+
+def test_a_saved_svg_opens_by_itself(published_report, browser):
+    tab = Tab(browser)
+    for path in sorted((published_report / "figures").glob("*.svg"))[::20]:
+        page = tab.show(path)
+        assert page.evaluate("document.documentElement.tagName") == "svg"
+        size = page.evaluate("document.documentElement.getBoundingClientRect().width")
+        assert size > 100
+    assert tab.troubles == []
+    tab.context.close()
