@@ -30,7 +30,7 @@ PARTS = ((TRAIN, "training"), (TEST, "test"))
 def run_figure(cell: Cell, seed: int, name: str) -> Drawing | None:
     """Draws loss and accuracy, in training and on the part that selects the epoch, of one run or of
     all folds of a seed; returns None where no run is there. There are too many of these figures to
-    save each as a PDF."""
+    write files of each."""
     slots = [s for s in cell.of_seed(seed) if s.usable]
     if not slots:
         return None

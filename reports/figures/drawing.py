@@ -18,12 +18,13 @@ FOLDER = "figures"  # of the report
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure: the inline <svg>, what its marks mean, and the same figure as a PDF."""
+    """A figure: the inline <svg>, what its marks mean, and the same figure as a PDF. Without a PDF
+    it has no files; the page's script can save it as SVG."""
 
     name: str  # unique on its page
     svg: Markup
     key: str = ""
-    pdf: bytes = b""  # empty where there is none
+    pdf: bytes = b""
 
     def __html__(self) -> str:
         return self.svg
@@ -31,7 +32,7 @@ class Drawing:
     @property
     def kinds(self) -> list[str]:
         """The kinds of files that the figure is saved as."""
-        return ["svg", "pdf"] if self.pdf else ["svg"]
+        return ["svg", "pdf"] if self.pdf else []
 
     def path(self, page: str, kind: str) -> str:
         """Returns where a page's figure lies in the report as a file of this kind."""
@@ -39,6 +40,8 @@ class Drawing:
 
     def files(self, page: str) -> dict[str, bytes]:
         """Returns the figure's files, by their paths."""
+        if not self.pdf:
+            return {}
         content = {"svg": standalone(self.svg).encode(), "pdf": self.pdf}
         return {self.path(page, kind): content[kind] for kind in self.kinds}
 
@@ -53,7 +56,7 @@ def drawn(
     pdf: bool = True,
 ) -> Drawing:
     """Returns the figure as a drawing; `description` is its text alternative. Without `pdf`, which
-    takes as long as the rest, it can be saved as SVG alone."""
+    takes as long as the rest, it has no files."""
     name = re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids and of a file's name
     svg = to_svg(figure, name, description, titles)
     return Drawing(name, svg, key, to_pdf(figure, description) if pdf else b"")

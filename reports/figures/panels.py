@@ -82,7 +82,7 @@ def curves(
 ) -> Drawing:
     """Draws the panels, two in a row, each curve named at its end. The phases of a panel stand side
     by side. Panels of the same quantity have the same vertical axis. `runs` is the word for what a
-    band spans, as "folds". Without `pdf` the figure can be saved as SVG alone."""
+    band spans, as "folds". Without `pdf` the figure has no files."""
     rows = [panel.phases() for panel in panels]
     phased = any(len(row) > 1 for row in rows)
     if not phased:

@@ -176,6 +176,27 @@
     new ResizeObserver(look).observe(scroller);
   };
   document.querySelectorAll("main .table, main .drawing").forEach(hint);
+  // A figure that has no file is saved from the page itself, in the colours of the light page.
+  const light = {};
+  const colours = document.querySelector("style").textContent.matchAll(/(--\w+): (#\w+)/g);
+  for (const [, name, colour] of colours) light[name] ??= colour;
+  const saved = (svg) => {
+    const copy = svg.cloneNode(true);
+    copy.setAttribute("font-family", "sans-serif");
+    copy.insertAdjacentHTML("afterbegin", '<rect width="100%" height="100%" fill="var(--paper)"></rect>');
+    const whole = new XMLSerializer().serializeToString(copy);
+    return whole.replace(/var\((--\w+)\)/g, (_, name) => light[name]);
+  };
+  for (const drawing of document.querySelectorAll("main figure > .drawing")) {
+    const words = drawing.parentElement.querySelector("figcaption");
+    if (!words || words.querySelector(".save")) continue;
+    const link = make("a", { href: "#", download: "figure.svg", textContent: "SVG", ariaLabel: "this figure as SVG" });
+    link.addEventListener("click", () => {
+      const file = new Blob([saved(drawing.querySelector("svg"))], { type: "image/svg+xml" });
+      link.href = URL.createObjectURL(file);
+    });
+    words.append(" ", make("span", { className: "save" }, "Save as ", link));
+  }
   for (const element of document.querySelectorAll("main h2[id], main h3[id], main caption[id]")) {
     const label = `Link to: ${element.textContent.trim().slice(0, 60)}`;
     element.append(make("a", { className: "anchor", href: `#${element.id}`, textContent: "#", ariaLabel: label }));

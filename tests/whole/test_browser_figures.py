@@ -1,7 +1,11 @@
 """The figures of the recorded runs' report in Chromium: no two words meet, and none is cut off."""
 
+import re
+from xml.etree import ElementTree
+
 import pytest
 
+from reports.pages import one_file
 from tests.support.browser import AXE, NEEDED, SERIOUS, Tab, own_pages
 
 pytestmark = NEEDED
@@ -80,5 +84,21 @@ def test_a_saved_svg_opens_by_itself(published_report, browser):
         assert page.evaluate("document.documentElement.tagName") == "svg"
         size = page.evaluate("document.documentElement.getBoundingClientRect().width")
         assert size > 100
+    assert tab.troubles == []
+    tab.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_figure_without_a_file_is_saved_from_the_page(published_report, browser, scheme):
+    tab, folder = Tab(browser, color_scheme=scheme), published_report
+    for path in (next(folder.glob("runs-laptop-*fixed.html")), folder / one_file.NAME):
+        link = opened(tab, path).locator("figcaption .save a").first
+        with tab.page.expect_download() as asked:
+            link.evaluate("e => e.click()")
+        assert asked.value.suggested_filename == "figure.svg"
+        text = asked.value.path().read_text(encoding="utf-8")
+        root = ElementTree.fromstring(text)
+        assert root.tag == "{http://www.w3.org/2000/svg}svg" and root.get("viewBox")
+        assert "var(" not in text and re.search(r'<rect [^>]*fill="#fdfdfb"', text)
     assert tab.troubles == []
     tab.context.close()
