@@ -8,7 +8,7 @@ from benchmarks.estimates.estimates import Estimates
 from benchmarks.launch import calibrate
 from benchmarks.launch.launcher import Launcher
 from benchmarks.planning import disk, plan
-from benchmarks.planning.plan import Selection, make_plan, set_request, trained_together
+from benchmarks.planning.plan import Device, Selection, make_plan, set_request, trained_together
 from benchmarks.planning.request import Request
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
@@ -76,7 +76,8 @@ def test_what_trains_together_is_calibrated_together(monkeypatch):
     imagenet = {"source": "imagenet", "digest": "e" * 64}
     monkeypatch.setattr(plan, "chosen_weights", lambda *_: imagenet)
     chosen = Selection(suite="jane", variants=("cnn_gru",), profile="paper", seeds=(0, 1))
-    gpu = {framework: replace(CPU[framework], name="NVIDIA X", index=0) for framework in CPU}
+    backends = {"keras": "tensorflow", "torch": "torch"}  # TensorFlow trains each run alone
+    gpu = {framework: Device(name, "NVIDIA X", 0) for framework, name in backends.items()}
     short = calibrate.short_specs(chosen, "real", gpu, cores=2)
     groups = [(s[0].framework, s[0].stage, len(s)) for s in trained_together(short)]
     assert groups.count(("torch", "train", 2 * 10)) == groups.count(("keras", "train", 1)) == 2
