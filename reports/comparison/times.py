@@ -88,6 +88,7 @@ def latency_table(joined: Joined, out: Path) -> Table:
         "Time to an answer, median: B / A, with A → B below.",
         [*NETWORK, *numbers(*(text for _, text in PARTS)), *texts("Devices", *RUNS)],
         lines,
+        tight=True,
     )
 
 
