@@ -114,7 +114,7 @@ def test_the_audit_finds_what_it_can_without_a_module_of_its_own(folder):
 
 
 def test_its_page_stands_before_the_others(folder):
-    page = record("doe", lambda collected, group: [], list, "")
+    page = record("doe", lambda collected, group: [], list)
     assert page.file == "doe.html"
     assert max(p.place for p in pages() if p.template == "paper.html.j2") < page.place
     assert page.place < min(p.place for p in pages() if p.name == "Evidence")
