@@ -17,6 +17,9 @@ from torch import nn
 from protocols.papers.backbones import load_backbones
 from protocols.spec import IMPLIED
 
+# how the maps of a backbone, and its kernels, lie in memory
+LAST, FIRST = "channels_last", "channels_first"
+FORMATS = {LAST: torch.channels_last, FIRST: torch.contiguous_format}
 Change = Callable[[nn.Module, Mapping[str, Any]], None]
 CHANGES: dict[str, Change] = {}  # what is done to timm's network, by backbone
 
@@ -51,10 +54,11 @@ class WithoutPadding(nn.Module):
 
 class Preprocess(nn.Module):
     """The input layer of keras.applications: uint8 RGB (n, h, w, 3) -> float (n, 3, h, w), in
-    channels-last memory. "caffe" means BGR minus the mean of ImageNet, in 0..255; "tf" means x /
-    127.5 - 1."""
+    the memory layout `layout`. "caffe" means BGR minus the mean of ImageNet, in 0..255; "tf" means
+    x / 127.5 - 1."""
 
     mean: torch.Tensor
+    layout = LAST
 
     def __init__(self, backbone: str) -> None:
         super().__init__()
@@ -65,7 +69,8 @@ class Preprocess(nn.Module):
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         x = images.to(self.mean.dtype)
         x = x.flip(-1) - self.mean if self.caffe else x / 127.5 - 1
-        return x.permute(0, 3, 1, 2)
+        x = x.permute(0, 3, 1, 2)
+        return x if self.layout == LAST else x.contiguous()
 
 
 def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Sequential:
@@ -76,6 +81,13 @@ def make_backbone(name: str, recipe: Mapping[str, Any] = IMPLIED) -> nn.Sequenti
     if name in CHANGES:
         CHANGES[name](model, recipe)
     return nn.Sequential(Preprocess(name), model)
+
+
+def lay_out(backbone: nn.Sequential, layout: str) -> None:
+    """Has a backbone of `make_backbone` compute in this memory layout, LAST or FIRST: its kernels
+    lie so, and its input does; PyTorch keeps the layout of a layer's input in its output."""
+    backbone.to(memory_format=FORMATS[layout])
+    backbone.get_submodule("0").layout = layout  # type: ignore[assignment]  # that of Preprocess
 
 
 @changes("xception")

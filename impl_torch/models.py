@@ -1,6 +1,7 @@
 """The networks of every paper: backbones, recurrent branch, product, softmax."""
 
 import math
+from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -8,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from impl_torch.backbones import make_backbone
+from impl_torch.backbones import LAST, lay_out, make_backbone
 from impl_torch.device import dtype_of
 from impl_torch.recurrent import Recurrent, layer_of, recur
 from protocols.classes import CLASSES
@@ -143,7 +144,7 @@ def make_head(spec: RunSpec) -> PooledHead | MapHead:
     return head.to(dtype_of(spec))
 
 
-def _random_backbone(name: str, spec: RunSpec) -> nn.Module:
+def _random_backbone(name: str, spec: RunSpec) -> nn.Sequential:
     """Makes a backbone with random weights, the same in every variant that has this backbone."""
     torch.manual_seed(derive(spec.seed, "weights", name))
     backbone = make_backbone(name, spec.recipe)
@@ -153,14 +154,18 @@ def _random_backbone(name: str, spec: RunSpec) -> nn.Module:
 
 class Network(nn.Module):
     """A variant's network: uint8 RGB (n, h, w, 3) -> logits (n, 4).
-    Its random weights are drawn part by part."""
+    Its random weights are drawn part by part. `layouts` has the memory layout of a backbone where
+    that isn't LAST."""
 
-    def __init__(self, spec: RunSpec) -> None:
+    def __init__(self, spec: RunSpec, layouts: Mapping[str, str] | None = None) -> None:
         super().__init__()
         names = load_variants()[spec.variant].backbones
-        self.backbones = nn.ModuleList(_random_backbone(name, spec) for name in names)
+        backbones = [_random_backbone(name, spec) for name in names]
+        self.backbones = nn.ModuleList(backbones)
         self.head = make_head(spec)
         self.to(dtype_of(spec)).to(memory_format=torch.channels_last)
+        for name, backbone in zip(names, backbones, strict=True):
+            lay_out(backbone, (layouts or {}).get(name, LAST))
 
     def features(self, images: torch.Tensor) -> Features:
         """Gives what the head reads of the backbones: one tensor per backbone."""

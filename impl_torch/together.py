@@ -5,6 +5,7 @@ idle. The losses of each member are those of the run alone (a test holds this in
 has thousands of kernels, small ones: a GPU replays them as one CUDA graph.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -47,10 +48,16 @@ class TorchFolds(TorchTraining):
     """The protocols.runs.twin.Twin of PyTorch with one member per run; the CNN is frozen in every
     phase."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
+    def __init__(
+        self,
+        specs: list[RunSpec],
+        pool: Pool,
+        start: Start = OWN,
+        layouts: Mapping[str, str] | None = None,
+    ) -> None:
         if not specs[0].heads_only:
             raise ValueError("only heads over a frozen CNN train together")
-        super().__init__(specs, pool, start)  # the head of this network is not used
+        super().__init__(specs, pool, start, layouts)  # the head of this network is not used
         self.size = len(specs)
         heads = [make_head(s).to(self.device) for s in specs]
         for head, member in zip(heads, specs, strict=True):

@@ -1,5 +1,6 @@
 """Training in PyTorch: the optimisers, the step, the state."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from impl_torch import activations, bridge
+from impl_torch.backbones import LAST
 from impl_torch.batches import Batches
 from impl_torch.device import (
     autocast,
@@ -22,6 +24,7 @@ from impl_torch.models import Network, calibrate, keras_epsilon, penalised
 from impl_torch.recurrent import computed_by
 from protocols.hardware import DeviceMemory
 from protocols.images.pool import Pool, in_batches
+from protocols.papers.variants import load_variants
 from protocols.runs.activations import Seen
 from protocols.runs.checkpoint import Layout
 from protocols.spec import RunSpec
@@ -47,7 +50,13 @@ class TorchTraining:
     """The part of protocols.runs.twin.Twin that is the same for one member and for several.
     It holds the backbones, the optimiser and the state."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start) -> None:
+    def __init__(
+        self,
+        specs: list[RunSpec],
+        pool: Pool,
+        start: Start,
+        layouts: Mapping[str, str] | None = None,
+    ) -> None:
         spec = specs[0]
         self.device = device_of(spec)
         prepare(spec)
@@ -55,7 +64,9 @@ class TorchTraining:
         on_gpu = spec.device != "cpu"
         resident = on_gpu and len(specs) == 1 and pool.fits(free_memory())
         self.batches = Batches(pool, self.device, resident)
-        self.network = Network(spec).to(self.device)
+        names = load_variants()[spec.variant].backbones
+        self.layouts = {name: (layouts or {}).get(name, LAST) for name in names}
+        self.network = Network(spec, self.layouts).to(self.device)
         bridge.begin(self.network, spec, start)
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
 
@@ -149,14 +160,21 @@ class TorchTraining:
         return device_memory(self.spec)
 
     def environment(self) -> dict[str, Any]:
-        return environment(self.spec) | {"recurrent": computed_by(self.network.head)}
+        own = {"recurrent": computed_by(self.network.head), "layouts": self.layouts}
+        return environment(self.spec) | own
 
 
 class TorchTwin(TorchTraining):
     """The protocols.runs.twin.Twin of PyTorch with one member."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
-        super().__init__(specs, pool, start)
+    def __init__(
+        self,
+        specs: list[RunSpec],
+        pool: Pool,
+        start: Start = OWN,
+        layouts: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(specs, pool, start, layouts)
         self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
 
     def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:

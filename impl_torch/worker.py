@@ -1,26 +1,43 @@
 """The PyTorch worker process: python -m impl_torch.worker.
 Its messages are described in protocols.runs.worker_loop."""
 
+from collections.abc import Callable, Mapping
 from functools import partial
 
+from impl_torch import layouts
 from impl_torch.device import seen
 from impl_torch.train import TorchTwin
+from protocols.files import Progress
 from protocols.images.pool import Pool
 from protocols.runs.course import run
 from protocols.runs.twin import Twin
-from protocols.runs.worker_loop import serve
+from protocols.runs.worker_loop import Job, serve
 from protocols.spec import RunSpec
 from protocols.weights.start import OWN, Start
 
 
-def make_twin(specs: list[RunSpec], pool: Pool, start: Start = OWN) -> Twin:
-    """Makes the twin of one run, or of several runs that train together."""
+def make_twin(
+    specs: list[RunSpec],
+    pool: Pool,
+    start: Start = OWN,
+    layouts: Mapping[str, str] | None = None,
+) -> Twin:
+    """Makes the twin of one run, or of several runs that train together. `layouts` has the memory
+    layout of a backbone where that isn't the usual one."""
     if len(specs) == 1:
-        return TorchTwin(specs, pool, start)
+        return TorchTwin(specs, pool, start, layouts)
     from impl_torch.together import TorchFolds  # noqa: PLC0415 (only where runs train together)
 
-    return TorchFolds(specs, pool, start)
+    return TorchFolds(specs, pool, start, layouts)
+
+
+def train(
+    specs: list[RunSpec], jobs: list[Job], progress: Progress, note: Callable[[str], None]
+) -> None:
+    """Trains one run, or several together, in the memory layouts that were faster here."""
+    make = partial(make_twin, layouts=layouts.faster(specs[0], jobs[0].cache, note))
+    run(make, specs, jobs, progress, note)
 
 
 if __name__ == "__main__":
-    serve(seen(), partial(run, make_twin))
+    serve(seen(), train)

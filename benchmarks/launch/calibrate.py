@@ -1,5 +1,5 @@
 """Carries out --calibrate: short runs by the ordinary launcher, which teach the estimates and are
-then thrown away."""
+then thrown away. On a GPU, PyTorch times the memory layouts of its backbones before."""
 
 import tempfile
 import time
@@ -10,6 +10,7 @@ from typing import Any
 from benchmarks.estimates.cost_model import WITH_ROWS, WITHOUT_ROWS
 from benchmarks.estimates.estimates import Estimates
 from benchmarks.launch.launcher import Launcher
+from benchmarks.launch.layouts import time_layouts
 from benchmarks.launch.pending import check_images, weights_of
 from benchmarks.planning import plan
 from benchmarks.planning.plan import Device, Selection, trained_together
@@ -87,6 +88,7 @@ def calibrate(
     names = ", ".join(dict.fromkeys(spec.variant for spec in todo))
     console.say(f"calibrating: {counted(len(todo), 'short run')} of {names}; none of them is kept")
     start = time.monotonic()
+    time_layouts(todo, devices, estimates.cache, console.say)  # first: the short runs take them
     with tempfile.TemporaryDirectory(prefix="wbc-calibrate-") as folder:
         store = Store(Path(folder))
         launcher = Launcher(

@@ -60,6 +60,7 @@ class Env(Struct):
     threads: Annotated[int, Meta(ge=1, le=10**5)] | UnsetType = UNSET
     versions: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
     weights: Annotated[dict[Key, WeightFile], Meta(max_length=10)] | UnsetType = UNSET
+    layouts: Annotated[dict[Key, Key], Meta(max_length=10)] | UnsetType = UNSET
 
 
 class Phase(Struct):

@@ -4,8 +4,10 @@ spec.json         the RunSpec
 env.json          versions, device, threads, engine; instruction set, and variables of the
                   environment that choose kernels (earlier runs lack the set and the variables);
                   "recurrent", what computes such layers: cudnn, scan (a loop over the steps), aten
-                  (PyTorch's own), none (earlier runs lack this); where weights were loaded, the
-                  name and the hash of each backbone's file (training; earlier runs lack them)
+                  (PyTorch's own), none (earlier runs lack this); where PyTorch trains, "layouts",
+                  the memory layout of each backbone's maps (earlier runs lack it); where weights
+                  were loaded, the name and the hash of each backbone's file (training; earlier runs
+                  lack them)
 history.csv       one row per epoch, with the columns HISTORY
 predictions.npz   the arrays in Recorder.write
 activations.npz   what the network looks at: see protocols.runs.activations (training; earlier runs
