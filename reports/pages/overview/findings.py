@@ -162,15 +162,15 @@ def _photographs(claims: list[Tested]) -> Finding:
     count = len({row.original for row in test})
     return Finding(
         f"{count} photographs behind {len(test):,} test images",
-        ["The images are turned and stretched copies, so they are far fewer cases than they seem.",
-         *_interval(claims)],
+        [_interval(claims)],
         pictures.photographs(images),
         "Each block is a photograph, as wide as the number of its images; beside them their count.",
         "evidence.html", "How much the numbers can bear",
     )  # fmt: skip
 
 
-def _interval(claims: list[Tested]) -> list[str]:
+def _interval(claims: list[Tested]) -> str:
+    """Write the first interval on new photographs that an accuracy has, and why it is wide."""
     for one in claims:
         for framework, cell in one.cells.items():
             estimate = cell.estimates.get(one.claim.at, {}).get(one.claim.metric)
@@ -178,12 +178,12 @@ def _interval(claims: list[Tested]) -> list[str]:
             if interval and not interval.reason:
                 value = number_text(one.claim.metric, one.value(framework))
                 why = why_wide(cell)
-                return [
+                return (
                     f"{title(one.claim.variant)}’s {value} ({NAMES[framework]}) has a 95% interval "
                     f"of {interval_words(interval, digits=1)} on new photographs"
                     + (f", so wide because {why}." if why else ".")
-                ]
-    return []
+                )
+    return "The images are turned and stretched copies: far fewer cases than they seem."
 
 
 def _arithmetic(audit: list[AuditFinding]) -> Finding:

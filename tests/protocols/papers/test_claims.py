@@ -97,7 +97,8 @@ def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):
         table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
         found = [f for of_paper in audit_page.findings().values() for f in of_paper]
         ((_, rows),) = papers_tables.liang_table1(collected, group).bodies
-        answer, said = summary.summary(collected, [group.setting]).sentences
+        answer = summary.summary(collected, [group.setting], found).answer
+        said = audit_page.said(found)
         return found, str(curves.dots_figure(group, table1, "dots")), rows, answer, said
 
     number = len(load_claims())
