@@ -47,6 +47,7 @@ def test_sorting_says_a_cell_over_several_rows_in_each(smoke, tab):
 
 def test_a_long_table_filters_with_a_count(smoke, tab):
     page = tab.show(smoke / "environment.html")
+    page.get_by_text("Every run, with the files that it left").click()
     tools = page.locator(".tools", has=page.get_by_label("Filter rows")).last
     tools.get_by_label("Filter rows").fill("torch gru fold1")
     table = tools.locator("xpath=following-sibling::*[1]//table")
