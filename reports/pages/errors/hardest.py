@@ -39,14 +39,18 @@ class _Photograph:
         return self.wrong / self.answers
 
 
-def hardest(name: str, found: list[Answers], stale: bool, at_hand: dict[str, str]) -> Hardest:
+def hardest(
+    name: str, found: list[Answers], stale: bool, at_hand: dict[str, str], runs: str
+) -> Hardest:
     """Return the photographs by the share of wrong answers, the highest first.
-    `found` has the answers of every whole network and twin, `at_hand` the pictures by name."""
+    `found` has the answers of every whole network and twin, `at_hand` the pictures by name; `runs`
+    is the link to the first of the runs that answered."""
     every = _photographs(found)
     worst = every[:MOST]
     heads = [
         *texts("Photograph", "Class"),
-        *numbers("Answers", "Wrong"),
+        Td("Answers", kind="head", href=runs),
+        *numbers("Wrong"),
         *texts("Mostly taken for"),
     ]
     lines = [_line(one, stale) for one in every]

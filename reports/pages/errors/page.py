@@ -64,7 +64,8 @@ def page(results: Results) -> dict[str, Any]:
         own = [block for block in (next(blocks) for _ in group.variants) if block]
         stale = any(cell.stale for cell in group.cells.values())
         name = f"{group.setting.slug}-{group.protocol}"
-        worst = hardest(name, list(found.values()), stale, pictured or {})
+        runs = group.cells[next(iter(found))].href
+        worst = hardest(name, list(found.values()), stale, pictured or {}, runs)
         made.append(Section(group.caption, worst, _calibration(group, results.numbers), own))
     sections, left_out = made[: len(shown)], made[len(shown) :]
     both = [b.both for section in sections for b in section.blocks if b.both]
