@@ -52,6 +52,11 @@ ROWS = {  # of the tables of recorded runs: what stands there, protocol, network
     "difference": (DIFFERENCE, "cv10", *HEADS),
     "CNN-LSTM / CNN-GRU, last epoch": (LAST, "cv10", *HEADS),
 }
+RATES = {  # of the table of learning rates: the network and the rate of a row
+    f"{name}, learning rate {rate}": (variant, rate)
+    for name, variant in (("CNN-LSTM", "cnn_lstm"), ("CNN-GRU", "cnn_gru"))
+    for rate in (0.01, 0.001)
+}
 
 
 def take(out: Path, name: str) -> int:
@@ -86,6 +91,22 @@ def row(name: str, known: dict[str, dict]) -> str:
         else:
             cells.append(" / ".join(reached(one, what) for one in found if one))
     return f"| {name} | {' | '.join(cells)} |"
+
+
+def rate_row(name: str) -> str:
+    """Writes a row of the table of learning rates, of PyTorch's run of fold 0: the accuracy on the
+    training images in the last epoch, and on the held-out ones there and in the epoch that is
+    selected, with its number."""
+    variant, rate = RATES[name]
+    (run,) = (
+        run for run in Store(PUBLISHED / "laptop").runs()
+        if (run.spec.stage, run.spec.framework, run.spec.protocol) == ("train", "torch", "cv10")
+        and (run.spec.variant, run.spec.fold, run.spec.recipe["rate"]) == (variant, 0, rate)
+    )  # fmt: skip
+    last, best = run.history[-1], int(run.predictions["selected_index"])
+    shares = (last["train_accuracy"], last["eval_accuracy"], run.history[best]["eval_accuracy"])
+    training, held, selected = (f"{100 * share:.1f} %" for share in shares)
+    return f"| {name} | {training} | {held} | {selected} | {best + 1} |"
 
 
 def reached(cell: dict, at: str = SELECTED) -> str:
@@ -201,6 +222,8 @@ def recorded(text: str, known: dict[str, dict]) -> str:
     for number, line in enumerate(lines):
         if (name := line.removeprefix("| ").split(" | ")[0]) in ROWS:
             lines[number] = row(name, known)
+        elif name in RATES:
+            lines[number] = rate_row(name)
         elif BELOW in line:
             before, after = line.split(BELOW)
             end = after.index(" three of ")

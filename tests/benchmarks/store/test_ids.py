@@ -15,6 +15,7 @@ from tests.support.synthetic import spec
 
 PUBLISHED = Path("reports/published")
 FOLDERS = ("smoke", "laptop", "shared")
+CHANGES = {"laptop": [("rate=0.001",)]}  # values of --set that were recorded beside the others
 RUNS = sorted(PUBLISHED.glob("*/runs/*/spec.json"))
 
 
@@ -47,7 +48,9 @@ def test_a_plan_of_today_has_the_recorded_ids(folder):
         deterministic=first.deterministic,
     )
     devices = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
-    today = make_plan(wish, "real", devices, 2 * training[0].threads)
+    jane = tuple(v.name for v in load_variants().values() if v.suite == "jane")
+    asked = [wish, *(replace(wish, variants=jane, changes=c) for c in CHANGES.get(folder, []))]
+    today = [s for one in asked for s in make_plan(one, "real", devices, 2 * training[0].threads)]
     known = {s.id for s in recorded}
     assert known <= {s.id for s in today}
     lacking = {s.variant for s in today if s.id not in known}
