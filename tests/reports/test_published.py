@@ -32,8 +32,11 @@ def test_published_runs_are_unaltered_and_make_a_report(folder, published_report
     found = json.loads((published_report / "results.json").read_text(encoding="utf-8"))
     assert ids <= {run["id"] for run in found["runs"] if run["state"] == "done"}
     cells = [cell for cell in found["cells"] if ids & set(cell["runs"])]
-    accuracies = [cell["numbers"]["selected"]["accuracy"]["value"] for cell in cells]
+    scores = [cell["numbers"]["selected"]["accuracy"] for cell in cells]
+    # of ten folds some may still be to record: there is no mean over those that are there
+    accuracies = [one["value"] for one in scores if not re.match(r"\d of 10 folds", one["lack"])]
     assert accuracies and all(value is not None and 0 <= value <= 1 for value in accuracies)
+    assert len(accuracies) == sum(one["value"] is not None for one in scores)
     if folder.name != "smoke":  # whose networks are trained for an epoch or two, from random ones
         assert any(value > 0.25 for value in accuracies)
 
