@@ -18,11 +18,12 @@ LETTER = 0.075  # the inches that a letter of a row's name takes
 
 @dataclass(frozen=True)
 class Reached:
-    """The accuracy, in %, that is printed of a network, and that of each twin that was trained."""
+    """The accuracy, in %, that is printed of a network, and that of each twin that was trained,
+    with the ends of its interval, which are the accuracy itself where there is none."""
 
     network: str
     printed: float
-    measured: dict[str, float]
+    measured: dict[str, tuple[float, float, float]]  # accuracy, low, high
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,17 @@ class Share:
 
 
 def reached(rows: list[Reached]) -> Drawing:
-    """Draws each network's printed accuracy as a diamond and the twins' as their marks."""
+    """Draws each network's printed accuracy as a diamond, and the twins' as their marks, on lines
+    from end to end of their intervals."""
     figure, ax = _small(0.56 + 0.3 * len(rows), [row.network for row in rows], 0.5)
     for place, row in enumerate(rows):
-        for framework, value in row.measured.items():
-            ax.plot(value, place, MARKERS[framework], color=COLOURS[framework], markersize=5.5)
+        apart = 0.16 * (len(row.measured) - 1)
+        for number, (framework, (value, *ends)) in enumerate(row.measured.items()):
+            y, colour = place + apart * (2 * number - 1), COLOURS[framework]
+            ax.plot(ends, [y, y], color=colour, linewidth=1)
+            ax.plot(value, y, MARKERS[framework], color=colour, markersize=5.5)
         ax.plot(row.printed, place, "D", color=INK, markerfacecolor=PAPER, markersize=5)
-    values = [v for row in rows for v in (row.printed, *row.measured.values())]
+    values = [v for row in rows for found in row.measured.values() for v in (row.printed, *found)]
     ax.set_xlim(5 * ((min(values) - 1) // 5), 102)  # the number 100 needs room
     ax.set_xlabel("accuracy, %")
     ax.grid(axis="y", color=AXIS, linewidth=0.3, alpha=0.5)
@@ -51,7 +56,7 @@ def _said(rows: list[Reached]) -> str:
     """Writes the picture's numbers for those who don't see it."""
     said = []
     for row in rows:
-        found = ", ".join(f"{name} {value:.2f}%" for name, value in row.measured.items())
+        found = ", ".join(f"{name} {value:.2f}%" for name, (value, *_) in row.measured.items())
         said.append(f"{row.network}: printed {row.printed:.2f}%, {found}")
     return f"Accuracy, printed and measured. {'; '.join(said)}."
 

@@ -23,6 +23,7 @@ from reports.pages.audit.finding import CONTRADICTORY
 from reports.pages.audit.finding import Finding as AuditFinding
 from reports.pages.content import of_papers
 from reports.pages.leakage.evidence import part
+from reports.statistics.intervals import Interval
 from reports.tables.formats import NAMES, minus, number_text, percent, points, title
 
 
@@ -45,6 +46,20 @@ class Tested:
     claim: Claim
     cells: dict[str, Cell]  # by twin
     indicative: bool  # whether the runs follow a smaller protocol, and so judge nothing
+
+    def interval(self, framework: str) -> Interval | None:
+        """Return the interval of a twin's accuracy on new photographs, or None."""
+        found = self.cells[framework].estimates.get(self.claim.at, {}).get(self.claim.metric)
+        interval = preferred_interval(found)[0] if found else None
+        return None if interval is None or interval.reason else interval
+
+    def ends(self, framework: str) -> tuple[float, float, float]:
+        """Return a twin's accuracy and the ends of its interval, in %; the ends are the accuracy
+        where there is no interval."""
+        value, found = 100 * self.value(framework), self.interval(framework)
+        if found is None or found.low is None or found.high is None:
+            return value, value, value
+        return value, 100 * found.low, 100 * found.high
 
     def value(self, framework: str) -> float:
         """Return the accuracy of a twin of `cells`, as a fraction."""
@@ -97,7 +112,7 @@ def _reached(collected: Collected, setting: Setting, claims: list[Tested]) -> Fi
     rows = [
         pictures.Reached(
             title(one.claim.variant), 100 * one.claim.number,
-            {f: 100 * one.value(f) for f in one.cells},
+            {f: one.ends(f) for f in one.cells},
         )
         for one in claims
     ]  # fmt: skip
@@ -114,7 +129,7 @@ def _reached(collected: Collected, setting: Setting, claims: list[Tested]) -> Fi
         [f"That is where {len(rows)} of the papers’ {known} networks end, trained again {how}.",
          *_questions(collected, setting)],
         pictures.reached(rows),
-        f"Diamond: printed; {', '.join(marks)}.",
+        f"Diamond: printed; {', '.join(marks)}; line: 95% interval on new photographs.",
         "claims.html", "Every claim",
     )  # fmt: skip
 
@@ -134,7 +149,7 @@ def _questions(collected: Collected, setting: Setting) -> list[str]:
                 if a and b and (said := _difference(Contrast(a, b))):
                     found.setdefault(pair, []).append(f"{said} in {NAMES[framework]}")
     return [
-        f"{title(first)} less {title(second)}: {', '.join(said)}."
+        f"{title(first)} minus {title(second)}: {', '.join(said)}."
         for (first, second), said in found.items()
     ]
 
@@ -145,8 +160,10 @@ def _difference(one: Contrast) -> str:
     if one.value is None or one.on_images is None:
         return ""
     interval = one.on_images.estimate.linearised
-    between = "" if interval.reason else f" (95% interval {interval_words(interval)})"
-    return f"{points(one.value)} points{between}"
+    if interval.reason or interval.low is None or interval.high is None:
+        return f"{points(one.value)} points"
+    shown = ", so no difference is shown" if interval.low <= 0 <= interval.high else ""
+    return f"{points(one.value)} points (95% interval {interval_words(interval)}{shown})"
 
 
 def _photographs(claims: list[Tested]) -> Finding:
@@ -173,9 +190,7 @@ def _interval(claims: list[Tested]) -> str:
     """Write the first interval on new photographs that an accuracy has, and why it is wide."""
     for one in claims:
         for framework, cell in one.cells.items():
-            estimate = cell.estimates.get(one.claim.at, {}).get(one.claim.metric)
-            interval = preferred_interval(estimate)[0] if estimate else None
-            if interval and not interval.reason:
+            if interval := one.interval(framework):
                 value = number_text(one.claim.metric, one.value(framework))
                 why = why_wide(cell)
                 return (
@@ -196,13 +211,13 @@ def _arithmetic(audit: list[AuditFinding]) -> Finding:
     }
     bars = [pictures.Share(f"Contradictory claims: {wrong} of {len(words)}", wrong / len(words))]
     bars += [
-        pictures.Share(f"{name}: {percent(share, 1)} of test images seen in training", share)
+        pictures.Share(f"{name}: {percent(share, 1)} of test images overlap with training", share)
         for name, (share, _) in seen.items()
     ]
     return Finding(
         f"{count} contradictions in print, found without a run",
-        [f"They fall on {wrong} of the {len(words)} printed claims. And the protocols leak: of "
-         "many test images the photograph, or one that overlaps it, is among the training images."],
+        [f"They fall on {wrong} of the {len(words)} printed claims. And test and training overlap: "
+         "of many test images the photograph, or one that overlaps it, is in the training part."],
         pictures.shares(bars),
         "Filled: the share of all claims, and of the test images of each paper’s protocol.",
         "audit.html", "The papers’ own arithmetic",

@@ -186,9 +186,10 @@ def _answer(
         return f"Of {claims} printed claims, {'; '.join(parts)}."
     if near := max(counted[f][INDICATIVE] for f in FRAMEWORKS):
         return (
-            f"Not one of the {claims} printed claims is judged by these runs; beside {near} of "
-            "them stand numbers of the papers’ own networks, trained on smaller images or for a "
-            f"shorter time than published{f', which end {gaps(beside)}' if beside else ''}."
+            f"None of the {claims} printed claims is confirmed or refuted yet, for these runs have "
+            "smaller images or fewer epochs than published; beside "
+            f"{near} of them stand numbers of the papers’ own networks"
+            f"{f', which end {gaps(beside)}' if beside else ''}."
         )
     profile = load_profiles().get(setting.profile) if setting else None
     why = f"; they are {profile.about} (profile {profile.name})" if profile else ""

@@ -105,7 +105,7 @@ def test_the_first_page_answers_the_questions(laptop):
         any(v["word"] == "indicative" for v in c["verdicts"] if v["framework"] == "torch")
         for c in beside
     )
-    assert f"Not one of the {len(load_claims())} printed claims is judged by these runs" in page
+    assert f"None of the {len(load_claims())} printed claims is confirmed or refuted yet" in page
     assert f"; beside {count} of them stand numbers" in page
     shown = tables.find("Accuracies that the papers print")
     assert [row[0] for row in shown if len(row) > 2 and "%" in row[1]] == [
@@ -186,7 +186,7 @@ def test_the_first_finding_is_how_far_from_print_the_networks_end(laptop):
     assert min(apart) < 0 < max(apart), "so the sentence has both signs"
     said = f"{low} to {high} points from the printed accuracies"
     assert card.startswith(f">{said}</h2>") and f", which end {said}.</p>" in page
-    assert "Xception-LSTM less Xception: " in card and card.count("<use ") + card.count("M ") > 8
+    assert "Xception-LSTM minus Xception: " in card and card.count("<use ") + card.count("M ") > 8
 
 
 def test_gaps_of_one_side_have_a_word_instead_of_a_sign():

@@ -152,7 +152,7 @@ def test_the_first_screen_prefers_runs_that_judge(tmp_path):
     made(tmp_path, later, "index.html")
     page = pages(tmp_path)["index.html"]
     assert "Not one of the" not in page and "1 below" in page
-    said = page.split("The squares of the twins: profile ")[1]
+    said = page.split("The squares under Keras and PyTorch: profile ")[1]
     assert said.startswith("paper") and "beside the claims</a>: profile smoke" in said
 
 
