@@ -15,7 +15,7 @@ from benchmarks.speed.harness import decoded, device_of, pool_of, take_sample
 from benchmarks.speed.peers import ours
 from benchmarks.speed.peers.process import PeerProcess, environment
 from benchmarks.speed.side_by_side import compared, paired, timed
-from protocols import hardware
+from protocols import nvidia
 from protocols.classes import CLASSES
 from protocols.files import ROOT
 from protocols.images import dataset
@@ -257,8 +257,8 @@ def test_the_controls_answers_are_measured_too(tmp_path):
 def test_a_gpu_that_a_framework_does_not_see_ends_the_benchmark(monkeypatch):
     seen = SimpleNamespace(seen=lambda: {"gpu": None, "backend": "tensorflow"})
     monkeypatch.setitem(sys.modules, "impl_keras.device", seen)
-    monkeypatch.setattr(hardware, "gpus", lambda: [])
+    monkeypatch.setattr(nvidia, "names", lambda: [])
     assert device_of("keras").name == "cpu"
-    monkeypatch.setattr(hardware, "gpus", lambda: ["NVIDIA H100"])
+    monkeypatch.setattr(nvidia, "names", lambda: ["NVIDIA H100"])
     with pytest.raises(RuntimeError, match="keras on tensorflow doesn't see the GPU"):
         device_of("keras")

@@ -21,7 +21,8 @@ SECOND = answered(IDS, [0, 0, 1, 2], [3, 3, 2, 2])
 
 
 def test_photographs_are_counted_over_all_networks_by_hand():
-    found = hardest("n", [FIRST, SECOND], False, {"BloodImage_00001.jpg": "data:image/jpeg,"})
+    known = {"BloodImage_00001.jpg": "data:image/jpeg,"}
+    found = hardest("n", [FIRST, SECOND], False, known, "runs-n.html#one")
     rows = [[td.text for td in row] for row in found.shown.bodies[0][1]]
     assert rows == [
         ["1", "eosinophil", "4", "75.0\u202f%", "neutrophil"],
@@ -35,11 +36,12 @@ def test_photographs_are_counted_over_all_networks_by_hand():
     (one,) = found.drawn
     assert one.name == "1, eosinophil: 75\u202f% wrong, mostly neutrophil"
     assert found.href == "tables/errors-every-hardest-n.csv"
+    assert "runs-n.html#one" in [td.href for td in found.shown.heads[0]]
 
 
 def test_the_page_has_the_worst_and_the_file_all(monkeypatch):
     monkeypatch.setattr(module, "MOST", 2)
-    found = hardest("n", [FIRST, SECOND], True, {})
+    found = hardest("n", [FIRST, SECOND], True, {}, "")
     assert len(found.shown.bodies[0][1]) == 2 and len(found.whole.bodies[0][1]) == 3
     assert found.whole.listed and not found.shown.listed and found.drawn == []
     assert found.shown.bodies[0][1][0][3].text == "75.0\u202f% †"
@@ -47,7 +49,7 @@ def test_the_page_has_the_worst_and_the_file_all(monkeypatch):
 
 def test_answers_that_are_all_right_name_no_photograph():
     right = answered(IDS, [0, 0, 1, 2], [0, 0, 1, 2])
-    found = hardest("n", [right], False, {})
+    found = hardest("n", [right], False, {}, "")
     assert found.sentence.endswith("0.0\u202f% of the answers are wrong.")
     assert {row[4].text for row in found.shown.bodies[0][1]} == {"–"}
 
