@@ -49,6 +49,10 @@ SIGNS = {
     OPEN: ("?", "open"),
     NOT_CHECKED: ("·", "none"),
 }
+MEANINGS = {  # words that a reader could take for more than they say
+    INDICATIVE: "a rough comparison, no verdict",
+    ATTAINABLE: "possible as printed",
+}
 JUDGED = ("compatible", "supported", "above", "below", "refuted", "undecided")
 FULL = "python runner.py --suite all --gpu 0"
 
@@ -155,7 +159,8 @@ def _legend(used: set[str]) -> list[tuple[str, str, str]]:
     found: dict[tuple[str, str], list[str]] = {}
     for word, look in SIGNS.items():
         if word in used:
-            found.setdefault(look, []).append(word)
+            meaning = f" ({MEANINGS[word]})" if word in MEANINGS else ""
+            found.setdefault(look, []).append(word + meaning)
     return [(sign, look, ", ".join(words)) for (sign, look), words in found.items()]
 
 
