@@ -172,7 +172,7 @@ def test_dark_mode_is_dark(smoke, browser):
 
 
 def test_print_leaves_out_what_is_for_the_screen_and_opens_all(published_report, tab):
-    page = tab.show(next(published_report.glob("runs-laptop-*cv10.html")))
+    page = tab.show(published_report / "runs-laptop-real-imagenet-cpu-float32-cv10.html")
     page.evaluate("document.querySelectorAll('details').forEach(e => e.open = false)")
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
