@@ -28,8 +28,10 @@ from reports.data import results
 from reports.judging.verdicts import MIN_SEEDS
 from reports.pages import menu
 from reports.tables import exports
+from reports.tables.contents import found_in
 from reports.tables.formats import NAMES, gap_text, number_text, plural
-from reports.tables.grid import Page, tables_in
+from reports.tables.grid import Page
+from reports.tables.table import Table
 
 PAGE, DATA, FORMS = "compare.html", "compare.json", "compare"
 NAME = "A beside B"
@@ -79,7 +81,7 @@ def page(
         schema=comparison_data.SCHEMA_VERSION, **tables,
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
-    return text, Page(PAGE, NAME, above, [t for t in tables_in(tables) if t.bodies])
+    return text, Page(PAGE, NAME, above, [t for t in found_in(tables, Table) if t.bodies])
 
 
 def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> list[str]:

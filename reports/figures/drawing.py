@@ -2,9 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
@@ -80,16 +79,3 @@ def standalone(drawing: Markup) -> str:
     text = re.sub(r"var\((--\w+)\)", lambda m: LIGHT[m[1]], text)
     names = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif"'
     return text.replace("<svg", f"<svg {names}", 1) + "\n"
-
-
-def drawings_in(content: Any) -> Iterator[Drawing]:
-    """Yields every drawing in the content that a template is handed, in the content's order."""
-    if isinstance(content, Drawing):
-        yield content
-    elif isinstance(content, dict):
-        yield from drawings_in(list(content.values()))
-    elif isinstance(content, list | tuple):
-        for one in content:
-            yield from drawings_in(one)
-    elif is_dataclass(content):
-        yield from drawings_in([getattr(content, one.name) for one in fields(content)])

@@ -6,12 +6,14 @@ from functools import partial
 
 from reports.cells.parallel import spread
 from reports.data import results as data
-from reports.figures.drawing import drawings_in
+from reports.figures.drawing import Drawing
 from reports.pages import menu, one_file
 from reports.pages.content import PageRecord, Results
 from reports.tables import exports
+from reports.tables.contents import found_in
 from reports.tables.formats import NAMES
-from reports.tables.grid import Page, tables_in
+from reports.tables.grid import Page
+from reports.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ def _page(results: Results, entries: list[menu.Entry], page: PageRecord, here: s
         phantom=phantom, banners=banners, file=page.file, **content,
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
-    tables = Page(page.file, page.name, above, list(tables_in(content)))
+    tables = Page(page.file, page.name, above, list(found_in(content, Table)))
     figures: dict[str, bytes] = {}
-    for drawing in drawings_in(content):
+    for drawing in found_in(content, Drawing):
         if drawing.path(page.file, "svg") in text:  # else the page leaves the figure out
             figures |= drawing.files(page.file)
     return [Made(page.file, text, exports.of_page(tables), figures)]

@@ -1,9 +1,7 @@
 """Spreads cells that span rows or columns over a grid, for forms of a table that know no spans."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from reports.tables.table import Table, Td
 
@@ -19,19 +17,6 @@ class Page:
     name: str
     banners: list[str] = field(default_factory=list)
     tables: list[Table] = field(default_factory=list)
-
-
-def tables_in(content: Any) -> Iterator[Table]:
-    """Yields every table in the content that a template is handed, in the content's order."""
-    if isinstance(content, Table):
-        yield content
-    elif isinstance(content, dict):
-        yield from tables_in(list(content.values()))
-    elif isinstance(content, list | tuple):
-        for one in content:
-            yield from tables_in(one)
-    elif is_dataclass(content):
-        yield from tables_in([getattr(content, one.name) for one in fields(content)])
 
 
 @dataclass(frozen=True)
