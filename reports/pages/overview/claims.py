@@ -7,7 +7,8 @@ from reports.cells.settings import Setting
 from reports.judging.verdicts import MIN_SEEDS, WIDEST
 from reports.pages.content import PageRecord, Results, Section, worth_showing
 from reports.pages.overview import tables
-from reports.pages.overview.summary import judging, summary
+from reports.pages.overview.summary import answer, judging
+from reports.pages.overview.tested import tested, verdicts_of
 from reports.simulations import error_rates
 
 
@@ -15,14 +16,15 @@ def page(results: Results) -> dict[str, Any]:
     """Return the content of the page."""
     collected, known = results.collected, results.numbers
     shown, left = worth_showing(judging(collected))
+    first = shown[0] if shown else None
 
     def section(setting: Setting) -> Section:
-        first = bool(shown) and setting == shown[0]
-        found = tables.verdict_table(collected, known, setting, first)
+        found = tables.verdict_table(collected, known, setting, setting == first)
         return Section(f"{setting.sentence}.", [found])
 
+    verdicts = verdicts_of(collected, first)
     return {
-        "answer": summary(collected, shown, []).answer,
+        "answer": answer(verdicts, tested(collected, first, verdicts), first),
         "sections": [section(setting) for setting in shown],
         "left_out": [section(setting) for setting in left],
         "deviations": tables.deviations(collected),

@@ -5,26 +5,23 @@ from collections import Counter
 from dataclasses import dataclass
 
 from protocols.classes import CLASSES
-from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
-from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.figures import findings as pictures
 from reports.figures.drawing import Drawing
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import ordered_pairs
-from reports.judging.uncertainty import interval_words, preferred_interval, why_wide
-from reports.judging.verdicts import INDICATIVE, NOT_TESTED, judge
+from reports.judging.uncertainty import interval_words, why_wide
 from reports.pages.audit import page as audit_page
 from reports.pages.audit.finding import CONTRADICTORY
 from reports.pages.audit.finding import Finding as AuditFinding
 from reports.pages.content import of_papers
 from reports.pages.leakage.evidence import part
-from reports.statistics.intervals import Interval
-from reports.tables.formats import NAMES, minus, number_text, percent, points, title
+from reports.pages.overview.tested import Tested, gaps
+from reports.tables.formats import NAMES, number_text, percent, points, title
 
 
 @dataclass(frozen=True)
@@ -39,71 +36,14 @@ class Finding:
     more: str  # the words of the link
 
 
-@dataclass(frozen=True)
-class Tested:
-    """An accuracy that is printed, with the cells of the twins whose runs stand beside it."""
-
-    claim: Claim
-    cells: dict[str, Cell]  # by twin
-    indicative: bool  # whether the runs follow a smaller protocol, and so judge nothing
-
-    def interval(self, framework: str) -> Interval | None:
-        """Return the interval of a twin's accuracy on new photographs, or None."""
-        found = self.cells[framework].estimates.get(self.claim.at, {}).get(self.claim.metric)
-        interval = preferred_interval(found)[0] if found else None
-        return None if interval is None or interval.reason else interval
-
-    def ends(self, framework: str) -> tuple[float, float, float]:
-        """Return a twin's accuracy and the ends of its interval, in %; the ends are the accuracy
-        where there is no interval."""
-        value, found = 100 * self.value(framework), self.interval(framework)
-        if found is None or found.low is None or found.high is None:
-            return value, value, value
-        return value, 100 * found.low, 100 * found.high
-
-    def value(self, framework: str) -> float:
-        """Return the accuracy of a twin of `cells`, as a fraction."""
-        found = self.cells[framework].number(self.claim.metric, self.claim.at).value
-        return float("nan") if found is None else found
-
-
-def tested(collected: Collected, setting: Setting | None) -> list[Tested]:
-    """Return the accuracies at the selected epoch that runs of the setting judge or are indicative
-    of. Of a network whose accuracy is printed twice, the first stands here."""
-    found: dict[str, Tested] = {}
-    if setting is None:
-        return []
-    for claim in load_claims().values():
-        if (claim.kind, claim.metric, claim.at) != ("metric", "accuracy", "selected"):
-            continue
-        verdicts = {f: judge(claim, collected, setting, f) for f in FRAMEWORKS}
-        group = collected.group(setting, claim.protocol)
-        known = {f: v for f, v in verdicts.items() if v.word != NOT_TESTED}
-        if group and known and claim.variant not in found:
-            cells = {f: group.cells[f, claim.variant] for f in known}
-            smaller = any(v.word == INDICATIVE for v in known.values())
-            found[claim.variant] = Tested(claim, cells, smaller)
-    return list(found.values())
-
-
-def gaps(claims: list[Tested]) -> str:
-    """Write how far the measured accuracies lie from the printed ones, in points: "3.1 to 4.6
-    points below the printed accuracies"."""
-    found = [100 * (one.value(f) - one.claim.number) for one in claims for f in one.cells]
-    low, high = min(found), max(found)
-    if high <= 0 or low >= 0:
-        ends = sorted((f"{abs(low):.1f}", f"{abs(high):.1f}"), key=float)
-        side = "below" if high <= 0 else "above"
-        return f"{' to '.join(dict.fromkeys(ends))} points {side} the printed accuracies"
-    return minus(f"{low:+.1f} to {high:+.1f} points from the printed accuracies")
-
-
 def findings(
-    collected: Collected, setting: Setting | None, audit: list[AuditFinding]
+    collected: Collected,
+    setting: Setting | None,
+    claims: list[Tested],
+    audit: list[AuditFinding],
 ) -> list[Finding]:
-    """Return the findings. The first is left out where no run may stand beside a printed
-    accuracy."""
-    claims = tested(collected, setting)
+    """Return the findings. `claims` are the accuracies beside which runs of the setting may stand;
+    the first finding is left out where there are none."""
     own = [_reached(collected, setting, claims)] if setting and claims else []
     return [*own, _photographs(claims), _arithmetic(audit)]
 

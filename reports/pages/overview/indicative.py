@@ -1,6 +1,5 @@
 """What the papers' own networks reached by a smaller protocol, for the first page."""
 
-from protocols.papers.claims import load_claims
 from protocols.papers.papers import load_papers
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
@@ -10,8 +9,8 @@ from reports.data.numbers import Numbers
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import LEAK_FREE, leak_free, ordered_pairs
 from reports.judging.uncertainty import interval_words
-from reports.judging.verdicts import INDICATIVE, judge
 from reports.pages.leakage.leak_free import leak_free_table
+from reports.pages.overview.tested import Tested
 from reports.pages.papers.tables import claim_heads, claim_row, new_cells
 from reports.tables.builder import Line, table, texts, twins
 from reports.tables.cell_text import NOT_ASKED, claim_name, contrast_cell
@@ -19,13 +18,15 @@ from reports.tables.formats import title
 from reports.tables.table import Table, Td
 
 
-def indicative_tables(collected: Collected, known: Numbers, setting: Setting) -> list[Table]:
+def indicative_tables(
+    collected: Collected, known: Numbers, setting: Setting | None, beside: list[Tested]
+) -> list[Table]:
     """Return what runs of a smaller protocol say of the papers' numbers and questions.
+    `beside` are the accuracies beside which the runs of the setting may stand.
     The tables are: accuracies beside the printed ones; each network less the one that the paper
     sets it against; the published protocol beside the leak-free one. There is none where the runs
     of the setting are indicative of no claim."""
-    lines = _claims(collected, setting)
-    if not lines:
+    if setting is None or not (lines := _claims(collected, setting, beside)):
         return []
     made = table(
         f"indicative-{setting.slug}",
@@ -37,27 +38,20 @@ def indicative_tables(collected: Collected, known: Numbers, setting: Setting) ->
     )
     free = [one for one in leak_free(collected) if one.published.setting == setting]
     papers = [_of_papers(one.published) for one in free]
-    beside = [leak_free_table(one, known) for one, own in zip(free, papers, strict=True) if own]
-    return [made, *_questions(collected, setting), *beside]
+    leaks = [leak_free_table(one, known) for one, own in zip(free, papers, strict=True) if own]
+    return [made, *_questions(collected, setting), *leaks]
 
 
 def _of_papers(group: Group) -> bool:
     return any(group.of(paper).cells for paper in load_papers())
 
 
-def _claims(collected: Collected, setting: Setting) -> dict[str, list[Line]]:
-    """Return the rows of the accuracies at the selected epoch of which the runs are indicative, by
-    the paper's table. Of a network whose accuracy is printed twice, the first stands here."""
+def _claims(collected: Collected, setting: Setting, beside: list[Tested]) -> dict[str, list[Line]]:
+    """Return the rows of the accuracies of which the runs are indicative, by the paper's table."""
     lines: dict[str, list[Line]] = {}
-    first = {c.variant: c for c in reversed(load_claims().values()) if c.kind == "metric"
-             and (c.metric, c.at) == ("accuracy", "selected")}  # fmt: skip
-    for claim in load_claims().values():
-        if claim is not first.get(claim.variant):
-            continue
-        if any(judge(claim, collected, setting, f).word == INDICATIVE for f in FRAMEWORKS):
-            name = claim_name(claim)
-            row = claim_row(claim, collected, setting, name)
-            lines.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(row)
+    for claim in (one.claim for one in beside if one.indicative):
+        row = claim_row(claim, collected, setting, claim_name(claim))
+        lines.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(row)
     return lines
 
 

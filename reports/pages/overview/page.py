@@ -8,16 +8,20 @@ from reports.pages.content import PageRecord, Results
 from reports.pages.overview.findings import findings
 from reports.pages.overview.indicative import indicative_tables
 from reports.pages.overview.summary import judging, summary
+from reports.pages.overview.tested import tested, verdicts_of
 
 
 def page(results: Results) -> dict[str, Any]:
     """Return the content of the page."""
     collected, shown = results.collected, judging(results.collected)
     audit = [one for of_paper in audit_page.findings().values() for one in of_paper]
+    setting = shown[0] if shown else None
+    verdicts = verdicts_of(collected, setting)
+    beside = tested(collected, setting, verdicts)
     return {
-        "summary": summary(collected, shown, audit),
-        "findings": findings(collected, shown[0] if shown else None, audit),
-        "indicative": indicative_tables(collected, results.numbers, shown[0]) if shown else [],
+        "summary": summary(collected, shown, verdicts, beside, audit),
+        "findings": findings(collected, setting, beside, audit),
+        "indicative": indicative_tables(collected, results.numbers, setting, beside),
         "papers": list(load_papers().values()),
     }
 

@@ -28,8 +28,8 @@ from reports.pages.audit.finding import (
     OPEN,
     Finding,
 )
-from reports.pages.overview.findings import Tested, gaps, tested
 from reports.pages.overview.tables import value_text
+from reports.pages.overview.tested import Tested, Verdicts, gaps
 from reports.tables.cell_text import claim_name, claim_text
 from reports.tables.formats import NAMES, THIN
 
@@ -103,17 +103,19 @@ def judging(collected: Collected) -> list[Setting]:
     return sorted(shown, key=judged, reverse=True)
 
 
-def summary(collected: Collected, settings: list[Setting], found: list[Finding]) -> Summary:
+def summary(
+    collected: Collected,
+    settings: list[Setting],
+    verdicts: Verdicts,
+    beside: list[Tested],
+    found: list[Finding],
+) -> Summary:
     """Return the first screen.
-    `settings` are those with runs of the papers' networks; the runs of the first setting judge.
-    `found` is what the audit of the papers' arithmetic found."""
+    `settings` are those with runs of the papers' networks, and the first one's runs judge:
+    `verdicts` are theirs, and `beside` the accuracies beside which they may stand. `found` is what
+    the audit of the papers' arithmetic found."""
     setting = settings[0] if settings else None
     claims = load_claims()
-    verdicts = {
-        (f, key): judge(claim, collected, setting, f) if setting else Verdict(NOT_TESTED, "no run")
-        for f in FRAMEWORKS
-        for key, claim in claims.items()
-    }
     words = audit_page.by_claim(found)
     lines: dict[str, Line] = {}
     twins = list(FRAMEWORKS) if any(v.word != NOT_TESTED for v in verdicts.values()) else []
@@ -125,10 +127,9 @@ def summary(collected: Collected, settings: list[Setting], found: list[Finding])
             line.squares[f].append(_square(claim, f, verdicts[f, key], setting is not None))
     used = {of[0] for of in words.values()}
     used |= {verdicts[f, key].word for f in twins for key in claims}
-    counted = {f: Counter(verdicts[f, key].word for key in claims) for f in FRAMEWORKS}
-    untested = any(counted[f][NOT_TESTED] for f in FRAMEWORKS)
+    untested = any(v.word == NOT_TESTED for v in verdicts.values())
     return Summary(
-        _answer(counted, tested(collected, setting), len(claims), setting),
+        answer(verdicts, beside, setting),
         setting,
         twins,
         list(lines.values()),
@@ -177,11 +178,11 @@ def _order(entry: tuple[str, Claim]) -> tuple[int, bool, str]:
     return list(load_papers()).index(entry[1].paper), not place.startswith("Table"), place
 
 
-def _answer(
-    counted: dict[str, Counter[str]], beside: list[Tested], claims: int, setting: Setting | None
-) -> str:
+def answer(verdicts: Verdicts, beside: list[Tested], setting: Setting | None) -> str:
     """Return the answer in one sentence: how many claims got which word, by twin; where none is
     judged, how far the networks that may stand beside a claim are from it, or what the runs are."""
+    claims = len(load_claims())
+    counted = {f: Counter(v.word for (of, _), v in verdicts.items() if of == f) for f in FRAMEWORKS}
     if any(counted[f][word] for f in FRAMEWORKS for word in JUDGED):
         parts = []
         for framework in FRAMEWORKS:

@@ -11,7 +11,7 @@ from protocols import metrics
 from protocols.papers.claims import load_claims
 from protocols.spec import FRAMEWORKS
 from reports.cells.settings import Setting, departures
-from reports.pages.overview.findings import gaps
+from reports.pages.overview.tested import gaps
 from reports.tables.formats import title
 from tests.support import synthetic
 from tests.support.reading import (
