@@ -14,8 +14,7 @@ from protocols.papers.claims import load_claims, of_table
 from reports.cells.collect import collect
 from reports.figures import curves
 from reports.pages.audit import page as audit_page
-from reports.pages.overview import summary
-from reports.pages.overview.tested import tested, verdicts_of
+from reports.pages.overview import summary, tested
 from reports.pages.papers import tables as papers_tables
 from reports.pages.papers.tables import claims_where
 from tests.support import synthetic
@@ -98,8 +97,8 @@ def test_a_second_metric_of_a_network_displaces_nothing(table, tmp_path):
         table1 = of_table(load_claims(), "liang", "Table 1", "accuracy")
         found = [f for of_paper in audit_page.findings().values() for f in of_paper]
         ((_, rows),) = papers_tables.liang_table1(collected, group).bodies
-        verdicts = verdicts_of(collected, group.setting)
-        beside = tested(collected, group.setting, verdicts)
+        verdicts = tested.verdicts_of(collected, group.setting)
+        beside = tested.tested(collected, group.setting, verdicts)
         answer = summary.answer(verdicts, beside, group.setting)
         said = audit_page.said(found)
         return found, str(curves.dots_figure(group, table1, "dots")), rows, answer, said
