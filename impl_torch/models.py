@@ -164,8 +164,9 @@ class Network(nn.Module):
         self.backbones = nn.ModuleList(backbones)
         self.head = make_head(spec)
         self.to(dtype_of(spec)).to(memory_format=torch.channels_last)
-        for name, backbone in zip(names, backbones, strict=True):
-            lay_out(backbone, (layouts or {}).get(name, LAST))
+        self.layouts = {name: (layouts or {}).get(name, LAST) for name in names}
+        for backbone, layout in zip(backbones, self.layouts.values(), strict=True):
+            lay_out(backbone, layout)
 
     def features(self, images: torch.Tensor) -> Features:
         """Gives what the head reads of the backbones: one tensor per backbone."""

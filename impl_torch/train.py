@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from impl_torch import activations, bridge
-from impl_torch.backbones import LAST
 from impl_torch.batches import Batches
 from impl_torch.device import (
     autocast,
@@ -24,7 +23,6 @@ from impl_torch.models import Network, calibrate, keras_epsilon, penalised
 from impl_torch.recurrent import computed_by
 from protocols.hardware import DeviceMemory
 from protocols.images.pool import Pool, in_batches
-from protocols.papers.variants import load_variants
 from protocols.runs.activations import Seen
 from protocols.runs.checkpoint import Layout
 from protocols.spec import RunSpec
@@ -64,9 +62,7 @@ class TorchTraining:
         on_gpu = spec.device != "cpu"
         resident = on_gpu and len(specs) == 1 and pool.fits(free_memory())
         self.batches = Batches(pool, self.device, resident)
-        names = load_variants()[spec.variant].backbones
-        self.layouts = {name: (layouts or {}).get(name, LAST) for name in names}
-        self.network = Network(spec, self.layouts).to(self.device)
+        self.network = Network(spec, layouts).to(self.device)
         bridge.begin(self.network, spec, start)
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
 
@@ -160,7 +156,7 @@ class TorchTraining:
         return device_memory(self.spec)
 
     def environment(self) -> dict[str, Any]:
-        own = {"recurrent": computed_by(self.network.head), "layouts": self.layouts}
+        own = {"recurrent": computed_by(self.network.head), "layouts": self.network.layouts}
         return environment(self.spec) | own
 
 
