@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.store.merge import merge
+from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from protocols.files import ROOT
 from protocols.papers.claims import Claim, load_claims
@@ -93,16 +94,23 @@ def row(name: str, known: dict[str, dict]) -> str:
     return f"| {name} | {' | '.join(cells)} |"
 
 
+@cache
+def first_folds() -> dict[tuple[str, float], Run]:
+    """Returns PyTorch's recorded runs of fold 0, by network and learning rate."""
+    wanted = ("train", "torch", 0)
+    specs = ((run, run.spec) for run in Store(PUBLISHED / "laptop").runs())
+    return {
+        (spec.variant, spec.recipe["rate"]): run
+        for run, spec in specs
+        if (spec.stage, spec.framework, spec.fold) == wanted
+    }
+
+
 def rate_row(name: str) -> str:
     """Writes a row of the table of learning rates, of PyTorch's run of fold 0: the accuracy on the
     training images in the last epoch, and on the held-out ones there and in the epoch that is
     selected, with its number."""
-    variant, rate = RATES[name]
-    (run,) = (
-        run for run in Store(PUBLISHED / "laptop").runs()
-        if (run.spec.stage, run.spec.framework, run.spec.protocol) == ("train", "torch", "cv10")
-        and (run.spec.variant, run.spec.fold, run.spec.recipe["rate"]) == (variant, 0, rate)
-    )  # fmt: skip
+    run = first_folds()[RATES[name]]
     last, best = run.history[-1], int(run.predictions["selected_index"])
     shares = (last["train_accuracy"], last["eval_accuracy"], run.history[best]["eval_accuracy"])
     training, held, selected = (f"{100 * share:.1f} %" for share in shares)

@@ -59,9 +59,12 @@ def wide_note(cells: Iterable[Cell]) -> str:
 def why_wide(cell: Cell) -> str:
     """Says why the interval of a cell's accuracy is wider than WIDE, by the photographs of the
     images that were tested; "" where it isn't, or no class has fewer than FEW photographs."""
-    found, sample = cell.estimates.get("selected", {}).get("accuracy"), cell.sample()
+    found = cell.estimates.get("selected", {}).get("accuracy")
     one = preferred_interval(found)[0] if found else Interval()
-    if sample is None or one.low is None or one.high is None or one.high - one.low <= WIDE:
+    if one.low is None or one.high is None or one.high - one.low <= WIDE:
+        return ""
+    sample = cell.sample()
+    if sample is None:
         return ""
     shown, images = np.bincount(sample.strata), np.bincount(sample.clusters)
     few = [k for k, number in enumerate(shown) if 0 < number < FEW]
