@@ -1,5 +1,6 @@
 """The fixtures that all tests share: a cache with the phantom, and runs that train on it."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from markupsafe import Markup
 
 from benchmarks.planning.plan import Selection, make_plan, set_request
 from benchmarks.store.merge import merge
@@ -17,6 +19,7 @@ from protocols.runs.worker_loop import Job
 from reports.build import build
 from reports.cells import cell
 from reports.comparison import judge
+from reports.figures import drawing
 from reports.judging import contrasts
 from tests.support import synthetic
 from tests.support.devices import CPU
@@ -76,7 +79,7 @@ def made_once(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def smoke_report(made_once, few_draws):
+def smoke_report(made_once, shortcuts):
     """Gives a folder with the whole smoke plan of made-up runs and its report, and the plan; only
     to read."""
 
@@ -88,7 +91,7 @@ def smoke_report(made_once, few_draws):
 
 
 @pytest.fixture(scope="session")
-def published_report(made_once, cache, few_draws):
+def published_report(made_once, cache, shortcuts):
     """Gives a folder with all recorded runs and their report; only to read.
     The report has pictures where WBC_DATA names the images."""
 
@@ -150,15 +153,35 @@ def job_of(phantom, cache, tmp_path):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def few_draws():
-    """Lets all pages take their intervals from few draws, for pages are built often here.
-    Gives the true numbers, as (module, name, draws)."""
-    few = ((cell, "DRAWS", 300), (contrasts, "DRAWS", 200), (judge, "DRAWS", 200))
-    whole = [(module, name, getattr(module, name)) for module, name, _ in few]
+def shortcuts():
+    """Lets all pages be made sooner, for pages are built often here: intervals come from few draws,
+    and a PDF of a figure, which takes as long to draw as the rest of it, has no content. Gives what
+    stands there else, as (module, name, value)."""
+    short = (
+        (cell, "DRAWS", 300),
+        (contrasts, "DRAWS", 200),
+        (judge, "DRAWS", 200),
+        (drawing, "to_pdf", lambda *_: b"%PDF-"),
+    )
+    whole = [(module, name, getattr(module, name)) for module, name, _ in short]
     with pytest.MonkeyPatch.context() as patch:
-        for one in few:
+        for one in short:
             patch.setattr(*one)
         yield whole
+
+
+@pytest.fixture(scope="session")
+def without_figures():
+    """Gives a context in which no figure is drawn, for reports whose tables alone are read."""
+
+    @contextlib.contextmanager
+    def undrawn():
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(drawing, "to_svg", lambda *_: Markup("<svg></svg>"))
+            patch.setattr(drawing, "to_pdf", lambda *_: b"%PDF-")
+            yield
+
+    return undrawn
 
 
 @pytest.fixture

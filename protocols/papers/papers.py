@@ -75,6 +75,11 @@ def rows(file: str, into: type[T], key: str) -> dict[str, T]:
     of our own itself names the paper whose recipe it follows. Raises TableError on an unknown or a
     missing key, and where two tables have one name.
     """
+    return dict(_rows(file, into, key))
+
+
+@cache  # a report asks for a network thousands of times
+def _rows(file: str, into: type[T], key: str) -> dict[str, T]:
     fields = {f.name for f in dataclasses.fields(into)}
     found: dict[str, T] = {}
     for suite, folder in folders().items():

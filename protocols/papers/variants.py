@@ -6,6 +6,7 @@ network as the paper prints it.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from protocols.errors import TableError
 from protocols.papers import papers
@@ -53,6 +54,7 @@ def load_variants() -> dict[str, Variant]:
     return variants
 
 
+@cache
 def _problem(v: Variant) -> str:
     """Tells why a network can't be built as its table says, or gives ""."""
     recipes, backbones = papers.load_papers(), load_backbones()

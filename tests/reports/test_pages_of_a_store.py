@@ -178,14 +178,15 @@ def test_a_missing_fold_is_an_x_and_no_mean(tmp_path, comparable):
     plan = [synthetic.spec(variant="cnn_lstm", fold=fold) for fold in (0, 1, 2)]
     for run in plan[:2]:
         synthetic.add(Store(tmp_path), run)
-    result = made(tmp_path, plan)
+    shown = ("jane.html", "runs.html")
+    result = made(tmp_path, plan, *shown)
     number = result["cells"][0]["numbers"]["selected"]["accuracy"]
     assert number["value"] is None and number["lack"] == "2 of 3 folds"
     row = Tables(pages(tmp_path)["jane.html"]).row("Jane 2022, Table II:", "accuracy")
     assert row[2] == "X | 2 of 3 folds" and row[3] == ""
     page = pages(tmp_path)["runs-smoke-phantom-random-cpu-float32-cv10.html"]
     assert "line: their mean" not in page and "fold 2: missing" in page
-    made(tmp_path, plan[:2])  # the same store, asked for two: now the set is whole
+    made(tmp_path, plan[:2], *shown)  # the same store, asked for two: now the set is whole
     assert "line: their mean" in pages(tmp_path)["runs-smoke-phantom-random-cpu-float32-cv10.html"]
 
 
@@ -207,7 +208,7 @@ def test_a_failed_run_shows_its_reason_escaped_and_without_folders(tmp_path, com
     run = synthetic.spec()
     reason = "RuntimeError: <b>no memory</b> in /home/someone/wbc/model.py"
     synthetic.add_failed(Store(tmp_path), run, reason)
-    result = made(tmp_path, [run])
+    result = made(tmp_path, [run], "runs.html", "environment.html", "liang.html")
     for name in ("runs.html", "environment.html"):
         text = pages(tmp_path)[name]
         assert "RuntimeError: &lt;b&gt;no memory&lt;/b&gt; in …/model.py" in text
@@ -406,8 +407,8 @@ def test_an_empty_store_and_plan(tmp_path):
 def test_pages_of_settings_no_longer_shown_go_away(tmp_path):
     run = synthetic.spec()
     synthetic.add(Store(tmp_path), run)
-    made(tmp_path, [])
-    made(tmp_path, [run])
+    made(tmp_path, [], "runs.html")
+    made(tmp_path, [run], "runs.html")
     names = [p.name for p in tmp_path.glob("runs-*.html")]
     assert names == ["runs-smoke-phantom-random-cpu-float32-fixed.html"]
     assert not list(tmp_path.glob("*.tmp-*"))
@@ -439,7 +440,8 @@ def test_verdicts_need_float32():
 
 
 def test_several_processes_write_the_same_pages(tmp_path):
-    store, plan = synthetic.make(tmp_path / "one")
+    plan = synthetic.plan_of(["xception", "cnn_gru"], "smoke", (0,))
+    store = synthetic.fill(Store(tmp_path / "one"), plan)
     script = (
         "import sys, reports.cells.parallel\n"
         "from pathlib import Path\n"

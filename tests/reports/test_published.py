@@ -16,6 +16,7 @@ from reports.pages.audit import page as audit
 from reports.tables.formats import STALE
 from tests.support.data_keys import Numbers, agrees
 from tests.support.published import FOLDERS, PUBLISHED
+from tests.support.reading import hold_together
 from tests.support.synthetic import add, raise_version, spec
 
 TEXT = (".json", ".csv", ".txt")
@@ -48,6 +49,10 @@ def test_published_runs_name_versions_and_device_but_no_path(folder):
         for path in (p for p in run.folder.iterdir() if p.suffix in TEXT):
             text = path.read_text(encoding="utf-8")
             assert not any(root in text for root in ("/root/", "/home/", "/work/", "/tmp/")), path
+
+
+def test_links_and_ids_of_the_published_pages_hold_together(published_report):
+    hold_together(published_report)
 
 
 def test_something_is_published():
@@ -154,16 +159,17 @@ GOLDEN = (
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory, few_draws):
-    """A report of each published folder, with all draws."""
+def whole(tmp_path_factory, shortcuts, without_figures):
+    """The tables of a report of each published folder, with all draws."""
     found = {}
     for name in {folder for folder, _, _ in GOLDEN}:
         out = tmp_path_factory.mktemp(name)
         with pytest.MonkeyPatch.context() as patch:
-            for one in few_draws:
+            for one in shortcuts:
                 patch.setattr(*one)
             store = Store(PUBLISHED / name)
-            build(store, store.plan(), out)
+            with without_figures():
+                build(store, store.plan(), out)
         found[name] = out
     return found
 

@@ -30,7 +30,7 @@ def tab(browser):
 
 
 @pytest.fixture(scope="session")
-def smoke(made_once, few_draws):
+def smoke(made_once, shortcuts):
     """Gives a report of made-up smoke runs, one of them failed with markup in its reason. Their
     numbers stand beside the claims, which those of smoke runs don't, to fill every table."""
 
@@ -48,7 +48,7 @@ def smoke(made_once, few_draws):
 
 
 @pytest.fixture(scope="session")
-def beside(made_once, few_draws):
+def beside(made_once, shortcuts):
     """Gives compare.html of two stores: a network in five seeds each, another in one, a lone
     run."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.planning.plan import Selection, make_plan, suites
 from protocols.errors import TableError
-from protocols.papers import papers
+from protocols.papers import papers, variants
 from protocols.papers.claims import load_claims
 from protocols.papers.papers import load_papers
 from protocols.papers.recipes import load_recipe
@@ -64,8 +64,8 @@ at = ""
 
 
 def forget():
-    load_papers.cache_clear()
-    papers.folders.cache_clear()
+    for read in (load_papers, papers.folders, papers._rows, variants._problem):
+        read.cache_clear()
 
 
 @pytest.fixture

@@ -3,12 +3,11 @@
 import numpy as np
 
 from benchmarks.store.store import Store
-from reports.build import build
 from reports.cells.collect import collect
 from reports.cells.settings import Setting
 from reports.statistics.intervals import FEWEST, TOO_FEW, Interval, Sample, unless_few
 from tests.support import synthetic
-from tests.support.reading import Tables, pages
+from tests.support.reading import Tables, made, pages
 from tests.support.sample_intervals import intervals
 
 METHODS = ("linearised", "percentile", "bootstrap_t")
@@ -34,7 +33,7 @@ def test_runs_of_few_photographs_have_no_interval_and_say_why(tmp_path, monkeypa
         assert found["accuracy"].bootstrap_t.reason == TOO_FEW
         assert all(getattr(one, m).reason for one in found.values() for m in METHODS)
     monkeypatch.setattr(Setting, "comparable", True)  # so that numbers stand beside the claims
-    build(Store(tmp_path), plan, tmp_path)
+    made(tmp_path, plan, "liang.html", "evidence.html")
     found = pages(tmp_path)
     assert "new cells: " not in found["liang.html"]
     assert f"From fewer than {FEWEST} photographs" in found["liang.html"]

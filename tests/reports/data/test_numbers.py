@@ -39,7 +39,7 @@ def kept():
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory, kept):
+def report(tmp_path_factory, kept, without_figures):
     """Pages with a failed run, indicative ones, a sensitivity run, leak-free ones, pairs from the
     same bytes, the control's networks, earlier runs beside the request, and a folder of earlier
     ones alone."""
@@ -62,7 +62,8 @@ def report(tmp_path_factory, kept):
     ]
     synthetic.fill(store, more)
     kept.clear()
-    build(store, plan, out)
+    with without_figures():
+        build(store, plan, out)
     return out, list(kept)
 
 

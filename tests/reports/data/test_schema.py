@@ -1,13 +1,12 @@
 """The documented keys of results.json are those that it has, and the other way round."""
 
-import json
 import re
 
 import pytest
 
 from protocols.files import ROOT
-from reports.build import build
 from tests.support import synthetic
+from tests.support.reading import results_of
 
 README = ROOT / "docs" / "files.md"
 METHODS = ("moderated", "bootstrap_t", "linearised")  # none from a handful of photographs
@@ -25,8 +24,7 @@ def result(tmp_path_factory):
         *(synthetic.spec(f, "resnet50", init="shared") for f in ("keras", "torch")),
     ])  # fmt: skip
     plan += [run.spec for run in store.runs() if run.spec.protocol == "fixed-grouped"]
-    build(store, plan, out)
-    return json.loads((out / "results.json").read_text(encoding="utf-8"))
+    return results_of(out, plan)
 
 
 def documented():

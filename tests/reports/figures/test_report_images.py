@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from tests.support.command import runner
+from protocols import hardware
+from tests.support.command import asked
 from tests.support.pictured import image_folder, some_runs
 
 LACKING = "X: Liang’s Fig. 3 and Fig. 4 need the images"
@@ -21,6 +22,12 @@ def images(runs, tmp_path_factory):
     return image_folder(runs, tmp_path_factory.mktemp("set"))
 
 
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch):
+    """Frameworks may be loaded here, so that no process is forked for the report."""
+    monkeypatch.setattr(hardware, "cores", lambda: 1)
+
+
 def pictures(out):
     return {
         path.name: json.loads(path.read_text(encoding="utf-8"))
@@ -33,9 +40,9 @@ def test_a_report_of_runs_sent_draws_the_images_at_hand(how, runs, images, tmp_p
     out, cache = tmp_path / "out", tmp_path / "cache"
     words = ["--report", "--from", runs.out, "--out", out, "--cache", cache]
     if how == "WBC_DATA":
-        answer = runner(*words, WBC_DATA=str(images))
+        answer = asked(*words, WBC_DATA=str(images))
     else:
-        answer = runner(*words, "--data", images)
+        answer = asked(*words, "--data", images)
     assert answer.returncode == 0, answer.stderr
     found, looks = pictures(out), (out / "liang.html").read_text(encoding="utf-8")
     assert len(found["photograph-pictures.json"]) > 4
@@ -53,10 +60,10 @@ def test_a_report_of_runs_sent_draws_the_images_at_hand(how, runs, images, tmp_p
 
 def test_without_the_images_a_report_says_what_needs_them(runs, tmp_path):
     words = ["--report", "--from", runs.out, "--out", tmp_path / "out", "--cache", tmp_path / "c"]
-    wrong = runner(*words, WBC_DATA=str(tmp_path))  # a report needs no images
+    wrong = asked(*words, WBC_DATA=str(tmp_path))  # a report needs no images
     assert wrong.returncode == 0 and "no pictures of images" in wrong.stdout
     assert LACKING in (tmp_path / "out" / "liang.html").read_text(encoding="utf-8")
     text = (tmp_path / "out" / "errors.html").read_text(encoding="utf-8")
     assert UNDRAWN in text and "<symbol" not in text
-    named = runner(*words, "--data", tmp_path)
+    named = asked(*words, "--data", tmp_path)
     assert named.returncode == 2 and "does not hold the images" in named.stderr

@@ -10,7 +10,6 @@ from PIL import Image
 
 from benchmarks.store.store import Store
 from protocols.runs import activations
-from reports.build import build
 from reports.figures.pictures import SEEN, address
 from tests.support import synthetic
 from tests.support.reading import made, pages
@@ -61,12 +60,11 @@ def test_images_at_hand_are_shown(tmp_path):
 
 
 def test_runs_without_a_record_have_no_page(tmp_path):
-    store = Store(tmp_path)
     spec = synthetic.spec("torch", "xception")
-    run = synthetic.add(store, spec)
-    build(store, [spec], tmp_path)
+    run = synthetic.add(Store(tmp_path), spec)
+    made(tmp_path, [spec], "activations.html")
     assert (tmp_path / "activations.html").is_file()
     (run.folder / activations.FILE).unlink()  # as runs made before there was any
-    build(store, [spec], tmp_path)
+    made(tmp_path, [spec], "index.html", "activations.html")
     assert not (tmp_path / "activations.html").exists()
     assert "activations.html" not in pages(tmp_path)["index.html"]

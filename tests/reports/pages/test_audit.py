@@ -271,7 +271,7 @@ def test_other_numbers_get_other_words(changed):
 
 
 def test_the_page_needs_no_run(tmp_path):
-    made(tmp_path, [])
+    made(tmp_path, [], "index.html", "audit.html")
     text = pages(tmp_path)["audit.html"]
     rows = {row[0]: row for row in Tables(text).find("Every claim of both papers")[1:]}
     assert set(rows) == set(CLAIMS)
@@ -282,7 +282,7 @@ def test_the_page_needs_no_run(tmp_path):
 
 
 def test_both_pages_say_one_number(tmp_path, changed):
-    made(tmp_path, [])
+    made(tmp_path, [], "index.html", "audit.html")
     found = changed()
     said = (
         "16 contradictions. They fall on 18 of the 85 printed claims; of the other 67, "

@@ -6,7 +6,6 @@ import pytest
 
 from benchmarks.store.store import Store
 from protocols.papers.claims import load_claims
-from reports.build import build
 from reports.cells.cell import Cell
 from reports.cells.collect import collect
 from reports.pages import activations
@@ -17,7 +16,7 @@ from reports.tables.exports import as_csv
 from reports.tables.formats import STALE, STALE_NOTE
 from reports.tables.grid import headings
 from tests.support import synthetic
-from tests.support.reading import LAPTOP, Tables, pages
+from tests.support.reading import LAPTOP, Tables, made, pages
 
 PAGES = ("evidence.html", "errors.html", "liang.html", "claims.html")
 TINY = "profile smoke"
@@ -33,7 +32,7 @@ def mixed(tmp_path_factory):
     plan += [synthetic.spec(f, v) for f in ("keras", "torch") for v in ("xception", "resnet50")]
     for run in plan:
         synthetic.add(store, run, accuracy=0.75, epochs=1)
-    build(store, plan, out)
+    made(out, plan, *PAGES)
     return out, collect(store, plan)
 
 

@@ -13,12 +13,11 @@ from benchmarks.store.store import Store
 from protocols.classes import CLASSES
 from protocols.photographs import provenance
 from protocols.runs import activations
-from reports.build import build
 from reports.figures import sheets
 from reports.figures.pictures import SEEN, address
 from reports.pages.papers import pictured
 from tests.support import synthetic
-from tests.support.reading import pages
+from tests.support.reading import made, pages
 
 FIGURE = re.compile(
     r'<figure>\s*<div class="drawing">(.*?)</div>\s*<figcaption>(.*?)</figcaption>', re.S
@@ -32,19 +31,19 @@ def report(tmp_path_factory):
     out = tmp_path_factory.mktemp("pictured")
     plan = [synthetic.spec(framework, "xception_lstm", kind="real") for framework in TWINS]
     for run in plan:
-        made = synthetic.add(Store(out), run)
-        with np.load(made.folder / activations.FILE) as arrays:
+        folder = synthetic.add(Store(out), run).folder
+        with np.load(folder / activations.FILE) as arrays:
             changed = dict(arrays)
         firsts = [next(r.file for r in provenance.shown() if r.file.startswith(f"TEST/{c}"))
                   for c in CLASSES]  # fmt: skip
         changed["ids"] = np.array(firsts)
-        np.savez_compressed(made.folder / activations.FILE, **changed)
+        np.savez_compressed(folder / activations.FILE, **changed)
     turned = [row.file for row in activations.turned(firsts[0])]
     shade = {name: address(Image.new("RGB", (40, 30), (9 * i, 90, 120)))
              for i, name in enumerate(dict.fromkeys([*firsts, *turned]))}  # fmt: skip
     text = json.dumps({plan[0].data["digest"]: shade})
     (out / SEEN).write_text(text, encoding="utf-8")
-    build(Store(out), plan, out)
+    made(out, plan, "liang.html")
     return out, plan, shade
 
 
@@ -113,14 +112,14 @@ def test_a_sheet_holds_each_map_from_black_to_white():
 def test_maps_that_are_not_finite_are_left_out(report, tmp_path):
     _, plan, _ = report
     for run in plan:
-        made = synthetic.add(Store(tmp_path), run)
-        with np.load(made.folder / activations.FILE) as arrays:
+        folder = synthetic.add(Store(tmp_path), run).folder
+        with np.load(folder / activations.FILE) as arrays:
             changed = dict(arrays)
         for key in changed:
             if key.startswith("range/") and (run.framework == "keras" or "conv1" in key):
                 changed[key] = np.full(2, np.nan)
-        np.savez_compressed(made.folder / activations.FILE, **changed)
-    build(Store(tmp_path), plan, tmp_path)
+        np.savez_compressed(folder / activations.FILE, **changed)
+    made(tmp_path, plan, "liang.html")
     text = pages(tmp_path)["liang.html"]
     assert "After Liang’s Fig. 7" not in text
     svg, _ = figure(tmp_path, "Fig. 8")

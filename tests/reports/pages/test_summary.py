@@ -52,7 +52,7 @@ def test_the_matrix_has_a_square_a_claim_and_column(tmp_path):
     plan = [synthetic.spec(framework, "xception", **LAPTOP) for framework in ("keras", "torch")]
     for run in plan:
         synthetic.add(Store(tmp_path), run, epochs=1)
-    made(tmp_path, plan, "claims.html")
+    made(tmp_path, plan, "index.html", "claims.html")
     page, number = pages(tmp_path)["index.html"], len(load_claims())
     for column in (1, 2, 3):
         assert len(squares(page, column)) == number
@@ -198,6 +198,7 @@ def test_a_run_keeps_its_place_when_something_else_is_asked_for(tmp_path):
 
 def test_folds_that_are_not_whole_have_no_confusion_matrix_together(tmp_path):
     plan = [synthetic.spec("torch", "cnn_gru", fold=fold) for fold in (0, 1)]
-    build(synthetic.fill(Store(tmp_path), plan[:1]), plan, tmp_path)
+    synthetic.fill(Store(tmp_path), plan[:1])
+    made(tmp_path, plan, "runs.html")
     page = next(text for name, text in pages(tmp_path).items() if name.endswith("cv10.html"))
     assert "confusion matrix: X, 1 of 2\u00a0folds" in page and "Confusion matrix at" not in page

@@ -8,8 +8,8 @@ from sklearn.metrics import balanced_accuracy_score, matthews_corrcoef
 
 from benchmarks.store.store import Store
 from protocols.metrics import METRICS, Metric
-from reports.build import build
 from tests.support import synthetic
+from tests.support.reading import made
 
 
 def balanced(counts):
@@ -41,7 +41,7 @@ def more(monkeypatch):
 def test_a_record_is_all_that_a_metric_takes(more, tmp_path):
     run = synthetic.spec()
     store = synthetic.fill(Store(tmp_path), [run])
-    build(store, [run], tmp_path)
+    made(tmp_path, [run], "liang.html", "evidence.html")
     arrays = store.find(run).predictions
     labels, predicted = arrays["labels"], arrays["selected"].argmax(axis=1)
     wanted = (balanced_accuracy_score, matthews_corrcoef)
