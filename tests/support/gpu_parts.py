@@ -89,7 +89,8 @@ def steps(framework: str) -> dict[str, Any]:
 
 
 def engines(framework: str) -> dict[str, Any]:
-    """Gives the answers of every engine for one image, and for many of those quick to prepare."""
+    """Gives the answers of every engine for one image, and for many of those quick to prepare.
+    Those of "eager" are there too where it isn't an engine: JAX, operation by operation."""
     run = run_of(framework, "resnet50_lstm", stage="latency")
     module = importlib.import_module(f"impl_{framework}.latency")
     twin = getattr(module, f"{framework.title()}Latency")(run)
@@ -98,6 +99,11 @@ def engines(framework: str) -> dict[str, Any]:
     for size, everything in ((1, True), (BATCH, False)):
         ways = twin.engines(everything)
         found[size] = {name: predict(images[:size]).tolist() for name, predict in ways.items()}
+        if "eager" not in ways:
+            from keras import ops
+
+            probabilities = ops.softmax(twin.network.logits(ops.convert_to_tensor(images[:size])))
+            found[size]["eager"] = ops.convert_to_numpy(probabilities).tolist()
     return found
 
 

@@ -12,7 +12,8 @@ import sys
 import pytest
 
 QUICK = (
-    "assign_variables or plain_fit or optimiser_steps or data_loss or (frozen_phase and cnn_gru)"
+    "assign_variables or plain_fit or optimiser_steps or data_loss or (frozen_phase and cnn_gru) "
+    "or engines_answer"
 )
 REST = f"not ({QUICK} or parameter_counts or networks_answer)"
 
@@ -42,7 +43,7 @@ def on_jax(select, compiled, *files, **more):
 def test_quick_part(compiled):
     answer = on_jax(f"{QUICK} or keras_s", compiled, KERAS, RECURRENT)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "9 passed" in answer.stdout
+    assert "10 passed" in answer.stdout
 
 
 @pytest.mark.slow

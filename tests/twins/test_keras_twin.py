@@ -17,6 +17,7 @@ from keras import ops
 
 from impl_keras import activations, device
 from impl_keras.batches import Batches
+from impl_keras.latency import engines
 from impl_keras.models import BACKBONES as MAKERS
 from impl_keras.models import Network, data_loss, make_optimizer, penalty, preprocess
 from impl_keras.step import backend
@@ -251,6 +252,21 @@ def test_only_an_answer_computes_operations_at_once(stage, at_once, monkeypatch)
     monkeypatch.setattr(backend.tf.config, "threading", threading)
     backend.prepare(spec("keras", stage=stage, threads=3, deterministic=False))
     assert asked == {"within": 3, "at once": at_once}
+
+
+ENGINES = {"tensorflow": {"eager", "graph", "folded"}, "jax": {"jit"}}
+
+
+def test_engines_answer_alike_and_none_is_jax_operation_by_operation(two_layers):
+    """That takes ten times as long, so trying it would only take time."""
+    run = spec("keras", "resnet50", stage="latency", threads=1, deterministic=False)
+    network = Network(run)
+    wanted = ops.convert_to_numpy(ops.softmax(network.logits(ops.convert_to_tensor(IMAGES))))
+    found = {name: answer(IMAGES) for name, answer in engines(network, run, False).items()}
+    backend.prepare(run)  # without TensorFlow's rewriting of graphs, as before
+    assert found.keys() == ENGINES[backend.NAME]
+    for name, answer in found.items():
+        np.testing.assert_allclose(answer, wanted, atol=1e-6, rtol=0, err_msg=name)
 
 
 @pytest.mark.skipif(backend.NAME != "tensorflow", reason="a TensorFlow graph")
