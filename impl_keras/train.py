@@ -128,6 +128,10 @@ class KerasTraining:
     def device_memory(self) -> DeviceMemory:
         return backend.device_memory()
 
+    @property
+    def engine(self) -> str:
+        return backend.computes_by()
+
     def environment(self) -> dict[str, Any]:
         return environment(self.spec) | {"recurrent": computed_by(self.network, self.spec)}
 

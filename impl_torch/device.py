@@ -17,6 +17,8 @@ from protocols.hardware import (
 )
 from protocols.spec import RunSpec
 
+EAGER = "eager"  # the engine: operation by operation
+
 
 def seen() -> dict[str, Any]:
     """Gives the worker's first message: the backend, and the GPU that PyTorch sees (None without
@@ -91,7 +93,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
         "device": spec.device,
         "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": torch.get_num_threads(),
-        "engine": "eager",
+        "engine": EAGER,
         "repeatable": repeatable(spec.deterministic, spec.device),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",

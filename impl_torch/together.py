@@ -168,6 +168,9 @@ class TorchFolds(TorchTraining):
         heads = {f"heads/{k}": v for k, v in (self.weights | self.buffers).items()}
         return backbones | heads
 
+    @property
+    def engine(self) -> str:
+        return f"{self.graphed.engine}; {self.size} runs together (vmap)"
+
     def environment(self) -> dict[str, Any]:
-        engine = f"{self.graphed.engine}; {self.size} runs together (vmap)"
-        return super().environment() | {"engine": engine, "recurrent": computed_by(self.head)}
+        return super().environment() | {"recurrent": computed_by(self.head)}

@@ -11,6 +11,7 @@ from torch import nn
 from impl_torch import activations, bridge
 from impl_torch.batches import Batches
 from impl_torch.device import (
+    EAGER,
     autocast,
     device_memory,
     device_of,
@@ -155,9 +156,13 @@ class TorchTraining:
     def device_memory(self) -> DeviceMemory:
         return device_memory(self.spec)
 
+    @property
+    def engine(self) -> str:
+        return EAGER
+
     def environment(self) -> dict[str, Any]:
         own = {"recurrent": computed_by(self.network.head), "layouts": self.network.layouts}
-        return environment(self.spec) | own
+        return environment(self.spec) | own | {"engine": self.engine}
 
 
 class TorchTwin(TorchTraining):

@@ -63,6 +63,9 @@ class Env(Struct):
     layouts: Annotated[dict[Key, Key], Meta(max_length=10)] | UnsetType = UNSET
 
 
+Jobs = Annotated[int, Meta(ge=1, le=10**6)]
+
+
 class Phase(Struct):
     """The part of timings.json that is about one phase."""
 
@@ -88,7 +91,8 @@ class TrainTimings(Struct):
     features_stored: bool | UnsetType = UNSET
     resumed: Count | UnsetType = UNSET
     together: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET
-    jobs: Annotated[int, Meta(ge=1, le=10**6)] | UnsetType = UNSET  # earlier runs lack it
+    # several where a killed run's processes differ; earlier runs lack it
+    jobs: Jobs | Annotated[list[Jobs], Meta(max_length=1000)] | UnsetType = UNSET
     parameters: Count | UnsetType = UNSET
     state_bytes: Count | UnsetType = UNSET
     host_peak_bytes: Count | None = None

@@ -73,7 +73,8 @@ def run(make: Make, specs: list[RunSpec], jobs: list[Job], progress: Progress, n
     diverged = None
     for i, (recorder, job) in enumerate(zip(course.recorders, jobs, strict=True)):
         try:
-            env = twin.environment() | ({"weights": files} if files else {})
+            env = twin.environment() | {"engine": ", then ".join(course.by()["engine"])}
+            env |= {"weights": files} if files else {}
             recorder.write(job.folder, env, timings)
             activations.write(job.folder, pool, positions[i], seen[i])
         except TrainingDiverged as error:  # one member diverged: the others are whole
@@ -101,6 +102,7 @@ class Course:
     answers: list[list[np.ndarray]] = field(default_factory=list)
     optimizer: dict[str, np.ndarray] = field(default_factory=dict)
     timings: dict[str, Any] = field(default_factory=dict)
+    earlier: dict[str, list[Any]] = field(default_factory=dict)  # `by` of the killed processes
 
     def __post_init__(self) -> None:
         self.spec = self.specs[0]
@@ -232,6 +234,12 @@ class Course:
         self.timings["activations_seconds"] = running_seconds() - start
         return seen
 
+    def by(self) -> dict[str, list[Any]]:
+        """Gives what the run's processes may differ in, each value once, in their order: the
+        engines, and how many jobs ran at once. A run that was never killed has one process."""
+        now = {"engine": self.twin.engine, "jobs": self.job.at_once}
+        return {k: list(dict.fromkeys([*self.earlier.get(k, ()), v])) for k, v in now.items()}
+
     def so_far(self) -> dict[str, Any]:
         """Gives the timings, with all seconds and stops up to now."""
         seconds, times = running_seconds() - self.began, stops.count() - self.stops
@@ -250,7 +258,8 @@ class Course:
         memory = {"host_peak_bytes": peak_memory(), **self.twin.device_memory()}
         state = sum(value.nbytes for value in self.twin.state().values())  # in a checkpoint
         share = {"state_bytes": state // len(self.specs)}
-        more = {"parameters": self.twin.parameters, "jobs": self.job.at_once}
+        jobs = self.by()["jobs"]
+        more = {"parameters": self.twin.parameters, "jobs": jobs if jobs[1:] else jobs[0]}
         return timings | memory | share | more
 
     def save(self) -> None:
@@ -265,7 +274,8 @@ class Course:
             if recorder.epochs:
                 arrays[f"epochs/{i}"] = np.stack(recorder.epochs)
         rows = [recorder.rows for recorder in self.recorders]
-        self.checkpoints.save(arrays, {"at": self.at, "timings": self.so_far(), "rows": rows})
+        meta = {"at": self.at, "timings": self.so_far(), "rows": rows, "by": self.by()}
+        self.checkpoints.save(arrays, meta)
 
     def go_on(self, note: Note) -> bool:
         """Goes on from the job's checkpoint; gives False if there is none. `note` tells of a
@@ -287,6 +297,7 @@ class Course:
         self.timings = meta["timings"]
         self.timings["build_seconds"] += build
         self.timings["resumed"] += 1
+        self.earlier = meta.get("by", {})  # checkpoints of earlier sources lack it
         for i, (recorder, rows) in enumerate(zip(self.recorders, meta["rows"], strict=True)):
             recorder.rows = rows
             recorder.epochs = list(arrays.pop(f"epochs/{i}", []))

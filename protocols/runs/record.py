@@ -1,7 +1,8 @@
 """Writes the files that a twin hands back for one run, by contract version 1. The files are:
 
 spec.json         the RunSpec
-env.json          versions, device, threads, engine; instruction set, and variables of the
+env.json          versions, device, threads, engine (where a run was killed and its processes
+                  differ, each, joined by ", then "); instruction set, and variables of the
                   environment that choose kernels (earlier runs lack the set and the variables);
                   "recurrent", what computes such layers: cudnn, scan (a loop over the steps), aten
                   (PyTorch's own), none (earlier runs lack this); where PyTorch trains, "layouts",
@@ -12,7 +13,8 @@ history.csv       one row per epoch, with the columns HISTORY
 predictions.npz   the arrays in Recorder.write
 activations.npz   what the network looks at: see protocols.runs.activations (training; earlier runs
                   lack this file, and stay whole)
-timings.json      seconds by part, memory, and how many jobs ran at once (training), or latencies
+timings.json      seconds by part, memory, and how many jobs ran at once (training; a list where a
+                  run was killed and its processes differ), or latencies
                   with the engine of each, memory, and the load by other processes (stage
                   "latency"; earlier runs lack jobs and load); "stops" (Ctrl-Z, sleep) are counted,
                   their seconds not

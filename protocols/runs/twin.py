@@ -32,6 +32,10 @@ class Twin(Protocol):
     parameters: int  # of one network, moving statistics counted
 
     @property
+    def engine(self) -> str:
+        """What env.json says of how this process has computed the steps so far."""
+
+    @property
     def batches(self) -> Fetching:
         """The object that fetches the batches, and counts how long that takes."""
 

@@ -53,7 +53,11 @@ def disturbed(timings: dict[str, Any], what: str) -> bool:
 def at_once(slots: Iterable[Slot]) -> set[int]:
     """Returns how many training runs the launches computed at a time, one number for each that
     occurs; 0 stands for runs that don't tell."""
-    return {slot.stored.timings.get("jobs", 0) for slot in slots if slot.usable}
+    found: set[int] = set()
+    for slot in slots:
+        jobs = slot.stored.timings.get("jobs", 0) if slot.usable else []
+        found |= {*jobs} if isinstance(jobs, list) else {jobs}
+    return found
 
 
 def at_once_words(found: set[int]) -> str:

@@ -240,7 +240,8 @@ def _flat(timings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
             found += _flat(value, f"{name}.")
         elif isinstance(value, list):
             for entry in value:
-                found += _flat(entry, f"phase {entry.get('phase', '')}.")
+                phase = isinstance(entry, dict)  # else it is the number of jobs of a process
+                found += _flat(entry, f"phase {entry['phase']}.") if phase else [(name, entry)]
         elif not isinstance(value, str | bool | None):
             found.append((name, value))
     return found

@@ -26,7 +26,7 @@ ARRAYS = {"network/a": np.arange(6.0), "optimizer/steps": np.array(3)}
 class Line:
     """A twin of one number, which a step moves by its images' positions and dropout's units."""
 
-    parameters = 1
+    parameters, engine = 1, "a line"
 
     def __init__(self, specs, pool, start=None):
         self.pool, self.network, self.optimizer = pool, 1.0, 0.0

@@ -1,5 +1,6 @@
 """Selection, losses and metrics, against figures worked out by hand."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -8,12 +9,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
+from benchmarks.store import records
 from protocols import metrics
 from protocols.papers.recipes import milestones
 from protocols.runs import course
 from protocols.runs.record import Recorder, TrainingDiverged, data_loss
 from protocols.runs.worker_loop import Job
-from tests.support.line import Line
+from tests.support.line import Killed, Line
 from tests.support.recorded import LABELS, log_p, recorder
 from tests.support.synthetic import spec
 
@@ -124,3 +126,21 @@ def test_a_run_tells_how_many_were_computed_at_once(plan_of, job_of, tmp_path):
     job = dataclasses.replace(job_of(run), at_once=2)
     course.run(Line, [run], [Job.from_dict(job.to_dict())], lambda *_: None, print)
     assert json.loads((tmp_path / "timings.json").read_text(encoding="utf-8"))["jobs"] == 2
+
+
+def test_a_killed_run_tells_how_each_of_its_processes_computed(
+    plan_of, job_of, tmp_path, monkeypatch
+):
+    (run,) = [s for s in plan_of("xception", frameworks=("torch",)) if s.stage == "train"]
+    job = dataclasses.replace(job_of(run), checkpoint=tmp_path / "c.npz", pauses=(0.0, 0.0))
+
+    def kill(*_):
+        raise Killed
+
+    for engine, jobs, progress in (("a", 2, kill), ("a", 1, kill), ("b", 2, lambda *_: None)):
+        monkeypatch.setattr(Line, "engine", engine)
+        one = dataclasses.replace(job, at_once=jobs)
+        with contextlib.suppress(Killed):
+            course.run(Line, [run], [one], progress, print)
+    assert records.timings(tmp_path / "timings.json", "train")["jobs"] == [2, 1]
+    assert records.env(tmp_path / "env.json")["engine"] == "a, then b"
