@@ -25,11 +25,11 @@ from reports.cells.settings import WEIGHTS, scrub
 from reports.pages.content import PageRecord
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.cell_text import file_link, finished
-from reports.tables.formats import NAMES, STALE, plural
+from reports.tables.formats import NAMES, STALE, plural, title
 from reports.tables.table import Table, label, words
 
 FAMILY_NOTE = "CPU instructions: every name stands in the env.json of a run."
-OF_A_NETWORK = ("recurrent", "weights")  # what env.json says that differs by network
+OF_A_NETWORK = ("layouts", "recurrent", "weights")  # what env.json says that differs by network
 
 
 def environments(collected: Collected) -> list[Table]:
@@ -67,6 +67,37 @@ def environments(collected: Collected) -> list[Table]:
 def _written(fact: Fact, slot: Slot) -> str:
     text = as_text(fact.read(slot.spec, slot.stored.env))
     return short_instructions(text) if fact.name == INSTRUCTIONS else text
+
+
+def computed_by(collected: Collected) -> list[Table]:
+    """Return the table of what computed the layers of each network, where runs recorded it: none
+    where no run did."""
+    found: Counter[tuple[str, str, str, str]] = Counter()
+    for slot in collected.slots:
+        if slot.usable and slot.stored.env.keys() & {"layouts", "recurrent"}:
+            env, name = slot.stored.env, slot.spec.variant
+            layouts = [
+                f"{_called(cnn) if cnn in load_backbones() else scrub(cnn)}: {scrub(layout)}"
+                for cnn, layout in sorted(env.get("layouts", {}).items())
+            ]
+            recurrent, known = as_text(env.get("recurrent")), name in load_variants()
+            laid = ", ".join(layouts).replace("_", " ") or NONE
+            network = title(name) if known else scrub(name)
+            found[network, NAMES[slot.spec.framework], recurrent, laid] += 1
+    if not found:
+        return []
+    lines: list[Line] = [[*words, count] for words, count in sorted(found.items())]
+    return [
+        table(
+            "computed-by",
+            "What computed the layers of a network, of the runs that recorded it. Recurrent "
+            "layers: cudnn; scan, a loop over the steps; aten, PyTorch’s own; none, there are no "
+            "such layers. Memory layout: whether the channels of a CNN’s maps lie last or first "
+            "in memory, of runs that train in PyTorch.",
+            [*texts("Network", "Twin", "Recurrent layers", "Memory layout"), *numbers("Runs")],
+            lines,
+        )
+    ]
 
 
 def sources(collected: Collected) -> Table:
@@ -189,7 +220,8 @@ def _again(slot: Slot) -> str:
 
 def page(collected: Collected) -> dict[str, object]:
     """Return the content of the page."""
-    tables = [*environments(collected), sources(collected), data_sets(collected)]
+    tables = [*environments(collected), *computed_by(collected)]
+    tables += [sources(collected), data_sets(collected)]
     done = Counter(slot.spec.device for slot in collected.slots if slot.usable)
     counted = " and ".join(f"{plural(n, 'run')} on {device}" for device, n in sorted(done.items()))
     return {

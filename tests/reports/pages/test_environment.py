@@ -1,4 +1,5 @@
-"""The environment page says from which files weights came, and what is not known of these yet."""
+"""The environment page says from which files weights came, what is not known of these yet, and what
+computed a network's layers."""
 
 import dataclasses
 
@@ -63,3 +64,30 @@ def test_it_no_longer_says_so_once_the_table_does(tmp_path, monkeypatch):
 def test_it_says_nothing_of_weights_that_no_run_names(tmp_path):
     made(tmp_path, [synthetic.spec()], "environment.html")
     assert "has not been compared" not in pages(tmp_path)["environment.html"]
+
+
+def test_environment_says_what_computed_a_network(tmp_path, monkeypatch):
+    """Networks differ in it, so it makes no environment of its own."""
+    names = "xception_resnet50_lstm", "xception", "xception", "xception"
+    runs = [synthetic.spec("torch", name, seed=seed) for seed, name in enumerate(names)]
+    both = {"xception": "channels_first", "resnet50": "channels_last"}
+    said = [{"recurrent": "cudnn", "layouts": both}]
+    said += [{"recurrent": "none", "layouts": {"xception": "channels_first"}}] * 2 + [{}]
+    plain = synthetic.env
+    for run, more in zip(runs, said, strict=True):
+        monkeypatch.setattr(synthetic, "env", lambda run, more=more: plain(run) | more)
+        synthetic.add(Store(tmp_path), run)
+    made(tmp_path, runs, "environment.html")
+    tables = Tables(pages(tmp_path)["environment.html"])
+    assert tables.find("What computed")[1:] == [
+        ["Xception", "PyTorch", "none", "Xception: channels first", "2"],
+        ["Xception-ResNet50-LSTM", "PyTorch", "cudnn",
+         "ResNet50: channels last, Xception: channels first", "1"],
+    ]  # fmt: skip
+    assert tables.find("PyTorch: where its runs ran")[0][1:] == ["4\u00a0runs"]
+
+
+def test_environment_has_no_such_table_where_no_run_recorded_it(tmp_path):
+    synthetic.add(Store(tmp_path), run := synthetic.spec())
+    made(tmp_path, [run], "environment.html")
+    assert "What computed" not in pages(tmp_path)["environment.html"]
