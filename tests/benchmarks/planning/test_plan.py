@@ -19,9 +19,9 @@ from protocols.weights.files import lacking
 from protocols.weights.table import load_pretrained
 
 
-def plan(device="cpu", **words):
+def plan(device="cpu", cores=2, **words):
     devices = {"keras": Device("jax", device, 0), "torch": Device("torch", device, 0)}
-    return make_plan(Selection(**{"weights": "random"} | words), "real", devices, cores=2)
+    return make_plan(Selection(**{"weights": "random"} | words), "real", devices, cores)
 
 
 def test_all_is_the_published_matrix_in_both_twins():
@@ -37,6 +37,13 @@ def test_ids_are_content():
     assert [s.id for s in plan()] == [s.id for s in smoke]
     assert not {s.id for s in plan("NVIDIA H100")} & {s.id for s in smoke}
     assert RunSpec.from_json(smoke[0].to_json()) == smoke[0]
+
+
+def test_a_run_on_a_gpu_has_the_same_id_whatever_the_host():
+    """On a CPU the threads belong to the run, and so do the cores of which they are half or all."""
+    few, many = ([s.id for s in plan("NVIDIA H100", cores, profile="paper")] for cores in (16, 32))
+    assert few == many
+    assert not {s.id for s in plan(cores=16)} & {s.id for s in plan(cores=32)}
 
 
 @pytest.mark.parametrize(
