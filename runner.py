@@ -36,8 +36,9 @@ def main() -> int:
     from benchmarks.terminal.flags import goes_on, parsed
 
     args = parsed()
-    work = asked(args)
-    return exit_code(lambda console: work(args, console), args.out, args.cache, goes_on(args))
+    return exit_code(
+        lambda console: asked(args)(args, console), args.out, args.cache, goes_on(args)
+    )
 
 
 def asked(args: argparse.Namespace) -> Answer:
@@ -53,18 +54,19 @@ def asked(args: argparse.Namespace) -> Answer:
 def run(args: argparse.Namespace, console: Console) -> int:
     """Makes the runs of the request that aren't done yet, and writes the report."""
     from benchmarks.estimates.estimates import Estimates
-    from benchmarks.launch.command_line import requested
+    from benchmarks.launch.command_line import connected, requested
     from benchmarks.launch.devices import devices_and_images
     from benchmarks.launch.launcher import Launcher
     from benchmarks.launch.pending import check_images, todo_of, weights_of
     from benchmarks.store.store import Store
     from benchmarks.terminal.plan_text import data_line, done_line, heading
 
-    request, store = requested(args), Store(args.out)
+    cluster = connected(args, console)
+    request, store = requested(args, cluster), Store(args.out, args.checkpoints)
     store.check_writable()
     with store.locked():
         console.say("\n".join(heading(request)))
-        devices, source = devices_and_images(request, console)
+        devices, source = devices_and_images(request, console, cluster)
         if source != request.source:  # the images were downloaded or drawn
             console.say(data_line(source))
         runs = request.plan(devices, source)
@@ -74,11 +76,11 @@ def run(args: argparse.Namespace, console: Console) -> int:
         weights = weights_of(todo, request.weights, request.cache, console.progress)
         launcher = Launcher(
             store, source, devices, request.cache, console, request.jobs, weights, args.fresh,
-            Estimates(request.cache, request.jobs, console.say),
+            Estimates(request.cache, request.jobs, console.say), cluster=cluster,
         )  # fmt: skip
         launcher.prepare(todo)  # wrong data ends here, before anything is written
         store.remember(runs)
-        failed = [run for run in launcher.run(todo) if run.status == "failed"] if todo else []
+        failed = [run for run in launcher.run(todo) if run.status == "failed"]
         report(store, runs, request.cache, console, source, anew=False)
     return 1 if failed else 0
 
@@ -102,12 +104,12 @@ def report(
 def plan(args: argparse.Namespace, console: Console) -> int:
     """Answers --plan: prints what a request would run, and changes nothing."""
     from benchmarks.estimates.estimates import Estimates
-    from benchmarks.launch.command_line import requested
+    from benchmarks.launch.command_line import connected, requested
     from benchmarks.launch.pending import check_images, todo_of
     from benchmarks.store.store import Store
     from benchmarks.terminal.plan_text import heading, listing
 
-    request, store = requested(args), Store(args.out)
+    request, store = requested(args, connected(args, console)), Store(args.out)
     runs = request.plan(request.devices, request.source)
     todo = todo_of(runs, store, args.fresh)
     check_images(todo, request.source)

@@ -144,7 +144,7 @@ def job_of(phantom, cache, tmp_path):
         return Job(
             images=images.folder,
             folder=tmp_path,
-            jpeg=images.files[0],
+            jpeg=Path(images.files[0]),
             cache=cache,
             checkpoint=tmp_path / "checkpoint.npz",
         )

@@ -1,7 +1,11 @@
 """Turns the words of a command line into the request that they mean."""
 
+from __future__ import annotations
+
 import argparse
 import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from benchmarks.launch.devices import chosen_gpu, expected_devices
 from benchmarks.planning.plan import Selection, chosen_profile
@@ -13,11 +17,36 @@ from protocols.images import dataset
 from protocols.spec import FRAMEWORKS
 from protocols.weights.files import AT_HAND, IMAGENET
 
+if TYPE_CHECKING:
+    from benchmarks.launch.cluster import Cluster
+    from benchmarks.terminal.console import Console
 
-def requested(args: argparse.Namespace) -> Request:
-    """Returns the request, checked before anything slow is done, or raises RequestError."""
-    where = chosen_gpu(args.gpu)
-    wish, jobs = selection(args, where.gpu), args.jobs or (1 if where.gpu else 2)
+
+def connected(args: argparse.Namespace, console: Console) -> Cluster | None:
+    """Returns the Ray cluster on which the runs are computed; None where this process starts them.
+    Without --ray and --gpu all nothing of Ray is imported. Raises RequestError."""
+    on_this_machine = args.gpu.startswith("all") and not args.plan
+    if not args.ray and not on_this_machine:
+        return None
+    if not find_spec("ray"):
+        raise RequestError(
+            "--ray and --gpu all need Ray, which isn't installed here: "
+            "pip install -r requirements-many.txt, or leave them out"
+        )
+    from benchmarks.launch.cluster import connect  # noqa: PLC0415 (may lack a package)
+
+    console.doing("connecting to Ray")
+    found = connect(args.ray, args.gpu, console.say)
+    found.cache, found.shared = args.cache or default_cache(), args.checkpoints
+    return found
+
+
+def requested(args: argparse.Namespace, cluster: Cluster | None = None) -> Request:
+    """Returns the request, checked before anything slow is done, or raises RequestError. `cluster`:
+    what computes it in place of this machine."""
+    where = cluster.choose(args.gpu) if cluster else chosen_gpu(args.gpu)
+    room = cluster.room(cores()) if cluster else where.at_a_time
+    wish, jobs = selection(args, where.gpu), args.jobs or room
     profile, cache = chosen_profile(wish.profile), args.cache or default_cache()
     backend = os.environ.get("KERAS_BACKEND", "")
     devices = expected_devices(wish.frameworks, where.gpu, where.index, backend)

@@ -1,10 +1,12 @@
 """Finds where each framework computes: first expected without starting it, then really asked."""
 
 import contextlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Protocol
 
 from benchmarks.launch.worker import Worker, WorkerDied
 from benchmarks.planning.plan import Device
@@ -23,21 +25,28 @@ HIDDEN_HELP = f"change or unset {nvidia.VARIABLE}, or run with --gpu none"
 @dataclass(frozen=True)
 class Choice:
     """Where a request computes: on a GPU, by its name and number, or on the CPU (None for both);
-    and why, in words that follow the profile's name."""
+    why, in words that follow the profile's name; and how many runs at a time there are unless
+    --jobs says another number."""
 
     gpu: str | None
     index: int | None
     why: str
+    at_a_time: int
 
 
 def chosen_gpu(wish: str) -> Choice:
-    """Returns where to compute. `wish` is "auto", "none" or a number. Raises RequestError if the
-    GPU isn't there, or if CUDA_VISIBLE_DEVICES hides it."""
+    """Returns where to compute. `wish` is "auto", "none", a number, or as `one_kind` takes it.
+    Raises RequestError if the GPU isn't there, or if CUDA_VISIBLE_DEVICES hides it."""
     if wish == "none":
-        return Choice(None, None, "on the CPU, by --gpu none")
+        return Choice(None, None, "on the CPU, by --gpu none", 2)
     seen = nvidia.seen()
+    if wish.startswith("all"):
+        names = [gpu.name for gpu in seen.gpus]
+        kind = one_kind(wish, names, seen.lacking)
+        count = names.count(kind)
+        return Choice(kind, names.index(kind), f"on {kind}, {count} of them, by Ray", count)
     if wish == "auto" and not seen.gpus:
-        return Choice(None, None, f"on the CPU: {seen.lacking}")
+        return Choice(None, None, f"on the CPU: {seen.lacking}", 2)
     index = 0 if wish == "auto" else int(wish)
     if index >= len(seen.gpus):
         listed = ", ".join(gpu.name for gpu in seen.gpus)
@@ -47,7 +56,25 @@ def chosen_gpu(wish: str) -> Choice:
             f"{HIDDEN_HELP if nvidia.VARIABLE in seen.lacking else GPU_HELP}"
         )
     name = seen.gpus[index].name
-    return Choice(name, index, "; ".join(filter(None, (f"on {name}", seen.lacking))))
+    return Choice(name, index, "; ".join(filter(None, (f"on {name}", seen.lacking))), 1)
+
+
+def one_kind(wish: str, there: Sequence[str], lacking: str) -> str:
+    """Returns the kind of GPU on which all runs of a request compute, for "all" (or "auto") the
+    only one that is there; "all:NAME" names one, or a part of its name. `lacking` says why there is
+    none. Raises RequestError unless exactly one fits."""
+    kinds, name = list(dict.fromkeys(there)), wish.partition(":")[2]
+    if not kinds:
+        raise RequestError(f"--gpu {wish}: there is no GPU to use: {lacking}; {GPU_HELP}")
+    fit = [k for k in kinds if k == name] or [k for k in kinds if name.lower() in k.lower()]
+    if not fit:
+        raise RequestError(f"there is no GPU of the kind {name!r}; there are {', '.join(kinds)}")
+    if len(fit) > 1:
+        raise RequestError(
+            f"there are several kinds of GPU ({', '.join(fit)}), whose numbers never stand in one "
+            f"column; choose one, as --gpu 'all:{fit[0]}'"
+        )
+    return fit[0]
 
 
 def installed_backends() -> list[str]:
@@ -125,14 +152,24 @@ def real_devices(
     return found
 
 
+class Elsewhere(Protocol):
+    """Other machines, which compute in place of this one."""
+
+    def real_devices(
+        self, expected: dict[str, Device], keras_backend: str, threads: int
+    ) -> dict[str, Device]:
+        """Returns what the function `real_devices` returns there."""
+
+
 def devices_and_images(
-    request: Request, console: Console
+    request: Request, console: Console, elsewhere: Elsewhere | None = None
 ) -> tuple[dict[str, Device], dataset.Source]:
-    """Returns where the frameworks of a request really compute, and its images, which are
-    downloaded or drawn if need be. Raises RequestError."""
+    """Returns where the frameworks of a request really compute, here or elsewhere, and its images,
+    which are downloaded or drawn if need be. Raises RequestError."""
     console.doing("asking the frameworks for the GPU")
     threads, cache = max(1, request.cores // 2), request.cache
-    devices = real_devices(request.devices, request.keras_backend, threads, cache)
+    asked = request.devices, request.keras_backend, threads
+    devices = elsewhere.real_devices(*asked) if elsewhere else real_devices(*asked, cache)
     console.doing("looking for the images and weights")
     allowed = request.profile.phantom_allowed
     return devices, dataset.made(request.source, allowed, cache, console.progress)

@@ -1,5 +1,7 @@
 """Runs a plan: first the sets are decoded, then workers train, then latency is measured alone."""
 
+from __future__ import annotations
+
 import contextlib
 import signal
 import threading
@@ -9,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks.estimates.estimates import Estimates
 from benchmarks.estimates.progress import Work, shares
 from benchmarks.launch.latency import Latency
 from benchmarks.launch.pending import say_regrouped
-from benchmarks.launch.worker import LatencyProcess, RunFailed, Worker, WorkerDied
+from benchmarks.launch.worker import Computes, LatencyProcess, RunFailed, Worker, WorkerDied
 from benchmarks.planning.plan import Device, set_request, trained_together
 from benchmarks.processes.checkout import commit
 from benchmarks.processes.job_control import stopping_together
@@ -27,6 +30,9 @@ from protocols.images.sets import ImageSet
 from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH, remove
 from protocols.runs.worker_loop import Job
 from protocols.spec import RunSpec
+
+if TYPE_CHECKING:
+    from benchmarks.launch.cluster import Cluster
 
 
 @contextlib.contextmanager
@@ -46,7 +52,8 @@ def _one_interrupt() -> Iterator[None]:
 
 @dataclass
 class Launcher:
-    """One launch. `run` returns the stored runs of everything that was to do."""
+    """One launch. `run` returns the stored runs of everything that was to do. With a `cluster` its
+    nodes compute, and the rest is the same: only this process writes into the store."""
 
     store: Store
     source: Source
@@ -58,21 +65,27 @@ class Launcher:
     fresh: str = ""  # "all": all runs begin anew; "stale": those with stale results
     estimates: Estimates | None = None
     pauses: tuple[float, float] = (AT_EPOCH, INSIDE_EPOCH)  # seconds between checkpoints
+    cluster: Cluster | None = None
     sets: dict[str, ImageSet] = field(default_factory=dict)
     results: list[Run] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
-        self._workers: list[Worker | LatencyProcess] = []
+        self._workers: list[Computes | LatencyProcess] = []
         self._stopping = False
         self._works: dict[str, Work] = {}
         self._at_once = 1  # jobs of this stage that are computed beside each other
         self.commit = commit()
 
     def run(self, todo: list[RunSpec]) -> list[Run]:
-        """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays."""
-        with _one_interrupt(), stopping_together():
-            return self._run(todo)
+        """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays. The
+        cluster, if there is one, is left."""
+        try:
+            with _one_interrupt(), stopping_together():
+                return self._run(todo) if todo else []
+        finally:
+            if self.cluster:
+                self.cluster.close()
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
         groups = trained_together(todo)
@@ -103,6 +116,8 @@ class Launcher:
 
     def prepare(self, todo: list[RunSpec]) -> None:
         """Checks the data and builds every decoded set before anything is trained."""
+        if self.cluster:
+            self.cluster.check(todo)
         self.console.doing("checking the decoded images")
         for spec in todo:
             if spec.data["digest"] not in self.sets:
@@ -145,7 +160,7 @@ class Launcher:
     def _serve(self, queue: list[list[RunSpec]], framework: str) -> None:
         """Takes runs from the queue and makes them: training runs with one worker, so first those
         of `framework`; latency runs in their order, in which the twins of a network take turns."""
-        worker = None
+        worker: Computes | None = None
         while not self._stopping:
             with self._lock:
                 if not queue:
@@ -155,8 +170,9 @@ class Launcher:
                 queue.remove(specs)
             framework = specs[0].framework
             worker = self._one_job(specs, worker)
+        self._retire(worker)  # on a cluster another waits for its place
 
-    def _keep(self, process: Worker | LatencyProcess) -> None:
+    def _keep(self, process: Computes | LatencyProcess) -> None:
         """Makes the process end with the launch. Raises WorkerDied if the launch is over."""
         with self._lock:
             self._workers.append(process)
@@ -164,18 +180,21 @@ class Launcher:
             self._retire(process)
             raise WorkerDied("interrupted")
 
-    def _worker_for(self, spec: RunSpec, worker: Worker | None) -> Worker:
+    def _worker_for(self, spec: RunSpec, worker: Computes | None) -> Computes:
         device = self.devices[spec.framework]
         key = (spec.framework, device, spec.threads, spec.deterministic)
         if worker and worker.key == key:
             return worker
         self._retire(worker)
         self.console.doing(f"a worker process for {spec.framework} starts")
-        worker = Worker(*key, self.cache)
+        if self.cluster:
+            worker = self.cluster.worker(key, alone=spec.stage == "latency")
+        else:
+            worker = Worker(*key, self.cache)
         self._keep(worker)
         return worker
 
-    def _retire(self, process: Worker | LatencyProcess | None) -> None:
+    def _retire(self, process: Computes | LatencyProcess | None) -> None:
         if process is None:
             return
         with self._lock:
@@ -185,7 +204,7 @@ class Launcher:
         if mine:
             process.close()
 
-    def _one_job(self, specs: list[RunSpec], worker: Worker | None) -> Worker | None:
+    def _one_job(self, specs: list[RunSpec], worker: Computes | None) -> Computes | None:
         """Makes a run, or several that train together, from empty folders to their stored ends.
 
         Returns the worker for the next run; None where that needs a new one.
@@ -193,7 +212,7 @@ class Launcher:
         first, answered = specs[0], False
         results: list[Run | None] = []
         try:
-            if first.stage == "train":
+            if first.stage == "train" or self.cluster:
                 worker = self._worker_for(first, worker)
             self._compute(specs, worker)
             answered = True
@@ -219,7 +238,7 @@ class Launcher:
                 self._tell(spec, result)
         return None if spent else worker
 
-    def _compute(self, specs: list[RunSpec], worker: Worker | None) -> None:
+    def _compute(self, specs: list[RunSpec], worker: Computes | None) -> None:
         """Computes a run, or several together, into their folders. Raises RunFailed, WorkerDied or
         OSError."""
         first, jobs = specs[0], self._jobs(specs)

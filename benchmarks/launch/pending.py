@@ -18,7 +18,7 @@ from protocols.weights import files as weight_files
 def say_regrouped(store: Store, specs: list[RunSpec], say: Callable[[str], None]) -> None:
     """Tells of checkpoints that are of no use, since their runs now train in other groups."""
     own, ids = store.checkpoint(specs), {spec.id for spec in specs}
-    for path in store.runs_folder.glob(f".*{CHECKPOINT}"):
+    for path in store.checkpoints.glob(f".*{CHECKPOINT}"):
         if path != own and ids & set(runs := runs_in(path)):
             say(
                 f"the checkpoint {path.name} is of {len(runs)} runs together, of which "

@@ -10,7 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from benchmarks.planning.plan import Device
 from benchmarks.processes import job_control
@@ -100,6 +100,24 @@ def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
     for stream in (piped(process.stdin), piped(process.stdout), errors):
         with contextlib.suppress(BrokenPipeError):  # the process leaves input unread
             stream.close()
+
+
+class Computes(Protocol):
+    """What computes runs for a launch, one after the other."""
+
+    key: tuple[str, Device, int, bool]
+
+    def run(
+        self,
+        specs: list[RunSpec],
+        jobs: list[Job],
+        progress: Progress,
+        note: Callable[[str], None],
+    ) -> None:
+        """Has one run computed, or several together. Raises RunFailed or WorkerDied."""
+
+    def close(self) -> None:
+        """Ends it, whatever it does."""
 
 
 class Worker:

@@ -66,6 +66,11 @@ class Run:
         """The versions, device, threads and engine. Raises Damaged, as do all properties below."""
         return records.env(self.folder / "env.json")
 
+    @property
+    def node(self) -> str:
+        """The name of the node on which the run was computed; "" where no cluster was asked."""
+        return self.env.get("ran_on", {}).get("node", "")
+
     @cached_property
     def timings(self) -> dict[str, Any]:
         """The seconds of each part of a training run, or the latencies."""

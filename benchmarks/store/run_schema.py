@@ -42,6 +42,13 @@ class WeightFile(Struct):
     hash: Digest
 
 
+class Place(Struct):
+    """The node on which a run was computed, and the GPU, where it ran on a cluster."""
+
+    node: Line
+    gpu: Line | None = None
+
+
 class Env(Struct):
     """The content of env.json; a key that isn't named here is kept."""
 
@@ -61,6 +68,7 @@ class Env(Struct):
     versions: Annotated[dict[Key, Line], Meta(max_length=1000)] | UnsetType = UNSET
     weights: Annotated[dict[Key, WeightFile], Meta(max_length=10)] | UnsetType = UNSET
     layouts: Annotated[dict[Key, Key], Meta(max_length=10)] | UnsetType = UNSET
+    ran_on: Place | UnsetType = UNSET
 
 
 Jobs = Annotated[int, Meta(ge=1, le=10**6)]

@@ -25,18 +25,23 @@ LOCK = ".lock"
 class Store:
     """The runs under one output folder."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, checkpoints: Path | None = None) -> None:
+        """Keeps checkpoints beside the runs, or in the folder `checkpoints`."""
         self.out = out
         self.runs_folder = out / "runs"
+        self.checkpoints = checkpoints or self.runs_folder
         self.refused: dict[str, str] = {}  # run id -> why the run's record isn't believed
 
     def check_writable(self) -> None:
-        """Raises RequestError unless `out` and its runs can be written. Creates nothing."""
+        """Raises RequestError unless `out`, its runs and their checkpoints can be written. Creates
+        nothing."""
         for wanted in (self.out, self.runs_folder):
             if unwritable(wanted):
                 raise RequestError(
                     f"the output folder {wanted} can't be written; give another with --out DIR"
                 )
+        if why := unwritable(self.checkpoints):
+            raise RequestError(f"{why}; give another folder with --checkpoints DIR")
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -229,13 +234,14 @@ class Store:
     def checkpoint(self, specs: list[RunSpec]) -> Path:
         """Returns the path of the checkpoint of a run, or of several that train together."""
         together = f".with-{len(specs) - 1}-more" if len(specs) > 1 else ""
-        return self.runs_folder / f".{specs[0].id}{together}{CHECKPOINT}"
+        return self.checkpoints / f".{specs[0].id}{together}{CHECKPOINT}"
 
     def drop_checkpoints(self, fresh: list[RunSpec]) -> None:
-        """Removes the checkpoints of runs that are done, and of those that begin afresh. Those of
-        stale runs stay, for such a run may be running again."""
+        """Makes their folder, and removes the checkpoints of runs that are done, and of those that
+        begin afresh. Those of stale runs stay, for such a run may be running again."""
         ids = {spec.id for spec in fresh}
-        for path in self.runs_folder.glob(f".*{CHECKPOINT}*"):
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for path in self.checkpoints.glob(f".*{CHECKPOINT}*"):
             name = path.name[1:].split(".")[0]
             run = self._read(self.runs_folder / name)
             if name in ids or (run and run.status == "done"):

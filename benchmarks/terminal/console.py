@@ -162,7 +162,10 @@ class Console:
             self._complete += work
             self._count += 1
             left = self._left(self._complete) if self._count < self._of else "all ended"
-        result = f"FAILED: {run.reason}" if run.status == "failed" else _result(run)
+        failed = run.status == "failed"
+        result = f"FAILED: {run.reason}" if failed else _result(run)
+        if not failed and run.node:
+            result += f" on {run.node}"
         label = run.spec.id.rsplit("-", 1)[0]
         self.say(f"[{self._count}/{self._of}] {label}: {result}; {left}")
 

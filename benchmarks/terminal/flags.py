@@ -60,10 +60,11 @@ def typed(read: Callable[..., Any], *limits: Any) -> Callable[[str], Any]:
 
 
 def gpu(text: str) -> str:
-    """Reads --gpu: "auto", "none" or a number, as nvidia-smi writes it."""
-    if text in ("auto", "none"):
+    """Reads --gpu: "auto", "none", "all", "all:" and a kind, or a number, as nvidia-smi writes
+    it."""
+    if text in ("auto", "none", "all") or (text.startswith("all:") and text.isprintable()):
         return text
-    return str(ranges.whole(text, *ranges.GPUS, "auto, none, or "))
+    return str(ranges.whole(text, *ranges.GPUS, "auto, none, all, all:NAME or "))
 
 
 def images(text: str) -> str:
@@ -116,6 +117,8 @@ def parsed() -> argparse.Namespace:
         p.error("--from goes with --report")
     if args.verbose and not args.plan:
         p.error("--verbose goes with --plan")
+    if args.calibrate and (args.ray or args.gpu.startswith("all")):
+        p.error("--calibrate measures one device of this machine: leave --ray and --gpu all out")
     return args
 
 
@@ -203,10 +206,15 @@ def _where(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("--data", type=typed(images), default="auto", metavar="DIR|phantom|auto",
         help="auto: WBC_DATA, the cache, a download; smoke: else drawn")  # fmt: skip
-    add("--gpu", type=typed(gpu), default="auto", metavar="N|auto|none",
-        help="its number, as nvidia-smi has it; auto: the first, if there is one")  # fmt: skip
+    add("--gpu", type=typed(gpu), default="auto", metavar="N|auto|none|all",
+        help="its number, as nvidia-smi has it; auto: the first, if there is one; all: a run on "
+        "each, by Ray; all:NAME: on those of this kind")  # fmt: skip
+    add("--ray", default="", metavar="auto|ADDRESS",
+        help="compute on the nodes of this Ray cluster; auto: the one that runs here")  # fmt: skip
+    add("--checkpoints", type=folder, metavar="DIR",
+        help="where checkpoints lie: a folder that all nodes see (default: --out)")  # fmt: skip
     add("--jobs", type=typed(ranges.whole, *ranges.JOBS), default=0, metavar="N",
-        help="runs at a time (default 2 on a CPU, 1 on a GPU)")  # fmt: skip
+        help="runs at a time (default 2 on a CPU, 1 on a GPU; by Ray all that fit)")  # fmt: skip
     add("--out", type=folder, default=ROOT / "reports" / "out", metavar="DIR",
         help="for runs and the report (default: reports/out)")  # fmt: skip
     add("--cache", type=folder, metavar="DIR", help="default: the user's cache")

@@ -8,7 +8,8 @@ env.json          versions, device, threads, engine (where a run was killed and 
                   (PyTorch's own), none (earlier runs lack this); where PyTorch trains, "layouts",
                   the memory layout of each backbone's maps (earlier runs lack it); where weights
                   were loaded, the name and the hash of each backbone's file (training; earlier runs
-                  lack them)
+                  lack them); where a cluster computed it, "ran_on", the name of the node and the
+                  UUID of the GPU
 history.csv       one row per epoch, with the columns HISTORY
 predictions.npz   the arrays in Recorder.write
 activations.npz   what the network looks at: see protocols.runs.activations (training; earlier runs

@@ -29,7 +29,8 @@ from reports.tables.formats import NAMES, STALE, plural, title
 from reports.tables.table import Table, label, words
 
 FAMILY_NOTE = "CPU instructions: every name stands in the env.json of a run."
-OF_A_NETWORK = ("layouts", "recurrent", "weights")  # what env.json says that differs by network
+# what env.json says that differs by network or by node
+NOT_OF_ALL = ("layouts", "ran_on", "recurrent", "weights")
 
 
 def environments(collected: Collected) -> list[Table]:
@@ -39,7 +40,7 @@ def environments(collected: Collected) -> list[Table]:
         found: dict[str, list[Slot]] = defaultdict(list)
         for slot in collected.slots:
             if slot.usable and slot.spec.framework == framework:
-                env = {k: v for k, v in slot.stored.env.items() if k not in OF_A_NETWORK}
+                env = {k: v for k, v in slot.stored.env.items() if k not in NOT_OF_ALL}
                 found[json.dumps(env, sort_keys=True)].append(slot)
         if not found:
             continue

@@ -10,9 +10,10 @@ import pytest
 
 from protocols.files import ROOT
 
-FRAMEWORKS = {"torch", "timm", "torchvision", "keras", "tensorflow", "jax"}
+FRAMEWORKS = {"torch", "timm", "torchvision", "keras", "tensorflow", "jax", "ray"}
 ALLOWED = {
     "runner": set(),
+    "benchmarks.launch.command_line": set(),
     "benchmarks.launch.launcher": set(),
     "benchmarks.terminal.texts": set(),
     "reports.build": set(),

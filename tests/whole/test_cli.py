@@ -82,9 +82,13 @@ BAD = {
     "no folder at all": (["--data", "/no/such/folder"], "/no/such/folder"),
     "not a gpu": (
         ["--gpu", "first"],
-        "--gpu: takes auto, none, or a whole number",
+        "--gpu: takes auto, none, all, all:NAME or a whole number",
     ),
     "no such gpu": (["--gpu", "97"], "requirements-gpu.txt"),
+    "a cluster to calibrate": (
+        ["--calibrate", "--ray", "auto"],
+        "--calibrate measures one device of this machine: leave --ray and --gpu all out",
+    ),
     "runs from elsewhere, and training": (["--from", "x"], "--from goes with --report"),
     "no runs there": (["--report", "--from", "/no/such/folder"], "no finished run in /no/such"),
     "nothing to compare": (

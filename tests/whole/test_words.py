@@ -58,7 +58,7 @@ def clean(monkeypatch, tmp_path):
 # numbers and names
 
 WRONG = [
-    *((["--gpu", n], "--gpu: takes auto, none, or a whole number from 0 to 999")
+    *((["--gpu", n], "--gpu: takes auto, none, all, all:NAME or a whole number from 0 to 999")
       for n in ("²", "٣", "99999999999999999999", "9" * 5000, "-1", "+1", "1_0", "", "0x1")),
     *((["--seeds", n], SEEDS)
       for n in ("-1", "²", "99999999999999999999", "4294967296", "9" * 5000, "1_0", "0-", TWO)),

@@ -66,6 +66,8 @@ def _lines(sides: Sides, known: Numbers) -> list[Line]:
         lines.append(["Computed by", *(_engine(side) for side in sides)])
     if any(t.get("load", {}).get("during") is not None for t in there):
         lines.append(["Cores that other programs kept busy", *map(_load, sides)])
+    if any(side.stored.node for side in sides if side and side.usable):
+        lines.append(["Measured alone on the node", *map(_node, sides)])
     return lines
 
 
@@ -116,6 +118,10 @@ def _load(slot: Slot | None) -> Td:
         return Td("–")
     note = "" if before is None else f"before: {before:.2f}"
     return Td(f"{during:.2f}", note, href=place(slot))
+
+
+def _node(slot: Slot | None) -> Td:
+    return Td((slot.stored.node if slot and slot.usable else "") or "–")
 
 
 def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Drawing | None:

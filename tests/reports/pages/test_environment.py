@@ -26,6 +26,7 @@ def from_files(folder, monkeypatch, *files):
     plain = synthetic.env
     for run, file in zip(runs, files, strict=True):
         known = {"weights": {"xception": file}} if file else {}
+        known |= {"ran_on": {"node": f"node-{run.seed}", "gpu": None}}  # of a cluster
         monkeypatch.setattr(synthetic, "env", lambda run, known=known: plain(run) | known)
         synthetic.add(Store(folder), run)
     made(folder, runs, "environment.html")
@@ -42,7 +43,9 @@ def test_environment_says_from_which_file_weights_were_loaded(tmp_path, monkeypa
     assert ["ImageNet, Keras xception", "contents 6ee06b681c53", "3"] in rows
     assert ["Xception, kitchenware.keras", "SHA-256 000000000000", "2"] in rows
     places = Tables(page).find("Keras: where its runs ran")
-    assert places[0][1:] == ["3\u00a0runs"], "a file of weights is no environment of its own"
+    assert places[0][1:] == ["3\u00a0runs"], (
+        "neither a file of weights nor a node is an environment"
+    )
 
 
 @pytest.mark.parametrize("files", [[None], [PACKAGE]], ids=["not recorded", "the package's"])

@@ -188,3 +188,26 @@ def test_the_printed_times_stand_beside_paper_runs_alone(tmp_path, words):
     assert len(captions) == paper
     assert ("Tesla K40c" in page, "claimed, 3.8" in page, "Dashed: Liang" in page) == (paper,) * 3
     assert "4.2" in page, "what was measured is shown in any case"
+
+
+NODE = "Measured alone on the node"
+
+
+def synthetic_runs(out):
+    for run in LATENCY:
+        synthetic.add(Store(out), run)
+    return LATENCY
+
+
+def test_a_latency_run_of_a_cluster_names_its_node(tmp_path, monkeypatch):
+    plain, nodes = synthetic.env, {"keras": "node-a", "torch": "node-b"}
+
+    def on_a_node(run):
+        return plain(run) | {"ran_on": {"node": nodes[run.framework], "gpu": None}}
+
+    _, _, tables = speed(tmp_path / "here", synthetic_runs(tmp_path / "here"))
+    assert not [row for rows in tables.tables.values() for row in rows if NODE in row[:1]]
+    monkeypatch.setattr(synthetic, "env", on_a_node)
+    _, _, tables = speed(tmp_path / "there", synthetic_runs(tmp_path / "there"))
+    (row,) = [row for rows in tables.tables.values() for row in rows if NODE in row[:1]]
+    assert row == [NODE, "node-a", "node-b"]
