@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: run weights test test-slow test-all bench lint clean
+.PHONY: run weights test test-slow test-all bench gpu-check lint clean
 
 # `make run ARGS="--out DIR"` passes more to runner.py
 run: $(VENV)/installed
@@ -36,6 +36,15 @@ bench: $(VENV)/installed
 	mkdir -p reports/out
 	$(BIN)/python -m pytest benchmarks/speed/bench_*.py --benchmark-json=$(BENCH) $(ARGS); status=$$?; \
 	if [ -s $(BENCH) ]; then mv $(BENCH) reports/out/benchmarks.json; fi; exit $$status
+
+# The first ten minutes on a machine with a GPU, in the environment that is there: .venv, if one was
+# made, else PYTHON's own. WHEELS is a folder with packages that the machine lacks and can't fetch.
+CARRIED    := $(CURDIR)/reports/out/.packages
+GPU_PYTHON  = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+gpu-check:
+	@if [ -n "$(WHEELS)" ]; then $(GPU_PYTHON) -m pip install --quiet --disable-pip-version-check \
+	  --no-index --no-deps --upgrade --target "$(CARRIED)" "$(WHEELS)"/*.whl; fi
+	PYTHONPATH="$(CARRIED):$$PYTHONPATH" $(GPU_PYTHON) -m benchmarks.gpu_check $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -76,7 +76,7 @@ def run(args: argparse.Namespace, console: Console) -> int:
         weights = weights_of(todo, request.weights, request.cache, console.progress)
         launcher = Launcher(
             store, source, devices, request.cache, console, request.jobs, weights, args.fresh,
-            Estimates(request.cache, request.jobs, console.say), cluster=cluster,
+            Estimates(request.cache, request.jobs, console.say, out=args.out), cluster=cluster,
         )  # fmt: skip
         launcher.prepare(todo)  # wrong data ends here, before anything is written
         store.remember(runs)
@@ -114,7 +114,7 @@ def plan(args: argparse.Namespace, console: Console) -> int:
     todo = todo_of(runs, store, args.fresh)
     check_images(todo, request.source)
     print(*heading(request, args.verbose), sep="\n")
-    estimates = Estimates(request.cache, request.jobs)
+    estimates = Estimates(request.cache, request.jobs, out=args.out)
     print(*listing(runs, todo, store, estimates, args.verbose), sep="\n")
     return 0
 

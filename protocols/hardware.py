@@ -1,9 +1,12 @@
 """Tells what machine this is, without asking any deep-learning framework."""
 
+import contextlib
 import os
 import platform
 import re
 import resource
+from collections.abc import Iterable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,15 @@ TALK = re.compile(r"\w+_(VERBOSE\w*|LOG\w*)")  # what libraries print changes no
 def common_versions() -> dict[str, str]:
     """Gives the versions of the packages with which both twins read images and numbers."""
     return {"numpy": np.__version__, "pillow": PIL.__version__}
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Gives the versions of those of the packages that are installed; nothing is imported."""
+    found = {}
+    for name in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def cpu_name() -> str:

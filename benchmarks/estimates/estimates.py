@@ -1,21 +1,25 @@
 """Estimates how long a run takes on this device, from the runs that were finished here.
 
 One file `<cache>/estimates/<digest of its key>.json` is for all that changes a rate
-(`Estimates.key`). Runs beside each other slow each other, so the number of jobs belongs to the key:
-what two at a time took predicts two at a time. A latency run is alone whatever the jobs.
+(`Estimates.key`). What `make gpu-check` learned is in its own file (GPU_CHECK), which may come from
+another machine with the same device: it counts where nothing was learned here. Runs beside each
+other slow each other, so the number of jobs belongs to the key: what two at a time took predicts
+two at a time. A latency run is alone whatever the jobs.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, to_builtins
 
 from benchmarks.estimates.cost_model import (
     composed,
@@ -29,12 +33,14 @@ from benchmarks.estimates.progress import Work
 from benchmarks.planning import disk
 from benchmarks.store.run import Run
 from protocols.boundary import Content, Damaged, Key, Leaf, contents, decoded
-from protocols.files import write_whole
+from protocols.files import ROOT, write_whole
 from protocols.hardware import cpu_name
 from protocols.spec import IMPLIED, RunSpec
 
 VERSION = 2
 SIZES = ("batch_size", "grey_pooling", "lstm_units", "projection_units", "map_channels")
+GPU_CHECK = "gpu-check.json"
+PUBLISHED = ROOT / "reports" / "published"
 KEPT = 5  # observations of each part; their median is the estimate
 
 
@@ -72,6 +78,26 @@ class _Plain(Struct):
     known: dict[Key, dict[Key, dict[Key, list[Leaf]]]]
 
 
+class _Learned(Known, kw_only=True):
+    """The content of a file of estimates."""
+
+    version: int
+    key: Content
+
+
+class _Brought(Struct):
+    estimates: list[_Learned] = []
+
+
+class _PlainLearned(_Plain, kw_only=True):
+    version: int
+    key: Content
+
+
+class _PlainBrought(Struct):
+    estimates: list[_PlainLearned] = []
+
+
 @dataclass(frozen=True)
 class Estimate:
     """The needs of one run: its work, in seconds; the bytes of its folder, and those of its
@@ -92,14 +118,24 @@ class Estimate:
         return self.stored_bytes + self.checkpoint_bytes
 
 
+def brought(path: Path) -> list[dict[str, Any]]:
+    """Returns the estimates in a file of `make gpu-check`, as `Estimates.learned` has them. Raises
+    Damaged."""
+    data = contents(path)
+    decoded(data, _Brought, path.name)
+    return to_builtins(decoded(data, _PlainBrought, path.name))["estimates"]
+
+
 @dataclass
 class Estimates:
-    """The estimates for this device with `jobs` runs at a time; `say` is told what is wrong."""
+    """The estimates for this device with `jobs` runs at a time; `say` is told what is wrong.
+    `out`: the output folder, whose file of `make gpu-check` is read, else the published one."""
 
     cache: Path
     jobs: int
     say: Callable[[str], None] = print
     processor: str = field(default_factory=cpu_name)
+    out: Path | None = None
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -148,7 +184,8 @@ class Estimates:
     def estimate(self, spec: RunSpec, together: int = 1) -> Estimate | None:
         """Returns what a run will take beside the usual jobs; None where no such run was made."""
         detail = self.processor if spec.device == "cpu" else spec.device
-        known = self._read(self.key(spec, detail, together)).get(spec.stage, {})
+        key = self.key(spec, detail, together)
+        known = self._of_gpu_check(key, spec.stage) | self._read(key).get(spec.stage, {})
         of_each = {variant: expected(seen) for variant, seen in known.items()}
         parts = composed(spec.variant, of_each) | of_each.get(spec.variant, {})
         try:
@@ -165,6 +202,39 @@ class Estimates:
     def by_run(self, groups: list[list[RunSpec]]) -> dict[str, Estimate | None]:
         """Returns run id -> what the run will take. `groups`: the runs that train together."""
         return {s.id: self.estimate(s, len(group)) for group in groups for s in group}
+
+    def learned(self) -> list[dict[str, Any]]:
+        """Returns the contents of all files of estimates, of this version, as JSON has them."""
+        found = []
+        for path in sorted(self.folder.glob("*.json")):
+            with contextlib.suppress(Damaged):
+                one = decoded(contents(path), _PlainLearned, path.name)
+                if one.version == VERSION and (known := self._read(one.key)):
+                    found.append({"version": VERSION, "key": one.key, "known": known})
+        return found
+
+    def take(self, learned: list[dict[str, Any]]) -> None:
+        """Writes what `learned` returned to the files of estimates. Raises OSError."""
+        for one in learned:
+            write_whole(self._path(one["key"]), json.dumps(one, indent=1).encode())
+
+    def _of_gpu_check(self, key: dict[str, Any], stage: str) -> dict[str, Any]:
+        """Returns what `make gpu-check` learned under this key: variant -> part -> observations."""
+        found: dict[str, Any] = {}
+        for one in self._brought:
+            if one["version"] == VERSION and one["key"] == key:
+                found |= one["known"].get(stage, {})
+        return found
+
+    @cached_property
+    def _brought(self) -> list[dict[str, Any]]:
+        paths = [folder / GPU_CHECK for folder in (self.out, PUBLISHED) if self.out and folder]
+        path = next((path for path in paths if os.path.lexists(path)), None)
+        try:
+            return brought(path) if path else []
+        except Damaged as error:
+            self.say(f"the estimates of {path} are not used: they are damaged ({error})")
+            return []
 
     def _path(self, key: dict[str, Any]) -> Path:
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()

@@ -61,17 +61,25 @@ def short_specs(
 
 
 def _short(spec: RunSpec, kind: Kind, size: int) -> RunSpec:
-    def cut(values: dict[str, Any], shorter: dict[str, int]) -> dict[str, Any]:
-        return values | {key: shorter[key] for key in shorter if key in values}
-
     train, test = FIXED[kind][size if spec.stage == "train" else 0]
     whole = FROZEN if spec.phases[0]["stored"] else THAWED
     epochs = {"phase1_epochs": FROZEN, "phase2_epochs": THAWED, "epochs": whole}
-    recipe = cut(spec.recipe, epochs | LATENCY)
     images = {"train_per_class": train, "test_per_class": test, "per_class": FOLDS[size]}
-    data = cut(spec.data, images)
+    return shortened(spec, kind, images, epochs | LATENCY)
+
+
+def shortened(
+    spec: RunSpec, kind: Kind, images: dict[str, int], numbers: dict[str, int]
+) -> RunSpec:
+    """Returns a run on images of this kind, with other numbers of images a class, by the names that
+    its data have, and other numbers in its recipe, as far as it has them."""
+
+    def cut(values: dict[str, Any], shorter: dict[str, int]) -> dict[str, Any]:
+        return values | {key: shorter[key] for key in shorter if key in values}
+
+    recipe, data = cut(spec.recipe, numbers), cut(spec.data, images) | {"kind": kind}
     if spec.stage == "train" and "images_per_class" in recipe:
-        recipe["images_per_class"] = FOLDS[size]
+        recipe["images_per_class"] = images["per_class"]
     request = plan.set_request(spec.protocol, spec.fold, data)
     return replace(spec, recipe=recipe, data=data | {"digest": plan.set_digest(kind, request)})
 

@@ -3,7 +3,6 @@
 import gc
 import os
 from collections.abc import Callable, Iterator
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -97,17 +96,11 @@ def peer() -> Iterator[Callable[..., PeerProcess]]:
 
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:
     """Returns the device by name, and the versions; nothing that names the computer."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
     return {
         "device": HERE.gpu or hardware.cpu_name(),
         "cpu": hardware.cpu_name(),
         "cores": hardware.cores(),
         "load_before": LOAD,
         "keras_backend": os.environ["KERAS_BACKEND"],
-        "versions": versions,
+        "versions": hardware.installed_versions(PACKAGES),
     }

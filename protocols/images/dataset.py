@@ -239,15 +239,24 @@ def _drawn(cache: Path, progress: Progress | None, note: str = "") -> Source:
     root = cache / PHANTOM
     if not _is_dir(root, CACHE):
         try:
-            with aside(root) as work:
-                write_phantom(work, *PHANTOM_SIZES, PHANTOM_SEED, throttled(progress))
-                (work / MANIFEST.name).write_bytes(make_manifest(work))
+            draw_phantom(root, *PHANTOM_SIZES, progress)
         except OSError as error:
             raise RequestError(
                 f"The phantom can't be drawn in {cache} ({error.strerror or error}): choose "
                 "another cache with --cache DIR."
             ) from error
     return Source("phantom", root, how="phantom", note=note)
+
+
+def draw_phantom(
+    root: Path, train: int, test: int, originals: int, progress: Progress | None = None
+) -> Source:
+    """Draws a phantom of so many images a class, with its manifest, and gives it as a source. An
+    image is the same in a phantom of any size. Raises OSError."""
+    with aside(root) as work:
+        write_phantom(work, train, test, originals, PHANTOM_SEED, throttled(progress))
+        (work / MANIFEST.name).write_bytes(make_manifest(work))
+    return Source("phantom", root, how="phantom")
 
 
 def make_manifest(root: Path) -> bytes:

@@ -34,7 +34,7 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
 
     Random weights depend on the seed and, through their calibration, on the training part.
     """
-    random = spec.weights["source"] == "random"
+    random = spec.weights["digest"] is None
     weights = {"init": spec.init} if random else {"digest": loaded(spec, backbone)}
     words = {
         "backbone": backbone,
@@ -51,7 +51,7 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
     if random:
         words["seed"] = spec.seed
         words["train"] = _sha256(train.astype(np.int64).tobytes())
-        words["calibration_images"] = spec.recipe["calibration_images"]
+        words["calibration_images"] = spec.recipe.get("calibration_images")
     return words
 
 

@@ -116,8 +116,8 @@ class Start:
 
     def backbone(self, spec: RunSpec, name: str, shapes: Shapes) -> Arrays:
         """Gives a backbone's weights by "name/layer/weight". Raises ValueError if the file is not
-        the one that the run names."""
-        if spec.weights["source"] == "random":
+        the one that the run names; a run that names none has its weights drawn."""
+        if spec.weights["digest"] is None:
             return self._drawn(spec, shapes)
         found = verified(name, self.files[name], loaded(spec, name))
         return {f"{name}/{key}": array for key, array in found.items()}
