@@ -19,11 +19,13 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
 
 def made_from(store: Store) -> str:
     """Returns the SHA-256 of all that a page of this store is made from, by content: the last
-    request, the runs, benchmarks and parity ladder, and all that computes and writes the page."""
+    request, the runs, benchmarks, a GPU's check and parity ladder, and all that computes and writes
+    the page."""
     digest = hashlib.sha256(platform.python_version().encode())
     for name in PACKAGES:
         digest.update(f"{name} {version(name)}\n".encode())
-    paths = [store.out / name for name in ("plan.json", "benchmarks.json", "parity.json")]
+    names = "plan.json", "benchmarks.json", "gpu-check.json", "parity.json"
+    paths = [store.out / name for name in names]
     for folder in sorted(store.runs_folder.glob("[!.]*/")):
         with contextlib.suppress(OSError):  # the page shows as unreadable what can't be read
             sizes = sorted((f.name, f.stat().st_size) for f in folder.iterdir() if f.is_file())

@@ -13,7 +13,7 @@ from reports.cells.twin_times import twin_times
 from reports.data.numbers import Numbers
 from reports.judging.verdicts import phase_seconds
 from reports.pages.content import PageRecord, Results
-from reports.pages.speed import benchmarks
+from reports.pages.speed import benchmarks, gpu_check
 from reports.pages.speed.latency import Latency, latency_figure, latency_table, place
 from reports.pages.speed.ratios import compared, ratios_table, sentence
 from reports.pages.speed.training import training_table
@@ -114,6 +114,7 @@ PAGE = PageRecord(
     "speed.html", "Speed", "Speed",
     lambda results: {
         "sections": sections(results), "measured": benchmarks.read(results.out),
+        "gpu_check": gpu_check.read(results.out),
     },
     place=14,
 )  # fmt: skip

@@ -15,10 +15,10 @@ from tests.support import synthetic
 from tests.support.data_keys import Numbers, agrees
 from tests.support.reading import LAPTOP, hold_together
 
-# Tables with no number measured by a run; ladder and benchmarks have files of their own
+# Tables with no number measured by a run; ladder, benchmarks and a GPU's check have own files
 OTHERS = ("counts", "coverage", "audit-", "provenance-", "originals", "profiles",
           "assumed-", "ran", "failures", "env-", "sources", "data", "runs", "ladder-", "bench",
-          "kinds-", "leak-", "sides", "differs-", "lone", "overlaps")  # fmt: skip
+          "gpu-check-", "kinds-", "leak-", "sides", "differs-", "lone", "overlaps")  # fmt: skip
 PRINTED = ("Claimed", "Printed")
 EVIDENCE = re.compile(r"runs-[\w-]+\.html#[\w-]+|environment\.html#[\w-]+|images\.html")
 
