@@ -145,6 +145,21 @@ def latency_seconds(spec: RunSpec, parts: Parts) -> float:
     return spec.recipe["cold_repeats"] * parts["cold"] + calls * warm + parts["rest"]
 
 
+def features_of(variant: str, known: dict[str, Parts]) -> Parts:
+    """Returns the parts of computing features from a network that stores the same ones: a run finds
+    them stored where the other network's run was first."""
+    variants = load_variants()
+    own = variants[variant]
+    alike = (
+        parts
+        for name, parts in known.items()
+        if (other := variants.get(name))
+        and (other.backbones, other.pooled) == (own.backbones, own.pooled)
+    )
+    found = ({k: v for k, v in parts.items() if k.startswith("features")} for parts in alike)
+    return next(filter(None, found), {})
+
+
 def composed(variant: str, known: dict[str, Parts]) -> Parts:
     """Returns a network's parts, whether it was run or not, from those of what it is made of. Gives
     {} if these were not run, and for a network that isn't pooled or isn't published.

@@ -24,6 +24,7 @@ from msgspec import Meta, Struct, to_builtins
 from benchmarks.estimates.cost_model import (
     composed,
     expected,
+    features_of,
     latency_parts,
     latency_seconds,
     train_course,
@@ -187,7 +188,8 @@ class Estimates:
         key = self.key(spec, detail, together)
         known = self._of_gpu_check(key, spec.stage) | self._read(key).get(spec.stage, {})
         of_each = {variant: expected(seen) for variant, seen in known.items()}
-        parts = composed(spec.variant, of_each) | of_each.get(spec.variant, {})
+        parts = features_of(spec.variant, of_each) | composed(spec.variant, of_each)
+        parts |= of_each.get(spec.variant, {})
         try:
             if spec.stage == "latency":
                 return Estimate(Work(latency_seconds(spec, parts)), disk.stored(spec), 0)

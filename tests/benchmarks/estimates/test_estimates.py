@@ -243,6 +243,17 @@ def test_stored_features_say_nothing_of_their_cost(world):
     assert world.seconds(spec) == pytest.approx(usual["total_seconds"])
 
 
+def test_networks_that_share_features_share_their_cost(world):
+    """A short run finds the features stored that another network's run has just computed."""
+    first, second = (jane(name, weights="imagenet") for name in ("cnn_lstm", "cnn_gru"))
+    world.finish(first)
+    usual = true_timings(second)
+    stored = {"features_stored": True, "features_seconds": 0.0}
+    spared = usual["total_seconds"] - usual["features_seconds"]
+    world.finish(second, **stored, total_seconds=spared)
+    assert world.seconds(second) == pytest.approx(usual["total_seconds"])
+
+
 def test_runs_trained_together_are_another_matter(world):
     world.finish(jane(), together=10)
     assert world.estimates.estimate(jane()) is None
