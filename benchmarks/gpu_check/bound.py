@@ -22,7 +22,7 @@ from protocols.papers.papers import load_papers
 from protocols.papers.variants import load_variants
 from protocols.spec import RunSpec
 
-FLOPS, BYTES = 48e12, 2.4e12  # a second: what an H100 reaches in float32, not its data sheet's peak
+FLOPS, BYTES = 48e12, 2.4e12  # a second: assumed of an H100 in float32
 HOUR = 3600
 Counts = dict[str, dict[str, float]]  # part of a run -> "flop" and "bytes" of one batch
 HEADINGS = ("Network", "Runs", "Phase 1", "Phase 2", "FLOP", "Bytes", "Bound by", "Hours")

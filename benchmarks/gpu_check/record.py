@@ -19,6 +19,7 @@ from protocols.errors import one_line
 from protocols.files import write_whole
 
 SCHEMA = 1
+HOST = ("processor", "cores")  # of the machine; another one with the same GPU goes on
 SAID = ("engine", "recurrent", "layouts")  # of env.json
 MEMORY = ("host_peak_bytes", "device_peak_bytes", "device_reserved_bytes")
 WARM = ("single", "batch32", "jpeg", "cold", "cold_cached")
@@ -55,7 +56,7 @@ class Record:
 
     def __init__(self, path: Path, about: dict[str, Any]) -> None:
         """Goes on with the file at `path` where it is of the same check: of `about`, which says on
-        what and how is measured. Else it begins anew."""
+        what and how is measured, but for HOST. Else it begins anew."""
         self.path, self.about = path, about
         self.parts: dict[Part, dict[str, Any]] = {}
         self.estimates: list[dict[str, Any]] = []
@@ -63,7 +64,7 @@ class Record:
         try:
             data = contents(path) if os.path.lexists(path) else b"{}"
             found = decoded(data, _File, path.name)
-            if found.schema == SCHEMA and found.about == json.loads(json.dumps(about)):
+            if found.schema == SCHEMA and _compared(found.about) == _compared(about):
                 for entry, whole in zip(found.parts, json.loads(data)["parts"], strict=True):
                     self.parts[Part(entry.part, entry.framework, entry.variant)] = whole
                 self.estimates = brought(path)
@@ -92,6 +93,10 @@ class Record:
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(self.path, json.dumps(to_builtins(content), indent=1).encode())
+
+
+def _compared(about: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in about.items() if name not in HOST}
 
 
 def number(unit: str, values: Iterable[float]) -> Number:

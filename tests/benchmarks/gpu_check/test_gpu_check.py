@@ -161,6 +161,7 @@ def test_what_was_measured_for_another_commit_or_device_is_measured_again(check)
     assert Record(path, ABOUT).done(TESTS)
     for other in ({"commit": "d"}, {"device": "NVIDIA Y"}):
         assert not Record(path, ABOUT | other).parts
+    assert Record(path, ABOUT | {"processor": "another", "cores": 3}).done(TESTS)
     path.write_text("{", encoding="utf-8")
     assert not Record(path, ABOUT).parts
 
