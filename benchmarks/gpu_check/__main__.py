@@ -70,6 +70,8 @@ def main(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     signal.alarm(args.limit)
     devices, faults = seen_devices(where.gpu, where.index, cache)
+    for framework in devices:
+        record.parts.pop(Part("device", framework), None)  # a fault that is mended
     for framework, reason in faults.items():
         record.add(Part("device", framework), state="failed", reason=reason)
     check = Check(size, devices, tuple(args.variant), hardware.cores(), cache, record, args.limit)

@@ -26,7 +26,7 @@ def run(cache: Path, backend: str, limit: float) -> dict[str, Any]:
     """Returns what the record keeps of the tests: how many passed, failed and were skipped, and
     the words of each failure and of each reason to skip. After `limit` seconds they are ended."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
-    variables |= common(cache) | {"KERAS_BACKEND": backend}
+    variables |= common(cache) | ({"KERAS_BACKEND": backend} if backend else {})
     with tempfile.TemporaryDirectory(prefix="wbc-gpu-check-") as folder:
         report = Path(folder) / "tests.xml"
         process = subprocess.Popen(

@@ -144,8 +144,11 @@ def _trained(run: Run) -> dict[str, Number]:
 
 
 def _answered(run: Run) -> dict[str, Number]:
-    """Returns a latency run's numbers; least and most are the 5th and the 95th percentile."""
-    found = {}
+    """Returns a latency run's numbers, of which least and most are the 5th and the 95th percentile;
+    and the cores that other programs kept busy meanwhile, where that is known."""
+    found: dict[str, Number] = {}
+    if (busy := run.timings.get("load", {}).get("during")) is not None:
+        found["other work"] = number("cores", [busy])
     for what in WARM:
         if seen := run.timings.get(what):
             ends = {"median": seen["median"], "low": seen["p5"], "high": seen["p95"]}

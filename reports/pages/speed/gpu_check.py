@@ -11,13 +11,15 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from protocols.boundary import Amount, Count, Damaged, Key, Line, Scalar, read_loose
+from protocols.load import BUSY
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.settings import scrub
+from reports.cells.times import WIDE
 from reports.pages.measured_file import Measured, place_of, read_measured
 from reports.tables.builder import Line as Row
 from reports.tables.builder import numbers, over_twins, table, texts
-from reports.tables.formats import MISSING, in_unit_of, plural, seconds_text
+from reports.tables.formats import MISSING, in_unit_of, marked, plural, seconds_text
 from reports.tables.table import Table, Td
 
 NAME = "gpu-check.json"
@@ -168,9 +170,12 @@ def _cell(one: dict[str, Any] | None, key: str) -> Td:
     if found is None:
         return Td("–")
     low, median, high = (found[end] for end in ("low", "median", "high"))
+    busy = one["numbers"].get("other work", {"median": 0.0})["median"]
+    beside = key in ANSWERS and (busy > BUSY or high > WIDE * low)
     ends = f"{in_unit_of(median, low)} – {in_unit_of(median, high)}"
     together = f", {one['together']} together" if one["together"] > 1 else ""
-    return Td(seconds_text(median), (ends if found["count"] > 1 else "once") + together)
+    text = marked(seconds_text(median), False, beside)
+    return Td(text, (ends if found["count"] > 1 else "once") + together)
 
 
 def _projected(profile: str, rows: list[dict[str, Any]]) -> Table:

@@ -42,6 +42,8 @@ def made_up():
             part("steps", "keras", "xception", state="failed", reason="out of memory"),
             part("folds", "torch", "cnn_gru", numbers=folds, together=30),
             part("answers", "torch", "xception", numbers=answers),
+            part("answers", "keras", "xception",
+                 numbers=answers | {"other work": number(0.5, 1, "cores")}),
         ],
         "projection": {
             "profile": "paper",
@@ -76,6 +78,8 @@ def test_the_page_shows_what_was_measured_and_what_failed(tmp_path):
     (steps,) = [row for row in tables.find("A step of training") if row[0] == "Xception"]
     assert steps[1:3] == ["X | failed"] * 2
     assert steps[3:] == ["2\u202fms | 1.80 – 2.40", "100\u202fms | 90.0 – 120"]
+    (answers,) = [row for row in tables.find("An answer") if row[0] == "Xception"]
+    assert answers[1].startswith("4\u202fms \u2021") and answers[4] == "4\u202fms | 3.60 – 4.80"
     (folds,) = [row for row in tables.find("A step of folds") if row[0] == "CNN-GRU"]
     assert folds == ["CNN-GRU", "– | not measured", "30\u202fms | 27.0 – 36.0, 30 together"]
     hours = tables.find("Hours of training")
