@@ -48,15 +48,15 @@ def computes_by() -> str:
 def prepare(spec: RunSpec) -> None:
     """Sets threads, memory on demand, precision and determinism; called before anything is
     computed. The precision is full float32 unless the run says TF32. On a CPU operations are always
-    deterministic, which costs nothing measurable there. A run that trains computes one operation at
-    a time, which InceptionV3's bits need; an answer comes sooner with several at once. Raises
-    RuntimeError if other numbers of threads are in force."""
-    within, at_once = spec.threads, spec.threads if spec.stage == "latency" else 1
-    threading = tf.config.threading
-    if threading.get_intra_op_parallelism_threads() != within:
-        threading.set_intra_op_parallelism_threads(within)
-    if threading.get_inter_op_parallelism_threads() != at_once:
-        threading.set_inter_op_parallelism_threads(at_once)
+    deterministic, which costs nothing measurable there. As many operations as there are threads may
+    run at once, as the two directions of an LSTM or the branches of InceptionV3, which was measured
+    to move no bit (docs/benchmarks.md). Raises RuntimeError if other numbers of threads are in
+    force."""
+    threads, threading = spec.threads, tf.config.threading
+    if threading.get_intra_op_parallelism_threads() != threads:
+        threading.set_intra_op_parallelism_threads(threads)
+    if threading.get_inter_op_parallelism_threads() != threads:
+        threading.set_inter_op_parallelism_threads(threads)
     tf.config.experimental.enable_tensor_float_32_execution(spec.precision == "tf32")
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
