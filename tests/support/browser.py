@@ -20,6 +20,24 @@ NEEDED = pytest.mark.skipif(
 )
 SERIOUS = ("serious", "critical")
 WIDTHS = (1280, 390)
+OPEN = "document.querySelectorAll('details').forEach(e => e.open = true)"
+# Leaves of siblings that are alike two, or else axe-core looks at ten thousand rows with the same
+# faults. Alike are those with the same elements, attributes, classes, roles and colours within, and
+# text at the same places. The cells of a row all stay, for they belong to headings.
+THIN = """
+const told = ["class", "role", "scope", "type", "fill", "stroke", "tabindex"];
+const shape = e => e.tagName
+  + [...e.attributes].map(a => a.name + (told.includes(a.name) ? a.value : !a.value))
+  + [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim())
+  + `(${[...e.children].map(shape)})`;
+for (const parent of document.querySelectorAll("tbody, ul, ol, dl, g, svg, main div")) {
+  const seen = {};
+  for (const e of [...parent.children]) {
+    const own = shape(e);
+    seen[own] = (seen[own] ?? 0) + 1;
+    if (seen[own] > 2) e.remove();
+  }
+}"""
 
 
 class Tab:
@@ -43,11 +61,33 @@ class Tab:
         return self.page
 
 
+def serious_faults(page, **rules):
+    """Opens all parts of a page and gives the serious faults that axe-core finds: the name of each,
+    and the first element that has it. The page is no longer whole then."""
+    page.evaluate(OPEN)
+    page.evaluate(f"() => {{{THIN}}}")
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    run = "rules => axe.run(document, {...rules, resultTypes: ['violations']})"
+    return [
+        (fault["id"], fault["nodes"][0]["html"][:200])
+        for fault in page.evaluate(run, rules)["violations"]
+        if fault["impact"] in SERIOUS
+    ]
+
+
 def all_pages(out):
     """Gives every page of a report."""
     found = sorted(out.glob("*.html"))
     assert len(found) > 12
     return found
+
+
+def is_kept(report, name):
+    """Gives whether a picture of a page is kept."""
+    if report == "smoke":
+        return name == "index.html"
+    return name != one_file.NAME
 
 
 def own_pages(out):

@@ -1,6 +1,9 @@
 """Fixtures of the tests from end to end: the browser, and what it shows."""
 
+import json
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +12,8 @@ from reports.build import build
 from reports.cells.settings import Setting
 from reports.comparison import page as comparison_page
 from tests.support import synthetic
-from tests.support.browser import CHROMIUM, Tab
+from tests.support.browser import CHROMIUM, Tab, all_pages
+from tests.support.seen import visit
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +31,26 @@ def tab(browser):
     found = Tab(browser, viewport={"width": 1280, "height": 900})
     yield found
     found.context.close()
+
+
+@pytest.fixture(scope="module")
+def seen(made_once, browser, smoke, published_report, beside):
+    """Gives what each page of three reports shows, by report and file: support/seen.py. A page is
+    opened once for all tests that ask. The pictures go into BROWSER_SHOTS."""
+
+    def make(folder):
+        shots = Path(os.environ.get("BROWSER_SHOTS", folder))
+        shots.mkdir(parents=True, exist_ok=True)
+        reports = {"smoke": all_pages(smoke), "published": all_pages(published_report)}
+        reports["compare"], tab = [beside], Tab(browser)
+        found = {
+            name: {path.name: visit(tab, name, path, shots) for path in paths}
+            for name, paths in reports.items()
+        }
+        tab.context.close()
+        (folder / "seen.json").write_text(json.dumps(found), encoding="utf-8")
+
+    return json.loads((made_once("seen", make) / "seen.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ AXE_CORE: a folder with node_modules/axe-core (npm install --prefix). BROWSER_SH
 screenshots go, else pytest's temporary folder. REQUIRE_BROWSER=1: what is missing is a failure.
 """
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -17,21 +16,17 @@ from tests.support.browser import (
     CHROMIUM,
     NEEDED,
     REQUIRED,
-    SERIOUS,
     WIDTHS,
     Tab,
     all_pages,
+    is_kept,
     own_pages,
+    serious_faults,
 )
 from tests.support.data_keys import Numbers, agrees
 
 SCHEMES = {"light": {}, "dark": {"runOnly": ["color-contrast"]}}
-TALLEST = 8000  # pixels of one picture; a longer page is kept in several
 SCREEN, MOST_SCREENS = 900, 12  # pixels; how many a page may fill as it opens
-WIDE = """[...document.querySelectorAll(".table")]
-  .filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.getAttribute("aria-labelledby"))"""
-LINES = "new Set([...document.querySelectorAll('nav:not(.within) li')].map(e => e.offsetTop)).size"
-A4 = 718  # CSS pixels between the margins of a printed page
 
 pytestmark = NEEDED
 
@@ -54,17 +49,15 @@ def test_the_comparison_opens_from_disk_without_an_error_or_a_request(beside, ta
         assert not anchor or anchor in targets, href
 
 
-@pytest.mark.parametrize("report", ["smoke", "published_report"])
-def test_every_page_opens_from_disk_without_an_error_or_a_request(report, tab, request):
-    for path in all_pages(request.getfixturevalue(report)):
-        page = tab.show(path)
-        parts = page.locator("main > section").count() if path.name == one_file.NAME else 1
-        assert page.locator("h1").count() == parts > 0, path.name
-        assert page.evaluate("document.querySelectorAll('[style]').length") == 0, path.name
-    assert tab.troubles == []
-    other = [u for u in tab.requests if not u.startswith(("file://", "data:"))]
-    other += [u for u in tab.requests if u.startswith("file://") and not u.endswith(".html")]
-    assert other == []
+@pytest.mark.parametrize("report", ["smoke", "published"])
+def test_every_page_opens_from_disk_without_an_error_or_a_request(report, seen):
+    for name, page in seen[report].items():
+        parts = page["parts"] if name == one_file.NAME else 1
+        assert page["titles"] == parts > 0, name
+        assert page["styled"] == 0, name
+        assert page["troubles"] == [], name
+        (own,) = [url for url in page["requests"] if not url.startswith("data:")]
+        assert own.startswith("file://") and own.endswith(f"/{name}")
 
 
 def test_the_policy_stops_what_is_not_the_page_s_own(smoke, tab, tmp_path):
@@ -84,43 +77,30 @@ def test_markup_in_a_reason_is_text(smoke, tab):
     assert page.locator("main img").count() == 0 and tab.troubles == []
 
 
-def test_every_link_leads_somewhere(smoke, tab):
-    targets, links = {}, []
-    for path in all_pages(smoke):
-        page = tab.show(path)
-        targets[path.name] = set(
-            page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
-        )
-        hrefs = page.evaluate("[...document.links].map(a => a.getAttribute('href'))")
-        links += [(path.name, href) for href in hrefs]
+def test_every_link_leads_somewhere(smoke, seen):
+    links = [(name, href) for name, page in seen["smoke"].items() for href in page["links"]]
     assert len(links) > 500
     for here, href in links:
         file, _, anchor = href.partition("#")
         if href.startswith("https://doi.org/"):
             continue
         assert not file or (smoke / file).is_file(), (here, href)
-        assert not anchor or anchor in targets[file or here], (here, href)
+        assert not anchor or anchor in seen["smoke"][file or here]["ids"], (here, href)
 
 
-KEYED = """[...document.querySelectorAll("[data-key]")].map(e => {
-  const own = e.cloneNode(true);
-  own.querySelectorAll("small, sup").forEach(x => x.remove());
-  return [e.dataset.key, own.textContent, Number(e.dataset.scale ?? 1)];
-})"""
-
-
-@pytest.mark.parametrize("report", ["smoke", "published_report", "beside"])
-def test_numbers_on_the_pages_are_those_of_the_data_file(report, tab, request):
-    made = request.getfixturevalue(report)
-    alone = made.suffix == ".html"  # the comparison
-    numbers = Numbers(made.with_suffix(".json") if alone else made / "results.json")
+@pytest.mark.parametrize("report", ["smoke", "published", "compare"])
+def test_numbers_on_the_pages_are_those_of_the_data_file(
+    report, seen, smoke, published_report, beside
+):
+    files = {"smoke": smoke / "results.json", "published": published_report / "results.json"}
+    numbers = Numbers(files.get(report, beside.with_suffix(".json")))
     count, wrong = 0, []
-    for path in [made] if alone else all_pages(made):
-        for key, text, scale in tab.show(path).evaluate(KEYED):
+    for name, page in seen[report].items():
+        for key, text, scale in page["numbers"]:
             if not agrees(text, numbers.value(key), scale):
-                wrong.append((path.name, key, text))
+                wrong.append((name, key, text))
             count += 1
-    assert wrong == [] and count > (30 if alone else 2000)
+    assert wrong == [] and count > (30 if report == "compare" else 2000)
 
 
 def test_the_one_file_stands_alone(smoke, tab, tmp_path):
@@ -185,21 +165,9 @@ def test_print_leaves_out_what_is_for_the_screen_and_opens_all(published_report,
     assert page.locator("details[open]").count() == 0
 
 
-@pytest.mark.parametrize("report", ["smoke", "published_report", "beside"])
-def test_nothing_is_wider_than_a_printed_page(report, browser, request):
-    made = request.getfixturevalue(report)
-    tab = Tab(browser, viewport={"width": A4, "height": 1000})
-    wide = []
-    for path in [made] if made.suffix == ".html" else all_pages(made):
-        page = tab.show(path)
-        page.emulate_media(media="print")
-        page.evaluate("dispatchEvent(new Event('beforeprint'))")
-        ends = page.evaluate(
-            "[...document.querySelectorAll('table, svg, img, code')].map(e => "
-            "[e.querySelector('caption')?.id ?? e.tagName, e.getBoundingClientRect().right])"
-        )
-        wide += [(path.name, name, round(end)) for name, end in ends if end > A4 + 1]
-    tab.context.close()
+@pytest.mark.parametrize("report", ["smoke", "published", "compare"])
+def test_nothing_is_wider_than_a_printed_page(report, seen):
+    wide = [(name, *one) for name, page in seen[report].items() for one in page["printed too wide"]]
     assert wide == []
 
 
@@ -215,57 +183,30 @@ def test_axe_finds_no_serious_fault(smoke, published_report, beside, tab):
     found = []
     for path in [smoke / one_file.NAME, *own_pages(published_report), beside]:
         page = tab.show(path)
-        page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-        page.evaluate(AXE.read_text(encoding="utf-8"))
         for scheme, rules in SCHEMES.items():
             page.emulate_media(color_scheme=scheme)
-            result = page.evaluate(
-                "rules => axe.run(document, {...rules, resultTypes: ['violations']})", rules
-            )
-            found += [
-                (path.name, scheme, fault["id"], fault["impact"], fault["nodes"][0]["html"][:200])
-                for fault in result["violations"]
-                if fault["impact"] in SERIOUS
-            ]
+            found += [(path.name, scheme, *fault) for fault in serious_faults(page, **rules)]
     assert found == []
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_fit_their_width_and_are_kept_as_pictures(
-    smoke, published_report, beside, browser, width, tmp_path
-):
-    """Every page fits, and those of the recorded runs are short as they open. Pictures are kept of
-    these, of the comparison, and of the made-up runs' first page, which says that they are
-    phantoms."""
-    shots = Path(os.environ.get("BROWSER_SHOTS", tmp_path))
-    shots.mkdir(parents=True, exist_ok=True)
-    tab = Tab(browser, viewport={"width": width, "height": 900})
-    kept = {smoke / "index.html": "phantom", beside: "compare"}
-    kept |= dict.fromkeys(own_pages(published_report), "published")
-    for path in (*all_pages(smoke), *all_pages(published_report), beside):
-        page = tab.show(path)
-        wide = page.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, (path.name, wide)
-        if width == WIDTHS[0] and kept.get(path) == "published":
-            tall = page.evaluate("document.documentElement.scrollHeight") / SCREEN
-            assert tall <= MOST_SCREENS, (path.name, tall)
-            assert page.evaluate(LINES) == 1, path.name
-        if path in kept:
-            keep(page, shots, f"{kept[path]}-{path.stem}-{width}")
-        if width == WIDTHS[0]:
-            page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-            assert page.evaluate(WIDE) == [], path.name
-    assert {f"{report}-{path.stem}-{width}" for path, report in kept.items()} <= {
-        re.sub(rf"-{width}-\d+$", f"-{width}", shot.stem) for shot in shots.glob("*.png")
-    }
-    tab.context.close()
+def test_pages_fit_their_width(seen, width):
+    """And those of the recorded runs are short as they open."""
+    for report, pages in seen.items():
+        for name, page in pages.items():
+            assert page["width"][f"{width}"] <= width, (report, name)
+            assert page["tables too wide"] == [], (report, name)
+            if report == "published" and name != one_file.NAME:
+                assert page["height"] <= MOST_SCREENS * SCREEN, name
+                assert page["lines of the menu"] == 1, name
 
 
-def keep(page, folder, name):
-    """The whole page, as wide as it is shown, as one picture or several."""
-    width = page.viewport_size["width"]
-    whole = page.evaluate("document.documentElement.scrollHeight")
-    for top in range(0, whole, TALLEST):
-        part = f"-{top // TALLEST + 1}" if whole > TALLEST else ""
-        clip = {"x": 0, "y": top, "width": width, "height": min(TALLEST, whole - top)}
-        page.screenshot(path=folder / f"{name}{part}.png", full_page=True, clip=clip)
+@pytest.mark.parametrize("width", WIDTHS)
+def test_pages_are_kept_as_pictures(seen, width):
+    """Those of the recorded runs, the comparison, and the made-up runs' first page, which says that
+    they are phantoms."""
+    for report, pages in seen.items():
+        for name, page in pages.items():
+            kept = page["pictures"].get(f"{width}", [])
+            assert all(Path(one).stat().st_size > 20_000 for one in kept), name
+            assert bool(kept) == is_kept(report, name), (report, name)

@@ -6,44 +6,19 @@ from xml.etree import ElementTree
 import pytest
 
 from reports.pages import one_file
-from tests.support.browser import AXE, NEEDED, SERIOUS, Tab, own_pages
+from tests.support.browser import AXE, NEEDED, OPEN, Tab, serious_faults
 
 pytestmark = NEEDED
 
-# Of each figure: pairs of words whose boxes overlap by more than a pixel, and words outside it
-MET = """[...document.querySelectorAll('.drawing svg')].map(svg => {
-  const whole = svg.getBoundingClientRect();
-  const words = [...svg.querySelectorAll('text')].filter(e => e.textContent.trim());
-  const found = words.map(e => [e.textContent.trim(), e.getBoundingClientRect()]);
-  const met = [];
-  found.forEach(([one, a], i) => {
-    if (a.left < whole.left - 1 || a.right > whole.right + 1 || a.top < whole.top - 1
-      || a.bottom > whole.bottom + 1) met.push(`${one} is cut off`);
-    found.slice(i + 1).forEach(([other, b]) => {
-      const [x, y] = [Math.min(a.right, b.right) - Math.max(a.left, b.left),
-        Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)];
-      if (x > 1 && y > 1 && one !== other) met.push(`${one} meets ${other}`);
-    });
-  });
-  return [svg.getAttribute('aria-label'), found.length, met];
-})"""
-
-
-def opened(tab, path):
-    page = tab.show(path)
-    page.evaluate("document.querySelectorAll('details').forEach(e => e.open = true)")
-    return page
-
 
 @pytest.mark.parametrize("width", [1280, 500])
-def test_the_words_of_a_figure_never_meet(published_report, browser, width):
-    tab, met, figures = Tab(browser, viewport={"width": width, "height": 900}), [], 0
-    for path in own_pages(published_report):
-        for label, words, own in opened(tab, path).evaluate(MET):
+def test_the_words_of_a_figure_never_meet(seen, width):
+    met, figures = [], 0
+    for name, page in seen["published"].items():
+        for label, words, own in page.get(f"figures at {width}", []):
             assert words > 0, label
-            met += [(path.name, label, text) for text in own]
+            met += [(name, label, text) for text in own]
             figures += 1
-    tab.context.close()
     assert met == [] and figures > 40
 
 
@@ -51,12 +26,10 @@ def test_the_words_of_a_figure_never_meet(published_report, browser, width):
 def test_a_figure_wider_than_a_small_screen_can_be_reached_by_keys(published_report, browser):
     tab, found = Tab(browser, viewport={"width": 390, "height": 800}), []
     for name in ("liang.html", "jane.html", "control.html"):
-        page = opened(tab, published_report / name)
+        page = tab.show(published_report / name)
+        page.evaluate(OPEN)
         assert page.locator(".drawing[tabindex='0']").count() > 0
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [(name, fault["id"]) for fault in result["violations"]
-                  if fault["impact"] in SERIOUS]  # fmt: skip
+        found += [(name, *fault) for fault in serious_faults(page)]
     tab.context.close()
     assert found == [] and tab.troubles == []
 
@@ -92,7 +65,9 @@ def test_a_saved_svg_opens_by_itself(published_report, browser):
 def test_a_figure_without_a_file_is_saved_from_the_page(published_report, browser, scheme):
     tab, folder = Tab(browser, color_scheme=scheme), published_report
     for path in (next(folder.glob("runs-laptop-*fixed.html")), folder / one_file.NAME):
-        link = opened(tab, path).locator("figcaption .save a").first
+        page = tab.show(path)
+        page.evaluate(OPEN)
+        link = page.locator("figcaption .save a").first
         with tab.page.expect_download() as asked:
             link.evaluate("e => e.click()")
         assert asked.value.suggested_filename == "figure.svg"

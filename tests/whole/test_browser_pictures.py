@@ -13,12 +13,11 @@ from PIL import Image
 from protocols.images.dataset import source_at
 from reports.build import build
 from reports.pages import one_file
-from tests.support.browser import AXE, NEEDED, SERIOUS, WIDTHS, Tab
+from tests.support.browser import AXE, NEEDED, OPEN, WIDTHS, Tab, serious_faults
 from tests.support.pictured import SHADE, image_folder, some_runs
 
 pytestmark = NEEDED
 PAGES = ("errors.html", "activations.html", "liang.html")
-OPEN = "document.querySelectorAll('details').forEach(e => e.open = true)"
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +95,7 @@ def test_axe_finds_no_serious_fault_on_pages_with_pictures(report, browser, sche
     tab, found = Tab(browser, color_scheme=scheme), []
     for name in PAGES:
         page = tab.show(report / name)
-        page.evaluate(OPEN)
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-        result = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            (name, fault["id"], fault["nodes"][0]["html"][:200])
-            for fault in result["violations"]
-            if fault["impact"] in SERIOUS
-        ]
+        found += [(name, *fault) for fault in serious_faults(page)]
     tab.context.close()
     assert found == []
 
