@@ -61,6 +61,7 @@ def jane(cell) -> int:
     return PROJECT + reduce_map + sequence + CLASSIFY
 
 
+EVERY_BACKBONE = ("inception_v3", "xception_resnet50_lstm", "cnn_gru")  # networks that have it
 HEADS = {
     "inception_v3": PROJECT + CLASSIFY,
     "resnet50": PROJECT + CLASSIFY,

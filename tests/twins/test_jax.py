@@ -2,7 +2,8 @@
 
 What every backend has in common isn't asked again: how many parameters there are; and that each
 network answers alike on both is a rung of the ladder. What XLA compiled is kept on disk, so that a
-network that a test makes again isn't compiled again, only traced.
+network that a test makes again isn't compiled again, only traced; and the machine code needn't be
+fast, for it computes little.
 """
 
 import os
@@ -15,14 +16,18 @@ QUICK = (
     "assign_variables or plain_fit or optimiser_steps or data_loss or (frozen_phase and cnn_gru) "
     "or engines_answer"
 )
-REST = f"not ({QUICK} or parameter_counts or networks_answer)"
+REST = f"not ({QUICK} or parameter_counts or networks_answer or pytorch_s)"
 
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """The variables that have JAX keep all that it compiles, in a new folder."""
     folder = str(tmp_path_factory.mktemp("compiled"))
-    return {"JAX_COMPILATION_CACHE_DIR": folder, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    return {
+        "JAX_COMPILATION_CACHE_DIR": folder,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "XLA_FLAGS": "--xla_backend_optimization_level=0",
+    }
 
 
 KERAS, RECURRENT = "tests/twins/test_keras_twin.py", "tests/twins/test_recurrent.py"
@@ -41,22 +46,20 @@ def on_jax(select, compiled, *files, **more):
 
 
 def test_quick_part(compiled):
-    answer = on_jax(f"{QUICK} or keras_s", compiled, KERAS, RECURRENT)
+    answer = on_jax(QUICK, compiled, KERAS)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "10 passed" in answer.stdout
+    assert "8 passed" in answer.stdout
 
 
 @pytest.mark.slow
 def test_the_rest(compiled):
-    answer = on_jax(REST, compiled, KERAS)
+    answer = on_jax(REST, compiled, KERAS, RECURRENT)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "10 passed" in answer.stdout
+    assert "12 passed" in answer.stdout
 
 
 @pytest.mark.slow
 def test_folds_together(compiled):
-    """A launch trains folds together on a GPU only, so XLA needn't make code fast for a CPU."""
-    words = {"XLA_FLAGS": "--xla_backend_optimization_level=0", "WBC_TEST_TWIN": "keras"}
-    answer = on_jax("test", compiled, "tests/twins/test_together.py", **words)
+    answer = on_jax("test", compiled, "tests/twins/test_together.py", WBC_TEST_TWIN="keras")
     assert answer.returncode == 0, answer.stdout[-3000:]
     assert "9 passed" in answer.stdout

@@ -26,6 +26,7 @@ from protocols.runs.activations import grad_cam
 from tests.support.synthetic import spec
 from tests.support.twin_checks import (
     BACKBONES,
+    EVERY_BACKBONE,
     HEADS,
     IMAGES,
     TRAINED,
@@ -69,10 +70,16 @@ def test_backbones_have_their_parameter_counts(name):
 
 
 @pytest.mark.parametrize("variant", HEADS)
-def test_networks_answer_and_heads_have_their_counts(variant):
+def test_networks_answer_and_heads_have_their_counts(variant, two_layers):
     network = small(variant)
     head = [v for part in network.head_parts for v in part.trainable_variables]
     assert count(head) == HEADS[variant]
+    assert network.logits(ops.convert_to_tensor(IMAGES)).shape == (2, 4)
+
+
+@pytest.mark.parametrize("variant", EVERY_BACKBONE)
+def test_whole_networks_have_their_parameter_counts(variant):
+    network = small(variant)
     trained = [v for part in network.parts for v in part.trainable_variables]
     assert count(trained) == TRAINED[variant]
     assert network.logits(ops.convert_to_tensor(IMAGES)).shape == (2, 4)

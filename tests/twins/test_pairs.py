@@ -18,11 +18,10 @@ from protocols.weights.files import locate
 from protocols.weights.reading import read
 from tests.support import faults
 from tests.support.devices import needs_tensorflow
-from tests.support.twin_checks import CLIMBED, pool_of
+from tests.support.twin_checks import pool_of
 
 RESNET, INCEPTION, XCEPTION = "resnet50", "inception_v3", "cnn_gru"
 SMALL = "efficientnet_lite0_lstm"
-REST = [name for name in load_variants() if name not in CLIMBED]
 POSITIONS = np.array([0, 1, 2])  # of the images that are looked at
 LOOK = 1e-9  # of the largest value; the ladder's forward rung has 1e-10, gradients 1e-8
 slow = pytest.mark.slow
@@ -92,7 +91,6 @@ def test_loss_gradients_and_statistics(pair):
         (SMALL, faults.symmetric),
         (SMALL, faults.beta_left),
         (SMALL, faults.backward_half),
-        *(pytest.param(name, None, marks=slow) for name in REST),
     ],
     indirect=["made"],
 )

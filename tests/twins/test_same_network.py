@@ -27,6 +27,7 @@ from protocols.weights.start import counts, shapes_of
 from reports.pages.parity.ladder import read
 from tests.support import stand_in
 from tests.support.devices import needs_tensorflow, skip_without_tensorflow
+from tests.support.twin_checks import CLIMBED
 
 slow = pytest.mark.slow
 
@@ -156,6 +157,15 @@ def test_every_network_that_the_tables_admit_has_equal_counts(monkeypatch):
                 stand_in.add(patch, one)
                 ours, theirs = shapes(one)
             assert counts(ours) == counts(theirs) and ours == theirs, one.name
+
+
+@slow
+@pytest.mark.parametrize("name", [name for name in load_variants() if name not in CLIMBED])
+def test_networks_of_parts_that_climb_the_ladder_join_them_alike(networks, name):
+    """With the stand-in's backbone: the real ones are climbed in other networks."""
+    pair = twin_pair.make_pair(name, "float64", stand_in.pool_of())
+    for result in (ladder.count_rung(pair), ladder.shape_rung(pair), ladder.forward_rung(pair)):
+        assert result.ok, result
 
 
 HARD = ("recurrent_activation=hard_sigmoid",)
