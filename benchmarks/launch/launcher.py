@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,7 +18,7 @@ from benchmarks.launch.pending import say_regrouped
 from benchmarks.launch.worker import Computes, LatencyProcess, RunFailed, Worker, WorkerDied
 from benchmarks.planning.plan import Device, set_request, trained_together
 from benchmarks.processes.checkout import commit
-from benchmarks.processes.job_control import stopping_together
+from benchmarks.processes.job_control import one_interrupt, stopping_together
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console
@@ -33,21 +31,6 @@ from protocols.spec import RunSpec
 
 if TYPE_CHECKING:
     from benchmarks.launch.cluster import Cluster
-
-
-@contextlib.contextmanager
-def _one_interrupt() -> Iterator[None]:
-    """Ignores a second, impatient Ctrl-C, which must not cut the cleaning up short."""
-
-    def first(*_: object) -> None:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGINT, first)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 @dataclass
@@ -80,12 +63,9 @@ class Launcher:
     def run(self, todo: list[RunSpec]) -> list[Run]:
         """Runs everything of `todo`, prepared. On an interrupt nothing half-written stays. The
         cluster, if there is one, is left."""
-        try:
-            with _one_interrupt(), stopping_together():
-                return self._run(todo) if todo else []
-        finally:
-            if self.cluster:
-                self.cluster.close()
+        leaving = contextlib.closing(self.cluster) if self.cluster else contextlib.nullcontext()
+        with one_interrupt(), stopping_together(), leaving:
+            return self._run(todo) if todo else []
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
         groups = trained_together(todo)

@@ -40,8 +40,10 @@ def join(address: str, wish: str) -> None:
     if not address:
         seen = nvidia.seen()
         kind = one_kind(wish, [gpu.name for gpu in seen.gpus], seen.lacking)
-        os.environ[nvidia.VARIABLE] = ",".join(gpu.uuid for gpu in seen.gpus if gpu.name == kind)
-        here = {"address": "local", "include_dashboard": False, "object_store_memory": STORE}
+        own = [gpu.uuid for gpu in seen.gpus if gpu.name == kind]
+        os.environ[nvidia.VARIABLE] = ",".join(own)
+        here = {"address": "local", "num_gpus": len(own), "object_store_memory": STORE}
+        here["include_dashboard"] = False
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: beside other work, far slower
     choosing = {name: value for name, value in os.environ.items() if CHOOSING.fullmatch(name)}
@@ -49,7 +51,7 @@ def join(address: str, wish: str) -> None:
     sent = {"working_dir": str(ROOT), "excludes": others, "env_vars": choosing}
     try:
         ray.init(**here, runtime_env=sent, log_to_driver=False, logging_level=logging.ERROR)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # Ray raises many kinds, among them Exception itself
         raise RequestError(
             f"there is no Ray cluster to use at {address!r} ({one_line(str(error))[:300]}); start "
             "one with ray start --head, or leave --ray out"

@@ -1,4 +1,5 @@
 """Passes Ctrl-Z and fg on: processes in sessions of their own stop and go on with the launcher.
+Ctrl-C ends it once.
 
 The terminal reaches the launcher's process group only. A worker that went on computing meanwhile
 would be measured by a launcher that stood still.
@@ -43,6 +44,21 @@ def stopping_together() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTSTP, before)
+
+
+@contextlib.contextmanager
+def one_interrupt() -> Iterator[None]:
+    """Ignores a second, impatient Ctrl-C, which must not cut the cleaning up short."""
+
+    def first(*_: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, first)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _stop(*_: object) -> None:

@@ -23,7 +23,7 @@ from protocols.errors import RequestError
 from protocols.files import ROOT
 from protocols.images.decoded import PIXELS, image_set
 from tests.support import nvidia_smi
-from tests.support.command import asked
+from tests.support.command import asked, runner
 from tests.support.devices import CPU
 
 pytestmark = [
@@ -68,6 +68,7 @@ def second(ray_cluster, tmp_path):
 @pytest.fixture
 def launched(ray_cluster, phantom, cache, tmp_path):
     """Gives launched(todo): the results by run id, and the store."""
+    import ray
 
     def go(todo, out="out", jobs=2, checkpoints=None, **more):
         from benchmarks.launch.cluster import connect
@@ -76,8 +77,11 @@ def launched(ray_cluster, phantom, cache, tmp_path):
         cluster.cache, cluster.shared = cache, checkpoints
         store = Store(tmp_path / out, checkpoints)
         launcher = Launcher(store, phantom, CPU, cache, Console(), jobs, cluster=cluster, **more)
-        launcher.prepare(todo)
-        return {r.spec.id: r for r in launcher.run(todo)}, store
+        try:
+            launcher.prepare(todo)
+            return {r.spec.id: r for r in launcher.run(todo)}, store
+        finally:
+            ray.shutdown()  # where `prepare` refused, as the end of the process does
 
     return go
 
@@ -205,9 +209,10 @@ def test_a_node_with_other_packages_is_left_out(launched, here, monkeypatch):
 
 def test_a_stopped_or_killed_launch_goes_on(ray_cluster, cache, tmp_path):
     """Ctrl-C, then a kill of the process that launches; --status tells meanwhile."""
-    words = ["--variant", CNN, "--framework", "torch", "--seeds", "0-2", "--data", "phantom"]
+    words = ["--variant", CNN, "--framework", "torch", "--seeds", "0,1", "--data", "phantom"]
     words += [
         "--set",
+        "phase1_epochs=1",
         "phase2_epochs=1",
         "--gpu",
         "none",
@@ -233,10 +238,10 @@ def test_a_stopped_or_killed_launch_goes_on(ray_cluster, cache, tmp_path):
         raise AssertionError("".join(lines))
 
     first = begin()
-    assert " on one; " in told(first, "[1/3]")[-1]
+    assert " on one; " in told(first, "[1/2]")[-1]
     ask = [sys.executable, str(ROOT / "runner.py"), "--status", "--out", str(tmp_path / "out")]
     state = subprocess.run(ask, capture_output=True, text=True, encoding="utf-8").stdout
-    assert state.startswith("3 runs: 1 done")
+    assert state.startswith("2 runs: 1 done")
     first.send_signal(signal.SIGINT)
     assert first.wait(60) == 130
     ended(workers())
@@ -250,9 +255,20 @@ def test_a_stopped_or_killed_launch_goes_on(ray_cluster, cache, tmp_path):
     assert computing, "nothing was computed when it was killed"
     ended(computing)
     last = begin()
-    assert "3 runs, 1 of them done" in last.communicate(timeout=300)[0]
-    assert last.returncode == 0
-    assert sum(run.done for run in store.runs()) == 3 and validation.sentences(store) == []
+    assert "2 runs, 1 of them done\n" in told(last, "[1/1]")
+    last.send_signal(signal.SIGINT)  # the report isn't asked for
+    last.wait(60)
+    assert sum(run.done for run in store.runs()) == 2 and validation.sentences(store) == []
+
+
+def test_gpu_all_starts_a_ray_for_the_gpus_of_one_kind(cache, tmp_path, monkeypatch):
+    nvidia_smi.put(monkeypatch, tmp_path)
+    words = ["--gpu", "all:NVIDIA B", "--framework", "torch", "--profile", "smoke"]
+    words += ["--data", "phantom", "--cache", cache, "--out", tmp_path / "out"]
+    answer = runner(*words)
+    assert "(on NVIDIA B, 1 of them on 1 node, by Ray)" in answer.stdout
+    assert answer.returncode == 2
+    assert "torch doesn't see GPU 0 (NVIDIA B; torch sees no GPU)" in answer.stderr
 
 
 @pytest.mark.parametrize("gpus", ["one kind", "two kinds"])
