@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.launch.devices import chosen_gpu, expected_devices
@@ -33,6 +34,10 @@ def connected(args: argparse.Namespace, console: Console) -> Cluster | None:
             "--ray and --gpu all need Ray, which isn't installed here: "
             "pip install -r requirements-many.txt, or leave them out"
         )
+    # `ray start` asks all who connect for the user's token, if there is one; the variable is read
+    # when Ray is imported
+    if args.ray and (Path("~").expanduser() / ".ray" / "auth_token").is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     from benchmarks.launch.cluster import connect  # noqa: PLC0415 (may lack a package)
 
     console.doing("connecting to Ray")
