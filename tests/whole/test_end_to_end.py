@@ -103,7 +103,7 @@ def test_status_and_report_speak_of_the_last_request(phantom_run):
 
 
 def test_ctrl_c_leaves_nothing_half_written(tmp_path, cache):
-    words = ["--variant", "xception", "--data", "phantom", "--gpu", "none"]
+    words = ["--variant", CNN, "--framework", "torch", "--data", "phantom", "--gpu", "none"]
     process = subprocess.Popen(
         [sys.executable, ROOT / "runner.py", *words, "--cache", cache, "--out", tmp_path],
         stdout=subprocess.PIPE,
