@@ -1,16 +1,17 @@
 """Writes names at the ends of curves, in place of a legend."""
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from reports.figures.frame import Frame
+from reports.figures.shapes import MIDDLE, Line, Shape, Word
 
-SIZE = 8  # points
-LETTER = 0.066  # the inches of a letter's width at that size; most letters are narrower
-LEAST = 11 / 72  # the inches between two lines of words
-START, BEND = 0.05, 0.17  # the inches from the panel to a leader's bend, and to the words
+# Lengths are in points.
+SIZE = 8
+LETTER = 4.75  # a letter's width at that size; most letters are narrower
+LEAST = 11  # between two lines of words
+START, BEND, GAP = 3.6, 12.2, 2.2  # from the panel to a leader's bend; to the words; between
 
 
 class End(NamedTuple):
@@ -23,7 +24,7 @@ class End(NamedTuple):
 
 
 def room(texts: list[str]) -> float:
-    """Returns the inches that the words need beside a panel; 0 where there are none."""
+    """Returns what the words need beside a panel; 0 where there are none."""
     longest = max((len(text) for text in texts), default=0)
     return BEND + LETTER * longest if longest else 0
 
@@ -65,26 +66,18 @@ def _bottom(block: tuple[float, int], least: float) -> float:
     return block[0] - (block[1] - 1) / 2 * least
 
 
-def ends(figure: "Figure", ax: "Axes", names: list[End], ink: str) -> None:
-    """Writes each name to the right of the panel, with a leader in its colour from its point. A
+def ends(names: list[End], frame: Frame) -> Iterator[Shape]:
+    """Writes each name to the right of its panel, with a leader in its colour from its point. A
     name that occurs twice is written once, for the first point."""
     named: dict[str, End] = {}
     for end in names:
         if end.text and math.isfinite(end.y):
             named.setdefault(end.text, end)
-    if not named:
-        return
-    box = ax.get_position()
-    width, height = figure.get_size_inches() * (box.width, box.height)
-    to_axes = ax.transData + ax.transAxes.inverted()
-    points = [to_axes.transform((end.x, end.y)) for end in named.values()]
-    places = spread([float(y) for _, y in points], LEAST / height, 0, 1)
-    for end, (x, y), place in zip(named.values(), points, places, strict=True):
-        ax.plot(
-            [x, 1 + START / width, 1 + BEND / width - 0.03 / width], [y, y, place],
-            transform=ax.transAxes, clip_on=False, color=end.colour, linewidth=0.6, alpha=0.7,
-        )  # fmt: skip
-        ax.text(
-            1 + BEND / width, place, end.text, transform=ax.transAxes, va="center", fontsize=SIZE,
-            color=ink,
-        )  # fmt: skip
+    points = [frame.at(end.x, end.y) for end in named.values()]
+    # from below to above, so that names that don't fit stand above the panel
+    places = spread([frame.bottom - y for _, y in points], LEAST, 0, frame.tall)
+    for end, (x, y), up in zip(named.values(), points, places, strict=True):
+        beside = frame.bottom - up
+        way = [(x, y), (frame.right + START, y), (frame.right + BEND - GAP, beside)]
+        yield Line(way, end.colour, 0.6, opacity=0.7)
+        yield Word(end.text, (frame.right + BEND, beside + MIDDLE * SIZE), size=SIZE)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from reports.figures.svg import LIGHT, to_svg
+from reports.figures import shapes
+from reports.figures.shapes import Part
+from reports.figures.svg import LIGHT, WIDTH, to_svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,9 +26,10 @@ class Drawing:
     svg: Markup
     key: str = ""
     pdf: bytes = b""
+    parts: Markup | None = None  # the same with an <svg> for each part, if it has parts
 
     def __html__(self) -> str:
-        return self.svg
+        return self.svg if self.parts is None else self.parts
 
     @property
     def kinds(self) -> list[str]:
@@ -45,20 +48,28 @@ class Drawing:
         return {self.path(page, kind): content[kind] for kind in self.kinds}
 
 
-def drawn(
-    figure: "Figure",
-    name: str,
-    description: str,
-    key: str = "",
-    titles: dict[str, list[str]] | None = None,
-    *,
-    pdf: bool = True,
+def drawn(figure: "Figure", name: str, description: str, key: str = "") -> Drawing:
+    """Returns the figure as a drawing; `description` is its text alternative."""
+    name = _file_name(name)
+    svg = to_svg(figure, name, description)
+    return Drawing(name, svg, key, to_pdf(figure, description))
+
+
+def of_parts(
+    name: str, description: str, height: float, parts: list[Part], key: str, *, pdf: bool
 ) -> Drawing:
-    """Returns the figure as a drawing; `description` is its text alternative. Without `pdf`, which
-    takes as long as the rest, it has no files."""
-    name = re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids and of a file's name
-    svg = to_svg(figure, name, description, titles)
-    return Drawing(name, svg, key, to_pdf(figure, description) if pdf else b"")
+    """Returns the figure of these parts, as wide as every figure and `height` points tall. Without
+    `pdf`, which takes most of the time, it has no files."""
+    width = 72 * WIDTH
+    whole, each = shapes.to_svg(width, height, parts, description)
+    every = [shape for part in parts for shape in part.shapes]
+    data = to_pdf(shapes.to_figure(width, height, every), description) if pdf else b""
+    several = parts[0].box[2] < width
+    return Drawing(_file_name(name), whole, key, data, each if several else None)
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids and of a file's name
 
 
 def to_pdf(figure: "Figure", description: str) -> bytes:

@@ -9,7 +9,7 @@ from reports.figures.drawing import Drawing, drawn
 from reports.figures.svg import AXIS, COLOURS, INK, PAPER, draw, legend
 
 MARKERS = {"keras": "o", "torch": "s", "": "D"}
-STYLES: dict[str, Any] = {"keras": "-", "torch": (0, (5, 2)), "": "-"}
+DASHES: dict[str, tuple[float, ...]] = {"keras": (), "torch": (5, 2), "": ()}
 LETTER = 0.078  # the inches of a letter's width in a row's name; most letters are narrower
 WIDE = 9  # the most numbers on an axis as wide as the figure
 NAMES = {"keras": "Keras", "torch": "PyTorch"}

@@ -1,29 +1,24 @@
 """Draws curves over the epochs, in panels of one size: the line of a run, or the band that several
-runs span, with their mean."""
+runs span, with their mean. Lengths are in points of 1/72 inch."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from reports.figures import curve_names, ticks
-from reports.figures.drawing import Drawing, drawn
-from reports.figures.kinds import MARKERS, STYLES
-from reports.figures.svg import COLOURS, INK, PAPER, WIDTH, canvas
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from reports.figures.drawing import Drawing, of_parts
+from reports.figures.frame import ABOVE, LINE, Frame, axes
+from reports.figures.kinds import DASHES, MARKERS
+from reports.figures.shapes import Area, Line, Marks, Part, Place, Shape
+from reports.figures.svg import COLOURS, INK, PAPER, WIDTH
 
 ACROSS = 2  # panels side by side
-TALL = 1.3  # the inches of a panel's height
-LEFT = 0.5  # the inches that the numbers of a vertical axis take
-LINE = 0.17  # the inches of a heading's line
-NUMBERS = 0.265  # the inches that the epochs take below a panel
-BELOW, NAMED = 0.27, 0.22  # the inches below each panel, and below the last for the word "epoch"
+TALL = 93.6  # of a panel
+LEFT = 36  # what the numbers of a vertical axis take
+BELOW, NAMED = 19.4, 15.8  # below each panel, and below the last for the word "epoch"
+SPILL = 4  # what the last number of a horizontal axis may stand out on the right
 MOST_POINTS = 150  # the most points of a curve; of longer ones points are left out evenly
-DOTTED = (0, (1, 1.5))
+DOTTED = (1, 1.5)
 FEW = 12  # a curve of fewer epochs has a mark at each
 
 
@@ -83,6 +78,11 @@ def curves(
     """Draws the panels, two in a row, each curve named at its end. The phases of a panel stand side
     by side. Panels of the same quantity have the same vertical axis. `runs` is the word for what a
     band spans, as "folds". Without `pdf` the figure has no files."""
+    return of_parts(name, description, *parts(panels), key(panels, runs), pdf=pdf)
+
+
+def parts(panels: list[Panel]) -> tuple[float, list[Part]]:
+    """Returns the figure's height, and a part for each panel and phase."""
     rows = [panel.phases() for panel in panels]
     phased = any(len(row) > 1 for row in rows)
     if not phased:
@@ -91,72 +91,49 @@ def curves(
     cells = [cell for row in rows for cell in row]
     names = [curve.label for cell in cells for curve in cell.curves]
     names += ["printed"] * any(cell.points for cell in cells)
-    lines = 2 if any(panel.title for panel in panels) else 1
-    room = round(curve_names.room(names), 3)
-    figure, axes = _emptied(*_kept(tuple(map(len, rows)), lines, room, phased))
-    for ax, cell in zip(axes, cells, strict=True):
-        _draw(ax, cell, _limits([c for c in cells if c.quantity == cell.quantity]))
-        curve_names.ends(figure, ax, _ends(cell), INK)
-    return drawn(figure, name, description, key(panels, runs), pdf=pdf)
-
-
-def _emptied(figure: "Figure", axes: list["Axes"]) -> tuple["Figure", list["Axes"]]:
-    for ax in axes:
-        for artist in [*ax.lines, *ax.patches, *ax.texts]:
-            artist.remove()
-        if ax.get_yscale() != "linear":
-            ax.set_yscale("linear")
-    return figure, axes
-
-
-@lru_cache(maxsize=64)
-def _kept(
-    rows: tuple[int, ...], lines: int, room: float, phased: bool
-) -> tuple["Figure", list["Axes"]]:
-    """Returns a figure with so many panels in each row, to be used again: making axes costs as much
-    as drawing on them. `lines` is the number of lines of a heading; `room` is the inches for the
-    names beside a panel, which those of phase 1 don't have."""
-    head = LINE * lines + 0.06
-    pitch = head + TALL + BELOW
-    height = len(rows) * pitch + NAMED
+    room = curve_names.room(names)  # phase 1 has none: the names stand beside phase 2
+    head = LINE * (2 if any(panel.title for panel in panels) else 1) + ABOVE
+    pitch, beside = head + TALL + BELOW, max(room, 7.0)
     between = LEFT + (0 if phased else room)
-    wide = (WIDTH - LEFT - max(room, 0.1) - between * (ACROSS - 1)) / ACROSS
-    figure, axes = canvas(height), []
-    for row, columns in enumerate(rows):
-        for column in range(columns):
-            left, top = LEFT + column * (wide + between), head + row * pitch
-            box = (left / WIDTH, 1 - (top + TALL) / height, wide / WIDTH, TALL / height)
-            ax = figure.add_axes(box)
-            ax.patch.set_visible(False)
-            ax.tick_params(left=False, bottom=False, pad=4)
-            if all(below <= column for below in rows[row + 1 :]):
-                ax.set_xlabel("epoch")
-                ax.xaxis.set_label_coords(0.5, -NUMBERS / TALL)
-            axes.append(ax)
-    return figure, axes
+    wide = (72 * WIDTH - LEFT - beside - between * (ACROSS - 1)) / ACROSS
+    edges = [column * (wide + between) + SPILL for column in range(ACROSS)]
+    edges = [0.0, *edges[1:], 72 * WIDTH]
+    found = []
+    for row, own in enumerate(rows):
+        for column, cell in enumerate(own):
+            lowest = all(len(below) <= column for below in rows[row + 1 :])
+            left, top = column * (wide + between), row * pitch
+            across = edges[column + 1] - edges[column]
+            box = (edges[column], top, across, pitch + NAMED * lowest)
+            limits = _limits([one for one in cells if one.quantity == cell.quantity])
+            frame = Frame(left + LEFT, top + head, wide, TALL, _ends(cell), limits, log=cell.log)
+            found.append(Part(box, list(_shapes(cell, frame, named=lowest))))
+    return len(rows) * pitch + NAMED, found
 
 
-def _draw(ax: "Axes", cell: Panel, limits: tuple[float, float]) -> None:
-    ax.set_title("\n".join(filter(None, (cell.title, cell.quantity))), loc="left", y=1, pad=5)
+def _ends(cell: Panel) -> tuple[float, float]:
+    """Returns the ends of the axis of epochs."""
     last = max((curve.epochs for curve in cell.curves), default=1)
     margin = 0.03 * (last - 1) or 0.5
-    ax.set_xlim(1 - margin, last + margin)
-    found = ticks.epochs(last)
-    ax.set_xticks(found, list(map(str, found)))
-    if cell.log:
-        ax.set_yscale("log")
-        ax.minorticks_off()
-    ax.set_yticks(*(ticks.decades(*limits) if cell.log else ticks.linear(*limits)))
-    ax.set_ylim(*limits)
-    for curve in cell.curves:
-        _band(ax, curve)
-    for curve in cell.curves:
-        _line(ax, curve)
-    for curve in cell.curves:
-        _selected(ax, curve)
+    return 1 - margin, last + margin
+
+
+def _shapes(cell: Panel, frame: Frame, *, named: bool) -> Iterator[Shape]:
+    """Yields all shapes of a panel; where it is `named`, the word "epoch" stands below it."""
+    heading = [text for text in (cell.title, cell.quantity) if text]
+    numbers = ticks.epochs(max((curve.epochs for curve in cell.curves), default=1))
+    across = [(float(epoch), str(epoch)) for epoch in numbers]
+    up = ticks.decades(*frame.limits) if cell.log else ticks.linear(*frame.limits)
+    yield from axes(frame, heading, across, list(zip(*up, strict=True)))
+    if named:
+        yield frame.below("epoch", BELOW)
+    for draw in (_band, _line, _selected):
+        for curve in cell.curves:
+            yield from draw(curve, frame)
     if cell.points:
-        x, y = zip(*cell.points, strict=True)
-        ax.plot(x, y, "D", color=INK, markerfacecolor="none", markersize=5)
+        places = [frame.at(x, y) for x, y in cell.points]
+        yield Marks(places, "D", 5, INK, "none", 1)
+    yield from curve_names.ends(_names(cell), frame)
 
 
 def _limits(cells: list[Panel]) -> tuple[float, float]:
@@ -172,61 +149,50 @@ def _steps(curve: Curve) -> int:
     return -(-curve.epochs // MOST_POINTS)
 
 
-def _style(curve: Curve) -> object:
-    return DOTTED if curve.training else STYLES[curve.framework]
-
-
-def _band(ax: "Axes", curve: Curve) -> None:
+def _band(curve: Curve, frame: Frame) -> Iterator[Shape]:
     """Fills what lies between the lowest and the highest run, at each epoch or few epochs."""
-    step, corners = _steps(curve), []
+    step = _steps(curve)
+    low: list[Place] = []
+    high: list[Place] = []
     for first in range(0, curve.epochs if curve.runs else 0, step):
         found = [v for run in curve.runs for v in run[first : first + step] if math.isfinite(v)]
         if found:
-            corners.append((first + 1, min(found), max(found)))
-    if corners:
-        x, low, high = zip(*corners, strict=True)
-        ax.fill(
-            [*x, *reversed(x)], [*low, *reversed(high)], facecolor=COLOURS[curve.framework],
-            alpha=0.18, linewidth=0, gid="band",
-        )  # fmt: skip
+            low.append(frame.at(first + 1, min(found)))
+            high.append(frame.at(first + 1, max(found)))
+    if low:
+        yield Area([*low, *reversed(high)], COLOURS[curve.framework], 0.18)
 
 
-def _line(ax: "Axes", curve: Curve) -> None:
+def _line(curve: Curve, frame: Frame) -> Iterator[Shape]:
     step, last = _steps(curve), len(curve.values) - 1
     own = curve.marks if not curve.runs else ()
     keep = sorted({*range(0, last, step), last, *own}) if curve.values else []
-    ax.plot(
-        [i + 1 for i in keep],
-        [curve.values[i] for i in keep],
-        color=COLOURS[curve.framework],
-        linestyle=_style(curve),
-        linewidth=1.4,
-        marker=MARKERS[curve.framework] if len(keep) < FEW else None,
-        markersize=3,
-        gid="line",
-    )
+    places = [frame.at(i + 1, curve.values[i]) for i in keep]
+    colour = COLOURS[curve.framework]
+    if places:
+        yield Line(places, colour, 1.4, DOTTED if curve.training else DASHES[curve.framework])
+    if 0 < len(keep) < FEW:
+        shown = [place for place in places if math.isfinite(place[1])]
+        yield Marks(shown, MARKERS[curve.framework], 4, colour)
 
 
-def _selected(ax: "Axes", curve: Curve) -> None:
+def _selected(curve: Curve, frame: Frame) -> Iterator[Shape]:
     """Draws an open mark on the line of a single run, and of several runs strokes on the axis."""
     if not curve.marks:
         return
     colour = COLOURS[curve.framework]
     if curve.runs:
-        place = 0.045 if curve.framework == "keras" else 0.125  # the twins' strokes in two rows
-        ax.plot(
-            [mark + 1 for mark in curve.marks], [place] * len(curve.marks), "|", color=colour,
-            markersize=5.5, markeredgewidth=1, transform=ax.get_xaxis_transform(), gid="strokes",
-        )  # fmt: skip
+        up = 0.045 if curve.framework == "keras" else 0.125  # the twins' strokes in two rows
+        y = frame.bottom - up * frame.tall
+        yield Marks([(frame.across(mark + 1), y) for mark in curve.marks], "|", 5.5, colour, "", 1)
         return
     (mark,) = curve.marks
-    ax.plot(
-        [mark + 1], [curve.values[mark]], marker=MARKERS[curve.framework], markersize=7,
-        color=colour, markerfacecolor=PAPER, markeredgewidth=1.6, linestyle="none", zorder=3,
-    )  # fmt: skip
+    place = frame.at(mark + 1, curve.values[mark])
+    if math.isfinite(place[1]):
+        yield Marks([place], MARKERS[curve.framework], 7, colour, PAPER, 1.6)
 
 
-def _ends(cell: Panel) -> list[curve_names.End]:
+def _names(cell: Panel) -> list[curve_names.End]:
     """Returns what stands at the ends of the panel's curves, and of what is printed."""
     ends = []
     for curve in cell.curves:

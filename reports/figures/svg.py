@@ -6,7 +6,6 @@ that one figure reads on a light page, a dark page and on paper.
 
 import io
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
@@ -29,7 +28,6 @@ _VARIABLES = {
 }
 WIDTH = 7.2  # the inches of every figure
 LABEL = 0.56  # the inches that an axis's numbers and name take
-BELOW, BESIDE = 0.28, 0.43  # the inches from a panel's axes to the middle of their names
 _RC: "dict[RcKeyType, Any]" = {
     "svg.fonttype": "none",
     "svg.hashsalt": "wbc",
@@ -53,6 +51,11 @@ _RC: "dict[RcKeyType, Any]" = {
 }
 
 
+def variable(colour: str) -> str:
+    """Returns the CSS variable of a colour of the light page; another colour stays."""
+    return _VARIABLES.get(colour, colour)
+
+
 def canvas(height: float, width: float = WIDTH) -> "Figure":
     """Makes an empty figure of so many inches, in the style of all figures."""
     import matplotlib  # noqa: PLC0415 (slow import)
@@ -69,7 +72,6 @@ def draw(
     columns: int,
     left: float = 0.62,
     top: float = 0.28,
-    widths: tuple[float, ...] | None = None,
     right: float = 0.0,
     width: float = WIDTH,
     below: float | None = None,
@@ -78,7 +80,7 @@ def draw(
     room for words beside each panel, in inches. `below` is that for what stands below the axes: by
     default a legend too, but none if there are words beside."""
     figure = canvas(height, width)
-    axes = figure.subplots(1, columns, squeeze=False, width_ratios=widths)[0]
+    axes = figure.subplots(1, columns, squeeze=False)[0]
     if below is None:
         below = 0.46 if right else 0.72
     figure.subplots_adjust(
@@ -91,47 +93,14 @@ def draw(
     return figure, list(axes)
 
 
-def again(
-    kind: str, height: float, columns: int, widths: tuple[float, ...] | None = None
-) -> tuple["Figure", list["Axes"]]:
-    """Returns the figure that is kept for this kind and size, its panels emptied; titles, ticks and
-    labels stay. Making axes costs as much as drawing, and so does finding the labels' places."""
-    figure, axes = _kept(kind, height, columns, widths)
-    for old in list(figure.legends):
-        old.remove()
-    for ax in axes:
-        for artist in [*ax.lines, *ax.texts]:
-            artist.remove()
-        ax.relim()
-        ax.autoscale(True)
-    return figure, axes
-
-
-@lru_cache(maxsize=64)
-def _kept(
-    kind: str, height: float, columns: int, widths: tuple[float, ...] | None
-) -> tuple["Figure", list["Axes"]]:
-    figure, axes = draw(height, columns, widths=widths)
-    for ax in axes:
-        box = ax.get_position()
-        ax.xaxis.set_label_coords(0.5, -BELOW / (box.height * height))
-        ax.yaxis.set_label_coords(-BESIDE / (box.width * WIDTH), 0.5)
-        ax.tick_params(left=False, bottom=False, pad=4)
-    return figure, axes
-
-
 def panel_width(columns: int, right: float, left: float = 0.62) -> float:
     """Returns the inches of a panel's width where words stand beside it."""
     return (WIDTH - left - columns * right - (columns - 1) * LABEL) / columns
 
 
-def to_svg(
-    figure: "Figure", name: str, description: str, titles: dict[str, list[str]] | None = None
-) -> Markup:
+def to_svg(figure: "Figure", name: str, description: str) -> Markup:
     """Returns the figure as an inline <svg>, whose ids begin with `name` and so are unique on the
-    page. `titles` has, by the gid of a line of markers, the words that each marker shows where it
-    is pointed at.
-    """
+    page."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
 
     name = re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids
@@ -142,8 +111,6 @@ def to_svg(
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.S)
     text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.S)
-    for group, said in (titles or {}).items():
-        text = _titled(text, group, said)
     used = set(re.findall(r"[\"(]#([\w.-]+)[\")]", text))
     text = re.sub(
         r' id="([\w.-]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", text
@@ -152,27 +119,13 @@ def to_svg(
     text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
     text = re.sub(r" xmlns(:xlink)?=\"[^\"]*\"", "", text).replace("xlink:href", "href")
     text = re.sub(r"<!--.*?-->\s*", "", text, flags=re.S)
-    for colour, variable in _VARIABLES.items():
-        text = text.replace(colour, variable)
+    for colour, name_of in _VARIABLES.items():
+        text = text.replace(colour, name_of)
     text = re.sub(r"\s*\n\s*", "\n", text)
     opening = f'<svg role="img" aria-label="{escape(description)}" stroke-linejoin="round"'
     text = re.sub(r' width="[\d.]+pt" height="[\d.]+pt"', "", text, count=1)
     text = re.sub(r' style="([^"]*)"', _attributes, text)
     return Markup(text.replace("<svg", opening, 1))
-
-
-def _titled(text: str, group: str, said: list[str]) -> str:
-    """Gives each mark of the group its title."""
-    start = text.find(f'<g id="{group}">')
-    if start < 0:
-        return text
-    end = text.index("</g>", start)
-    words = iter(said)
-
-    def give(mark: re.Match[str]) -> str:
-        return f"{mark[1]}><title>{escape(next(words))}</title></use>"
-
-    return text[:start] + re.sub(r"(<use [^>]*)/>", give, text[start:end]) + text[end:]
 
 
 def _attributes(style: re.Match[str]) -> str:

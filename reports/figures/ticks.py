@@ -8,6 +8,7 @@ EPOCHS = 6  # the most numbers on an axis of epochs
 LEAST = 0.05  # the least span of an axis, as a share of its largest value
 MARGIN = 0.06  # the share of the span that is left free at each end
 DECADES = 4  # the most decades that are all named
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def limits(values: list[float], *, log: bool = False) -> tuple[float, float]:
@@ -53,4 +54,6 @@ def decades(low: float, high: float) -> tuple[list[float], list[str]]:
     they are written."""
     first, last = round(math.log10(low)), round(math.log10(high))
     powers = list(range(first, last + 1, -(-(last - first) // DECADES) or 1))
-    return [10.0**power for power in powers], [f"$10^{{{power}}}$" for power in powers]
+    return [10.0**power for power in powers], [
+        "10" + str(power).translate(RAISED) for power in powers
+    ]

@@ -180,8 +180,17 @@
   const light = {};
   const colours = document.querySelector("style").textContent.matchAll(/(--\w+): (#\w+)/g);
   for (const [, name, colour] of colours) light[name] ??= colour;
-  const saved = (svg) => {
-    const copy = svg.cloneNode(true);
+  const saved = (drawing) => {
+    const [first, ...others] = [...drawing.querySelectorAll("svg")];
+    const copy = first.cloneNode(true);
+    if (others.length) { // its panels have places in one figure
+      const boxes = [first, ...others].map((svg) => svg.viewBox.baseVal);
+      const [wide, tall] = [["x", "width"], ["y", "height"]].map(
+        ([at, size]) => Math.max(...boxes.map((box) => box[at] + box[size])));
+      copy.setAttribute("viewBox", `0 0 ${wide} ${tall}`);
+      copy.removeAttribute("width");
+      copy.append(...others.flatMap((svg) => [...svg.cloneNode(true).childNodes]));
+    }
     copy.setAttribute("font-family", "sans-serif");
     copy.insertAdjacentHTML("afterbegin", '<rect width="100%" height="100%" fill="var(--paper)"></rect>');
     const whole = new XMLSerializer().serializeToString(copy);
@@ -192,7 +201,7 @@
     if (!words || words.querySelector(".save")) continue;
     const link = make("a", { href: "#", download: "figure.svg", textContent: "SVG", ariaLabel: "this figure as SVG" });
     link.addEventListener("click", () => {
-      const file = new Blob([saved(drawing.querySelector("svg"))], { type: "image/svg+xml" });
+      const file = new Blob([saved(drawing)], { type: "image/svg+xml" });
       link.href = URL.createObjectURL(file);
     });
     words.append(" ", make("span", { className: "save" }, "Save as ", link));

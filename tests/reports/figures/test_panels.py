@@ -2,29 +2,58 @@
 
 import itertools
 import math
+import re
 
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
 
-from reports.figures import curve_names, panels, ticks
+from reports.figures import curve_names, panels, shapes, ticks
 from reports.figures.panels import Curve, Panel
-from reports.figures.svg import COLOURS
+from reports.figures.shapes import Area, Line, Marks, Word
+from reports.figures.svg import COLOURS, WIDTH
 
 TWINS = ("keras", "torch")
 
 
-@pytest.fixture
-def figure(monkeypatch):
-    """Gives figure(panels, **words): Matplotlib's own figure of them."""
-    kept = []
-    monkeypatch.setattr(panels, "drawn", lambda one, *rest, **words: kept.append(one))
+def of_kind(part, kind, colour=None):
+    found = [shape for shape in part.shapes if isinstance(shape, kind)]
+    return [shape for shape in found if colour in (None, shape.colour)]
 
-    def make(shown, **words):
-        panels.curves("x", "curves", shown, **words)
-        return kept[-1]
 
-    return make
+def texts(part):
+    return [word.text for word in of_kind(part, Word)]
+
+
+def curve_lines(part, framework):
+    """The lines of curves, without axes and without leaders of names."""
+    return [line for line in of_kind(part, Line, COLOURS[framework]) if line.width > 1]
+
+
+def frame(part):
+    """The line of the axes: left, top, right, bottom."""
+    (line,) = [line for line in of_kind(part, Line) if line.width == 0.7]
+    (left, top), _, (right, bottom) = line.places
+    return left, top, right, bottom
+
+
+def value(part, y):
+    """The value at a height, read from the numbers on the vertical axis."""
+    left, *_ = frame(part)
+    (y0, v0), *_, (y1, v1) = [
+        (word.place[1] - shapes.MIDDLE * word.size, float(word.text))
+        for word in of_kind(part, Word) if word.align == "end" and word.place[0] < left
+    ]  # fmt: skip
+    return v0 + (v1 - v0) * (y - y0) / (y1 - y0)
+
+
+def epoch(part, x):
+    """The epoch at a place, read from the numbers on the horizontal axis."""
+    *_, bottom = frame(part)
+    (x0, e0), *_, (x1, e1) = [
+        (word.place[0], float(word.text)) for word in of_kind(part, Word)
+        if word.align == "middle" and word.place[1] > bottom and word.text != "epoch"
+    ]  # fmt: skip
+    return e0 + (e1 - e0) * (x - x0) / (x1 - x0)
 
 
 def wavy(epochs, shift=0.0):
@@ -38,21 +67,16 @@ def folded(framework, epochs=40, folds=10, label="test", training=False):
     return Curve(framework, mean, label, training, marks, runs)
 
 
-def gids(ax, gid):
-    return [artist for artist in [*ax.lines, *ax.patches] if artist.get_gid() == gid]
-
-
-def boxes(figure):
-    """Every word of a figure with its box, in pixels."""
-    canvas = FigureCanvasAgg(figure)
+def boxes(shown):
+    """Every word of a figure with its box, in pixels, and the figure's own box."""
+    height, parts = panels.parts(shown)
+    every = [shape for part in parts for shape in part.shapes]
+    made = shapes.to_figure(72 * WIDTH, height, every)
+    canvas = FigureCanvasAgg(made)
     canvas.draw()
     renderer = canvas.get_renderer()
-    texts = []
-    for ax in figure.axes:
-        ticks_ = [tick.label1 for axis in (ax.xaxis, ax.yaxis) for tick in axis.get_major_ticks()]
-        texts += [ax._left_title, ax.xaxis.label, ax.yaxis.label, *ax.texts, *ticks_]
-    found = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
-    return [(text, box) for text, box in found if text]
+    words = [artist for artist in made.get_children() if hasattr(artist, "get_text")]
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in words], made.bbox
 
 
 LONG = "EfficientNet-Lite0 CNN-LSTM"
@@ -73,74 +97,108 @@ SAME = [
     [Panel("", "accuracy, %", [Curve("keras", [100.0] * 500, "Keras")])],
     [Panel(LONG, "a", [Curve("keras", [9.0] * 3, "Keras")], 2), Panel("", "a", SAME)],
 ])  # fmt: skip
-def test_words_never_meet_and_stay_inside(shown, figure):
-    made = figure(shown)
-    found = boxes(made)
+def test_words_never_meet_and_stay_inside(shown):
+    found, whole = boxes(shown)
     assert len(found) > 5
     for (one, a), (other, b) in itertools.combinations(found, 2):
         assert not a.overlaps(b), (one, other)
     for text, box in found:
-        assert made.bbox.x0 <= box.x0 and box.x1 <= made.bbox.x1, text
-        assert made.bbox.y0 <= box.y0 and box.y1 <= made.bbox.y1, text
+        assert whole.x0 <= box.x0 and box.x1 <= whole.x1, text
+        assert whole.y0 <= box.y0 and box.y1 <= whole.y1, text
 
 
-def test_folds_are_one_band_and_one_line(figure):
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+@pytest.mark.parametrize("boundary", [0, 20])
+def test_the_parts_of_a_figure_fill_it_and_hold_what_is_theirs(count, boundary):
+    shown = [Panel(LONG, "a", [folded(f, label=f) for f in TWINS], boundary)] * count
+    height, parts = panels.parts(shown)
+    for part in parts:
+        left, top, width, tall = part.box
+        assert left >= 0 and top >= 0 and left + width <= 72 * WIDTH + 1e-6
+        assert top + tall <= height + 1e-6
+        drawn = [place for shape in part.shapes if not isinstance(shape, Word)
+                 for place in getattr(shape, "places", None) or shape.corners]  # fmt: skip
+        drawn += [word.place for word in of_kind(part, Word)]
+        assert all(left <= x <= left + width and top <= y <= top + tall for x, y in drawn)
+    first = [part.box for part in parts if part.box[1] == 0]
+    if len(first) > 1:
+        assert sum(width for *_, width, _ in first) == pytest.approx(72 * WIDTH)
+
+
+def test_folds_are_one_band_and_one_line():
     curve = folded("keras")
-    (ax,) = figure([Panel("", "loss, nat", [curve])], runs="folds").axes
-    (band,), (line,) = gids(ax, "band"), gids(ax, "line")
-    assert len(gids(ax, "strokes")) == 1
-    assert list(gids(ax, "strokes")[0].get_xdata()) == [mark + 1 for mark in curve.marks]
-    assert list(line.get_ydata()) == curve.values and to_hex(line.get_color()) == COLOURS["keras"]
-    edge = {(round(x), y) for x, y in band.get_xy()}
-    for epoch, values in enumerate(zip(*curve.runs, strict=True), 1):
-        assert {(epoch, min(values)), (epoch, max(values))} <= edge
+    _, (part,) = panels.parts([Panel("", "loss, nat", [curve])])
+    (band,), (line,) = of_kind(part, Area), curve_lines(part, "keras")
+    (strokes,) = [marks for marks in of_kind(part, Marks) if marks.kind == "|"]
+    assert [round(epoch(part, x)) for x, _ in strokes.places] == [m + 1 for m in curve.marks]
+    assert [value(part, y) for _, y in line.places] == pytest.approx(curve.values)
+    edge = {(round(epoch(part, x)), round(value(part, y), 6)) for x, y in band.corners}
+    for number, values in enumerate(zip(*curve.runs, strict=True), 1):
+        assert {(number, round(min(values), 6)), (number, round(max(values), 6))} <= edge
 
 
-def test_a_band_keeps_the_extremes_of_long_curves(figure):
+def test_a_band_keeps_the_extremes_of_long_curves():
     runs = ([0.5] * 500, [0.6] * 250 + [2.0] + [0.6] * 249)
-    (ax,) = figure([Panel("", "loss, nat", [Curve("keras", [0.55] * 500, "", runs=runs)])]).axes
-    corners = gids(ax, "band")[0].get_xy()
-    assert len(corners) < 400 and corners[:, 1].max() == 2.0
+    curve = Curve("keras", [0.55] * 500, "", runs=runs)
+    _, (part,) = panels.parts([Panel("", "loss, nat", [curve])])
+    corners = of_kind(part, Area)[0].corners
+    assert len(corners) < 400
+    assert max(value(part, y) for _, y in corners) == pytest.approx(2.0)
 
 
-def test_folds_of_which_one_is_missing_have_no_line(figure):
+def test_folds_of_which_one_is_missing_have_no_line():
     curve = Curve("keras", [], "test, 2 of 3", marks=(0, 1), runs=([1.0, 2.0], [1.5, 2.5]))
-    (ax,) = figure([Panel("", "loss, nat", [curve])]).axes
-    assert len(gids(ax, "band")) == 1 and not len(gids(ax, "line")[0].get_xdata())
+    _, (part,) = panels.parts([Panel("", "loss, nat", [curve])])
+    assert len(of_kind(part, Area)) == 1 and curve_lines(part, "keras") == []
     assert "mean" not in panels.key([Panel("", "loss, nat", [curve])])
 
 
-def test_phases_have_axes_of_their_own(figure):
+def test_what_is_not_finite_breaks_the_line():
+    curve = Curve("keras", [1.0, 2.0, math.nan, 1.5, 1.0], "Keras")
+    svg = panels.curves("x", "curves", [Panel("", "loss, nat", [curve])]).svg
+    assert "nan" not in svg
+    (path,) = re.findall(r'<path d="([^"]*)" fill="none" stroke="var\(--keras\)"[^>]*"1.4"', svg)
+    assert path.count("M") == 2 and path.count("L") == 2
+
+
+def test_phases_have_axes_of_their_own():
     training = Curve("keras", wavy(104), "training", training=True)
     test = Curve("keras", [2.0] * 100 + [0.9, 0.8, 0.7, 0.75], "test", marks=(102,))
-    first, second = figure([Panel("Xception", "loss, nat", [training, test], 100)]).axes
-    assert [ax.get_title(loc="left") for ax in (first, second)] == [
-        "Xception\nloss, nat, phase 1", "Xception\nloss, nat, phase 2",
-    ]  # fmt: skip
-    assert list(gids(second, "line")[1].get_xdata()) == [1, 2, 3, 4]
-    assert list(gids(second, "line")[1].get_ydata()) == [0.9, 0.8, 0.7, 0.75]
-    assert [tick.label1.get_text() for tick in second.xaxis.get_major_ticks()] == list("1234")
-    mark = next(line for line in second.lines if line.get_markersize() == 7)
-    assert list(mark.get_xdata()) == [3]  # counted from 1 in its phase
-    assert max(gids(first, "line")[0].get_xdata()) == 100
-    low, high = second.get_ylim()
-    assert high - low < 1  # a scale of its own
-    assert [text.get_text() for ax in (first, second) for text in ax.texts] == ["training", "test"]
+    _, (first, second) = panels.parts([Panel("Xception", "loss, nat", [training, test], 100)])
+    assert {"Xception", "loss, nat, phase 1"} <= set(texts(first))
+    assert {"Xception", "loss, nat, phase 2"} <= set(texts(second))
+    line = curve_lines(second, "keras")[1]
+    assert [epoch(second, x) for x, _ in line.places] == pytest.approx([1, 2, 3, 4])
+    assert [value(second, y) for _, y in line.places] == pytest.approx([0.9, 0.8, 0.7, 0.75])
+    (mark,) = [marks for marks in of_kind(second, Marks) if marks.size == 7]
+    assert epoch(second, mark.places[0][0]) == pytest.approx(3)  # counted from 1 in its phase
+    assert max(epoch(first, x) for x, _ in curve_lines(first, "keras")[0].places) > 99.9
+    _, top, _, bottom = frame(second)
+    assert value(second, top) - value(second, bottom) < 1  # a scale of its own
+    names = {"training", "test"}
+    assert not names & set(texts(first)) and names <= set(texts(second))
 
 
-def test_panels_of_one_quantity_have_one_scale(figure):
+def test_panels_of_one_quantity_have_one_scale():
     some = [Panel(n, "accuracy, %", [Curve("keras", v, "Keras")])
             for n, v in (("A", [70.0, 80.0]), ("B", [40.0, 50.0]))]  # fmt: skip
-    one, other, last = figure([*some, Panel("C", "loss, nat", [Curve("", [1.0, 2.0])])]).axes
-    assert one.get_ylim() == other.get_ylim() != last.get_ylim()
+    last = Panel("C", "loss, nat", [Curve("", [1.0, 2.0])])
+    _, parts = panels.parts([*some, last])
+    ends = []
+    for part in parts:
+        _, top, _, bottom = frame(part)
+        ends.append((round(value(part, top), 6), round(value(part, bottom), 6)))
+    assert ends[0] == ends[1] != ends[2]
 
 
-def test_the_panels_are_used_again_and_nothing_is_left_on_them():
+def test_a_panel_s_svg_and_the_whole_figure_have_the_same_shapes():
     shown = [Panel("A", "loss, nat", [folded("keras")], points=((1, 1),)),
-             Panel("B", "x", [Curve("", [1e-3, 1e-1])], log=True)]  # fmt: skip
-    first = panels.curves("c", "curves", shown)
-    panels.curves("d", "others", [Panel("A", "loss, nat", [folded("torch")])] * 2)
-    assert panels.curves("c", "curves", shown) == first
+             Panel("B", "x", [Curve("", [1e-3, 1e-1], "<b>")], log=True)]  # fmt: skip
+    made = panels.curves("c", "curves", shown)
+    element = re.compile(r"<(?:path|text) [^>]*>")
+    assert element.findall(made.svg) == element.findall(made.parts)
+    assert made.parts.count("<svg") == 2 and made.svg.count("<svg") == 1
+    assert "&lt;b&gt;" in made.svg and "<b>" not in made.svg
 
 
 ALL = [Panel("", "a", [folded("keras"), folded("torch", training=True)], 20, ((1, 1), (2, 2)))]

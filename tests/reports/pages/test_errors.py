@@ -188,7 +188,7 @@ def test_the_photograph_of_a_dot_is_told(smoke_report):
     text = pages(out)["errors.html"]
     figure = text[text.index(f"Xception: accuracy on each of {n} photographs") :]
     figure = figure[: figure.index("</svg>")]
-    told = re.findall(r"<use [^>]*><title>photograph (\S+), (\w+): (\d+) %</title></use>", figure)
+    told = re.findall(r"<path [^>]*><title>photograph (\S+), (\w+): (\d+) %</title></path>", figure)
     assert len(told) == 2 * n and {f for _, f, _ in told} == {"Keras", "PyTorch"}
     assert {name for name, *_ in told} == {f"image-{i}" for i in range(n)}
 
