@@ -33,6 +33,7 @@ class Seen:
 
     gpus: list[Gpu]
     lacking: str
+    by_variable: bool = False  # whether the words are on CUDA_VISIBLE_DEVICES
 
 
 def names() -> list[str]:
@@ -65,7 +66,7 @@ def seen() -> Seen:
     said = repr(value) if value.strip() else "empty"
     why = f"{VARIABLE} is {said}{ended and ': ' + ended}"
     hides = f", {'so it' if ended else 'which'} hides {hidden} that nvidia-smi lists"
-    return Seen(found, why + (hides if count else ""))
+    return Seen(found, why + (hides if count else ""), by_variable=True)
 
 
 def _listed() -> tuple[list[Gpu], str]:

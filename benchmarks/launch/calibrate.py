@@ -14,12 +14,13 @@ from benchmarks.launch.layouts import time_layouts
 from benchmarks.launch.pending import check_images, weights_of
 from benchmarks.planning import plan
 from benchmarks.planning.plan import Device, Selection, trained_together
-from benchmarks.planning.request import Request
+from benchmarks.planning.request import Request, without_weights
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console, counted, duration
 from protocols.images.dataset import Kind, Source
 from protocols.papers.variants import Variant, load_variants
 from protocols.spec import RunSpec
+from protocols.weights.files import AT_HAND
 
 # Images per class, in two sizes, which tell apart the cost of an epoch and that of an image
 FIXED = {"real": ((16, 8), (48, 24)), "phantom": ((8, 4), (24, 12))}  # train, test; whole batches
@@ -28,12 +29,13 @@ FROZEN, THAWED = 6, 2  # epochs; on stored features an epoch is short, and its t
 LATENCY = {"latency_repeats": 3, "latency_warmup": 1, "cold_repeats": 1}
 
 
-def needed(variants: list[Variant]) -> list[str]:
-    """Returns the networks that must run for estimates of `variants`: their parts, if these do."""
+def needed(variants: list[Variant], *, by_parts: bool = True) -> list[str]:
+    """Returns the networks that must run for estimates of `variants`: their parts, if these do.
+    Not `by_parts`, each network runs itself."""
     wanted = set()
     for variant in variants:
-        by_parts = variant.sequence == "rows" and variant.published
-        if by_parts and variant.name != WITH_ROWS:
+        parted = by_parts and variant.sequence == "rows" and variant.published
+        if parted and variant.name != WITH_ROWS:
             wanted |= {*variant.backbones, WITH_ROWS, WITHOUT_ROWS}
         else:
             wanted.add(variant.name)
@@ -41,14 +43,20 @@ def needed(variants: list[Variant]) -> list[str]:
 
 
 def short_specs(
-    selection: Selection, kind: Kind, devices: dict[str, Device], cores: int
+    selection: Selection,
+    kind: Kind,
+    devices: dict[str, Device],
+    cores: int,
+    *,
+    by_parts: bool = True,
 ) -> list[RunSpec]:
     """Returns the short runs, planned as the request is and then cut: no id is that of a result.
 
     Runs that train together stay as many as they are; of the others one seed and fold is enough.
-    Training is run with few images and with more.
+    Training is run with few images and with more. Not `by_parts`, no network runs in another's
+    place.
     """
-    names = tuple(needed(plan.chosen_variants(selection)))
+    names = tuple(needed(plan.chosen_variants(selection), by_parts=by_parts))
     chosen = replace(selection, suite="", variants=names)
     planned = plan.make_plan(chosen, kind, devices, cores)
     one: dict[tuple[str, str, str, int], list[RunSpec]] = {}
@@ -89,7 +97,9 @@ def calibrate(
 ) -> int:
     """Makes the short runs and keeps only what was learned from them. Returns an exit code: 1 if
     one of the runs failed, else 0."""
-    todo = short_specs(request.possible, source.kind, devices, request.cores)
+    pair = [load_variants()[name] for name in (WITH_ROWS, WITHOUT_ROWS)]
+    lacking = without_weights(pair, request.cache) if request.weights == AT_HAND else {}
+    todo = short_specs(request.possible, source.kind, devices, request.cores, by_parts=not lacking)
     check_images(todo, source)
     estimates = Estimates(request.cache, request.jobs, console.say)
     weights = weights_of(todo, request.weights, request.cache, console.progress)

@@ -53,7 +53,7 @@ def chosen_gpu(wish: str) -> Choice:
         found = f"this process may use {listed}" if listed else "this process may use none"
         raise RequestError(
             f"there is no GPU {index}: {'; '.join(filter(None, (found, seen.lacking)))}; "
-            f"{HIDDEN_HELP if nvidia.VARIABLE in seen.lacking else GPU_HELP}"
+            f"{HIDDEN_HELP if seen.by_variable else GPU_HELP}"
         )
     name = seen.gpus[index].name
     return Choice(name, index, "; ".join(filter(None, (f"on {name}", seen.lacking))), 1)

@@ -15,7 +15,7 @@ from reports.figures.kinds import Bar
 from reports.figures.panels import Curve, Panel
 from reports.tables.formats import MISSING, NAMES, number_text, title
 
-TEST = {"loss": "eval_loss", "accuracy": "eval_accuracy"}
+SELECTING = {"loss": "eval_loss", "accuracy": "eval_accuracy"}  # on the part that selects
 TRAIN = {"loss": "train_loss", "accuracy": "train_accuracy"}
 QUANTITIES = {"loss": "loss, nat", "accuracy": "accuracy, %"}
 MEASURES = {
@@ -24,7 +24,7 @@ MEASURES = {
 }  # fmt: skip
 PROTOCOLS = ("as published", "leak-free")
 WORDS = {"accuracy": "accuracy", "validation_loss": "loss"}
-PARTS = ((TRAIN, "training"), (TEST, "test"))
+PARTS = ((TRAIN, "training"), (SELECTING, "test"))
 
 
 def run_figure(cell: Cell, seed: int, name: str) -> Drawing | None:
@@ -39,7 +39,7 @@ def run_figure(cell: Cell, seed: int, name: str) -> Drawing | None:
         Panel(
             "", QUANTITIES[what],
             [_course(cell, slots, columns[what], text, cell.folds)
-             for columns, text in ((TRAIN, "training"), (TEST, part))],
+             for columns, text in ((TRAIN, "training"), (SELECTING, part))],
             boundary(slots[0]),
         )
         for what in ("loss", "accuracy")
@@ -76,7 +76,7 @@ def _course(cell: Cell, slots: list[Slot], name: str, label: str, needed: int) -
 
 
 def _compared(
-    cell: Cell | None, what: str, columns: dict[str, str] = TEST, part: str = ""
+    cell: Cell | None, what: str, columns: dict[str, str] = SELECTING, part: str = ""
 ) -> list[Curve]:
     """Returns the curve of a cell, if it has runs: by default that of the part that selects the
     epoch; `part` is its word beside the twin's name."""

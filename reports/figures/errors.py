@@ -30,10 +30,11 @@ def reliability(name: str, network: str, curves: dict[str, Reliability]) -> Draw
     shares = {f: 100 * one.images / one.images.sum() for f, one in curves.items()}
     most = max((float(share.max()) for share in shares.values()), default=1.0)
     left = Frame(LEFT, HEAD, wide, SQUARE, (0, 1.02), (-0.02, 1.04))
-    right = Frame(36 * WIDTH + LEFT, HEAD, wide, SQUARE, (0, 1.02), (0, 1.05 * most))
+    ends = (-0.03 * most, 1.05 * most)
+    right = Frame(36 * WIDTH + LEFT, HEAD, wide, SQUARE, (0, 1.02), ends)
     first = [*axes(left, ["share predicted rightly; dotted: as sure as right"], FIFTHS, FIFTHS),
              Line([left.at(0, 0), left.at(1, 1)], AXIS, 0.8, (1, 1.65))]  # fmt: skip
-    up = list(zip(*ticks.linear(0, 1.05 * most), strict=True))
+    up = list(zip(*ticks.linear(*ends), strict=True))
     second = [*axes(right, ["images, %"], FIFTHS, up)]
     middle = (np.arange(BINS) + 0.5) / BINS
     for framework, one in curves.items():

@@ -8,7 +8,7 @@ from protocols.classes import CLASSES
 from protocols.metrics import METRICS
 from reports.cells.cell import Cell
 from reports.statistics.folds import corrected_t
-from reports.statistics.intervals import Estimate, Interval, design_effect, wilson
+from reports.statistics.intervals import Estimate, Interval, independent_images, wilson
 
 # The first of these that an estimate has stands beside its number.
 METHODS = ("moderated", "bootstrap_t", "linearised")
@@ -88,10 +88,10 @@ def naive(cell: Cell) -> Interval:
 
 
 def as_good_as(cell: Cell) -> float | None:
-    """Returns how many independent images would say as much as a whole cell's images do; None
-    where that can't be estimated."""
-    found = design_effect(cell.estimates["selected"]["accuracy"], cell.n)
-    return found[1] if found else None
+    """Returns how many independent images would have a naive interval as wide as that of a whole
+    cell's accuracy on new photographs; None where there is no interval."""
+    found = cell.estimates["selected"]["accuracy"]
+    return independent_images(found.value, preferred_interval(found)[0])
 
 
 def over_folds(cell: Cell) -> Interval:

@@ -75,10 +75,11 @@ def record(sims: int, seed: int) -> dict:
     return {"margins": MARGINS, "sims": sims, "seed": seed, "pairs": pairs, "protocols": protocols}
 
 
-def _least(pairs: list[dict]) -> float:
-    """Returns the smallest margin that every pair shows with a power of POWER."""
+def _least(pairs: list[dict]) -> float | None:
+    """Returns the smallest margin that every pair shows with a power of POWER; None where no
+    margin is wide enough."""
     shown = np.min([pair["shown"] for pair in pairs], axis=0)
-    return MARGINS[int(np.argmax(shown >= POWER))]
+    return next((m for m, share in zip(MARGINS, shown, strict=True) if share >= POWER), None)
 
 
 @cache
@@ -89,7 +90,7 @@ def recorded() -> dict:
 
 def margin(protocol: str, images: int) -> float | None:
     """Returns the margin that so many test images of a protocol can show; None if they were not
-    simulated."""
+    simulated, or can show none of MARGINS."""
     found = recorded()["protocols"].get(SAME_TEST_PART.get(protocol, protocol))
     return found["margin"] if found and found["images"] == images else None
 

@@ -16,6 +16,7 @@ moderated    of rates of right answers alone: Wilson's interval with moderated v
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from statistics import NormalDist
 from typing import Self
 
 import numpy as np
@@ -286,13 +287,19 @@ def wilson(hits: float, n: int) -> Interval:
     return interval(low, high, PROPORTION)
 
 
-def design_effect(accuracy: Estimate, n: int) -> tuple[float, float] | None:
-    """Returns the accuracy's variance over that of n independent images, and the effective n.
+def independent_images(accuracy: float, found: Interval) -> float | None:
+    """Returns how many independent images would have a naive interval (that of `wilson`) as wide as
+    this one; None without an interval, or where it is as wide as can be.
 
-    The answer is None without a standard error; an accuracy of 0 or 1 never has one, for no cluster
-    differs.
+    With a = z^2 / n, Wilson's width w fulfils (1 - w^2) a^2 + (4 p (1 - p) - 2 w^2) a = w^2, which
+    has one positive solution.
     """
-    if accuracy.se is None:
+    if found.low is None or found.high is None or not found.low < found.high:
         return None
-    effect = accuracy.se**2 * n / (accuracy.value * (1 - accuracy.value))
-    return effect, n / effect
+    square, spread = (found.high - found.low) ** 2, 4 * accuracy * (1 - accuracy)
+    if square >= 1:
+        return None
+    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
+    half = (spread - 2 * square) / 2
+    a = (np.sqrt(half**2 + (1 - square) * square) - half) / (1 - square)
+    return float(z**2 / a)

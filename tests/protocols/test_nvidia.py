@@ -52,7 +52,7 @@ def test_cuda_s_rules(monkeypatch, tmp_path, listed, value, names, words):
     nvidia_smi.put(monkeypatch, tmp_path, listed, visible=value)
     seen = nvidia.seen()
     assert [gpu.name for gpu in seen.gpus] == names
-    assert words in seen.lacking and bool(words) == bool(seen.lacking)
+    assert words in seen.lacking and bool(words) == bool(seen.lacking) == seen.by_variable
     tokens = [nvidia.token(number) for number in range(len(names))]
     for name, token in zip(names, tokens, strict=True):  # alone, each word still names that GPU
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", token)
@@ -61,7 +61,7 @@ def test_cuda_s_rules(monkeypatch, tmp_path, listed, value, names, words):
 
 def test_why_there_is_no_gpu(monkeypatch, tmp_path):
     nvidia_smi.put(monkeypatch, tmp_path, "No devices found.\n", visible="0")
-    assert nvidia.seen().lacking == "nvidia-smi lists no GPU"
+    assert nvidia.seen() == nvidia.Seen([], "nvidia-smi lists no GPU")
     nvidia_smi.put(monkeypatch, tmp_path, "NVIDIA-SMI has failed because\n", code=9)
     assert nvidia.seen().lacking == "nvidia-smi failed (NVIDIA-SMI has failed because)"
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))

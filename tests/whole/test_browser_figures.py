@@ -22,13 +22,29 @@ def test_the_words_of_a_figure_never_meet(seen, width):
     assert met == [] and figures > 40
 
 
+PLACES = """[...document.querySelectorAll('.panels')].filter(e => e.children.length > 1)
+  .map(e => [...e.children].map(svg => svg.getBoundingClientRect())).map(([a, b]) =>
+    b.left >= a.right - 1 && b.top === a.top ? 'beside' : b.top >= a.bottom - 1 && 'below')"""
+
+
+@pytest.mark.parametrize(("width", "place"), [(1280, "beside"), (390, "below")])
+def test_panels_stand_beside_each_other_or_below(published_report, browser, width, place):
+    tab = Tab(browser, viewport={"width": width, "height": 800})
+    page = tab.show(published_report / "control.html")
+    page.evaluate(OPEN)
+    found = page.evaluate(PLACES)
+    tab.context.close()
+    assert len(found) > 3 and set(found) == {place}
+
+
 @pytest.mark.skipif(not AXE.is_file(), reason="AXE_CORE names no axe-core")
 def test_a_figure_wider_than_a_small_screen_can_be_reached_by_keys(published_report, browser):
     tab, found = Tab(browser, viewport={"width": 390, "height": 800}), []
     for name in ("liang.html", "jane.html", "control.html"):
         page = tab.show(published_report / name)
         page.evaluate(OPEN)
-        assert page.locator(".drawing[tabindex='0']").count() > 0
+        wide = page.locator(".drawing[tabindex='0']").count()
+        assert (wide > 0) == (name == "liang.html")  # panels stand below each other instead
         found += [(name, *fault) for fault in serious_faults(page)]
     tab.context.close()
     assert found == [] and tab.troubles == []

@@ -46,8 +46,8 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
     return table(
         f"intervals-{group.setting.slug}-{group.protocol}",
         "Accuracy at the selected epoch, and its 95% interval on new photographs; beside it the "
-        "naive one, as if all images were independent, and how many independent images would say "
-        "as much.",
+        "naive one, as if all images were independent, and how many independent images would have "
+        "an interval as wide as the first.",
         [*texts("Network", "Twin"), *numbers(*heads, *["Over the folds"] * _folds(group))],
         [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
          for cell in group.in_order],

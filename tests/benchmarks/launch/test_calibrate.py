@@ -116,6 +116,18 @@ def test_calibration_leaves_out_what_the_request_leaves_out(monkeypatch, tmp_pat
     assert {s.variant for s in FakeLauncher.made[-1].todo} == {"xception", "xception_lstm"}
 
 
+def test_calibration_asks_for_no_weights_that_the_request_lacks(monkeypatch, tmp_path):
+    """Where those of Xception aren't at hand, a network with rows runs itself."""
+    monkeypatch.setattr(calibrate, "Launcher", FakeLauncher)
+    monkeypatch.setattr(calibrate, "weights_of", lambda *_: {})
+    monkeypatch.setattr(files, "_at_hand", lambda known, _: known.backbone == "resnet50")
+    source = Source("real", None)
+    chosen = Selection(suite="liang", profile="laptop", frameworks=("torch",))
+    request = Request(chosen, "", CPU, "", source, 2, tmp_path, 2)
+    assert calibrate.calibrate(request, CPU, source, Console()) == 0
+    assert {s.variant for s in FakeLauncher.made[-1].todo} == {"resnet50", "resnet50_lstm"}
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_calibration_goes_through_the_launcher_and_keeps_no_run(
     fails, phantom, monkeypatch, capsys, tmp_path

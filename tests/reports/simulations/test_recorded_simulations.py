@@ -124,6 +124,12 @@ def test_the_margin_that_can_be_shown_is_measured_again(samples):
     assert equivalence.margin("fixed", 16) is equivalence.margin("cv10-grouped", 400) is None
 
 
+def test_where_no_margin_is_wide_enough_there_is_none():
+    none, some = [0.1] * len(equivalence.MARGINS), [0.1, 0.2, *[0.9] * 8]
+    assert equivalence._least([{"shown": some}]) == equivalence.MARGINS[2]
+    assert equivalence._least([{"shown": some}, {"shown": none}]) is None
+
+
 def test_swapped_twins_are_equal_and_keep_their_differences():
     rng, strata = np.random.default_rng(0), np.repeat([0, 1], [3, 5])
     totals = rng.integers(0, 9, (8, 34)).astype(float)

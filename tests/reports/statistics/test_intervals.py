@@ -18,8 +18,8 @@ from reports.statistics.intervals import (
     NOT_FINITE,
     Interval,
     Sample,
-    design_effect,
     gradient,
+    independent_images,
     linearise,
     resample,
     wilson,
@@ -187,16 +187,15 @@ def test_copies_of_images_narrow_wilson_only():
                 assert (j.low, j.high) == pytest.approx((i.low, i.high), abs=1e-9)
     i, j = (wilson(s.hits, len(s.labels)) for s in (once, tenfold))
     assert (i.high - i.low) / (j.high - j.low) == pytest.approx(np.sqrt(10), rel=0.01)
-    sizes = [design_effect(x["accuracy"], len(s.labels))[1] for x, s in ((a, once), (b, tenfold))]
+    sizes = [independent_images(x["accuracy"].value, x["accuracy"].bootstrap_t) for x in (a, b)]
     assert sizes[1] == pytest.approx(sizes[0], rel=1e-9)
 
 
-def test_design_effect_of_independent_images_is_about_one():
-    correct = np.random.default_rng(3).random(400) < 0.8
-    found = intervals(single(correct), np.random.default_rng(0), 10, ("accuracy",))["accuracy"]
-    effect, size = design_effect(found, 400)
-    assert effect == pytest.approx(400 / 399)
-    assert size == pytest.approx(399)
+@pytest.mark.parametrize(("hits", "n"), [(324, 400), (1, 30), (30, 30), (5, 10)])
+def test_as_many_independent_images_have_as_wide_an_interval(hits, n):
+    assert independent_images(hits / n, wilson(hits, n)) == pytest.approx(n)
+    assert independent_images(hits / n, Interval(reason="none")) is None
+    assert independent_images(hits / n, Interval(0.0, 1.0)) is None
 
 
 def test_bootstrap_draws_each_stratum_whole():
@@ -221,7 +220,6 @@ def test_no_spread_is_no_interval():
     estimate = intervals(sample, np.random.default_rng(0), 100, ("accuracy",))["accuracy"]
     assert estimate.value == 1
     assert {getattr(estimate, m).reason for m in METHODS} == {NO_SPREAD}
-    assert design_effect(estimate, 30) is None
     naive = wilson(sample.hits, 30)
     assert naive.low == pytest.approx(1 / (1 + 1.959964**2 / 30), abs=1e-6)
     assert naive.high == pytest.approx(1)
