@@ -42,7 +42,7 @@ POINTS = "95 % interval on new photographs, points"
 ROWS = {  # of the tables of recorded runs: what stands there, protocol, networks
     "Xception, 2,487 test images": (SELECTED, "fixed", OWN[0]),
     "Xception-LSTM": (SELECTED, "fixed", OWN[1]),
-    f"Xception-LSTM less Xception, {POINTS}": (DIFFERENCE, "fixed", *reversed(OWN)),
+    f"Xception-LSTM minus Xception, {POINTS}": (DIFFERENCE, "fixed", *reversed(OWN)),
     "Xception / Xception-LSTM, last epoch": (LAST, "fixed", *OWN),
     "alone, 2,487 test images": (SELECTED, "fixed", CNN),
     "with an LSTM over the rows": (SELECTED, "fixed", LSTM),

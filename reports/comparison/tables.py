@@ -32,7 +32,7 @@ from reports.tables.formats import (
 )
 from reports.tables.table import Table, Td, label, words
 
-NETWORK = texts("Network", "Twin")  # the headings of first_cells
+NETWORK = texts("Network", "Framework")  # the headings of first_cells
 RUNS = ("Run of A, and again", "Run of B, and again")
 
 

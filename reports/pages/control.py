@@ -85,9 +85,10 @@ def difference_table(group: Group, question: Question, known: Numbers) -> Table:
         lines.append([text, *found, _between(both[0], both[1], known)])
     return table(
         f"difference-{question.paper}-{group.setting.slug}-{group.protocol}",
-        f"{title(first)} less {title(second)}: the difference that the question asks for, in each "
-        f"twin.",
-        [*texts("Measure"), *twins(), *numbers(f"{NAMES['torch']} less {NAMES['keras']}")],
+        f"{title(first)} minus {title(second)}: the difference that the question asks for, in "
+        "Keras "
+        f"and in PyTorch.",
+        [*texts("Measure"), *twins(), *numbers(f"{NAMES['torch']} minus {NAMES['keras']}")],
         lines,
         [_weight(group)],
         setting=group.caption,

@@ -39,7 +39,7 @@ def test_sorting_says_a_cell_over_several_rows_in_each(smoke, tab):
     sizes = table.evaluate("t => [...t.tBodies[0].rows].map(row => row.cells.length)")
     assert len(set(sizes)) == 2  # the network stands once for both twins
     names = table.locator("tbody th").all_inner_texts()
-    table.get_by_role("button", name="Twin").click()
+    table.get_by_role("button", name="Framework").click()
     assert sorted(column(page, table, 1)) == sorted(2 * names)
     twins = column(page, table, 2)
     assert twins == ["Keras"] * (len(twins) // 2) + ["PyTorch"] * (len(twins) // 2)

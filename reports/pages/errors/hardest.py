@@ -54,7 +54,10 @@ def hardest(
         *texts("Mostly taken for"),
     ]
     lines = [_line(one, stale) for one in every]
-    caption = "by the share of wrong answers of all networks and twins together, hardest first."
+    caption = (
+        "by the share of wrong answers of all networks, in Keras and PyTorch, together, "
+        "hardest first."
+    )
     whole = table(
         f"every-hardest-{name}", f"Every photograph, {caption}", heads, lines, listed=True
     )
@@ -116,7 +119,8 @@ def _sentence(every: list[_Photograph]) -> str:
     wrong = sorted((one.wrong for one in every), reverse=True)
     total, answers = sum(wrong), sum(one.answers for one in every)
     text = (
-        f"All networks and twins together, {percent(total / answers, 1)} of the answers are wrong"
+        f"All networks, in Keras and PyTorch, together, {percent(total / answers, 1)} of the "
+        "answers are wrong"
     )
     if not total:
         return f"{text}."

@@ -69,7 +69,7 @@ def both(
     drawn = sum(len(group.images) for group in groups)
     return Both(
         _sentence(variant, twins),
-        f"{plural(sum(counts.values()), 'test')} wrong in both twins",
+        f"{plural(sum(counts.values()), 'test')} wrong in both",
         errors_tables.by_photograph(name, network, rows, counts, stale),
         errors_tables.surest(name, network, cells, wrong),
         groups,
@@ -111,7 +111,7 @@ def _sentence(variant: str, twins: list[Answers]) -> str:
     tests = f"{n:,} tests" + (f" ({plural(seeds, 'seed')})" if seeds > 1 else "")
     return (
         f"{title(variant)}: of {tests}, {int((wrong[0] & wrong[1]).sum()):,} are wrong in both "
-        f"twins, {int((wrong[0] != wrong[1]).sum()):,} in one alone."
+        f"Keras and PyTorch, {int((wrong[0] != wrong[1]).sum()):,} in one alone."
     )
 
 

@@ -106,7 +106,8 @@ def _calibration(group: Group, known: Numbers) -> Table:
     return table(
         f"calibration-{group.setting.slug}-{group.protocol}",
         "How far probabilities can be believed, at the selected epoch: expected calibration error "
-        "(10 equal bins of the predicted class's probability), and mean probability less accuracy: "
+        "(10 equal bins of the predicted class's probability), and mean probability minus "
+        "accuracy: "
         "positive where the network is too sure.",
         [
             *texts("Network"),

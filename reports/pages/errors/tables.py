@@ -57,7 +57,7 @@ def by_photograph(
     return table(
         f"wrong-{name}",
         f"{network}: each photograph, and how many tests of its images are wrong; those that "
-        "both twins get wrong most often first.",
+        "Keras and PyTorch both get wrong most often first.",
         _heads(stale),
         [rows[photograph] for photograph in kept],
         [left] if more else [],
@@ -82,7 +82,7 @@ def surest(name: str, network: str, cells: list[Cell], wrong: list[Wrong]) -> Ta
         return None
     return table(
         f"surest-{name}",
-        f"{network}: the images wrong in both twins that give the true class the least "
+        f"{network}: the images wrong in both Keras and PyTorch that give the true class the least "
         "probability, at the selected epoch.",
         [*texts("Image", "Photograph", "Class"),
          *over_twins([*texts("taken for"), *numbers("true class")], [c.stale for c in cells])],
@@ -91,7 +91,7 @@ def surest(name: str, network: str, cells: list[Cell], wrong: list[Wrong]) -> Ta
 
 
 def every_test(name: str, network: str, answers: list[Answers], stale: list[bool]) -> Table:
-    """Return the list of every test that both twins get wrong."""
+    """Return the list of every test that Keras and PyTorch both get wrong."""
     first, shown = answers[0], photographs(answers[0].ids)
     lines: list[Line] = []
     for i in np.flatnonzero(~answers[0].right & ~answers[1].right):
@@ -103,6 +103,6 @@ def every_test(name: str, network: str, answers: list[Answers], stale: list[bool
                      Td(f"{one.of_true[i]:.4f}")]  # fmt: skip
         lines.append(line)
     below = numbers("taken for", "its probability", "probability of the true class")
-    caption = f"{network}: every test that both twins get wrong, at the selected epoch."
+    caption = f"{network}: every test that Keras and PyTorch both get wrong, at the selected epoch."
     own = numbers("Image", "Photograph", "Seed", "Class")
     return table(f"both-{name}", caption, [*own, *over_twins(below, stale)], lines, listed=True)

@@ -48,7 +48,7 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
         "Accuracy at the selected epoch, and its 95% interval on new photographs; beside it the "
         "naive one, as if all images were independent, and how many independent images would have "
         "an interval as wide as the first.",
-        [*texts("Network", "Twin"), *numbers(*heads, *["Over the folds"] * _folds(group))],
+        [*texts("Network", "Framework"), *numbers(*heads, *["Over the folds"] * _folds(group))],
         [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
          for cell in group.in_order],
         ["A cluster is what overlapping photographs of one class show. Another method than "
@@ -100,7 +100,7 @@ def measures_table(group: Group, known: Numbers) -> Table:
         f"interval-measures-{group.setting.slug}-{group.protocol}",
         "Other measures at the selected epoch over all test images together (macro averages, "
         "points), with their 95% intervals on new photographs.",
-        [*texts("Network", "Twin"), *numbers(*(m.heading.removesuffix(MACRO) for m in more))],
+        [*texts("Network", "Framework"), *numbers(*(m.heading.removesuffix(MACRO) for m in more))],
         [
             [
                 title(cell.variant),
@@ -142,7 +142,7 @@ def comparison_table(group: Group, known: Numbers) -> Table | None:
          *texts(*(f"Equal within {_points(m)}?" for m in (MARGIN, wide) if m))],
         {name: [_difference(one, known[one.key], images.estimate, wide) for one in found
                 if _of_twins(one) == both and (images := one.on_images)]
-         for name, both in (("Networks", False), ("Twins", True))},
+         for name, both in (("Networks", False), ("Keras and PyTorch", True))},
         [
             "Interval and p: by the linearised variance, so they agree; bootstrap-t: of the same "
             f"resampled photographs for both sides, {DRAWS:,} draws; Holm: "
@@ -163,8 +163,8 @@ def _can_show(group: Group, wide: float) -> str:
     """Return a note on what margins these test images can show, as simulated."""
     share = percent(max(rarely(group.protocol), 0.001), 1)
     return (
-        f"Equal within {_points(MARGIN)} can hardly be shown on these photographs: of twins that "
-        f"are truly equal, as far apart on single photographs as the recorded ones, at most "
+        f"Equal within {_points(MARGIN)} can hardly be shown on these photographs: of pairs "
+        f"that are truly equal, as far apart on single photographs as the recorded ones, at most "
         f"{share} are shown so; within {_points(wide)}, the "
         f"smallest whole margin for it, at least {percent(POWER, 0)} (simulated)."
     )
@@ -201,8 +201,8 @@ def _of_twins(one: Contrast) -> bool:
 def _sides(one: Contrast) -> str:
     """Return the heading of the row of a comparison."""
     if _of_twins(one):
-        return f"{title(one.a.variant)}: Keras less PyTorch"
-    return f"{title(one.a.variant)} less {title(one.b.variant)}, {NAMES[one.a.framework]}"
+        return f"{title(one.a.variant)}: Keras minus PyTorch"
+    return f"{title(one.a.variant)} minus {title(one.b.variant)}, {NAMES[one.a.framework]}"
 
 
 def ranking_table(group: Group) -> Table | None:
@@ -255,7 +255,8 @@ def selection_table(group: Group, known: Numbers) -> Table | None:
         f"selection-{group.setting.slug}-{group.protocol}",
         "What it adds to choose the epoch by the images that it is then scored on. Honest: chosen "
         "on a random half of the photographs, scored on the other, mean of 1,000 halvings.",
-        [*texts("Network", "Twin"), *numbers("Selected", "Last", "Honest", "Optimism, points")],
+        [*texts("Network", "Framework"),
+         *numbers("Selected", "Last", "Honest", "Optimism, points")],
         [[title(cell.variant), marked_twin(cell), *_selection(found)]
          for cell, found in chosen.items()],
         ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "

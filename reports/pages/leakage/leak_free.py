@@ -34,7 +34,7 @@ def leak_free_table(of: LeakFree, known: Numbers) -> Table:
         f"The same networks under {group.protocol} and {free}: "
         f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
         f"the leak-free protocol takes away, in points. {setting[:1].upper()}{setting[1:]}.",
-        [*texts("Network", "Twin"), *numbers(group.protocol, free, "Difference")],
+        [*texts("Network", "Framework"), *numbers(group.protocol, free, "Difference")],
         [
             [title(one.b.variant), twin(one.b), *_shown(one, known), _taken(one)]
             for one in of.contrasts

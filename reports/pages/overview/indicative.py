@@ -23,7 +23,7 @@ def indicative_tables(
 ) -> list[Table]:
     """Return what runs of a smaller protocol say of the papers' numbers and questions.
     `beside` are the accuracies beside which the runs of the setting may stand.
-    The tables are: accuracies beside the printed ones; each network less the one that the paper
+    The tables are: accuracies beside the printed ones; each network minus the one that the paper
     sets it against; the published protocol beside the leak-free one. There is none where the runs
     of the setting are indicative of no claim."""
     if setting is None or not (lines := _claims(collected, setting, beside)):
@@ -67,12 +67,12 @@ def _questions(collected: Collected, setting: Setting) -> list[Table]:
                 cells = [[own.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
                 made = [Contrast(a, b) if a and b else None for a, b in cells]
                 line: Line = [protocol, *(_difference(one) for one in made)]
-                lines.setdefault(f"{title(first)} less {title(second)}", []).append(line)
+                lines.setdefault(f"{title(first)} minus {title(second)}", []).append(line)
     if not lines:
         return []
     return [table(
         f"questions-{setting.slug}",
-        "Does the one network beat the other? Accuracy of the first less that of the second, in "
+        "Does the one network beat the other? Accuracy of the first minus that of the second, in "
         "points; below it, the 95% interval on new photographs, paired by photograph.",
         [*texts("Protocol"), *twins()],
         lines,

@@ -221,7 +221,8 @@ def _takes(collected: Collected) -> list[tuple[str, str]]:
     decoded = images * profile.height * profile.width * 3
     return [
         ("Command", FULL),
-        ("Runs", f"{runs} trainings: two twins, {len(profile.seeds)} seeds (a verdict needs "
+        ("Runs", f"{runs} trainings: Keras and PyTorch, {len(profile.seeds)} seeds (a verdict "
+         "needs "
          f"{MIN_SEEDS}), {', '.join(parts)}"),
         ("GPU hours", _hours(collected)),
         ("Disk", f"{decoded / 1e9:.1f}{THIN}GB of decoded images, and the features of frozen "

@@ -10,7 +10,8 @@ from reports.tables.table import Table
 
 ONE = (
     "After Jane’s Fig. 1: accuracy over the epochs, on the held-out folds. The paper prints "
-    "every hundredth epoch (its Table III); here are all epochs, all folds and both twins."
+    "every hundredth epoch (its Table III); here are all epochs, all folds, in Keras and in "
+    "PyTorch."
 )
 TWO = (
     "After Jane’s Fig. 2: log loss over the epochs, on the held-out folds. It differs from the "

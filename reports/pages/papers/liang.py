@@ -12,7 +12,7 @@ from reports.tables.table import Table
 SIX = (
     "After Liang’s Fig. 6: loss and accuracy of Xception-LSTM over the epochs of fine-tuning "
     "(phase 2). The paper draws one run, with its test images as the validation part; here are all "
-    "runs, in both twins."
+    "runs, in Keras and in PyTorch."
 )
 
 

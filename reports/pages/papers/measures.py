@@ -29,7 +29,7 @@ def more_table(group: Group) -> Table:
         "More measures, at the selected epoch unless said; precision, recall and F1 are macro "
         "averages. Below the last epoch's accuracy: its difference from the selected one's.",
         [
-            *texts("Network", "Twin"),
+            *texts("Network", "Framework"),
             *numbers(*(text for _, _, text in _columns())),
             *texts("Rests on"),
         ],
@@ -64,7 +64,7 @@ def per_class_table(group: Group) -> Table:
     return table(
         f"class-{group.setting.slug}-{group.protocol}",
         "Each class: precision, recall and F1 at the selected epoch, in %.",
-        [*texts("Network", "Twin"), *(over(n.capitalize(), numbers(*LETTERS)) for n in names)],
+        [*texts("Network", "Framework"), *(over(n.capitalize(), numbers(*LETTERS)) for n in names)],
         [
             [title(cell.variant), marked_twin(cell),
              *(_of_class(cell, f"{name}_{letter}") for name in names for letter in LETTERS)]

@@ -154,7 +154,7 @@ def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
         ]  # fmt: skip
     return table(
         f"order-{paper}-{group.setting.slug}",
-        "Which network is better: accuracy of the first less that of the second, in points.",
+        "Which network is better: accuracy of the first minus that of the second, in points.",
         [*texts("Contest"), *twins()],
         lines,
         setting=group.caption,

@@ -208,7 +208,8 @@ def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
 def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str) -> Table:
     return table(
         f"ladder-matrix-{weights}",
-        "Largest difference of the twins on each rung, by network. ✓ keeps the rung’s bound, ✗ is "
+        "Largest difference of Keras and PyTorch on each rung, by network. ✓ keeps the rung’s "
+        "bound, ✗ is "
         f"broken, {MISSING} was not measured; a dash: the rung has no meaning for the network.",
         [*texts("Network"), *numbers(*(_text(r["title"]) for r in rungs.values()))],
         [
@@ -274,7 +275,7 @@ def _detail(result: Result | None, lack: str) -> list[Td | str | None]:
 def _differences(found: list[dict[str, Any]]) -> Table:
     return table(
         "ladder-differences",
-        "Known differences of the twins, and why they are left as they are.",
+        "Known differences of Keras and PyTorch, and why they are left as they are.",
         texts("What", *NAMES.values(), "Why"),
         [[_text(d[k]) for k in ("what", "keras", "torch", "reason")] for d in found],
     )

@@ -61,7 +61,8 @@ def _block(
         of[pair.keras.spec.variant].append(pair)
     shown = table(
         f"agreement-{name}",
-        f"Both twins’ runs from the same bytes. Loss: on the {part} part, Keras less PyTorch, where"
+        f"Runs of Keras and PyTorch from the same bytes. Loss: on the {part} part, Keras minus "
+        "PyTorch, where"
         " the two lie furthest apart. Same class: test images to which both selected epochs give "
         f"one class. Kappa: Cohen’s, the same beyond chance.",
         [*texts("Run"), over("Selected epoch", twins()),
@@ -70,7 +71,8 @@ def _block(
         setting=caption,
     )  # fmt: skip
     text = (
-        f"The difference of the twins’ losses on the {part} part, without its sign, on a "
+        f"The difference of Keras’s and PyTorch’s losses on the {part} part, without its sign, "
+        "on a "
         "logarithmic scale; epochs with equal losses are left out."
     )
     drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]
@@ -126,5 +128,5 @@ def _figure(of: dict[str, list[Pair]], name: str) -> Drawing:
         phases = boundary(found[0].keras)
         curve = Curve("", rows[0]) if len(rows) == 1 else Curve("", mean_of(rows), runs=rows)
         shown.append(Panel(title(variant), "difference, nat", [curve], phases, log=True))
-    said = "Absolute difference of the twins' losses, by epoch"
+    said = "Absolute difference of Keras's and PyTorch's losses, by epoch"
     return panels.curves(name, said, shown, "pairs")

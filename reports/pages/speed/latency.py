@@ -145,7 +145,7 @@ def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Dra
     claim = next((c for c in claims if c.metric == "cold_seconds"), None)
     return kinds.dots(
         f"fig-{setting.slug}",
-        "Seconds from one image to an answer, warm and cold, by network and twin",
+        "Seconds from one image to an answer, warm and cold, by network and framework",
         [title(v) for v in names],
         series,
         "seconds for one image (logarithmic)",

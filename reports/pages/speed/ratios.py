@@ -42,7 +42,10 @@ def sentence(times: list[TwinTimes]) -> str:
             spread = f"median of {count}, {ends[0]} to {ends[1]}" if len(ratios) > 1 else count
             found.append(f"{middle} times as long as Keras {words} ({spread})")
     if not found:
-        return "No network was timed in both twins under one setting, so there is no ratio."
+        return (
+            "No network was timed in both Keras and PyTorch under one setting, so there is no "
+            "ratio."
+        )
     first, *more = found
     more = [text.replace("as long as Keras ", "") for text in more]
     return f"PyTorch takes {', '.join([first, *more])}."
@@ -70,7 +73,7 @@ def _cell(one: TwinTimes, what: str, known: Numbers) -> Td:
         return Td("–")
     if pace.ratio is None or pace.sides is None:
         both = pace.keras and pace.torch
-        return Td("–", "not as many epochs in both" if both else "one twin only")
+        return Td("–", "not as many epochs in both" if both else "one framework only")
     found, sides = known[one.key]["times"][what], pace.sides
     ratio, low, high = map(ratio_text, pace.ratio)
     stale, beside = (any(getattr(s, n) for s in sides) for n in ("stale", "disturbed"))

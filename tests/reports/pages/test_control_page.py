@@ -61,7 +61,7 @@ def test_differences_on_the_page_are_those_of_the_predictions(control):
     page = Tables(pages(out)["control.html"])
     for first, second in ((LSTM, CNN), (CNN_LSTM, CNN_GRU)):
         names = [load_variants()[v].title for v in (first, second)]
-        table = f"{names[0]} less {names[1]}:"
+        table = f"{names[0]} minus {names[1]}:"
         for row, part in (("Accuracy, selected", "selected"), ("Accuracy, last", "last")):
             gaps = []
             for framework in ("keras", "torch"):

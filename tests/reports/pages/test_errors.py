@@ -98,9 +98,9 @@ def test_the_page_counts_what_both_get_wrong(smoke_report):
     assert sum(int(r[5]) for r in table if r[0] != "Photograph" and r[2].isdigit()) == both > 0
     page = pages(out)["errors.html"]
     alone = int((wrong[0] != wrong[1]).sum())
-    assert f"{both} are wrong in both twins, {alone} in one alone" in page
+    assert f"{both} are wrong in both Keras and PyTorch, {alone} in one alone" in page
     assert wrong_module.STAND_INS in page and '<use href="#i' not in page
-    surest = found.find("Xception: the images wrong in both twins")
+    surest = found.find("Xception: the images wrong in both Keras and PyTorch")
     assert len([r for r in surest if "%" in r[-1]]) == min(both, errors_tables.MOST)
 
 
@@ -158,7 +158,7 @@ def test_wrong_images_at_hand_are_drawn_by_photograph(monkeypatch):
     monkeypatch.setattr(Cell, "href", "runs.html#x")
     at_hand = dict.fromkeys(ids, "data:image/jpeg;base64,AAAA")
     found = wrong_module.both("n", "xception", cells, [one, one], at_hand)
-    assert found.counted == "4\u00a0tests wrong in both twins"
+    assert found.counted == "4\u00a0tests wrong in both"
     first, more = found.photographs
     assert first.heading == "Photograph 1, lymphocyte: 2\u00a0tests wrong in both"
     assert [d.picture for d in first.images] == [ids[1], ids[0]]  # least probability first

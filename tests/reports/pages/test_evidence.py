@@ -113,8 +113,8 @@ def test_comparisons_pair_the_twins_and_the_claimed_contests(paper):
     out, _ = paper
     rows = Tables(pages(out)["evidence.html"]).find("Differences of accuracy")
     firsts = [row[0] for row in rows[1:] if len(row) > 3]
-    assert "Xception-LSTM less Xception, Keras" in firsts
-    assert "Xception: Keras less PyTorch" in firsts
+    assert "Xception-LSTM minus Xception, Keras" in firsts
+    assert "Xception: Keras minus PyTorch" in firsts
     assert len(firsts) == len(set(firsts)) == 2 + 2
     row = next(row for row in rows if row[0].startswith("Xception: Keras"))
     assert row[1] == "−2.01"

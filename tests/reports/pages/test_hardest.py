@@ -30,7 +30,8 @@ def test_photographs_are_counted_over_all_networks_by_hand():
         ["drawn", "monocyte", "2", "50.0\u202f%", "lymphocyte"],
     ]
     assert found.sentence == (
-        "All networks and twins together, 62.5\u202f% of the answers are wrong; half of the wrong "
+        "All networks, in Keras and PyTorch, together, 62.5\u202f% of the answers are wrong; "
+        "half of the wrong "
         "ones are on 1\u00a0photograph of 3."
     )
     (one,) = found.drawn

@@ -113,7 +113,7 @@ def test_the_first_page_answers_the_questions(laptop):
     ]  # fmt: skip
     asked = tables.find("Does the one network beat the other?")
     by_name = dict(zip([row[0] for row in asked[1::]], asked[1:], strict=True))
-    assert "Xception-LSTM less Xception" in by_name and "CNN-LSTM less CNN-GRU" in by_name
+    assert "Xception-LSTM minus Xception" in by_name and "CNN-LSTM minus CNN-GRU" in by_name
     fixed = next(row for row in asked if row[0] == "fixed")
     runs = {(s.framework, s.variant): s for s in plan if s.protocol == "fixed"}
     for place, framework in enumerate(FRAMEWORKS, 1):

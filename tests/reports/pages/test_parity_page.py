@@ -217,7 +217,7 @@ def trained(out, one=ONE, two=TWO, **words) -> list:
 
 def test_agreement_and_kappa_of_a_pair(tmp_path):
     text = shown(tmp_path, content(), trained(tmp_path), only=())
-    row = Tables(text).row("Both twins", "Seed 0")
+    row = Tables(text).row("Runs of Keras and PyTorch", "Seed 0")
     assert row[1:3] == ["1 of phase\u00a02"] * 2
     assert row[3] == "+0.025 | epoch 2 of phase\u00a01"
     assert row[4] == "81.25\u202f% | 13 of 16"
@@ -235,7 +235,7 @@ def test_a_pair_makes_the_page_without_a_ladder(tmp_path):
 
 def test_one_class_only_has_no_kappa(tmp_path):
     text = shown(tmp_path, content(), trained(tmp_path, [2] * 16, [2] * 16))
-    assert Tables(text).row("Both twins", "Seed 0")[4:] == [
+    assert Tables(text).row("Runs of Keras and PyTorch", "Seed 0")[4:] == [
         "100.00\u202f% | 16 of 16", "– | one class only"
     ]  # fmt: skip
 
@@ -243,7 +243,10 @@ def test_one_class_only_has_no_kappa(tmp_path):
 def test_other_test_images_are_never_compared(tmp_path):
     ids = [f"other-{i}" for i in range(16)]
     text = shown(tmp_path, content(), trained(tmp_path, ids=ids))
-    assert Tables(text).row("Both twins", "Seed 0")[4:] == ["X | not the same test images", "X"]
+    assert Tables(text).row("Runs of Keras and PyTorch", "Seed 0")[4:] == [
+        "X | not the same test images",
+        "X",
+    ]
 
 
 def test_without_a_pair_the_page_names_the_command(tmp_path):
@@ -251,7 +254,7 @@ def test_without_a_pair_the_page_names_the_command(tmp_path):
     synthetic.add(Store(tmp_path), plan[0])  # its twin is missing
     text = shown(tmp_path, content(), plan)
     assert "There is no pair of runs with --init shared" in text
-    assert "python runner.py" in text and "Both twins" not in text
+    assert "python runner.py" in text and "Runs of Keras and PyTorch" not in text
 
 
 def slots_of(store):
@@ -286,7 +289,7 @@ def test_folds_and_backends_are_named(tmp_path):
     plan.append(dataclasses.replace(plan[0], backend="jax"))
     for run in plan:
         synthetic.add(Store(tmp_path), run)
-    rows = Tables(shown(tmp_path, content(), plan)).find("Both twins")
+    rows = Tables(shown(tmp_path, content(), plan)).find("Runs of Keras and PyTorch")
     assert [row[0] for row in rows if row[0].startswith("Seed")] == [
         "Seed 0, fold 0 | Keras on jax", "Seed 0, fold 0", "Seed 0, fold 1"
     ]  # fmt: skip
