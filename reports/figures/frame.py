@@ -8,7 +8,7 @@ from reports.figures.shapes import MIDDLE, Line, Place, Shape, Word
 from reports.figures.svg import AXIS
 
 SIZE = 9  # of the words
-LINE, ABOVE = 11.2, 6.4  # of a heading's line, and between it and the panel
+LINE, ABOVE = 11.2, 5.2  # of a heading's line, and between it and the panel
 PAD = 5  # between an axis and its numbers
 
 

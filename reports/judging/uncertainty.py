@@ -1,4 +1,4 @@
-"""Says how much a cell's numbers can bear: gives their intervals and writes them."""
+"""Says how certain a cell's numbers are: gives their intervals and writes them."""
 
 from collections.abc import Iterable
 

@@ -21,6 +21,12 @@ LACKING = {
     "(WBC_DATA or --data) and write the report again.",
     "phantom": "X: the drawn images are no longer in the cache; the heat maps stand alone.",
 }
+ABOUT = (
+    "Grad-CAM (Selvaraju et al. 2017) of the last feature map towards the class that the network "
+    "names, over the image in grey: the redder, the more a place speaks for that class. In each "
+    "picture the colours reach from the map’s lowest value (clear) to its highest (dark red). The "
+    "network as its training ended."
+)
 EVEN = 0.5  # a map whose lowest value is above this share of its highest has no peak
 Marks = dict[tuple[str, str], str]  # by twin and network, what marks its numbers as stale
 
@@ -41,7 +47,6 @@ class Figure:
 
     anchor: str
     heading: str
-    caption: str
     pictures: list[Picture]
 
 
@@ -122,13 +127,7 @@ def _cams(
                         framework,
                     )
                 )
-    text = (
-        "Grad-CAM (Selvaraju et al. 2017) of the last feature map towards the class that the "
-        "network names, over the image in grey: the redder, the more a place speaks for that "
-        "class. In each picture the colours reach from the map’s lowest value (clear) to its "
-        "highest (dark red). The network as its training ended."
-    )
-    return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", text, pictures)
+    return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", pictures)
 
 
 def page(results: Results) -> dict[str, object]:
@@ -137,6 +136,7 @@ def page(results: Results) -> dict[str, object]:
     maps = next(paper for paper in load_papers().values() if paper.pictured)
     return {
         "sections": sections(results.collected, results.out),
+        "about": ABOUT,
         "left_out": left,
         "maps_file": f"{maps.key}.html",
         "maps_author": maps.author,

@@ -15,6 +15,7 @@ from reports.tables.formats import MISSING, title
 from reports.tables.table import Table, Td, label
 
 NO_RUN = "no such run"
+UNTRIED = " No run here tries another value for one of them."
 
 
 def page(results: Results) -> dict[str, object]:
@@ -32,21 +33,22 @@ def page(results: Results) -> dict[str, object]:
 def assumed_table(paper: str, keys: set[str]) -> Table:
     """Return the table of every value of a recipe that the paper doesn't state.
     `keys` are the values for which there are sensitivity runs."""
+    entries = {k: entry for k, entry in load_recipe(paper).items() if entry.source == "assumed"}
+    tried = any(key in keys for key in entries)
     lines: list[Line] = [
         [
             label(key.replace("_", " "), anchor=f"{paper}-{key}"),
             _plain(key, entry),
             entry.reason,
-            "see below" if key in keys else NO_RUN,
+            *["see below" if key in keys else NO_RUN] * tried,
         ]
-        for key, entry in load_recipe(paper).items()
-        if entry.source == "assumed"
+        for key, entry in entries.items()
     ]
     return table(
         f"assumed-{paper}",
         f"{load_papers()[paper].name}: {len(lines)} values the paper does not state, and our "
-        "reading.",
-        texts("Value", "Our reading", "Reason", "Its effect"),
+        f"reading.{'' if tried else UNTRIED}",
+        texts("Value", "Our reading", "Reason", *["Its effect"] * tried),
         lines,
     )
 

@@ -98,13 +98,14 @@ def banners(specs: list[RunSpec]) -> list[str]:
     profiles, texts = load_profiles(), []
     for name in dict.fromkeys(spec.profile for spec in specs):
         known = profiles[name].about if name in profiles else "not a profile of today's"
-        what = known if "no claim" in known or name == "paper" else f"{known}; it tests no claim"
+        what = known if name == "paper" else f"{known}; it confirms or refutes no printed number"
         places = dict.fromkeys(_place(spec) for spec in specs if spec.profile == name)
         found = [
             f"{place}, {_backends([s for s in specs if (s.profile, _place(s)) == (name, place)])}"
             for place in places
         ]
-        texts.append(f"Profile {name}: {what}. These runs: {'; '.join(found)}.")
+        size = f"Profile {name}, one of the suite’s sizes of a run"
+        texts.append(f"{size}: {what}. These runs: {'; '.join(found)}.")
     return texts
 
 

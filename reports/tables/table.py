@@ -1,6 +1,8 @@
 """Defines the table and its cell as data, whatever form they are written in."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+SENTENCE = 80  # letters of a cell that takes several lines on a small screen
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,29 @@ class Table:
     def columns(self) -> int:
         """The number of columns."""
         return sum(cell.span for cell in self.heads[0])
+
+    @property
+    def lowest(self) -> list[Td]:
+        """The heading of each column, with the text of one that stands over several before it."""
+        below = iter(self.heads[1] if len(self.heads) > 1 else [])
+        found: list[Td] = []
+        for td in self.heads[0]:
+            if td.rows == len(self.heads):
+                found.append(td)
+            else:
+                some = [next(below) for _ in range(td.span)]
+                found += [replace(one, text=f"{td.text}, {one.text}") for one in some]
+        return found
+
+    @property
+    def stacks(self) -> bool:
+        """Whether it is made of sentences, so that on a small screen the cells of a row stand below
+        each other, each with its heading."""
+        cells = [td for _, rows in self.bodies for row in rows for td in row]
+        kinds = [td.kind for td in self.lowest]
+        longest = max((len(text) for td in cells for text in (td.text, td.note)), default=0)
+        plain = all(td.span == td.rows == 1 for td in cells)
+        return plain and len(kinds) > 2 and kinds.count("head") < 2 and longest > SENTENCE
 
     @property
     def whole_caption(self) -> str:

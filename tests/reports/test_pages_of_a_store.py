@@ -66,7 +66,7 @@ def test_numbers_of_smoke_never_stand_beside_a_claim(smoke_report):
     assert row[1:4] == ["90.79\u202f%", "–", "–"]
     for page in (liang, jane):
         assert "are not set beside the claims (profile smoke, not paper; phantom images" in page
-        assert "exercises every step and tests no claim" in page
+        assert "confirms or refutes no printed number" in page
     assert "100 → 1; 200 → 2; 300 → 3; 400 → 4; 500 → 4" in jane
 
 
@@ -105,7 +105,7 @@ def test_phantom_and_smoke_stand_on_every_page_and_nothing_is_judged(smoke_repor
         if name in ("audit.html", "images.html", "assumed.html"):  # they show no run
             assert "Profile smoke" not in text
         else:
-            assert "Profile smoke" in text and "tests no claim" in text, name
+            assert "Profile smoke" in text and "refutes no printed number" in text, name
     result = json.loads((out / "results.json").read_text(encoding="utf-8"))
     words = [v["word"] for claim in result["claims"] for v in claim["verdicts"]]
     assert len(words) == 2 * len(load_claims()) and set(words) == {"not tested"}

@@ -61,9 +61,9 @@ class Tab:
         return self.page
 
 
-def serious_faults(page, **rules):
-    """Opens all parts of a page and gives the serious faults that axe-core finds: the name of each,
-    and the first element that has it. The page is no longer whole then."""
+def serious_faults(page, *, every=False, **rules):
+    """Opens all parts of a page and gives the serious faults that axe-core finds, or `every` one:
+    the name of each, and the first element that has it. The page is no longer whole then."""
     page.evaluate(OPEN)
     page.evaluate(f"() => {{{THIN}}}")
     if not page.evaluate("'axe' in window"):
@@ -72,7 +72,7 @@ def serious_faults(page, **rules):
     return [
         (fault["id"], fault["nodes"][0]["html"][:200])
         for fault in page.evaluate(run, rules)["violations"]
-        if fault["impact"] in SERIOUS
+        if every or fault["impact"] in SERIOUS
     ]
 
 

@@ -1,4 +1,4 @@
-"""The page on how much the numbers can bear: intervals on new photographs, comparisons, selection.
+"""The page on how certain the numbers are: intervals on new photographs, comparisons, selection.
 
 The measured coverage of the intervals decided which of them stands first, not taste
 (`reports.simulations.coverage`, recorded in reports/published/coverage.json).
@@ -45,9 +45,9 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
     heads = ["Accuracy", "On new photographs", "Naive", "Images", "Clusters", "As good as"]
     return table(
         f"intervals-{group.setting.slug}-{group.protocol}",
-        "Accuracy at the selected epoch, and its 95% interval on new photographs; beside it the "
-        "naive one, as if all images were independent, and how many independent images would have "
-        "an interval as wide as the first.",
+        "Accuracy at the selected epoch, its 95% interval on new photographs, and the naive one, "
+        "as if images were independent. As good as: so many of those have an interval as wide as "
+        "the first.",
         [*texts("Network", "Framework"), *numbers(*heads, *["Over the folds"] * _folds(group))],
         [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
          for cell in group.in_order],
@@ -296,5 +296,5 @@ def _section(group: Group, known: Numbers) -> Section:
 
 
 PAGE = PageRecord(
-    "evidence.html", "How much can the numbers bear?", "Evidence", page, place=4, group="Evidence"
+    "evidence.html", "How certain are the numbers?", "Evidence", page, place=4, group="Evidence"
 )

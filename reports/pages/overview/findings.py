@@ -108,7 +108,7 @@ def _difference(one: Contrast) -> str:
 
 def _photographs(claims: list[Tested]) -> Finding:
     """Return the finding on the public test images; the first accuracy with an interval on new
-    photographs shows what they can bear."""
+    photographs shows how certain they are."""
     test = part("TEST")
     images = {
         name.lower(): sorted(
@@ -122,7 +122,7 @@ def _photographs(claims: list[Tested]) -> Finding:
         [_interval(claims)],
         pictures.photographs(images),
         "Each block is a photograph, as wide as the number of its images; beside them their count.",
-        "evidence.html", "How much the numbers can bear",
+        "evidence.html", "How certain these numbers are",
     )  # fmt: skip
 
 

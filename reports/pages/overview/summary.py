@@ -41,17 +41,21 @@ SIGNS = {
     "below": ("▼", "off"),
     "refuted": ("✗", "bad"),
     "undecided": ("?", "open"),
-    INDICATIVE: ("≈", "near"),
+    INDICATIVE: ("#", "near"),
     NOT_TESTED: ("·", "none"),
-    ATTAINABLE: ("✓", "good"),
+    ATTAINABLE: ("\u00a0", "none"),
     NOT_ATTAINABLE: ("✗", "bad"),
     CONTRADICTORY: ("≠", "bad"),
     OPEN: ("?", "open"),
-    NOT_CHECKED: ("·", "none"),
+    NOT_CHECKED: ("–", "none"),
 }
 MEANINGS = {  # words that a reader could take for more than they say
-    INDICATIVE: "a rough comparison, no verdict",
-    ATTAINABLE: "possible as printed",
+    INDICATIVE: "a number of smaller runs stands beside it; no verdict",
+    ATTAINABLE: "nothing printed speaks against it; no verdict either",
+    CONTRADICTORY: "can’t be true beside another printed number, or the files",
+    NOT_ATTAINABLE: "no count of right answers gives this number",
+    OPEN: "true under one reading alone",
+    NOT_TESTED: "no run here, or none that may judge it",
 }
 JUDGED = ("compatible", "supported", "above", "below", "refuted", "undecided")
 FULL = "python runner.py --suite all --gpu 0"
@@ -75,6 +79,9 @@ class Line:
     squares: dict[str, list[Square]]
 
 
+Sign = tuple[str, str, str]  # a square's sign, its class of style.css, and what it means
+
+
 @dataclass(frozen=True)
 class Summary:
     """The content of the first screen."""
@@ -83,7 +90,8 @@ class Summary:
     setting: Setting | None
     twins: list[str]  # whose squares are shown: none where nothing is tested or indicative
     lines: list[Line]
-    legend: list[tuple[str, str, str]]  # sign, class of style.css, words
+    legend: list[tuple[str, list[Sign]]]  # what is said by arithmetic, and what by training
+    absent: str  # why a twin has no column; "" where both have one, or neither
     takes: list[tuple[str, str]]  # what a full verdict takes; empty once nothing is untested
     others: list[Setting]  # settings that judge nothing here: of other tables, or of other networks
 
@@ -118,22 +126,25 @@ def summary(
     claims = load_claims()
     words = audit_page.by_claim(found)
     lines: dict[str, Line] = {}
-    twins = list(FRAMEWORKS) if any(v.word != NOT_TESTED for v in verdicts.values()) else []
+    seen = {f for (f, _), verdict in verdicts.items() if verdict.word != NOT_TESTED}
+    twins = [f for f in FRAMEWORKS if f in seen]
     for key, claim in sorted(claims.items(), key=_order):
         name = f"{load_papers()[claim.paper].name}, {_place(claim)}"
         line = lines.setdefault(name, Line(name, {c: [] for c in ("audit", *twins)}))
         line.squares["audit"].append(_arithmetic_square(claim, words[key][0]))
         for f in twins:
             line.squares[f].append(_square(claim, f, verdicts[f, key], setting is not None))
-    used = {of[0] for of in words.values()}
-    used |= {verdicts[f, key].word for f in twins for key in claims}
+    printed = {of[0] for of in words.values()}
+    trained = {verdicts[f, key].word for f in twins for key in claims}
+    legend = [("By arithmetic", _legend(printed)), ("By training", _legend(trained))]
     untested = any(v.word == NOT_TESTED for v in verdicts.values())
     return Summary(
         answer(verdicts, beside, setting),
         setting,
         twins,
         list(lines.values()),
-        _legend(used),
+        [(column, signs) for column, signs in legend if signs],
+        _absent(twins),
         _takes(collected) if untested else [],
         settings[1:] if settings else collected.settings,
     )
@@ -155,12 +166,20 @@ def _arithmetic_square(claim: Claim, word: str) -> Square:
     return Square(sign, look, text, f"audit.html#audit-{claim.id}")
 
 
-def _legend(used: set[str]) -> list[tuple[str, str, str]]:
-    """Return each sign of the matrix with its class and the words of `used` that it stands for."""
+def _absent(twins: list[str]) -> str:
+    """Say why a twin has no column where the other has one."""
+    lacking = [NAMES[f] for f in FRAMEWORKS if f not in twins]
+    if not twins or not lacking:
+        return ""
+    return f"{lacking[0]} has no column: none of its runs here can stand beside a claim."
+
+
+def _legend(used: set[str]) -> list[Sign]:
+    """Return each sign of a column with its class and the words of `used` that it stands for."""
     found: dict[tuple[str, str], list[str]] = {}
     for word, look in SIGNS.items():
         if word in used:
-            meaning = f" ({MEANINGS[word]})" if word in MEANINGS else ""
+            meaning = f": {MEANINGS[word]}" if word in MEANINGS else ""
             found.setdefault(look, []).append(word + meaning)
     return [(sign, look, ", ".join(words)) for (sign, look), words in found.items()]
 

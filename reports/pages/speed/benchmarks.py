@@ -193,7 +193,7 @@ def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table
         "Ours and others, measured in turn: medians, and the ratio ours / other of each round as "
         "median and range. What is wanted is reached or missed if it is so in every round, else "
         f"undecided. Seconds are those of the machine named here, ratios less so. {machine}",
-        [*texts("What", "Framework"), *numbers("Ours"), *texts("Beside"),
+        [*texts("What", "In"), *numbers("Ours"), *texts("Beside"),
          *numbers("Its time", "Ours / its", "Wanted", "Rounds")],
         {title: [row for b in own for row in _rows(b)] for title, own in groups.items()},
         [f"{b.what}, {b.framework or 'both'}: {b.note}"

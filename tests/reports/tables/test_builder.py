@@ -77,3 +77,18 @@ def test_the_mark_of_stale_numbers_is_explained_once_and_last():
     ]  # fmt: skip
     assert table("t", f"c {STALE}", numbers("a"), [["A"]]).notes == [STALE_NOTE]
     assert table("t", "c", numbers(*"ab"), [["A", Td(marked("X", True))]], ["n"]).notes == ["n"]
+
+
+def test_a_table_of_sentences_stacks_and_its_cells_know_their_headings():
+    said = (
+        "a sentence that takes several lines of a small screen, for it has a hundred letters or so"
+    )
+    heads = [*texts("Kind"), over("Liang", texts("So", "Evidence"))]
+    made = table("t", "c", heads, [["one", "found", said]])
+    assert made.stacks and [td.text for td in made.lowest] == [
+        "Kind",
+        "Liang, So",
+        "Liang, Evidence",
+    ]
+    assert not table("t", "c", heads, [["one", "found", "short"]]).stacks
+    assert not table("t", "c", [*texts("Kind"), *numbers("a", "b")], [[said, 1, 2]]).stacks
