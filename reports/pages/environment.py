@@ -95,7 +95,7 @@ def computed_by(collected: Collected) -> list[Table]:
             "layers: cudnn; scan, a loop over the steps; aten, PyTorch’s own; none, there are no "
             "such layers. Memory layout: whether the channels of a CNN’s maps lie last or first "
             "in memory, of runs that train in PyTorch.",
-            [*texts("Network", "Twin", "Recurrent layers", "Memory layout"), *numbers("Runs")],
+            [*texts("Network", "Framework", "Recurrent layers", "Memory layout"), *numbers("Runs")],
             lines,
         )
     ]
