@@ -105,7 +105,7 @@ def test_the_profile_stands_on_the_page(tmp_path):
     assert numbers["epochs of phase 2 (Liang)"][1] == "4"  # the control's own, not the profile's
     assert numbers["epochs (Jane)"][1] == "80"
     assert numbers["weights"] == ["ImageNet", "ImageNet"]
-    row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
+    row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM minus")[1]
     assert row[1].startswith("X | EfficientNet-Lite0-LSTM: 0 of 1 runs")
 
 
@@ -182,7 +182,7 @@ def test_a_missing_fold_is_an_x(tmp_path):
     made(tmp_path, plan, "control.html")
     page = Tables(pages(tmp_path)["control.html"])
     row = next(
-        r for r in page.find("EfficientNet-Lite0 CNN-LSTM less") if r[0].startswith("Accuracy, s")
+        r for r in page.find("EfficientNet-Lite0 CNN-LSTM minus") if r[0].startswith("Accuracy, s")
     )
     assert row[1:] == [
         "X | EfficientNet-Lite0 CNN-GRU: 1 of 2 folds", "– | not asked for", "X"
@@ -194,7 +194,7 @@ def test_a_missing_fold_is_an_x(tmp_path):
 def test_three_seeds_give_an_interval_and_folds_are_counted(tmp_path):
     plan = paper_runs(tmp_path, [CNN, LSTM], {LSTM: (0.86, 0.871, 0.867)})
     made(tmp_path, plan, "control.html")
-    row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
+    row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM minus")[1]
     gaps = [
         accuracy(tmp_path, b.id, "selected") - accuracy(tmp_path, a.id, "selected")
         for a, b in zip(plan[:3], plan[3:], strict=True)
@@ -212,7 +212,7 @@ def test_stale_control_runs_are_marked(tmp_path):
     record = json.loads(path.read_text(encoding="utf-8")) | {"results_version": 2}
     path.write_text(json.dumps(record), encoding="utf-8")
     made(tmp_path, plan, "control.html")
-    row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM less")[1]
+    row = Tables(pages(tmp_path)["control.html"]).find("EfficientNet-Lite0-LSTM minus")[1]
     assert row[1] == "+25.00 †"
 
 
