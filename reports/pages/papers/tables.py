@@ -49,8 +49,6 @@ def claim_row(
         value = cell.number(claim.metric, claim.at).value if cell else None
         near = new_cells_note(cell, claim.metric, claim.at, claim.unit)
         found = measured(cell, claim.metric, claim.at, near, claim.unit) if cell else BLANK
-        if value is None:  # the verdict's footnote says what is missing
-            found = replace(found, note="")
         place = f"{cell.key}:intervals.{claim.at}.{claim.metric}" if cell and near else ""
         row.append(replace(found, near=place))
         row.append(Td(difference_text(claim, value), href=found.href))
@@ -78,20 +76,10 @@ def new_cells(groups: Iterable[Group]) -> str:
     return f"{NEW_CELLS} {why}".strip()
 
 
-def _unasked(group: Group) -> list[str]:
-    """Return a sentence for a twin that has no run in a group."""
-    asked = {framework for framework, _ in group.cells}
-    return [
-        f"No run of {NAMES[f]} is among these: none was asked for, so none failed."
-        for f in FRAMEWORKS
-        if f not in asked
-    ]
-
-
 def claim_notes(group: Group) -> list[str]:
     """Return the notes under a table of claims: what its numbers rest on, or why there are none."""
     if group.setting.comparable:
-        return [*_unasked(group), *rests_on(group), new_cells([group])]
+        return [*rests_on(group), new_cells([group])]
     reasons = "; ".join(group.setting.objections)
     profile = load_profiles().get(group.setting.profile)
     about = f" Profile {profile.name}: {profile.about}." if profile else ""
