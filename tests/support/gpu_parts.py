@@ -4,6 +4,7 @@ python -m tests.support.gpu_parts PART FRAMEWORK [WORDS]; the last line it print
 """
 
 import gc
+import hashlib
 import importlib
 import json
 import sys
@@ -55,10 +56,10 @@ def make(runs: list[RunSpec], pool: Pool, start: Any) -> Any:
     return importlib.import_module(f"impl_{runs[0].framework}.worker").make_twin(runs, pool, start)
 
 
-def begun(framework: str, variant: str, frozen: bool) -> tuple[Any, int]:
+def begun(framework: str, variant: str, frozen: bool, **more: Any) -> tuple[Any, int]:
     """Gives a twin with fixed weights in the first epoch of a phase, and the number of images."""
     words = {"init": "shared", "weights": "fixture" if frozen else "random"}
-    run = run_of(framework, variant, **words)
+    run = run_of(framework, variant, **words | more)
     pool = pool_of([run], SIZE * STEPS + SIZE, SIZE * STEPS)
     twin = make([run], pool, HeadsOnly() if frozen else OWN)
     stored = None
@@ -104,6 +105,24 @@ def engines(framework: str) -> dict[str, Any]:
 
             probabilities = ops.softmax(twin.network.logits(ops.convert_to_tensor(images[:size])))
             found[size]["eager"] = ops.convert_to_numpy(probabilities).tolist()
+    return found
+
+
+def bits(framework: str, variant: str, frozen: str, at_once: str) -> list[str]:
+    """Gives a digest of all that a few steps leave, three times from the same start, by TensorFlow
+    on two threads that compute so many operations at once."""
+    import tensorflow as tf
+
+    threading = tf.config.threading
+    threading.set_inter_op_parallelism_threads(int(at_once))
+    threading.set_inter_op_parallelism_threads = lambda number: None
+    twin, n = begun(framework, variant, frozen == "head", threads=2)
+    start, found = twin.state(), []
+    for _ in range(3):
+        twin.restore(start)
+        twin.read([twin.step(i, i + SIZE) for i in range(0, n, SIZE)])
+        state = b"".join(value.tobytes() for value in twin.state().values())
+        found.append(hashlib.sha256(state).hexdigest())
     return found
 
 
@@ -188,5 +207,5 @@ def memory(framework: str, share: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     part, *rest = sys.argv[1:]
-    parts = (steps, engines, memory, recurrent, large)
+    parts = (steps, engines, memory, recurrent, large, bits)
     print(json.dumps({one.__name__: one for one in parts}[part](*rest)))
