@@ -53,11 +53,11 @@ ROWS = {  # of the tables of recorded runs: what stands there, protocol, network
     "difference": (DIFFERENCE, "cv10", *HEADS),
     "CNN-LSTM / CNN-GRU, last epoch": (LAST, "cv10", *HEADS),
 }
-RATES = {  # of the table of learning rates: the network and the rate of a row
-    f"{name}, learning rate {rate}": (variant, rate)
+FIRST_FOLD = {  # of the tables of fold 0: a row's network and learning rate, and what is trained
+    f"{name}, learning rate {rate}": (variant, rate, "head")
     for name, variant in (("CNN-LSTM", "cnn_lstm"), ("CNN-GRU", "cnn_gru"))
     for rate in (0.01, 0.001)
-}
+} | {"CNN-LSTM, CNN trained too": ("cnn_lstm", 0.01, "all")}
 
 
 def take(out: Path, name: str) -> int:
@@ -95,22 +95,22 @@ def row(name: str, known: dict[str, dict]) -> str:
 
 
 @cache
-def first_folds() -> dict[tuple[str, float], Run]:
-    """Returns PyTorch's recorded runs of fold 0, by network and learning rate."""
+def first_folds() -> dict[tuple[str, float, str], Run]:
+    """Returns PyTorch's recorded runs of fold 0, by network, learning rate and what is trained."""
     wanted = ("train", "torch", 0)
     specs = ((run, run.spec) for run in Store(PUBLISHED / "laptop").runs())
     return {
-        (spec.variant, spec.recipe["rate"]): run
+        (spec.variant, spec.recipe["rate"], "head" if spec.heads_only else "all"): run
         for run, spec in specs
         if (spec.stage, spec.framework, spec.fold) == wanted
     }
 
 
-def rate_row(name: str) -> str:
-    """Writes a row of the table of learning rates, of PyTorch's run of fold 0: the accuracy on the
-    training images in the last epoch, and on the held-out ones there and in the epoch that is
-    selected, with its number."""
-    run = first_folds()[RATES[name]]
+def first_fold_row(name: str) -> str:
+    """Writes a row of the tables of PyTorch's runs of fold 0: the accuracy on the training images
+    in the last epoch, and on the held-out ones there and in the epoch that is selected, with its
+    number."""
+    run = first_folds()[FIRST_FOLD[name]]
     last, best = run.history[-1], int(run.predictions["selected_index"])
     shares = (last["train_accuracy"], last["eval_accuracy"], run.history[best]["eval_accuracy"])
     training, held, selected = (f"{100 * share:.1f} %" for share in shares)
@@ -230,8 +230,8 @@ def recorded(text: str, known: dict[str, dict]) -> str:
     for number, line in enumerate(lines):
         if (name := line.removeprefix("| ").split(" | ")[0]) in ROWS:
             lines[number] = row(name, known)
-        elif name in RATES:
-            lines[number] = rate_row(name)
+        elif name in FIRST_FOLD:
+            lines[number] = first_fold_row(name)
         elif BELOW in line:
             before, after = line.split(BELOW)
             end = after.index(" three of ")

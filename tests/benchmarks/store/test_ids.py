@@ -15,7 +15,9 @@ from tests.support.synthetic import spec
 
 PUBLISHED = Path("reports/published")
 FOLDERS = ("smoke", "laptop", "shared")
-CHANGES = {"laptop": [("rate=0.001",)]}  # values of --set that were recorded beside the others
+CHANGES = {  # values of --set that were recorded beside the others
+    "laptop": [("rate=0.001",), ("cnn_trained=trained", "epochs=20")]
+}
 RUNS = sorted(PUBLISHED.glob("*/runs/*/spec.json"))
 
 
