@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Runs the suite and writes the report: python runner.py --suite all --gpu 0
 
-From `main` on, top to bottom, this file is the way of a request. No deep-learning framework is
-imported here: each twin computes in worker processes.
+It reads from `main` on. No framework is imported here: each twin computes in worker processes.
 """
 
 from __future__ import annotations
@@ -36,9 +35,8 @@ def main() -> int:
     from benchmarks.terminal.flags import goes_on, parsed
 
     args = parsed()
-    return exit_code(
-        lambda console: asked(args)(args, console), args.out, args.cache, goes_on(args)
-    )
+    answer = asked(args)
+    return exit_code(lambda console: answer(args, console), args.out, args.cache, goes_on(args))
 
 
 def asked(args: argparse.Namespace) -> Answer:
