@@ -19,6 +19,7 @@ BELOW, NAMED = 19.4, 15.8  # below each panel, and below the last for the word "
 SPILL = 4  # what the last number of a horizontal axis may stand out on the right
 MOST_POINTS = 150  # the most points of a curve; of longer ones points are left out evenly
 DOTTED = (1, 1.5)
+LARGEST = 1000  # the largest value for which an axis is linear: `LEFT` has room for its number
 FEW = 12  # a curve of fewer epochs has a mark at each
 
 
@@ -54,7 +55,7 @@ class Panel:
     curves: list[Curve]
     boundary: int = 0  # the epochs before phase 2; 0 if there is one phase
     points: tuple[tuple[float, float], ...] = ()  # what is printed, as (epoch, value)
-    log: bool = False
+    log: bool = False  # whether the vertical axis is logarithmic for values of any size
 
     def phases(self) -> list["Panel"]:
         """Returns a panel for each phase, whose epochs are counted from 1."""
@@ -105,8 +106,8 @@ def parts(panels: list[Panel]) -> tuple[float, list[Part]]:
             left, top = column * (wide + between), row * pitch
             across = edges[column + 1] - edges[column]
             box = (edges[column], top, across, pitch + NAMED * lowest)
-            limits = _limits([one for one in cells if one.quantity == cell.quantity])
-            frame = Frame(left + LEFT, top + head, wide, TALL, _ends(cell), limits, log=cell.log)
+            limits, log = _axis([one for one in cells if one.quantity == cell.quantity])
+            frame = Frame(left + LEFT, top + head, wide, TALL, _ends(cell), limits, log=log)
             found.append(Part(box, list(_shapes(cell, frame, named=lowest))))
     return len(rows) * pitch + NAMED, found
 
@@ -123,7 +124,7 @@ def _shapes(cell: Panel, frame: Frame, *, named: bool) -> Iterator[Shape]:
     heading = [text for text in (cell.title, cell.quantity) if text]
     numbers = ticks.epochs(max((curve.epochs for curve in cell.curves), default=1))
     across = [(float(epoch), str(epoch)) for epoch in numbers]
-    up = ticks.decades(*frame.limits) if cell.log else ticks.linear(*frame.limits)
+    up = ticks.decades(*frame.limits) if frame.log else ticks.linear(*frame.limits)
     yield from axes(frame, heading, across, list(zip(*up, strict=True)))
     if named:
         yield frame.below("epoch", BELOW)
@@ -136,13 +137,16 @@ def _shapes(cell: Panel, frame: Frame, *, named: bool) -> Iterator[Shape]:
     yield from curve_names.ends(_names(cell), frame)
 
 
-def _limits(cells: list[Panel]) -> tuple[float, float]:
-    """Returns the lowest and the highest value of an axis that these panels have in common."""
+def _axis(cells: list[Panel]) -> tuple[tuple[float, float], bool]:
+    """Returns the ends of an axis that these panels have in common, and whether it is logarithmic,
+    as is that of a loss which left all bounds."""
     drawn = [v for cell in cells for curve in cell.curves for run in (curve.values, *curve.runs)
              for v in run]  # fmt: skip
     drawn += [y for cell in cells for _, y in cell.points]
     finite = [v for v in drawn if math.isfinite(v)]
-    return ticks.limits(finite, log=cells[0].log)
+    large = max(finite, default=0.0) > LARGEST and min(finite) > 0
+    log = cells[0].log or large
+    return ticks.limits(finite, log=log), log
 
 
 def _steps(curve: Curve) -> int:

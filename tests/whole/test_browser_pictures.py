@@ -66,7 +66,7 @@ def test_every_picture_can_be_read_and_has_a_text(report, browser):
         )
         assert all(width > 0 and alt for width, alt in shown)
         said = page.evaluate(
-            "[...document.querySelectorAll('svg[role=img]')].map(e => e.getAttribute('aria-label'))"
+            "[...document.querySelectorAll('[role=img]')].map(e => e.getAttribute('aria-label'))"
         )
         assert all(said) and (name == "activations.html" or len(said) > 4)
         if name == "activations.html":

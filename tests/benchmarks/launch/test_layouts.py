@@ -60,7 +60,7 @@ def test_layouts_are_timed_before_the_short_runs(tmp_path, monkeypatch):
             order.append("runs")
             return []
 
-    monkeypatch.setattr(calibrate, "short_specs", lambda *_: [RUN])
+    monkeypatch.setattr(calibrate, "short_specs", lambda *_, **__: [RUN])
     monkeypatch.setattr(calibrate, "check_images", lambda *_: None)
     monkeypatch.setattr(calibrate, "weights_of", lambda *_: {})
     monkeypatch.setattr(calibrate, "Launcher", Launcher)

@@ -39,7 +39,7 @@ def test_runs_of_few_photographs_have_no_interval_and_say_why(tmp_path, monkeypa
     assert f"From fewer than {FEWEST} photographs" in found["liang.html"]
     assert TOO_FEW in found["evidence.html"]
     compared = Tables(found["evidence.html"]).find("Differences of accuracy on the same images")
-    rows = [row for row in compared if "less" in row[0]]
+    rows = [row for row in compared if "minus" in row[0]]
     assert rows and all(row[2:5] == ["–"] * 3 for row in rows)
 
 

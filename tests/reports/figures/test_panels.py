@@ -93,6 +93,8 @@ SAME = [
     [Panel(LONG, "loss, nat", [folded(f, label=f"{f}, 9 of 10") for f in TWINS],
            points=((20, 1.2), (40, 1.3)))] * 5,
     [Panel(LONG, "difference, nat", [Curve("", [1e-9, 1e-3, 1e-1])], log=True)] * 2,
+    [Panel(LONG, "loss, nat", [Curve("keras", [0.96, 769889, 1e-9], "Keras")])] * 2,
+    [Panel(LONG, "loss, nat", [Curve("keras", [1.4, 999.0], "Keras")])] * 2,
     [Panel("", "loss, nat", [Curve("keras", [1.3861, 1.3866], "Keras")])],
     [Panel("", "accuracy, %", [Curve("keras", [100.0] * 500, "Keras")])],
     [Panel(LONG, "a", [Curve("keras", [9.0] * 3, "Keras")], 2), Panel("", "a", SAME)],
@@ -191,9 +193,18 @@ def test_panels_of_one_quantity_have_one_scale():
     assert ends[0] == ends[1] != ends[2]
 
 
+@pytest.mark.parametrize(("highest", "words"), [
+    (999.0, ["0", "500", "1000"]), (769889.0, ["10⁻¹", "10¹", "10³", "10⁵"]),
+])  # fmt: skip
+def test_an_axis_is_logarithmic_where_a_loss_left_all_bounds(highest, words):
+    _, (part,) = panels.parts([Panel("", "loss, nat", [Curve("keras", [0.96, highest])])])
+    numbers = [word.text for word in of_kind(part, Word) if word.align == "end"]
+    assert numbers == words
+
+
 def test_a_panel_s_svg_and_the_whole_figure_have_the_same_shapes():
     shown = [Panel("A", "loss, nat", [folded("keras")], points=((1, 1),)),
-             Panel("B", "x", [Curve("", [1e-3, 1e-1], "<b>")], log=True)]  # fmt: skip
+             Panel("B", "x", [Curve("", [1e-3, 1e4], "<b>")])]  # fmt: skip
     made = panels.curves("c", "curves", shown)
     element = re.compile(r"<(?:path|text) [^>]*>")
     assert element.findall(made.svg) == element.findall(made.parts)
