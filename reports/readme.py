@@ -166,11 +166,13 @@ def contrasts(known: dict[str, dict], protocol: str, first: str, second: str) ->
     return {f: known[key] for f, key in keys.items() if key in known}
 
 
-def accuracy_claim(variant: str) -> Claim:
-    """Returns the first accuracy that is printed of a network."""
-    found = load_claims().values()
+def accuracy_claim(variant: str, at: str = "") -> Claim:
+    """Returns the first accuracy that is printed of a network, at this point of its training if
+    one is named."""
     return next(
-        c for c in found if (c.kind, c.metric, c.variant) == ("metric", "accuracy", variant)
+        c
+        for c in load_claims().values()
+        if (c.kind, c.metric, c.variant) == ("metric", "accuracy", variant) and at in ("", c.at)
     )
 
 
@@ -215,14 +217,8 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
 
 def printed_rate() -> str:
     """Writes how far the runs of fold 0 end from what is printed at the end of training."""
-    folds, claims = first_folds(), load_claims().values()
-    names = ("cnn_lstm", "cnn_gru")
-    printed = [
-        claim
-        for name in names
-        for claim in claims
-        if (claim.variant, claim.metric, claim.at) == (name, "accuracy", "epoch 500")
-    ]
+    folds, names = first_folds(), ("cnn_lstm", "cnn_gru")
+    printed = [accuracy_claim(name, "epoch 500") for name in names]
 
     def ends(key: str, rate: float) -> str:
         shares = (folds[name, rate, "head"].history[-1][key] for name in names)
