@@ -5,6 +5,7 @@ suite to each node, so they are the same everywhere; `supplies` compares the res
 """
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,11 @@ from ray.exceptions import RayActorError, RayError
 
 from benchmarks.launch.devices import Choice, one_kind, real_devices
 from benchmarks.launch.machines import Machine, join, machines, on
-from benchmarks.launch.node import Key, Node
+from benchmarks.launch.node import AUTH, Key, Node, look
 from benchmarks.launch.supplies import Supplies, got
 from benchmarks.launch.worker import WorkerDied
 from benchmarks.planning.plan import Device
 from benchmarks.terminal.console import counted
-from protocols import nvidia
 from protocols.errors import RequestError, one_line
 from protocols.files import Progress
 from protocols.runs.worker_loop import Job
@@ -29,6 +29,10 @@ from protocols.spec import RunSpec
 
 TRIES = 4  # nodes that may be lost under one run
 LOOK = 120.0  # seconds that a node has to answer when the launch begins
+NO_TOKEN = (  # then Ray's calls to this process fail, and it is taken for dead
+    "was started without a token, and this user has one (in ~/.ray/auth_token or the variable "
+    f"RAY_AUTH_TOKEN); start Ray anew on every node, with the token, or set {AUTH}=disabled here"
+)
 
 
 def connect(address: str, wish: str, say: Callable[[str], None]) -> "Cluster":
@@ -51,13 +55,15 @@ class Cluster:
         self.cache: Path | None = None  # of this machine
         self._lock = threading.Lock()
         self.supplies = Supplies()
-        look = ray.remote(num_cpus=0)(nvidia.names)
-        asked = {m: look.options(scheduling_strategy=on(m)).remote() for m in machines()}
+        there = ray.remote(num_cpus=0)(look)
+        asked = {m: there.options(scheduling_strategy=on(m)).remote() for m in machines()}
         self.machines: dict[str, Machine] = {}
         for machine, answer in asked.items():
             try:
-                kinds = ray.get(answer, timeout=LOOK)
+                kinds, auth = ray.get(answer, timeout=LOOK)
                 self.machines[machine.id] = replace(machine, kinds=tuple(kinds[: machine.gpus]))
+                if os.environ.get(AUTH) == "token" != auth:
+                    raise RequestError(f"the Ray of node {machine.name} {NO_TOKEN}")
             except RayError as error:
                 self.leave_out(machine, one_line(str(error))[:300])
 

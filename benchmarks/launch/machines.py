@@ -2,6 +2,7 @@
 
 import logging
 import os
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,8 @@ def join(address: str, wish: str) -> None:
         os.environ[nvidia.VARIABLE] = ",".join(own)
         here = {"address": "local", "num_gpus": len(own), "object_store_memory": STORE}
         here["include_dashboard"] = False
+        # Ray would write one into the user's folder, and every later cluster would ask for it
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_worker_niceness", "0")  # else 15: beside other work, far slower
     choosing = {name: value for name, value in os.environ.items() if CHOOSING.fullmatch(name)}

@@ -26,6 +26,12 @@ from protocols.spec import RunSpec
 
 Key = tuple[str, Device, int, bool]  # that of a worker
 PROGRESS_EVERY = 1.0  # seconds; each message crosses the network
+AUTH = "RAY_AUTH_MODE"  # Ray's processes that ask for a token have "token" in this variable
+
+
+def look() -> tuple[list[str], str]:
+    """Returns the names of the GPUs of a node, and whether its Ray asks for a token ("token")."""
+    return nvidia.names(), os.environ.get(AUTH, "")
 
 
 def versions(names: tuple[str, ...]) -> dict[str, str]:

@@ -20,8 +20,8 @@ def test_free_memory_is_what_linux_calls_available(tmp_path):
 
 
 def test_peak_memory_begins_anew():
-    """Linux gives the peak back; what is held stays. The memory is mapped by hand: what malloc hands
-    out it may take from what the process has freed and holds all the same, and then keep."""
+    """Linux gives the peak back; what is held stays. The memory is mapped by hand: malloc may hand
+    out what the process has freed and holds all the same, and then the peak doesn't fall."""
     with mmap.mmap(-1, 400_000_000) as big:
         np.frombuffer(big, np.uint8)[:] = 1
         high = hardware.peak_memory()
