@@ -33,7 +33,7 @@ from benchmarks.estimates.cost_model import (
 from benchmarks.estimates.progress import Work
 from benchmarks.planning import disk
 from benchmarks.store.run import Run
-from protocols.boundary import Content, Damaged, Key, Leaf, contents, decoded
+from protocols.boundary import Content, Damaged, Key, contents, decoded
 from protocols.files import ROOT, write_whole
 from protocols.hardware import cpu_name
 from protocols.spec import IMPLIED, RunSpec
@@ -75,28 +75,17 @@ class Known(Struct):
                     raise ValueError("a part has numbers beside passes, or a pass over no image")
 
 
-class _Plain(Struct):
-    known: dict[Key, dict[Key, dict[Key, list[Leaf]]]]
-
-
-class _Learned(Known, kw_only=True):
+class Learned(Known, kw_only=True):
     """The content of a file of estimates."""
 
     version: int
     key: Content
 
 
-class _Brought(Struct):
-    estimates: list[_Learned] = []
+class Brought(Struct):
+    """The part of a file of `make gpu-check` that is about estimates."""
 
-
-class _PlainLearned(_Plain, kw_only=True):
-    version: int
-    key: Content
-
-
-class _PlainBrought(Struct):
-    estimates: list[_PlainLearned] = []
+    estimates: list[Learned] = []
 
 
 @dataclass(frozen=True)
@@ -122,9 +111,7 @@ class Estimate:
 def brought(path: Path) -> list[dict[str, Any]]:
     """Returns the estimates in a file of `make gpu-check`, as `Estimates.learned` has them. Raises
     Damaged."""
-    data = contents(path)
-    decoded(data, _Brought, path.name)
-    return to_builtins(decoded(data, _PlainBrought, path.name))["estimates"]
+    return to_builtins(decoded(contents(path), Brought, path.name))["estimates"]
 
 
 @dataclass
@@ -210,7 +197,7 @@ class Estimates:
         found = []
         for path in sorted(self.folder.glob("*.json")):
             with contextlib.suppress(Damaged):
-                one = decoded(contents(path), _PlainLearned, path.name)
+                one = decoded(contents(path), Learned, path.name)
                 if one.version == VERSION and (known := self._read(one.key)):
                     found.append({"version": VERSION, "key": one.key, "known": known})
         return found
@@ -255,8 +242,7 @@ class Estimates:
             elif decoded(data, Keyed, path.name).key != key:
                 problem = "are of another device or setting"
             else:
-                decoded(data, Known, path.name)
-                return decoded(data, _Plain, path.name).known
+                return decoded(data, Known, path.name).known
         except Damaged as error:
             problem = f"are damaged ({error})"
         if path.name not in self._said:

@@ -166,7 +166,7 @@ class Check:
             said.append(text)
             say(text)
 
-        time_layouts(specs, self.devices, self.own, told)
+        fault = time_layouts(specs, self.devices, self.own, told)
         with contextlib.suppress(FileNotFoundError):
             shutil.copytree(self.own / "layouts", self.cache / "layouts", dirs_exist_ok=True)
         numbers = {}
@@ -174,8 +174,7 @@ class Check:
             timed = json.loads(path.read_text(encoding="utf-8"))
             for layout, seconds in timed["seconds"].items():
                 numbers[f"{timed['key']['backbone']}, {layout}"] = number("s", [seconds])
-        faults = [text for text in said if "not all timed" in text]
-        state = {"state": "failed", "reason": faults[0]} if faults else {}
+        state = {"state": "failed", "reason": fault} if fault else {}
         self.record.add(LAYOUTS, said={"layouts": said}, numbers=numbers, **state)
 
     def runs(self, stage: dict[Part, list[RunSpec]]) -> None:

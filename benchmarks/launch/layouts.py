@@ -25,12 +25,13 @@ def timed_on_gpu(specs: list[RunSpec]) -> list[RunSpec]:
 
 def time_layouts(
     specs: list[RunSpec], devices: dict[str, Device], cache: Path, say: Callable[[str], None]
-) -> None:
+) -> str:
     """Times both layouts of the backbones of these runs, where they train in PyTorch on a GPU, and
-    keeps the seconds in the cache. `say` is told the results, or that there are none."""
+    keeps the seconds in the cache. `say` is told the results, and what went wrong, which is also
+    returned; "" if nothing did."""
     wanted = timed_on_gpu(specs)
     if not wanted:
-        return
+        return ""
     device = devices["torch"]
     answer = subprocess.run(
         [sys.executable, "-m", "impl_torch.layouts", str(cache)],
@@ -44,6 +45,9 @@ def time_layouts(
     )
     for line in answer.stdout.splitlines():
         say(line)
-    if answer.returncode:
-        why = (answer.stderr.strip().splitlines() or [f"code {answer.returncode}"])[-1]
-        say(f"the memory layouts were not all timed ({why}); where they were not, nothing changes")
+    if not answer.returncode:
+        return ""
+    why = (answer.stderr.strip().splitlines() or [f"code {answer.returncode}"])[-1]
+    fault = f"the memory layouts were not all timed ({why}); where they were not, nothing changes"
+    say(fault)
+    return fault

@@ -139,19 +139,22 @@ def test_a_part_that_fails_stops_no_other_and_is_tried_again_last(check, monkeyp
     assert command.told(check) == 0
 
 
-def test_timed_layouts_are_kept_and_serve_later_runs(check, monkeypatch):
+@pytest.mark.parametrize("fault", ["", "one layout was too large"])
+def test_timed_layouts_are_kept_and_serve_later_runs(fault, check, monkeypatch):
     def timed(specs, devices, cache, say):
         assert {spec.framework for spec in specs} == {"torch"}
         (cache / "layouts").mkdir(parents=True)
         content = {"key": {"backbone": "xception"}, "seconds": {"channels_last": 0.1}}
         (cache / "layouts" / "x.json").write_text(json.dumps(content), encoding="utf-8")
         say("a step takes 100 ms")
+        return fault
 
     monkeypatch.setattr(checks, "time_layouts", timed)
     check.layouts(check.parts()[LAYOUTS], lambda _: None)
     kept = check.record.parts[LAYOUTS]
     assert kept["numbers"] == {"xception, channels_last": number("s", [0.1])}
     assert kept["said"] == {"layouts": ["a step takes 100 ms"]}
+    assert (kept["state"], kept["reason"]) == ("failed" if fault else "done", fault)
     assert (check.cache / "layouts" / "x.json").is_file()
 
 

@@ -22,14 +22,15 @@ def test_only_training_in_pytorch_on_a_gpu_is_timed():
 
 def test_nothing_starts_where_nothing_is_timed(tmp_path, monkeypatch):
     monkeypatch.setattr(layouts.subprocess, "run", pytest.fail)
-    layouts.time_layouts([replace(RUN, device="cpu")], DEVICES, tmp_path, pytest.fail)
+    assert not layouts.time_layouts([replace(RUN, device="cpu")], DEVICES, tmp_path, pytest.fail)
 
 
 def test_the_process_gets_the_runs_and_a_failure_is_told(tmp_path):
     """The process is the real one; it doesn't see the GPU of the run."""
     told = []
-    layouts.time_layouts([RUN], DEVICES, tmp_path, told.append)
+    fault = layouts.time_layouts([RUN], DEVICES, tmp_path, told.append)
     (text,) = told
+    assert fault == text
     assert "RuntimeError: the run is for NVIDIA X, PyTorch sees cpu" in text
     assert "the memory layouts were not all timed" in text
 
@@ -42,7 +43,7 @@ def test_what_the_process_tells_is_told(tmp_path, monkeypatch):
 
     monkeypatch.setattr(layouts.subprocess, "run", process)
     told = []
-    layouts.time_layouts([RUN], DEVICES, tmp_path, told.append)
+    assert layouts.time_layouts([RUN], DEVICES, tmp_path, told.append) == ""
     assert told == ["one", "two"]
 
 
