@@ -16,7 +16,11 @@ from tests.support.synthetic import spec
 PUBLISHED = Path("reports/published")
 FOLDERS = ("smoke", "laptop", "shared")
 CHANGES = {  # values of --set that were recorded beside the others
-    "laptop": [("rate=0.001",), ("cnn_trained=trained", "epochs=20")]
+    "laptop": [
+        ("rate=0.001",),
+        ("cnn_trained=trained", "epochs=20"),
+        ("cnn_trained=trained", "rate=0.001", "epochs=10"),
+    ]
 }
 RUNS = sorted(PUBLISHED.glob("*/runs/*/spec.json"))
 
