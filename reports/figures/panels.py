@@ -21,6 +21,7 @@ MOST_POINTS = 150  # the most points of a curve; of longer ones points are left 
 DOTTED = (1, 1.5)
 LARGEST = 1000  # the largest value for which an axis is linear: `LEFT` has room for its number
 FEW = 12  # a curve of fewer epochs has a mark at each
+BAND, BARE = 0.18, 0.4  # the opacity of a band with the runs' mean on it, and of one without
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,9 @@ def _band(curve: Curve, frame: Frame) -> Iterator[Shape]:
             low.append(frame.at(first + 1, min(found)))
             high.append(frame.at(first + 1, max(found)))
     if low:
-        yield Area([*low, *reversed(high)], COLOURS[curve.framework], 0.18)
+        yield Area(
+            [*low, *reversed(high)], COLOURS[curve.framework], BAND if curve.values else BARE
+        )
 
 
 def _line(curve: Curve, frame: Frame) -> Iterator[Shape]:
@@ -224,7 +227,7 @@ def _sentences(panels: Sequence[Panel], runs: str) -> Iterable[str]:
     several = [curve for curve in shown if curve.runs]
     if any(panel.boundary for panel in panels):
         yield "Each phase of training has axes of its own."
-    if any(curve.training for curve in shown):
+    if any(curve.training and curve.values for curve in shown):
         yield "Dotted: training."
     if several:
         whole = any(curve.values for curve in several)

@@ -29,6 +29,7 @@ class Block:
     heading: str
     reliability: Drawing | None
     photographs: Drawing | None
+    twins: int  # how many of the twins are whole
     both: (
         misclassified.Both | None
     )  # what both twins get wrong; None unless both have the same tests
@@ -159,6 +160,7 @@ def _block(
         title(variant),
         errors.reliability(f"rel-{name}", title(variant), curves) if shown else None,
         errors.by_photograph(f"photo-{name}", title(variant), accuracies(own)) if shown else None,
+        len(twins),
         both,
     )
 

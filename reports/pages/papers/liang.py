@@ -6,13 +6,13 @@ from reports.figures import curves
 from reports.pages.content import Drawn, Results
 from reports.pages.papers import pictured, tables
 from reports.pages.papers.measures import more_table, per_class_table
-from reports.pages.papers.sections import record
+from reports.pages.papers.sections import in_twins, record
 from reports.tables.table import Table
 
 SIX = (
     "After Liang’s Fig. 6: loss and accuracy of Xception-LSTM over the epochs of fine-tuning "
     "(phase 2). The paper draws one run, with its test images as the validation part; here are all "
-    "runs, in Keras and in PyTorch."
+    "runs {twins}."
 )
 
 
@@ -28,7 +28,7 @@ def parts(results: Results, group: Group) -> list[Table | Drawn]:
         Drawn(dots, "Table 1 as a plot."),
         *pictured.of_images(group, results.out),
         tables.liang_fig6(collected, group),
-        Drawn(curve, SIX),
+        Drawn(curve, SIX.format(twins=in_twins(group, {fig6[0].variant}))),
         *pictured.of_maps(group),
         tables.ordering_table(collected, group, "liang"),
         more_table(group),

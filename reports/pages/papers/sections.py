@@ -1,14 +1,16 @@
 """The sections of a paper's page: tables and figures in their order."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from protocols.papers.papers import load_papers
+from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.pages.content import Drawn, PageRecord, Results, Section, worth_showing
 from reports.pages.papers.measures import more_table
+from reports.tables.formats import NAMES
 from reports.tables.table import Table
 
 FIRST = 2.5  # the place of the first paper in the menu
@@ -58,6 +60,13 @@ def sections(results: Results, groups: list[Group], paper: str, published: Parts
             what = "Beyond the paper, never beside the claims"
             others.append(Section(group.caption, parts, what))
     return own + beside + others
+
+
+def in_twins(group: Group, variants: Collection[str]) -> str:
+    """Return the frameworks in which runs of these networks are there: "in Keras and in
+    PyTorch"."""
+    there = {s.spec.framework for s in group.slots if s.usable and s.spec.variant in variants}
+    return " and ".join(f"in {NAMES[framework]}" for framework in FRAMEWORKS if framework in there)
 
 
 def groups_of(collected: Collected, paper: str) -> list[Group]:

@@ -77,9 +77,11 @@ def new_cells(groups: Iterable[Group]) -> str:
 
 
 def claim_notes(group: Group) -> list[str]:
-    """Return the notes under a table of claims: what its numbers rest on, or why there are none."""
+    """Return the notes under a table of claims: what its numbers rest on, if it has any, or why
+    they are not beside the claims."""
     if group.setting.comparable:
-        return [*rests_on(group), new_cells([group])]
+        rest = rests_on(group)
+        return [*rest, new_cells([group])] if rest else []
     reasons = "; ".join(group.setting.objections)
     profile = load_profiles().get(group.setting.profile)
     about = f" Profile {profile.name}: {profile.about}." if profile else ""

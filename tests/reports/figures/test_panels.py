@@ -7,6 +7,7 @@ import re
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from protocols.files import ROOT
 from reports.figures import curve_names, panels, shapes, ticks
 from reports.figures.panels import Curve, Panel
 from reports.figures.shapes import Area, Line, Marks, Word
@@ -151,8 +152,16 @@ def test_a_band_keeps_the_extremes_of_long_curves():
 def test_folds_of_which_one_is_missing_have_no_line():
     curve = Curve("keras", [], "test, 2 of 3", marks=(0, 1), runs=([1.0, 2.0], [1.5, 2.5]))
     _, (part,) = panels.parts([Panel("", "loss, nat", [curve])])
-    assert len(of_kind(part, Area)) == 1 and curve_lines(part, "keras") == []
+    (band,) = of_kind(part, Area)
+    assert band.opacity == panels.BARE > panels.BAND and curve_lines(part, "keras") == []
     assert "mean" not in panels.key([Panel("", "loss, nat", [curve])])
+
+
+@pytest.mark.parametrize("opacity", [panels.BAND, panels.BARE])
+def test_a_band_is_stronger_on_dark_paper(opacity):
+    style = (ROOT / "reports" / "templates" / "style.css").read_text(encoding="utf-8")
+    (dark,) = re.findall(rf'\[fill-opacity="{opacity:g}"\] {{ fill-opacity: ([\d.]+); }}', style)
+    assert opacity < float(dark) < 1
 
 
 def test_what_is_not_finite_breaks_the_line():
@@ -222,6 +231,7 @@ WORDS = {"Each phase": 1, "Dotted": 2, "Band": 3, "line: their mean": 3, "Stroke
     ([Panel("", "a", [Curve("keras", [1.0], "Keras")])], set()),
     ([Panel("", "a", [Curve("keras", [1.0] * 200, marks=(1,))])], {"Open mark", "left out"}),
     ([Panel("", "a", [Curve("keras", [], "", runs=([1.0], [2.0]))])], {"Band"}),
+    ([Panel("", "a", [Curve("torch", [], "", True, runs=([1.0], [2.0]))])], {"Band"}),
 ])  # fmt: skip
 def test_a_caption_mentions_only_what_is_drawn(shown, said):
     text = panels.key(shown, "folds")

@@ -1,6 +1,7 @@
 """A page says a setting once, opens the first, and leaves out what only tests the machinery."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,8 +9,11 @@ from benchmarks.store.store import Store
 from protocols.papers.claims import load_claims
 from reports.cells.cell import Cell
 from reports.cells.collect import collect
+from reports.cells.settings import Setting
 from reports.pages import activations
 from reports.pages.content import worth_showing
+from reports.pages.papers.sections import in_twins
+from reports.pages.papers.tables import claim_notes
 from reports.tables.builder import numbers, over_twins, table
 from reports.tables.cell_text import difference_text
 from reports.tables.exports import as_csv
@@ -107,6 +111,21 @@ def test_a_picture_is_marked_where_its_own_twin_is_stale(mixed, monkeypatch):
     assert {(p.framework, STALE in p.caption) for p in pictures} == {
         ("keras", True), ("torch", False),
     }  # fmt: skip
+
+
+def test_a_caption_names_the_frameworks_that_ran(mixed):
+    (group,) = [g for g in mixed[1].groups if g.setting.profile == "laptop"]
+    one = replace(group, cells={k: c for k, c in group.cells.items() if k[0] == "torch"})
+    assert in_twins(group, {"xception"}) == "in Keras and in PyTorch"
+    assert in_twins(one, {"xception"}) == "in PyTorch" and in_twins(one, {"resnet50"}) == ""
+
+
+def test_a_table_without_a_number_says_nothing_of_intervals(mixed, monkeypatch):
+    (group,) = [g for g in mixed[1].groups if g.setting.profile == "laptop"]
+    monkeypatch.setattr(Setting, "comparable", True)
+    assert claim_notes(group)[-1].startswith("New cells: ")
+    monkeypatch.setattr(Cell, "lack", "2 of 10 folds")
+    assert claim_notes(group) == []
 
 
 def test_the_caption_alone_is_on_the_page_and_the_setting_in_the_csv_index(mixed):
