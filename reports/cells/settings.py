@@ -52,7 +52,7 @@ class Setting:
             self.precision,
         ]
         words += [self.extra] if self.extra else []
-        return ", ".join(words + ([] if self.planned else ["outside the current request"]))
+        return ", ".join(words + ([] if self.planned else ["not among the planned runs"]))
 
     @property
     def sentence(self) -> str:

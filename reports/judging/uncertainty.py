@@ -39,7 +39,7 @@ def interval_text(metric: str, interval: Interval, printed: str = "") -> str:
     if printed == "fraction":
         return interval_words(interval, 1, 4)
     one = METRICS[metric]
-    return interval_words(interval, one.scale, 3 if one.unit == "nat" else 2)
+    return interval_words(interval, one.scale, one.digits)
 
 
 def new_cells_note(cell: Cell | None, metric: str, at: str, printed: str = "") -> str:

@@ -23,7 +23,7 @@ MIN_SEEDS = 3
 # The widest half-width that is still agreement, by the claim's unit: 2 points for accuracies. The
 # rule names points only; the bounds for losses and epochs are our reading of it.
 WIDEST = {"%": 0.02, "fraction": 0.02, "nat": 0.05, "epoch": 5.0}
-NOT_ASKED = "not part of the request"
+NOT_ASKED = "no run planned"
 NOT_TESTED = "not tested"
 INDICATIVE = "indicative"  # the claim's own network, from ImageNet weights, by a smaller protocol
 class_counts = cache(dataset.class_counts)  # each call would read the whole manifest

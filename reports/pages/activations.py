@@ -24,8 +24,8 @@ LACKING = {
 ABOUT = (
     "Grad-CAM (Selvaraju et al. 2017) of the last feature map towards the class that the network "
     "names, over the image in grey: the redder, the more a place speaks for that class. In each "
-    "picture the colours reach from the map’s lowest value (clear) to its highest (dark red). The "
-    "network as its training ended."
+    "picture the colours reach from the map’s lowest value (clear) to its highest (dark red); "
+    "“nowhere” stands where no place speaks for the class. The network as its training ended."
 )
 EVEN = 0.5  # a map whose lowest value is above this share of its highest has no peak
 Marks = dict[tuple[str, str], str]  # by twin and network, what marks its numbers as stale

@@ -23,6 +23,7 @@ from reports.cells.environment import (
 from reports.cells.planned_run import Slot
 from reports.cells.settings import WEIGHTS, scrub
 from reports.pages.content import PageRecord
+from reports.pages.ran import TITLES
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.cell_text import file_link, finished
 from reports.tables.formats import NAMES, STALE, plural, title
@@ -81,17 +82,16 @@ def computed_by(collected: Collected) -> list[Table]:
                 f"{_called(cnn) if cnn in load_backbones() else scrub(cnn)}: {scrub(layout)}"
                 for cnn, layout in sorted(env.get("layouts", {}).items())
             ]
-            recurrent, known = as_text(env.get("recurrent")), name in load_variants()
+            recurrent = as_text(env.get("recurrent"))
             laid = ", ".join(layouts).replace("_", " ") or NONE
-            network = title(name) if known else scrub(name)
-            found[network, NAMES[slot.spec.framework], recurrent, laid] += 1
+            found[_network(name), NAMES[slot.spec.framework], recurrent, laid] += 1
     if not found:
         return []
     lines: list[Line] = [[*words, count] for words, count in sorted(found.items())]
     return [
         table(
             "computed-by",
-            "What computed the layers of a network, of the runs that recorded it. Recurrent "
+            "What computed the layers of a network, for the runs that recorded it. Recurrent "
             "layers: cudnn; scan, a loop over the steps; aten, PyTorch’s own; none, there are no "
             "such layers. Memory layout: whether the channels of a CNN’s maps lie last or first "
             "in memory, of runs that train in PyTorch.",
@@ -129,11 +129,11 @@ def data_sets(collected: Collected) -> Table:
     kinds: dict[tuple[str, str, str], int] = defaultdict(int)
     for slot in collected.slots:
         s = slot.spec
-        size = f"{s.data.get('height', '?')}×{s.data.get('width', '?')}"
+        size = f"{s.data.get('width', '?')} × {s.data.get('height', '?')} pixels"
         name = f"{s.data['kind']} images, {size}, protocol {s.protocol}"
         kinds["Images", name, short(str(s.data.get("digest")))] += 1
         source = scrub(str(s.weights["source"]))
-        weights = f"{WEIGHTS.get(source, source)}, {NAMES[s.framework]} {s.variant}"
+        weights = f"{WEIGHTS.get(source, source)}, {NAMES[s.framework]}, {_network(s.variant)}"
         if s.weights.get("digest"):
             kinds["Weights", weights, short(str(s.weights["digest"]))] += 1
         for name, file in _files(slot).items():
@@ -151,6 +151,11 @@ def data_sets(collected: Collected) -> Table:
         lines,
         not_compared(collected),
     )
+
+
+def _network(variant: str) -> str:
+    """Return a network's name as the papers print it; that of an unknown one as it is."""
+    return title(variant) if variant in load_variants() else scrub(variant)
 
 
 def _files(slot: Slot) -> dict[str, dict[str, str]]:
@@ -190,10 +195,10 @@ def run_list(collected: Collected) -> Table:
     """Return the table of every run that was asked for or found.
     It has the run's id, its state, when it finished, and where it is shown or, for a latency run,
     the command that makes it again; then its specification, times and log."""
-    lines: dict[str, list[Line]] = {"The current request": [], "Beside it": []}
+    lines: dict[str, list[Line]] = {title: [] for title in TITLES.values()}
     for slot in collected.slots:
         shown = collected.blocks.get(slot.spec.id, "")
-        lines["The current request" if slot.planned else "Beside it"].append([
+        lines[TITLES[slot.planned]].append([
             label(slot.spec.id, _again(slot), anchor=slot.spec.id),
             words(slot.state, scrub(slot.reason)),
             finished(slot),

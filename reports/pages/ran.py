@@ -1,4 +1,4 @@
-"""What was asked for and what is there, for the page of all runs; and the words on the data."""
+"""Which runs were planned, and which are there; and the words on the data."""
 
 from collections import Counter
 
@@ -9,6 +9,7 @@ from reports.data.results import SCHEMA_VERSION
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.table import Table
 
+TITLES = {True: "The planned runs", False: "Beside them, from earlier commands"}
 STATES = ("done", "failed", "missing", "stale", "diverged")
 SCHEMA = (
     ("schema_version", f"{SCHEMA_VERSION}; raised when a key changes its meaning"),
@@ -42,20 +43,19 @@ SCHEMA = (
 def ran_table(collected: Collected) -> Table | None:
     """Return how many runs of each setting are done, failed, missing or stale; None without any
     run."""
-    titles = {True: "The current request", False: "Beside it, from earlier runs"}
-    lines: dict[str, list[Line]] = {text: [] for text in titles.values()}
+    lines: dict[str, list[Line]] = {text: [] for text in TITLES.values()}
     for setting in collected.settings:
         parts = [(g.protocol, g.slots) for g in collected.groups if g.setting == setting]
         if setting in collected.latency:
             parts.append(("latency", list(collected.latency[setting].values())))
-        lines[titles[setting.planned]] += [
+        lines[TITLES[setting.planned]] += [
             [setting.title, protocol, *_counts(slots)] for protocol, slots in parts
         ]
     made = table(
         "ran",
-        "What was asked for and what is there, in runs. Settings outside the current request "
-        "stand below it; no table mixes two of them.",
-        [*texts("Setting", "Protocol"), *numbers(*STATES, "of")],
+        "How many runs were planned, and how many are there. Runs that are not among the planned "
+        "ones stand below; no table mixes two settings.",
+        [*texts("Setting", "Protocol"), *numbers(*STATES, "all")],
         lines,
         spans=[[0]],
     )

@@ -226,7 +226,8 @@ def _overviews(collected: Collected) -> dict[str, object]:
     for planned in (True, False):
         groups = [group for group in collected.groups if group.setting.planned == planned]
         if groups:
-            sections.append((planned, [(group.page, overview(group)) for group in groups]))
+            tables = [(group.page, overview(group)) for group in groups]
+            sections.append((ran.TITLES[planned], tables))
     return {
         "ran": ran.ran_table(collected),
         "failures": ran.failures(collected),
@@ -252,7 +253,7 @@ def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRe
     first = groups[0]
     content = {
         "sections": [
-            (group.setting.planned, group.caption, own)
+            (ran.TITLES[group.setting.planned], group.caption, own)
             for group, own in zip(groups, found, strict=True)
         ],
     }

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 
+from protocols.classes import CLASSES, LETTERS
 from protocols.metrics import metric_of
 from protocols.papers.claims import Claim
 from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
 from reports.cells.planned_run import Slot
+from reports.judging import verdicts
 from reports.judging.contrasts import Contrast
 from reports.judging.verdicts import Verdict
 from reports.tables.formats import (
@@ -24,14 +26,21 @@ from reports.tables.formats import (
 )
 from reports.tables.table import Td, words
 
-NOT_ASKED = Td("–", "not asked for")
+NOT_ASKED = Td("–", verdicts.NOT_ASKED)
 
 
 def claim_name(claim: Claim) -> str:
     """Returns a claim's name: its network or row, and its column."""
     known = load_variants()
     row = title(claim.row) if claim.row in known else claim.row
-    return f"{row}: {claim.column}" if row != "text" else claim.column
+    return f"{row}: {class_word(claim)}" if row != "text" else claim.column
+
+
+def class_word(claim: Claim) -> str:
+    """Returns a claim's column; the name of the class where that is a count's letter."""
+    if claim.kind == "count" and claim.column in LETTERS:
+        return CLASSES[LETTERS.index(claim.column)].lower()
+    return claim.column
 
 
 def claim_text(claim: Claim) -> str:

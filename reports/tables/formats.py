@@ -65,15 +65,16 @@ def seconds_text(seconds: float | None, like: float | None = None) -> str:
     if like is not None:
         return f"{in_unit_of(like, seconds)}{THIN}{_fitting(like)[1]}"
     factor, unit = _fitting(seconds)
-    digits = ".1f" if unit == "h" else ".3g" if seconds * factor < 100 else ".0f"
-    return f"{seconds * factor:{digits}}{THIN}{unit}"
+    value = seconds * factor
+    text = f"{value:.1f}" if unit == "h" else in_unit_of(seconds, seconds) if value else "0"
+    return f"{text}{THIN}{unit}"
 
 
 def in_unit_of(like: float, seconds: float) -> str:
     """Writes the number of a duration, with three digits or more, in the unit that fits `like`:
     numbers that stand side by side are read at a glance where unit and digits are the same."""
     value = seconds * _fitting(like)[0]
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+    return f"{value:.0f}" if value >= 99.95 else f"{value:#.3g}"
 
 
 def _fitting(seconds: float) -> tuple[float, str]:

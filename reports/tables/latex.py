@@ -137,7 +137,7 @@ def _row(line: list[Place], specs: list[str]) -> list[str]:
         text = escaped(plain(td)) + (rf"\textsuperscript{{{td.ref}}}" if td.ref else "")
         if note and spec == BROKEN:
             text, note = rf"{text}\newline {note}", ""
-        align = "r" if td.kind == "num" else "l"
+        align = "r" if td.kind in ("num", "word") else "l"
         cells.append(_spanned(text, td.span, align))
         notes.append(_spanned(note, td.span, align))
     found = [cells, notes] if any(notes) else [cells]

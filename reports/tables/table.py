@@ -11,7 +11,9 @@ class Td:
 
     text: str
     note: str = ""  # the small print under the text
-    kind: str = "num"  # "num", "text", or a heading: "head" over numbers, "headtext", "row"
+    # "num", "text", "word" (text below numbers), or a heading: "head" over numbers, "headtext",
+    # "row"
+    kind: str = "num"
     span: int = 1  # the columns that the cell spans
     rows: int = 1  # the rows that the cell spans
     href: str = ""

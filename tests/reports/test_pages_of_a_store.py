@@ -276,12 +276,12 @@ def test_metric_verdicts_say_what_the_numbers_say(tmp_path):
     assert word(result, "liang.t1.xception")[0] == "below"
     assert word(result, "liang.t1.inception_v3_lstm")[0] == "undecided"
     assert word(result, "liang.t1.resnet50_lstm") == ("not tested", "2 of at least 3 seeds")
-    assert word(result, "liang.t1.xception_lstm") == ("not tested", "not part of the request")
+    assert word(result, "liang.t1.xception_lstm") == ("not tested", "no run planned")
     assert word(result, "liang.t1.xception", "torch")[0] == "not tested"
     assert word(result, "liang.speed.test")[0] == "not tested"
     reason = "counted in the data's manifest, not by runs"
     assert word(result, "liang.data.test.l") == ("not tested", reason)
-    counts = Tables(pages(tmp_path)["liang.html"]).row("Liang 2018, III.A", "L")
+    counts = Tables(pages(tmp_path)["liang.html"]).row("Liang 2018, III.A", "lymphocyte")
     assert counts[1:] == ["2,483", "2,483", "0"]
     row = Tables(pages(tmp_path)["liang.html"]).row("Liang 2018, Table 1", "ResNet50")
     assert row[4].startswith("above | 91.05 ± ") and row[4].endswith("3\u00a0seeds")
@@ -401,7 +401,7 @@ def test_threads_that_differ_within_a_group_are_said(tmp_path):
 
 def test_an_empty_store_and_plan(tmp_path):
     assert build(Store(tmp_path), [], tmp_path / "new").is_file()
-    assert "Nothing was asked for" in pages(tmp_path / "new")["runs.html"]
+    assert "No run was planned" in pages(tmp_path / "new")["runs.html"]
 
 
 def test_pages_of_settings_no_longer_shown_go_away(tmp_path):

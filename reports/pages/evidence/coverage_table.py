@@ -4,7 +4,7 @@ reports.simulations.coverage."""
 import json
 from statistics import fmean
 
-from protocols.classes import LETTERS
+from protocols.classes import CLASSES, LETTERS
 from protocols.files import ROOT
 from reports.tables.builder import numbers, table, texts
 from reports.tables.formats import NAMES, percent, title
@@ -35,8 +35,9 @@ def study_table() -> Table:
     chosen_by, other = found["spreads"] + found["networks"], found["beyond"]
     return table(
         "coverage-methods",
-        f"Which interval? Each method on {found['sims']:,} simulated test sets of "
-        f"{_photographs(found)} photographs in each of {len(chosen_by)} settings: how often a 95% "
+        f"Which interval? Each method on {found['sims']:,} simulated test sets, "
+        f"with photographs like the real one ({_photographs(found)}), in each of "
+        f"{len(chosen_by)} settings: how often a 95% "
         f"interval of the accuracy held the truth, and its width in points. {_chosen(found)}",
         [*texts("Method"), *numbers("Held, least", "Held, mean", "Median width", "90% are below",
                                     "Held elsewhere, least")],
@@ -71,7 +72,8 @@ def _chosen(found: dict) -> str:
 
 
 def _photographs(found: dict) -> str:
-    return "/".join(map(str, found["layout"]["clusters"]))
+    counts = zip(found["layout"]["clusters"], CLASSES, strict=True)
+    return ", ".join(f"{count} {name.lower()}" for count, name in counts)
 
 
 def coverage_table() -> Table:
@@ -84,8 +86,8 @@ def coverage_table() -> Table:
     return table(
         "coverage",
         f"How often a 95% interval of the accuracy held the truth: {found['sims']:,} simulated "
-        f"test sets of {_photographs(found)} photographs and {sum(layout['images']):,} images, as "
-        "the real one.",
+        f"test sets with photographs ({_photographs(found)}) and images "
+        f"({sum(layout['images']):,}) like the real one.",
         [*texts("Correlation within a photograph"), *numbers(*(METHODS[m] for m in BY_SETTING))],
         {"The same in all classes": same, "As the recorded networks have it": own,
          "Elsewhere": other},

@@ -46,13 +46,16 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
     return table(
         f"intervals-{group.setting.slug}-{group.protocol}",
         "Accuracy at the selected epoch, its 95% interval on new photographs, and the naive one, "
-        "as if images were independent. As good as: so many of those have an interval as wide as "
-        "the first.",
+        "as if images were independent. As good as: the number of independent images whose "
+        "interval would be as wide as that on new photographs.",
         [*texts("Network", "Framework"), *numbers(*heads, *["Over the folds"] * _folds(group))],
         [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
          for cell in group.in_order],
-        ["A cluster is what overlapping photographs of one class show. Another method than "
-         "Wilson’s, moderated, has a footnote.", *filter(None, [wide_note(group.in_order)])],
+        [
+            "A cluster: photographs of one class that overlap, taken as one. The intervals on new "
+            "photographs are by Wilson’s method, moderated; a footnote names another method.",
+            *filter(None, [wide_note(group.in_order)]),
+        ],
         spans=[[0]],
         setting=group.caption,
     )  # fmt: skip

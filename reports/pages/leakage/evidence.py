@@ -116,10 +116,13 @@ def balance(balanced: str) -> tuple[str, str]:
     labels = Counter(o.label for o in provenance.originals())
     counts = [labels[name] for name in CLASSES]
     two = sum(n for name, n in labels.items() if "," in name)
-    shares = " / ".join(f"{100 * n / sum(counts):.0f}" for n in counts)
+    shares = [
+        f"{100 * n / sum(counts):.0f}{THIN}% {name.lower()}s"
+        for n, name in zip(counts, CLASSES, strict=True)
+    ]
     return FOUND, (
-        f"The classes are tested {balanced}; among the photographs they are {shares}{THIN}% "
-        f"(E/L/M/N). Left out: {two} photographs of two cells, {labels['BASOPHIL']} of basophils, "
-        f"{labels['']} without a label. Laboratory, stain and microscope aren’t "
-        "recorded."
+        f"The classes are tested {balanced}; among the photographs there are "
+        f"{', '.join(shares[:-1])} and {shares[-1]}. Left out: {two} photographs of two cells, "
+        f"{labels['BASOPHIL']} of basophils, {labels['']} without a label. Laboratory, stain and "
+        "microscope aren’t recorded."
     )

@@ -64,7 +64,7 @@ def verdict_table(
         f"verdicts-{setting.slug}",
         f"Every claim of the papers; {protocols}. "
         "Measured for an order: the smallest margin. X: planned, or part of the set, and not "
-        "there; –: not asked for, or not comparable.",
+        "there; –: no run planned, or not comparable.",
         [*texts("Claim"), *numbers("Printed"), over("Measured", twins()),
          over("Verdict", twins("headtext"), "headtext")],
         sections,

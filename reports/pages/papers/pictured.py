@@ -151,4 +151,6 @@ def _size(group: Group) -> str:
 
 
 def _by(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape))
+    """Return a size as width × height, from the height and the width."""
+    height, width = shape
+    return f"{width} × {height}"

@@ -17,6 +17,7 @@ from reports.tables.builder import Line, Over, numbers, over_twins, table, texts
 from reports.tables.cell_text import (
     claim_name,
     claim_text,
+    class_word,
     contrast_cell,
     difference_text,
     measured,
@@ -152,7 +153,7 @@ def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
             *([f"{title(a)} over {title(b)}", *(contrast_cell(own[a, b]) for own in both)]
               for a, b in both[0]
               if any(one and one.value is not None for one in (own[a, b] for own in both))),
-            ["Verdict", *(verdict_cell(claim, v) for v in verdicts)],
+            ["Verdict", *(replace(verdict_cell(claim, v), kind="word") for v in verdicts)],
         ]  # fmt: skip
     return table(
         f"order-{paper}-{group.setting.slug}",
@@ -171,7 +172,7 @@ def counts_table() -> Table:
         printed = sum(int(c.number) for c in claims if c.column != "sum")
         added = f" (printed classes add up to {printed:,})" if printed else ""
         lines[f"{name}{added}"] = [
-            [c.column, Td(c.printed), counted(c), Td(_more(counted(c) - int(c.number)))]
+            [class_word(c), Td(c.printed), counted(c), Td(_more(counted(c) - int(c.number)))]
             for c in claims
         ]
     return table(

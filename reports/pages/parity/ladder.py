@@ -208,15 +208,15 @@ def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
 def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str) -> Table:
     return table(
         f"ladder-matrix-{weights}",
-        "Largest difference of Keras and PyTorch on each rung, by network. ✓ keeps the rung’s "
-        "bound, ✗ is "
-        f"broken, {MISSING} was not measured; a dash: the rung has no meaning for the network.",
+        "Largest difference of Keras and PyTorch on each rung, by network. ✓: the rung’s bound is "
+        f"kept; ✗: it is broken; {MISSING}: not measured; a dash: the rung has no meaning for the "
+        "network.",
         [*texts("Network"), *numbers(*(_text(r["title"]) for r in rungs.values()))],
         [
             [_name(variant), *(_cell(cells.get((r, variant)), lack(r, variant)) for r in rungs)]
             for variant in names
         ],
-        ["The bounds stand below."],
+        ["The bounds stand in the table of the rungs."],
         tight=True,
     )
 

@@ -16,7 +16,7 @@ from reports.cells.settings import scrub
 from reports.pages.measured_file import Measured, read_measured
 from reports.tables.builder import numbers, table, texts
 from reports.tables.cell_text import twin_name
-from reports.tables.formats import THIN, seconds_text
+from reports.tables.formats import NAMES, THIN, seconds_text
 from reports.tables.table import Table, Td, label
 
 NAME = "benchmarks.json"
@@ -174,17 +174,22 @@ def _machine(content: dict[str, Any]) -> str:
     """Return the caption's sentence on where and with what the benchmarks were measured."""
     machine = content["machine_info"]
     infos = [b["extra_info"] for b in content["benchmarks"]]
-    sizes = sorted({_text(i["size"]) for i in infos if "size" in i})
+    sizes = sorted({_size(_text(i["size"])) for i in infos if "size" in i})
     kinds = sorted({_text(i["data"]) for i in infos if "data" in i})
     versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in machine["versions"].items())
     where = f"{_text(machine['device'])}, {_text(machine['cores'])} CPU cores"
     day = _text(content.get("datetime", ""))[:10]
     busy = machine.get("load_before")
-    load = "" if busy is None else f" Load before it began: {float(busy):.1f}."
+    load = "" if busy is None else f" Load average before it began: {float(busy):.1f}."
     return (
-        f"{where}; {', '.join(sizes)} pixels (height × width); images: {', '.join(kinds)}; "
+        f"{where}; {', '.join(sizes)} pixels; images: {', '.join(kinds)}; "
         f"Keras on {_text(machine['keras_backend'])}; {versions}; {day}.{load}"
     )
+
+
+def _size(text: str) -> str:
+    """Return a recorded size, height×width, as width × height."""
+    return " × ".join(reversed(text.split("×")))
 
 
 def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table:
@@ -196,7 +201,7 @@ def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table
         [*texts("What", "In"), *numbers("Ours"), *texts("Beside"),
          *numbers("Its time", "Ours / its", "Wanted", "Rounds")],
         {title: [row for b in own for row in _rows(b)] for title, own in groups.items()},
-        [f"{b.what}, {b.framework or 'both'}: {b.note}"
+        [f"{b.what}, {NAMES.get(b.framework, 'Keras and PyTorch')}: {b.note}"
          for own in groups.values() for b in own if b.note],
         spans=[[0, 1, 2, 7]],
     )  # fmt: skip
@@ -204,15 +209,16 @@ def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table
 
 def _rows(b: Benchmark) -> list[list[Td | str | int | None]]:
     first = [label(b.what, b.unit), twin_name(b.framework) if b.framework else "–"]
-    first.append(Td(seconds_text(b.seconds)))
-    peers = [_peer_cells(p) for p in b.peers] or [["–", None, None, None]]
+    longest = max(b.seconds, *(p.seconds for p in b.peers), 0.0)
+    first.append(Td(seconds_text(b.seconds, longest)))
+    peers = [_peer_cells(p, longest) for p in b.peers] or [["–", None, None, None]]
     return [[*first, *peer, Td(str(b.rounds))] for peer in peers]
 
 
-def _peer_cells(p: Peer) -> list[Td | str | None]:
+def _peer_cells(p: Peer, longest: float) -> list[Td | str | None]:
     wanted = Td(f"≤{THIN}{ratio_text(p.aim)}", verdict(p)) if p.aim is not None else None
     spread = f"{ratio_text(p.low)} – {ratio_text(p.high)}"
-    return [p.name, Td(seconds_text(p.seconds)), Td(ratio_text(p.ratio), spread), wanted]
+    return [p.name, Td(seconds_text(p.seconds, longest)), Td(ratio_text(p.ratio), spread), wanted]
 
 
 def verdict(p: Peer) -> str:
@@ -229,5 +235,5 @@ def ratio_text(ratio: float) -> str:
     """Return a ratio with two decimals; below 0.1 with two significant figures, from 10 on
     whole."""
     if ratio < 0.1:
-        return f"{ratio:.2g}"
+        return f"{ratio:#.2g}" if ratio else "0"
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:,.0f}"

@@ -12,10 +12,10 @@ from reports.cells.times import disturbed
 from reports.data.numbers import Numbers
 from reports.figures import kinds
 from reports.figures.drawing import Drawing
-from reports.tables.builder import Line, numbers, table, texts
+from reports.tables.builder import Line, table, texts, twins
 from reports.tables.cell_text import NOT_ASKED
 from reports.tables.formats import MISSING, NAMES, in_unit_of, marked, plural, seconds_text, title
-from reports.tables.table import Table, Td, words
+from reports.tables.table import Table, Td
 
 PARTS = {
     "single": "One image, from an array",
@@ -37,7 +37,7 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
         title(name): _lines([slots.get((f, name)) for f in FRAMEWORKS], known) for name in names
     }
     first = next(iter(slots.values())).spec
-    size = f"{first.data.get('height', '?')}×{first.data.get('width', '?')} pixels"
+    size = f"{first.data.get('width', '?')} × {first.data.get('height', '?')} pixels"
     counts = (first.recipe.get(key, "?") for key in ("latency_repeats", "cold_repeats"))
     calls, starts = (
         plural(n, noun) for n, noun in zip(counts, ("call", "cold start"), strict=True)
@@ -45,9 +45,9 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
     return table(
         f"latency-{setting.slug}",
         "Time to an answer of freshly made networks: the median, and below it the 5th to 95th "
-        f"percentile, of {calls} or {starts}; {size} (height × width), "
+        f"percentile, of {calls} or {starts}; {size}, "
         f"{plural(first.threads, 'CPU thread')}.{differences(list(slots.values()))}",
-        [*texts("What"), *numbers(*NAMES.values())],
+        [*texts("What"), *twins()],
         lines,
         tight=True,
         setting=f"{setting.sentence}.",
@@ -101,14 +101,14 @@ def _throughput(slot: Slot | None) -> Td:
 
 
 def _engine(slot: Slot | None) -> Td:
-    return engine(slot.stored.timings) if slot and slot.usable else words("–")
+    return engine(slot.stored.timings) if slot and slot.usable else Td("–")
 
 
 def engine(times: dict[str, Any]) -> Td:
     """Return the engine of one image, and that of the batch if it is another.
     Old runs have one name for both."""
     one, many = (times[p].get("engine", times.get("engine", "")) for p in ("single", "batch32"))
-    return words(str(one), f"batch of {BATCH}: {many}" if many != one else "")
+    return Td(str(one), f"batch of {BATCH}: {many}" if many != one else "", kind="word")
 
 
 def _load(slot: Slot | None) -> Td:

@@ -4,8 +4,17 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.times import at_once, at_once_words
 from reports.data.numbers import Numbers, Recorded
-from reports.tables.builder import Line, numbers, table, texts
-from reports.tables.formats import MISSING, NAMES, in_unit_of, marked, plural, seconds_text, title
+from reports.tables.builder import Line, table, texts, twins
+from reports.tables.formats import (
+    MISSING,
+    NAMES,
+    in_unit_of,
+    marked,
+    percent,
+    plural,
+    seconds_text,
+    title,
+)
 from reports.tables.table import Table, Td
 
 FROZEN = {True: "CNN frozen", False: "all layers"}
@@ -22,7 +31,7 @@ def training_table(group: Group, known: Numbers) -> Table:
         "Time to train: of an epoch the median, with the 5th to 95th percentile of all epochs of "
         "all runs; otherwise the mean over the runs. Waiting: the share of training that waited "
         f"for images. Protocol {group.protocol}. Runs computed at a time: {counted or 'none'}.",
-        [*texts("What"), *numbers(*NAMES.values())],
+        [*texts("What"), *twins()],
         lines,
         tight=True,
         setting=group.caption,
@@ -98,7 +107,7 @@ def _speed(cell: Cell | None, index: int, known: Numbers) -> Td:
         return Td("–")
     waiting = (mean["waiting_seconds"].value or 0.0) / train if train else 0.0
     digits = 1 if speed.value < 100 else 0
-    return Td(f"{speed.value:,.{digits}f}", f"{waiting:.1%} waiting", href=cell.href,
+    return Td(f"{speed.value:,.{digits}f}", f"{percent(waiting, 1)} waiting", href=cell.href,
               key=speed.key)  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import pytest
 from protocols.files import ROOT
 from reports.pages import measured_file
 from reports.pages.speed import benchmarks
+from reports.tables.formats import THIN, seconds_text
 from tests.support.reading import made
 
 
@@ -65,9 +66,10 @@ def test_the_speed_page_shows_the_benchmarks(tmp_path):
     page = speed_page(tmp_path, made_up())
     text = re.sub(r"<[^>]+>", " ", page)
     for part in (
-        "Phase 1: frozen backbones", "A made-up processor, 2 CPU cores", "120×160 pixels",
-        "images: phantom", "torch 2.0", "2026-01-02", "0.2", "80\u202fms", "0.012", "0.011 – 0.02",
-        "reached", "1.25", "1.10 – 12", "missed", "eager 40\u202fms",
+        "Phase 1: frozen backbones", "A made-up processor, 2 CPU cores", "160 × 120 pixels",
+        "images: phantom", "torch 2.0", "2026-01-02", "0.2", "0.0800\u202fs", "0.012",
+        "0.011 – 0.020",
+        "reached", "1.25", "1.10 – 12", "missed", "eager 40.0\u202fms",
     ):  # fmt: skip
         assert part in text, part
     assert 'href="benchmarks.json"' in page
@@ -151,10 +153,35 @@ def test_what_is_said_of_a_ratio(ratio, low, high, word):
 
 
 @pytest.mark.parametrize(
-    "ratio, text", [(0.01234, "0.012"), (0.5, "0.50"), (1.0, "1.00"), (12.3, "12"), (1234, "1,234")]
+    "ratio, text",
+    [
+        (0.0, "0"),
+        (0.007, "0.0070"),
+        (0.01234, "0.012"),
+        (0.5, "0.50"),
+        (1.0, "1.00"),
+        (12.3, "12"),
+        (1234, "1,234"),
+    ],
 )
 def test_ratios_as_written(ratio, text):
     assert benchmarks.ratio_text(ratio) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), [
+    (0.0, "0 ms"), (0.027, "27.0 ms"), (0.09997, "100 ms"), (1.1, "1.10 s"), (30.0, "30.0 s"),
+    (99.97, "100 s"), (119.0, "119 s"), (1335.0, "22.2 min"), (7300.0, "2.0 h"),
+])  # fmt: skip
+def test_seconds_as_written(seconds, text):
+    assert seconds_text(seconds) == text.replace(" ", THIN)
+
+
+def test_the_times_of_one_row_have_one_unit():
+    peers = [benchmarks.Peer(f"{s}", s, 0.027 / s, 0.0, 1.0, None) for s in (3.28, 3.6)]
+    own = benchmarks.Benchmark("", "an epoch", "keras", "128 images", "", 0.027, 3, peers)
+    found = [[row[2].text, row[4].text] for row in benchmarks._rows(own)]
+    said = [["0.0270 s", "3.28 s"], ["0.0270 s", "3.60 s"]]
+    assert found == [[text.replace(" ", THIN) for text in row] for row in said]
 
 
 def test_every_benchmark_has_its_title_in_the_report():

@@ -10,10 +10,12 @@ from protocols.papers.claims import load_claims
 from reports.cells.cell import Cell
 from reports.cells.collect import collect
 from reports.cells.settings import Setting
+from reports.judging.uncertainty import interval_text
 from reports.pages import activations
 from reports.pages.content import worth_showing
 from reports.pages.papers.sections import in_twins
 from reports.pages.papers.tables import claim_notes
+from reports.statistics.intervals import Interval
 from reports.tables.builder import numbers, over_twins, table
 from reports.tables.cell_text import difference_text
 from reports.tables.exports import as_csv
@@ -126,6 +128,17 @@ def test_a_table_without_a_number_says_nothing_of_intervals(mixed, monkeypatch):
     assert claim_notes(group)[-1].startswith("New cells: ")
     monkeypatch.setattr(Cell, "lack", "2 of 10 folds")
     assert claim_notes(group) == []
+
+
+def test_an_interval_has_as_many_digits_as_its_number():
+    loss, share = (interval_text(m, Interval(0.1824, 2.462)) for m in ("log_loss", "accuracy"))
+    assert (loss, share) == ("0.1824 to 2.4620", "18.24 to 246.20")
+
+
+def test_words_below_numbers_stand_on_their_side(mixed):
+    page = pages(mixed[0])["liang.html"]
+    rows = re.findall(r">Verdict</th>[^\n]*", page)
+    assert rows and all(row.count('class="text end"') == 2 for row in rows)
 
 
 def test_the_caption_alone_is_on_the_page_and_the_setting_in_the_csv_index(mixed):

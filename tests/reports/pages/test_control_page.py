@@ -185,7 +185,7 @@ def test_a_missing_fold_is_an_x(tmp_path):
         r for r in page.find("EfficientNet-Lite0 CNN-LSTM minus") if r[0].startswith("Accuracy, s")
     )
     assert row[1:] == [
-        "X | EfficientNet-Lite0 CNN-GRU: 1 of 2 folds", "– | not asked for", "X"
+        "X | EfficientNet-Lite0 CNN-GRU: 1 of 2 folds", "– | no run planned", "X"
     ]  # fmt: skip
     row = next(r for r in page.find("More measures") if r[0] == "EfficientNet-Lite0 CNN-GRU")
     assert row[2] == "X" and row[-1] == "1 of 2 folds"
@@ -244,7 +244,7 @@ def test_environment_names_the_kind_of_a_digest(tmp_path):
     weights = {"source": "imagenet", "digest": digest}
     made(tmp_path, [dataclasses.replace(synthetic.spec(), weights=weights)], "environment.html")
     rows = Tables(pages(tmp_path)["environment.html"]).find("Images and weights")
-    row = next(r for r in rows if r[0] == "ImageNet, Keras xception")
+    row = next(r for r in rows if r[0] == "ImageNet, Keras, Xception")
     assert row[1] == "MD5 bbbbbbbbbbbb + MD5 444444444444"
 
 

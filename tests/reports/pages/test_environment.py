@@ -40,7 +40,7 @@ THE_OFFICIAL = {"file": OFFICIAL.name, "hash": OFFICIAL.hash}
 def test_environment_says_from_which_file_weights_were_loaded(tmp_path, monkeypatch):
     page = from_files(tmp_path, monkeypatch, PACKAGE, None, PACKAGE)
     rows = Tables(page).find("Images and weights")
-    assert ["ImageNet, Keras xception", "contents 6ee06b681c53", "3"] in rows
+    assert ["ImageNet, Keras, Xception", "contents 6ee06b681c53", "3"] in rows
     assert ["Xception, kitchenware.keras", "SHA-256 000000000000", "2"] in rows
     places = Tables(page).find("Keras: where its runs ran")
     assert places[0][1:] == ["3\u00a0runs"], (
