@@ -122,6 +122,27 @@ def test_a_table_that_goes_on_sideways_says_so_until_its_end(smoke, browser):
     narrow.context.close()
 
 
+# of each row whose cells stand below each other: whether all begin at one place, and how far the
+# first cell keeps from the row's heading
+STACKED = """[...document.querySelectorAll('.stacks tbody tr:not(.section)')].map(row => {
+  const [head, ...cells] = row.cells, left = e => e.getClientRects()[0]?.left
+    + parseFloat(getComputedStyle(e).paddingLeft);
+  const below = cells.filter(e => getComputedStyle(e).display === 'block');
+  const even = below.every(e => Math.abs(left(e) - left(head)) < 1
+    && getComputedStyle(e).textAlign === 'left');
+  const gap = parseFloat(getComputedStyle(cells[0], '::before').marginLeft);
+  return [even, below[0] === cells[0] || gap > 4];
+})"""
+
+
+def test_on_a_small_screen_the_cells_of_a_row_begin_at_one_place(published_report, browser):
+    narrow = Tab(browser, viewport={"width": 390, "height": 800})
+    for name in ("images.html", "assumed.html", "leakage.html"):
+        found = narrow.show(published_report / name).evaluate(STACKED)
+        assert len(found) > 7 and all(even and apart for even, apart in found), name
+    narrow.context.close()
+
+
 def copied(page, table):
     """What its button copies, as rows of cells."""
     tools = table.locator("xpath=../preceding-sibling::*[1]")
