@@ -84,10 +84,11 @@ def all_pages(out):
 
 
 def is_kept(report, name):
-    """Gives whether a picture of a page is kept."""
-    if report == "smoke":
-        return name == "index.html"
-    return name != one_file.NAME
+    """Gives whether a picture of a page is kept: of every first page, and of all pages of recorded
+    runs and the comparison where BROWSER_SHOTS names a folder for them."""
+    if name == "index.html":
+        return True
+    return "BROWSER_SHOTS" in os.environ and report != "smoke" and name != one_file.NAME
 
 
 def own_pages(out):

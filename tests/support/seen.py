@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from reports.pages import one_file
 from tests.support.browser import OPEN, WIDTHS, Tab, is_kept
 
 TALLEST = 8000  # pixels of one picture; a longer page is kept in several
@@ -68,7 +67,7 @@ def visit(tab: Tab, report: str, path: Path, shots: Path) -> dict:
             name = f"{report}-{path.stem}-{width}"
             found["pictures"][width] = pictures(page, shots, name)
     page.evaluate(OPEN)
-    for width in (500, WIDTHS[0]) if report == "published" and path.name != one_file.NAME else ():
+    for width in (500, WIDTHS[0]) if report == "published" else ():
         page.set_viewport_size({"width": width, "height": HEIGHT})
         found[f"figures at {width}"] = page.evaluate(FIGURES)
     page.set_viewport_size({"width": WIDTHS[0], "height": HEIGHT})

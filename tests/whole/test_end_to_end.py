@@ -128,7 +128,7 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path, cache):
 def test_the_real_images(tmp_path, cache):
     data = Path(os.environ["WBC_DATA"])
     words = ["--variant", CNN_LSTM, "--folds", "1", "--framework", "torch", "--gpu", "none"]
-    words += ["--cache", cache, "--out", tmp_path]
+    words += ["--cache", cache, "--out", tmp_path, "--set", "epochs=2"]  # no times to an answer
     answer = runner(*words, WBC_DATA=data)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "data: real, from WBC_DATA" in answer.stdout

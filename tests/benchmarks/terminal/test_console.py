@@ -1,7 +1,7 @@
 """What a user is told of the time left."""
 
-import os
-import signal
+import subprocess
+import sys
 import time
 import types
 
@@ -11,6 +11,7 @@ from benchmarks.estimates.progress import Work, rough, shares
 from benchmarks.store.store import Store
 from benchmarks.terminal import console as module
 from benchmarks.terminal.console import Console
+from protocols.files import ROOT
 from tests.support.published import PUBLISHED
 from tests.support.synthetic import spec
 
@@ -78,17 +79,28 @@ def test_what_takes_long_is_said_again_and_again(monkeypatch, capsys):
         assert capsys.readouterr().out == ""
 
 
-def test_a_forked_process_can_print(monkeypatch):
-    """The stream isn't held by a thread that the child doesn't have."""
-    monkeypatch.setattr(module, "LOOK_EVERY", 0.0001)
-    monkeypatch.setattr(module, "FIRST", 0.0)
-    monkeypatch.setattr(module, "LINE_EVERY", 0.0)
-    with Console() as console:
-        console.doing("much")
-        for _ in range(50):
-            child = os.fork()
-            if not child:
-                signal.alarm(5)
-                with module._printing:
-                    os._exit(0)
-            assert os.waitpid(child, 0)[1] == 0
+FORKS = """
+import os, signal
+from benchmarks.terminal import console as module
+
+module.FIRST = module.LINE_EVERY = 0.0
+module.LOOK_EVERY = 0.0001
+with module.Console() as console:
+    console.doing("much")
+    for _ in range(200):
+        child = os.fork()
+        if not child:
+            signal.alarm(5)
+            with module._printing:
+                os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_forked_process_can_print():
+    """The stream isn't held by a thread that the child doesn't have. This process itself may hold
+    gigabytes, and forks slowly then."""
+    how = {"cwd": ROOT, "capture_output": True, "text": True, "encoding": "utf-8"}
+    answer = subprocess.run([sys.executable, "-c", FORKS], **how)
+    assert answer.returncode == 0, answer.stderr
+    assert "much" in answer.stdout
