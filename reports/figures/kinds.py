@@ -43,7 +43,9 @@ def dots(
     """
     left = 0.2 + LETTER * max(map(len, rows))
     figure, (ax,) = draw(0.95 + 0.32 * len(rows), 1, left, 0.1)
-    shift, spans = {"keras": -0.14, "torch": 0.14}, False
+    both = {"keras", "torch"} <= {entry["framework"] for entry in series if entry["points"]}
+    shift: dict[str | None, float] = {"keras": -0.14, "torch": 0.14} if both else {}
+    spans = False
     for entry in series:
         framework = entry["framework"]
         colour = COLOURS.get(framework, INK)

@@ -153,6 +153,15 @@ def test_jane_s_figure_3_prints_each_number_on_its_bar(tmp_path, drawn):
     assert [bar.text for bar in shown[0]["printed"]] == ["0.92", "0.90", "0.91", "0.921"]
 
 
+@pytest.mark.parametrize(("there", "places"), [(TWINS[1:], 1), (TWINS, 3)])
+def test_a_dot_stands_beside_its_network_s_line_only_where_both_twins_are_drawn(there, places):
+    of = {framework: [(0, 1.0, 1.0, 1.0)] for framework in (None, *there)}
+    series = [{"framework": f, "label": f"{f}", "points": of.get(f, [])} for f in (None, *TWINS)]
+    svg = kinds.dots("x", "a dot", ["A"], series, "accuracy, %").svg
+    heights = set(re.findall(r'<use [^>]*y="([\d.]+)"', svg))
+    assert len(heights) == places + 2  # those of the axis and of the legend
+
+
 def test_a_missing_number_is_an_x_on_the_figure():
     some = {key: [kinds.Bar(m, None, "X") for m in ("F", "accuracy")] for key in TWINS}
     some["printed"] = [kinds.Bar(m, 0.9, "0.90") for m in ("F", "accuracy")]
