@@ -251,6 +251,7 @@ def _run_sets(results: Results) -> list[PageRecord]:
 
 def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRecord:
     first = groups[0]
+    named = (first.setting.profile, first.protocol, first.setting.extra)
     content = {
         "sections": [
             (ran.TITLES[group.setting.planned], group.caption, own)
@@ -258,7 +259,7 @@ def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRe
         ],
     }
     return PageRecord(
-        file, f"Runs: {first.setting.profile}, {first.protocol}", f"Runs: {first.caption}",
+        file, f"Runs: {', '.join(filter(None, named))}", f"Runs: {first.caption}",
         lambda _: content, template="runset.html.j2",
         settings=lambda _: [group.setting for group in groups],
     )  # fmt: skip

@@ -55,6 +55,13 @@ def test_links_and_ids_of_the_published_pages_hold_together(published_report):
     hold_together(published_report)
 
 
+def test_no_two_published_pages_have_the_same_heading(published_report):
+    text = {p.name: p.read_text(encoding="utf-8") for p in published_report.glob("*.html")}
+    del text["report.html"]  # it has all of them
+    found = [re.search(r"<h1>(.*?)</h1>", page)[1] for page in text.values()]
+    assert len(found) > 20 and len(set(found)) == len(found)
+
+
 def test_something_is_published():
     assert FOLDERS
 
