@@ -23,7 +23,7 @@ PARTS = (
 def ratio(a: float, b: float, key: str, href: str, beside: bool = False) -> Td:
     """Returns the cell of B / A, with both times below; `key` is their place in compare.json.
     `beside` says whether one of them was measured beside other work."""
-    text = f"{seconds_text(a)} → {seconds_text(b)}"
+    text = f"{seconds_text(a, max(a, b))} → {seconds_text(b, max(a, b))}"
     quotient = marked(f"{b / a:.2f}" if a else "–", stale=False, beside=beside)
     return Td(quotient, text, key=f"{key}.ratio", href=href)
 

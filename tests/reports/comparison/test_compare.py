@@ -197,7 +197,7 @@ def test_another_device_is_compared_and_every_difference_named(stores, compared,
     assert rows["results version"] == ["1", "2", "2 of 2"]
     assert rows["backend"][2] == "1 of 2"
     assert "differs, Keras: device cpu / Some GPU" in text
-    assert tables.find("Time to an answer")[-1][5] == "0.50 | 4\u202fs → 2\u202fs"
+    assert tables.find("Time to an answer")[-1][5] == "0.50 | 4.00\u202fs → 2.00\u202fs"
     named = "cpu (A made-up processor), 2 threads → Some GPU, 8 threads".replace(" th", "\u00a0th")
     assert tables.find("Training")[-1][-1] == tables.find("Time to an answer")[-1][-3] == named
 
