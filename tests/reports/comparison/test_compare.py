@@ -6,6 +6,7 @@ from scipy import stats
 
 import benchmarks.store.store
 from reports.comparison.judge import noise
+from reports.comparison.times import ratio
 from reports.statistics.between_seeds import one_more_run
 from tests.support.command import asked, runner
 from tests.support.reading import PAPER, percent, scored
@@ -262,3 +263,8 @@ def test_a_damaged_run_is_named_and_nothing_is_compared(stores, tmp_path, damage
     assert answer.returncode == 2 and not (tmp_path / "new").exists()
     assert f"history.csv: {damage}" in answer.stderr
     assert len(answer.stderr.strip().splitlines()) == 1
+
+
+def test_both_times_of_a_ratio_have_one_unit():
+    found = ratio(0.5, 1.2, "k", "")
+    assert (found.text, found.note) == ("2.40", "0.500\u202fs → 1.20\u202fs")
