@@ -13,12 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.store.merge import merge
-from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from protocols.files import ROOT
-from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
 from protocols.spec import FRAMEWORKS
+from reports import first_folds
 from reports.cells.answers import Answers, accuracies, answers, photographs
 from reports.cells.collect import collect
 from reports.data import results
@@ -53,12 +52,6 @@ ROWS = {  # of the tables of recorded runs: what stands there, protocol, network
     "difference": (DIFFERENCE, "cv10", *HEADS),
     "CNN-LSTM / CNN-GRU, last epoch": (LAST, "cv10", *HEADS),
 }
-RATES = (0.01, 0.001)  # the printed one, and ours
-FIRST_FOLD = {  # of the tables of fold 0: a row's network, learning rate, and what is trained
-    f"{name}, learning rate {rate}": (variant, rate, "head")
-    for name, variant in (("CNN-LSTM", "cnn_lstm"), ("CNN-GRU", "cnn_gru"))
-    for rate in RATES
-} | {f"CNN-LSTM, CNN trained too, {rate}": ("cnn_lstm", rate, "all") for rate in RATES}
 
 
 def take(out: Path, name: str) -> int:
@@ -93,29 +86,6 @@ def row(name: str, known: dict[str, dict]) -> str:
         else:
             cells.append(" / ".join(reached(one, what) for one in found if one))
     return f"| {name} | {' | '.join(cells)} |"
-
-
-@cache
-def first_folds() -> dict[tuple[str, float, str], Run]:
-    """Returns PyTorch's recorded runs of fold 0, by network, learning rate and what is trained."""
-    wanted = ("train", "torch", "cv10", 0)
-    specs = ((run, run.spec) for run in Store(PUBLISHED / "laptop").runs())
-    return {
-        (spec.variant, spec.recipe["rate"], "head" if spec.heads_only else "all"): run
-        for run, spec in specs
-        if (spec.stage, spec.framework, spec.protocol, spec.fold) == wanted
-    }
-
-
-def first_fold_row(name: str) -> str:
-    """Writes a row of the tables of PyTorch's runs of fold 0: the epochs, the accuracy on the
-    training images in the last of them, and on the held-out ones there and in the epoch that is
-    selected, with its number."""
-    run = first_folds()[FIRST_FOLD[name]]
-    last, best = run.history[-1], int(run.predictions["selected_index"])
-    shares = (last["train_accuracy"], last["eval_accuracy"], run.history[best]["eval_accuracy"])
-    training, held, selected = (f"{100 * share:.1f} %" for share in shares)
-    return f"| {name} | {len(run.history)} | {training} | {held} | {selected} | {best + 1} |"
 
 
 def reached(cell: dict, at: str = SELECTED) -> str:
@@ -167,16 +137,6 @@ def contrasts(known: dict[str, dict], protocol: str, first: str, second: str) ->
     return {f: known[key] for f, key in keys.items() if key in known}
 
 
-def accuracy_claim(variant: str, at: str = "") -> Claim:
-    """Returns the first accuracy that is printed of a network, at this point of its training if
-    one is named."""
-    return next(
-        c
-        for c in load_claims().values()
-        if (c.kind, c.metric, c.variant) == ("metric", "accuracy", variant) and at in ("", c.at)
-    )
-
-
 def in_twins(found: dict[str, str]) -> str:
     """Writes texts by twin: "a in Keras and b in PyTorch"."""
     return " and ".join(f"{text} in {NAMES[framework]}" for framework, text in found.items())
@@ -199,7 +159,7 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
         in_twins({f: reached(known[f"{SETTING}/fixed/{f}/{name}"]) for f in asked[0]})
         for name in OWN
     )
-    claims = [accuracy_claim(name) for name in OWN]
+    claims = [first_folds.accuracy_claim(name) for name in OWN]
     author = load_papers()[claims[0].paper].author
     return {
         "- **Printed numbers.**": audited,
@@ -212,33 +172,9 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
         "- **Test images.**": f"All {tests:,} show one of {shown} photographs. Of the {both} that "
         f"EfficientNet-Lite0 gets wrong in both frameworks, {three} show three of these "
         "photographs.",
-        "- **The learning rate of 0.01.**": printed_rate(),
+        "- **The learning rate of 0.01.**": first_folds.printed_rate(),
+        "- **Copies in the folds.**": first_folds.copies(),
     }
-
-
-def printed_rate() -> str:
-    """Writes how far the runs of fold 0 end from what is printed at the end of training."""
-    folds, names = first_folds(), ("cnn_lstm", "cnn_gru")
-    printed = [accuracy_claim(name, "epoch 500") for name in names]
-
-    def ends(key: str, rate: float) -> str:
-        shares = (folds[name, rate, "head"].history[-1][key] for name in names)
-        return " and ".join(f"{100 * share:.1f} %" for share in shares)
-
-    trained = (folds["cnn_lstm", rate, "all"].history for rate in RATES)
-    too = (
-        f"{100 * of[-1]['eval_accuracy']:.1f} % after {len(of)} epochs at {rate}"
-        for rate, of in zip(RATES, trained, strict=True)
-    )
-    return (
-        f"{load_papers()[printed[0].paper].author} trains by Adam at this rate and prints "
-        f"{' and '.join(f'{claim.printed} %' for claim in printed)} for CNN-LSTM and CNN-GRU after "
-        f"500 epochs. Here, on one fold of ten, on images of half the size and with the CNN kept "
-        f"as it was loaded, PyTorch ends at {ends('eval_accuracy', 0.01)}, with "
-        f"{ends('train_accuracy', 0.01)} of the training images right; at 0.001 it ends at "
-        f"{ends('eval_accuracy', 0.001)}. With the CNN trained too, CNN-LSTM is at "
-        f"{', and at '.join(too)}. One fold is a hint, and judges nothing."
-    )
 
 
 def readme(text: str, known: dict[str, dict]) -> str:
@@ -260,8 +196,8 @@ def recorded(text: str, known: dict[str, dict]) -> str:
     for number, line in enumerate(lines):
         if (name := line.removeprefix("| ").split(" | ")[0]) in ROWS:
             lines[number] = row(name, known)
-        elif name in FIRST_FOLD:
-            lines[number] = first_fold_row(name)
+        elif name in first_folds.ROWS:
+            lines[number] = first_folds.row(name)
         elif BELOW in line:
             before, after = line.split(BELOW)
             end = after.index(" three of ")

@@ -15,11 +15,13 @@ from tests.support.synthetic import spec
 
 PUBLISHED = Path("reports/published")
 FOLDERS = ("smoke", "laptop", "shared")
-CHANGES = {  # values of --set that were recorded beside the others
+TRAINED = "cnn_trained=trained"
+CHANGES = {  # what was recorded beside the others: its protocol, if another, and values of --set
     "laptop": [
-        ("rate=0.001",),
-        ("cnn_trained=trained", "epochs=20"),
-        ("cnn_trained=trained", "rate=0.001", "epochs=10"),
+        ("", ("rate=0.001",)),
+        ("", (TRAINED, "epochs=20")),
+        ("", (TRAINED, "rate=0.001", "epochs=10")),
+        ("cv10-grouped", (TRAINED, "rate=0.001", "epochs=10")),
     ]
 }
 RUNS = sorted(PUBLISHED.glob("*/runs/*/spec.json"))
@@ -55,7 +57,10 @@ def test_a_plan_of_today_has_the_recorded_ids(folder):
     )
     devices = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
     jane = tuple(v.name for v in load_variants().values() if v.suite == "jane")
-    asked = [wish, *(replace(wish, variants=jane, changes=c) for c in CHANGES.get(folder, []))]
+    beside = [
+        replace(wish, variants=jane, protocol=p, changes=c) for p, c in CHANGES.get(folder, [])
+    ]
+    asked = [wish, *beside]
     today = [s for one in asked for s in make_plan(one, "real", devices, 2 * training[0].threads)]
     known = {s.id for s in recorded}
     assert known <= {s.id for s in today}
