@@ -169,9 +169,9 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
         f"Beside the smaller EfficientNet-Lite0 the LSTM adds {small}; there CNN-LSTM minus "
         f"CNN-GRU is {heads}. Each is of one seed, in points of accuracy; in brackets stand 95 % "
         f"intervals on new photographs; {every}.",
-        "- **Test images.**": f"All {tests:,} show one of {shown} photographs. Of the {both} that "
-        f"EfficientNet-Lite0 gets wrong in both frameworks, {three} show three of these "
-        "photographs.",
+        "- **Test images.**": f"Each of the {tests:,} shows one of {shown} photographs. Of the "
+        f"{both} that EfficientNet-Lite0 gets wrong in both frameworks, {three} show three of "
+        "these photographs.",
         "- **The learning rate of 0.01.**": first_folds.printed_rate(),
         "- **Copies in the folds.**": first_folds.copies(),
     }
