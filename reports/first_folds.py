@@ -1,5 +1,5 @@
-"""What PyTorch's recorded runs of fold 0 say of Jane's recipe, for the README and for the page of
-the recorded runs."""
+"""What PyTorch's recorded runs of fold 0 say of a recipe, for the README and for the page of the
+recorded runs."""
 
 from functools import cache
 
@@ -90,8 +90,9 @@ def copies() -> str:
         low, high, last = map(percent, (min(shares), max(shares), shares[-1]))
         return f"between {low} and {high} of them right in the last four epochs, {last} in the last"
 
+    author = load_papers()[accuracy_claim("cnn_lstm").paper].author
     return (
-        "Jane's folds hold out images, and nearly every one of them shows a photograph that "
+        f"{author}'s folds hold out images, and nearly every one of them shows a photograph that "
         "training images show too. With the CNN trained too, at 0.001, for "
         f"{len(published.history)} epochs, CNN-LSTM gets {ended(published)}. Where the fold holds "
         f"out {len(whole.predictions['ids'])} whole photographs instead, it gets {ended(whole)}. "

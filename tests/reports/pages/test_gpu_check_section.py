@@ -77,11 +77,13 @@ def test_the_page_shows_what_was_measured_and_what_failed(tmp_path):
     tables = Tables(page)
     (steps,) = [row for row in tables.find("A step of training") if row[0] == "Xception"]
     assert steps[1:3] == ["X | failed"] * 2
-    assert steps[3:] == ["2\u202fms | 1.80 – 2.40", "100\u202fms | 90.0 – 120"]
+    assert steps[3:] == ["2.00\u202fms | 1.80 – 2.40", "100\u202fms | 90.0 – 120"]
     (answers,) = [row for row in tables.find("An answer") if row[0] == "Xception"]
-    assert answers[1].startswith("4\u202fms \u2021") and answers[4] == "4\u202fms | 3.60 – 4.80"
+    assert (
+        answers[1].startswith("4.00\u202fms \u2021") and answers[4] == "4.00\u202fms | 3.60 – 4.80"
+    )
     (folds,) = [row for row in tables.find("A step of folds") if row[0] == "CNN-GRU"]
-    assert folds == ["CNN-GRU", "– | not measured", "30\u202fms | 27.0 – 36.0, 30 together"]
+    assert folds == ["CNN-GRU", "– | not measured", "30.0\u202fms | 27.0 – 36.0, 30 together"]
     hours = tables.find("Hours of training")
     assert ["Xception", "3", "–", "–", "X | not measured", "3", "0.10", "2.00", "2.11"] in hours
     assert hours[-1][-1] == "2.11" and hours[-1][4] == "X | without 1\u00a0network"
