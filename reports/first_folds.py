@@ -8,6 +8,7 @@ from benchmarks.store.store import Store
 from protocols.files import ROOT
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
+from reports.tables import formats
 
 LAPTOP = ROOT / "reports" / "published" / "laptop"
 ROWS = {  # of the tables of fold 0: a row's network, protocol, rate, and what is trained
@@ -102,4 +103,4 @@ def copies() -> str:
 
 def percent(share: float) -> str:
     """Writes a share as the documents do: "95.0 %"."""
-    return f"{100 * share:.1f} %"
+    return formats.percent(share, 1).replace(formats.THIN, " ")

@@ -56,7 +56,7 @@ class Versioned(Struct):
     version: int | str | None = None
 
 
-class Keyed(Struct):
+class Keyed(Versioned, kw_only=True):
     """The key of a file of estimates: what its rates have in common."""
 
     key: Content
@@ -197,7 +197,7 @@ class Estimates:
         found = []
         for path in sorted(self.folder.glob("*.json")):
             with contextlib.suppress(Damaged):
-                one = decoded(contents(path), Learned, path.name)
+                one = decoded(contents(path), Keyed, path.name)
                 if one.version == VERSION and (known := self._read(one.key)):
                     found.append({"version": VERSION, "key": one.key, "known": known})
         return found

@@ -1,8 +1,11 @@
 """Writes numbers as every page has them: they are rounded here and nowhere before."""
 
+from typing import Any
+
 from protocols.load import BUSY
 from protocols.metrics import METRICS, Metric, metric_of
 from protocols.papers.variants import load_variants
+from reports.cells.settings import scrub
 from reports.cells.times import WIDE
 
 NAMES = {"keras": "Keras", "torch": "PyTorch"}
@@ -101,6 +104,18 @@ def percent(share: float, digits: int = 2) -> str:
 def title(variant: str) -> str:
     """Returns the network's name as the papers print it."""
     return load_variants()[variant].title
+
+
+def network_name(variant: str) -> str:
+    """Returns the network's name as the papers print it; that of an unknown one, which a file may
+    hold, as it is there."""
+    return title(variant) if variant in load_variants() else scrub(variant)
+
+
+def image_size(data: dict[str, Any]) -> str:
+    """Returns the size of a run's images, width × height; `data` is the part of its specification
+    that names them."""
+    return f"{data.get('width', '?')} × {data.get('height', '?')} pixels"
 
 
 def minus(text: str) -> str:

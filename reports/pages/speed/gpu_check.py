@@ -12,14 +12,13 @@ from msgspec import Struct
 
 from protocols.boundary import Amount, Count, Damaged, Key, Line, Scalar, read_loose
 from protocols.load import BUSY
-from protocols.papers.variants import load_variants
 from protocols.spec import FRAMEWORKS
 from reports.cells.settings import scrub
 from reports.cells.times import WIDE
 from reports.pages.measured_file import Measured, place_of, read_measured
 from reports.tables.builder import Line as Row
 from reports.tables.builder import numbers, over_twins, table, texts
-from reports.tables.formats import MISSING, in_unit_of, marked, plural, seconds_text
+from reports.tables.formats import MISSING, in_unit_of, marked, network_name, plural, seconds_text
 from reports.tables.table import Table, Td
 
 NAME = "gpu-check.json"
@@ -134,11 +133,6 @@ def _faults(parts: Found) -> list[str]:
     return [scrub(text) for text in found]
 
 
-def _title(variant: str) -> str:
-    known = load_variants()
-    return known[variant].title if variant in known else scrub(variant)
-
-
 def _measured(part: str, caption: str, parts: Found, what: dict[str, str]) -> list[Table]:
     """Return the table of the numbers `what` of one stage, a network a row, if any was begun."""
     names = list(dict.fromkeys(variant for stage, _, variant in parts if stage == part))
@@ -147,7 +141,10 @@ def _measured(part: str, caption: str, parts: Found, what: dict[str, str]) -> li
     if not shown:
         return []
     lines: list[Row] = [
-        [_title(name), *(_cell(parts.get((part, f, name)), k) for f in FRAMEWORKS for k in shown)]
+        [
+            network_name(name),
+            *(_cell(parts.get((part, f, name)), k) for f in FRAMEWORKS for k in shown),
+        ]
         for name in names
     ]
     ends = "5th to 95th percentile" if part == "answers" else "the least to the most"
@@ -185,7 +182,7 @@ def _projected(profile: str, rows: list[dict[str, Any]]) -> Table:
     names = list(dict.fromkeys(row["variant"] for row in train))
     heads = numbers("Runs", "Phase 1", "Phase 2", "All")
     lines: list[Row] = [
-        [_title(name), *(td for f in FRAMEWORKS for td in _hours(by_name.get((name, f))))]
+        [network_name(name), *(td for f in FRAMEWORKS for td in _hours(by_name.get((name, f))))]
         for name in names
     ]
     last: list[Td | str | int | None] = ["Sum"]

@@ -14,7 +14,16 @@ from reports.figures import kinds
 from reports.figures.drawing import Drawing
 from reports.tables.builder import Line, table, texts, twins
 from reports.tables.cell_text import NOT_ASKED
-from reports.tables.formats import MISSING, NAMES, in_unit_of, marked, plural, seconds_text, title
+from reports.tables.formats import (
+    MISSING,
+    NAMES,
+    image_size,
+    in_unit_of,
+    marked,
+    plural,
+    seconds_text,
+    title,
+)
 from reports.tables.table import Table, Td
 
 PARTS = {
@@ -37,7 +46,6 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
         title(name): _lines([slots.get((f, name)) for f in FRAMEWORKS], known) for name in names
     }
     first = next(iter(slots.values())).spec
-    size = f"{first.data.get('width', '?')} × {first.data.get('height', '?')} pixels"
     counts = (first.recipe.get(key, "?") for key in ("latency_repeats", "cold_repeats"))
     calls, starts = (
         plural(n, noun) for n, noun in zip(counts, ("call", "cold start"), strict=True)
@@ -45,7 +53,7 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
     return table(
         f"latency-{setting.slug}",
         "Time to an answer of freshly made networks: the median, and below it the 5th to 95th "
-        f"percentile, of {calls} or {starts}; {size}, "
+        f"percentile, of {calls} or {starts}; {image_size(first.data)}, "
         f"{plural(first.threads, 'CPU thread')}.{differences(list(slots.values()))}",
         [*texts("What"), *twins()],
         lines,
