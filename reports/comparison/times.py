@@ -9,7 +9,7 @@ from reports.comparison.join import CellPair, Joined
 from reports.comparison.run_pairs import RunPair
 from reports.comparison.tables import NETWORK, RUNS, devices, first_cells, run_cells, shared
 from reports.tables.builder import Line, numbers, table, texts
-from reports.tables.formats import marked, seconds_text
+from reports.tables.formats import image_size, marked, seconds_text
 from reports.tables.table import Table, Td
 
 PARTS = (
@@ -79,8 +79,7 @@ def latency_table(joined: Joined, out: Path) -> Table:
             )
             for part, _ in PARTS
         ]  # fmt: skip
-        size = f"{spec.data.get('height', '?')}×{spec.data.get('width', '?')}"
-        lines[f"Profile {spec.profile}, {size}"].append(
+        lines[f"Profile {spec.profile}, {image_size(spec.data)}"].append(
             [*first_cells(spec, own), *cells, _devices([pair]), *run_cells(pair, places)]
         )
     return table(
