@@ -65,8 +65,8 @@ ROWS = {
     "with an LSTM over the rows": Row(SELECTED, SMALL[1:]),
     f"difference, {POINTS}": Row(DIFFERENCE, SMALL[::-1]),
     "alone / with the LSTM, last epoch": Row(LAST, SMALL),
-    "alone, label smoothing 0": Row(SELECTED, SMALL[:1], change="-label-smoothing-0"),
-    "alone, label smoothing 0, last epoch": Row(LAST, SMALL[:1], change="-label-smoothing-0"),
+    "alone, label smoothing 0": Row(SELECTED, SMALL[:1], change="-label-smoothing-0-0"),
+    "alone, label smoothing 0, last epoch": Row(LAST, SMALL[:1], change="-label-smoothing-0-0"),
     "CNN-LSTM, 10 folds": Row(SELECTED, HEADS[:1], "cv10"),
     "CNN-GRU, 10 folds": Row(SELECTED, HEADS[1:], "cv10"),
     "difference": Row(DIFFERENCE, HEADS, "cv10"),
@@ -129,7 +129,7 @@ def recorded_answers() -> dict[str, Answers]:
     """Returns by twin what the recorded CNN of profile laptop answered on the test images."""
     store = Store(PUBLISHED / "laptop")
     wanted = [s for s in store.plan() if (s.variant, s.stage) == (SMALL[0], "train")]
-    (group,) = (g for g in collect(store, wanted).groups if g.setting.planned)
+    (group,) = (g for g in collect(store, wanted).groups if g.setting.slug == SETTING)
     said = {f: answers(group.cells[f, SMALL[0]]) for f in FRAMEWORKS}
     return {framework: one for framework, one in said.items() if one is not None}
 

@@ -16,12 +16,14 @@ from tests.support.synthetic import spec
 PUBLISHED = Path("reports/published")
 FOLDERS = ("smoke", "laptop", "shared")
 TRAINED = "cnn_trained=trained"
-CHANGES = {  # what was recorded beside the others: its protocol, if another, and values of --set
+HEADS = ("cnn_lstm", "cnn_gru")
+CHANGES = {  # what was recorded beside the others: networks, another protocol, values of --set
     "laptop": [
-        ("", ("rate=0.001",)),
-        ("", (TRAINED, "epochs=20")),
-        ("", (TRAINED, "rate=0.001", "epochs=10")),
-        ("cv10-grouped", (TRAINED, "rate=0.001", "epochs=10")),
+        (HEADS, "", ("rate=0.001",)),
+        (HEADS, "", (TRAINED, "epochs=20")),
+        (HEADS, "", (TRAINED, "rate=0.001", "epochs=10")),
+        (HEADS, "cv10-grouped", (TRAINED, "rate=0.001", "epochs=10")),
+        (("efficientnet_lite0",), "", ("label_smoothing=0",)),
     ]
 }
 RUNS = sorted(PUBLISHED.glob("*/runs/*/spec.json"))
@@ -56,9 +58,8 @@ def test_a_plan_of_today_has_the_recorded_ids(folder):
         deterministic=first.deterministic,
     )
     devices = {"keras": Device("tensorflow", "cpu"), "torch": Device("torch", "cpu")}
-    jane = tuple(v.name for v in load_variants().values() if v.suite == "jane")
     beside = [
-        replace(wish, variants=jane, protocol=p, changes=c) for p, c in CHANGES.get(folder, [])
+        replace(wish, variants=v, protocol=p, changes=c) for v, p, c in CHANGES.get(folder, [])
     ]
     asked = [wish, *beside]
     today = [s for one in asked for s in make_plan(one, "real", devices, 2 * training[0].threads)]
