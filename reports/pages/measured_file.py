@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from protocols.boundary import Damaged
+from protocols.boundary import Damaged, read_loose
 from protocols.files import ROOT
 from reports.cells.settings import scrub
 
@@ -21,6 +21,20 @@ class Measured:
 
 
 Shown = TypeVar("Shown", bound=Measured)
+
+
+def read_texts(path: Path, schema: type) -> dict[str, Any]:
+    """Return what `schema` names of the file, with the folders of absolute paths left out of every
+    text. Raises Damaged."""
+    return _scrubbed(read_loose(path, schema))
+
+
+def _scrubbed(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {scrub(key): _scrubbed(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_scrubbed(value) for value in content]
+    return scrub(content) if isinstance(content, str) else content
 
 
 def place_of(out: Path, name: str) -> Path | None:

@@ -11,14 +11,13 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from protocols.boundary import WHOLE, Amount, Count, Damaged, Key, Line, read_loose
+from protocols.boundary import WHOLE, Amount, Count, Damaged, Key, Line
 from protocols.papers.recipes import values
 from protocols.papers.variants import load_variants
 from protocols.runs.parity import given, optimizers
-from reports.cells.settings import scrub
-from reports.pages.measured_file import Measured, place_of, read_measured
+from reports.pages.measured_file import Measured, place_of, read_measured, read_texts
 from reports.tables.builder import numbers, table, texts
-from reports.tables.formats import MISSING, NAMES, THIN, plural, title
+from reports.tables.formats import MISSING, NAMES, THIN, network_name, plural
 from reports.tables.table import Table, Td
 
 RANDOM = "parity.json"
@@ -79,16 +78,8 @@ class Stored(Struct):
     weights: Line = "random"  # of the CNNs: "random" or "imagenet"
 
 
-@dataclass(frozen=True)
-class Result:
-    """One measurement; `ok` is None where the rung has no meaning for the network."""
-
-    rung: str
-    variant: str
-    value: Any
-    bound: Any
-    ok: bool | None
-    detail: str
+Result = dict[str, Any]  # one measurement, as `_Result` names it
+Cells = dict[tuple[str, str], Result]  # by rung and network
 
 
 @dataclass(frozen=True)
@@ -120,44 +111,40 @@ def read(out: Path) -> list[Ladder]:
 
 
 def _read(path: Path) -> Ladder:
-    schema = read_loose(path, Versioned)["schema"]
+    schema = read_texts(path, Versioned)["schema"]
     if schema != SCHEMA:
         raise Damaged(f"it has schema {schema}, and this version reads {SCHEMA}")
-    return _ladder(read_loose(path, Stored))
+    return _ladder(read_texts(path, Stored))
 
 
 def _ladder(content: dict[str, Any]) -> Ladder:
-    rungs = {_text(r["name"]): r for r in content["rungs"]}
-    results = [_result(r) for r in content["results"]]
-    if unknown := {r.rung for r in results} - rungs.keys():
+    rungs = {r["name"]: r for r in content["rungs"]}
+    results = [r | {"ok": _kept(r)} for r in content["results"]]
+    if unknown := {r["rung"] for r in results} - rungs.keys():
         raise Damaged(f"results of unknown rungs: {', '.join(sorted(unknown))}")
     # of two measurements of one rung and network, the broken one stands
-    cells = {(r.rung, r.variant): r for r in sorted(results, key=lambda r: r.ok is False)}
-    known, loaded = load_variants(), content["weights"] != "random"
-    climbed = {r.variant for r in results}
+    ordered = sorted(results, key=lambda r: r["ok"] is False)
+    cells = {(r["rung"], r["variant"]): r for r in ordered}
+    known, weights = load_variants(), content["weights"]
+    loaded, climbed = weights != "random", {r["variant"] for r in results}
     names = [*(v for v in known if v in climbed or not loaded), *sorted(climbed - known.keys())]
     differences = content["differences"]
     return Ladder(
         heading="From ImageNet weights" if loaded else Ladder.heading,
         summary=_summary(rungs, names, cells),
-        matrix=_matrix(rungs, names, cells, _text(content["weights"])),
+        matrix=_matrix(rungs, names, cells, weights),
         rungs=_rungs(rungs),
-        details=_details(rungs, names, cells, _text(content["weights"])),
+        details=_details(rungs, names, cells, weights),
         differences=_differences(differences) if differences else None,
-        command=_text(content["command"]),
+        command=content["command"],
         where=_where(content),
     )
 
 
-def _result(r: dict[str, Any]) -> Result:
-    rung, variant, value, bound, ok = (r[k] for k in ("rung", "variant", "value", "bound", "ok"))
-    if ok and all(isinstance(x, int | float) for x in (value, bound)):
-        ok = value <= bound  # the numbers decide, whatever the file says
-    return Result(_text(rung), _text(variant), value, bound, ok, _text(r.get("detail") or ""))
-
-
-def _text(value: object) -> str:
-    return scrub(str(value))
+def _kept(result: Result) -> bool | None:
+    """Return whether a bound was kept: the numbers decide, whatever the file says."""
+    value, bound, ok = (result[key] for key in ("value", "bound", "ok"))
+    return value <= bound if ok and all(isinstance(x, int | float) for x in (value, bound)) else ok
 
 
 def number(value: object, digits: int = 2) -> str:
@@ -175,7 +162,7 @@ def number(value: object, digits: int = 2) -> str:
             return f"{value:.{digits}g}"
         mantissa, _, exponent = f"{value:.{digits - 1}e}".partition("e")
         return f"{mantissa}e{int(exponent)}"
-    return _text(value)
+    return str(value)
 
 
 def bound_text(value: object, unit: str = "") -> str:
@@ -187,20 +174,13 @@ def bound_text(value: object, unit: str = "") -> str:
     return f"{text} {unit}" if unit else text
 
 
-def _name(variant: str) -> str:
-    return title(variant) if variant in load_variants() else variant
-
-
-Cells = dict[tuple[str, str], Result]
-
-
 def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
-    broken = [r for r in cells.values() if r.ok is False]
-    judged = sum(r.ok is not None for r in cells.values())
+    broken = [r for r in cells.values() if r["ok"] is False]
+    judged = sum(r["ok"] is not None for r in cells.values())
     lacking = sum((r, v) not in cells and lack(r, v) == MISSING for r in rungs for v in names)
     text = f"{judged - len(broken)} of {plural(judged, 'measurement')} keep their bound."
     if broken:
-        said = (f"{_text(rungs[r.rung]['title'])} ({_name(r.variant)})" for r in broken)
+        said = (f"{rungs[r['rung']]['title']} ({network_name(r['variant'])})" for r in broken)
         text += f" Broken: {', '.join(said)}."
     return text + (f" Not measured: {lacking}." if lacking else "")
 
@@ -211,9 +191,12 @@ def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str)
         "Largest difference of Keras and PyTorch on each rung, by network. ✓: the rung’s bound is "
         f"kept; ✗: it is broken; {MISSING}: not measured; a dash: the rung has no meaning for the "
         "network.",
-        [*texts("Network"), *numbers(*(_text(r["title"]) for r in rungs.values()))],
+        [*texts("Network"), *numbers(*(r["title"] for r in rungs.values()))],
         [
-            [_name(variant), *(_cell(cells.get((r, variant)), lack(r, variant)) for r in rungs)]
+            [
+                network_name(variant),
+                *(_cell(cells.get((r, variant)), lack(r, variant)) for r in rungs),
+            ]
             for variant in names
         ],
         ["The bounds stand in the table of the rungs."],
@@ -232,12 +215,12 @@ def lack(rung: str, variant: str) -> str:
 
 
 def _cell(result: Result | None, lack: str) -> Td:
-    if result is None or result.ok is None:
+    if result is None or result["ok"] is None:
         return Td("–", NONE) if result or lack == NONE else Td(MISSING)
-    if result.ok:
-        return Td(number(result.value), ok=True)
-    note = f"broken: not {bound_text(result.bound)}"
-    return Td(number(result.value), note, ok=False, reason=result.detail)
+    if result["ok"]:
+        return Td(number(result["value"]), ok=True)
+    note = f"broken: not {bound_text(result['bound'])}"
+    return Td(number(result["value"]), note, ok=False, reason=result["detail"] or "")
 
 
 def _rungs(rungs: dict[str, Any]) -> Table:
@@ -245,17 +228,14 @@ def _rungs(rungs: dict[str, Any]) -> Table:
         "ladder-rungs",
         "The rungs, bottom first.",
         texts("Rung", "What is compared", "Bound"),
-        [
-            [_text(r["title"]), _text(r["what"]), bound_text(r["bound"], _text(r["unit"] or ""))]
-            for r in rungs.values()
-        ],
+        [[r["title"], r["what"], bound_text(r["bound"], r["unit"] or "")] for r in rungs.values()],
     )
 
 
 def _details(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str) -> Table:
     lines = {
-        _text(entry["title"]): [
-            [_name(v), *_detail(cells.get((rung, v)), lack(rung, v))] for v in names
+        entry["title"]: [
+            [network_name(v), *_detail(cells.get((rung, v)), lack(rung, v))] for v in names
         ]
         for rung, entry in rungs.items()
     }
@@ -264,12 +244,13 @@ def _details(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str
 
 
 def _detail(result: Result | None, lack: str) -> list[Td | str | None]:
-    if result is not None and result.ok is not None:
-        measured = Td(number(result.value, 6), ok=result.ok)
-        return [measured, Td(bound_text(result.bound)), result.detail]
+    detail = (result["detail"] or "") if result else ""
+    if result is not None and result["ok"] is not None:
+        measured = Td(number(result["value"], 6), ok=result["ok"])
+        return [measured, Td(bound_text(result["bound"])), detail]
     never = result or lack == NONE
     measured = Td("–", NONE) if never else Td(MISSING, "not measured")
-    return [measured, None, result.detail if result else ""]
+    return [measured, None, detail]
 
 
 def _differences(found: list[dict[str, Any]]) -> Table:
@@ -277,17 +258,16 @@ def _differences(found: list[dict[str, Any]]) -> Table:
         "ladder-differences",
         "Known differences of Keras and PyTorch, and why they are left as they are.",
         texts("What", *NAMES.values(), "Why"),
-        [[_text(d[k]) for k in ("what", "keras", "torch", "reason")] for d in found],
+        [[d[k] for k in ("what", "keras", "torch", "reason")] for d in found],
     )
 
 
 def _where(content: dict[str, Any]) -> str:
-    sides = {_text(k): tuple(map(int, size)) for k, size in content["sizes"].items()}
-    sizes = ", ".join(f"{name} at {h}×{w}" for name, (h, w) in sides.items())
-    versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in content["versions"].items())
+    sizes = ", ".join(f"{name} at {h}×{w}" for name, (h, w) in content["sizes"].items())
+    versions = ", ".join(f"{k} {v}" for k, v in content["versions"].items())
     images = "PHANTOM images" if content["images"] == "phantom" else "the real images"
     return (
-        f"Measured on {_text(content['device'])}, on {images}, {sizes} pixels (height × width), "
-        f"{plural(int(content['batch']), 'image')} a batch, in {float(content['seconds']):.0f}"
-        f"{THIN}s; {versions}."
+        f"Measured on {content['device']}, on {images}, {sizes} pixels (height × width), "
+        f"{plural(content['batch'], 'image')} a batch, in {content['seconds']:.0f}{THIN}s; "
+        f"{versions}."
     )

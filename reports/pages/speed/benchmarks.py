@@ -11,9 +11,8 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from protocols.boundary import Amount, Count, Damaged, Key, Line, read_loose
-from reports.cells.settings import scrub
-from reports.pages.measured_file import Measured, read_measured
+from protocols.boundary import Amount, Count, Damaged, Key, Line
+from reports.pages.measured_file import Measured, read_measured, read_texts
 from reports.tables.builder import numbers, table, texts
 from reports.tables.cell_text import twin_name
 from reports.tables.formats import NAMES, THIN, seconds_text
@@ -34,6 +33,8 @@ DETAIL = "Answers"  # this title's table is long and stands apart
 
 
 class _Ratio(Struct):
+    """Our time divided by the peer's, over the rounds."""
+
     median: Amount
     low: Amount
     high: Amount
@@ -43,7 +44,7 @@ class _Peer(Struct):
     name: Line
     seconds: Amount
     ratio: _Ratio
-    aim: Amount | None
+    aim: Amount | None  # the highest ratio wanted
 
 
 class _Info(Struct):
@@ -88,30 +89,7 @@ class Stored(Struct):
     datetime: Line = ""
 
 
-@dataclass(frozen=True)
-class Peer:
-    """One comparison; `ratio` is our time divided by the peer's, over the rounds."""
-
-    name: str
-    seconds: float
-    ratio: float
-    low: float
-    high: float
-    aim: float | None  # the highest ratio wanted
-
-
-@dataclass(frozen=True)
-class Benchmark:
-    """One of our measurements and its peers."""
-
-    title: str
-    what: str
-    framework: str
-    unit: str
-    note: str
-    seconds: float
-    rounds: int
-    peers: list[Peer]
+Info = dict[str, Any]  # our own values of a benchmark that has peers, as `_Info` names them
 
 
 @dataclass(frozen=True)
@@ -128,62 +106,35 @@ def read(out: Path) -> Benchmarks:
 
 
 def _read(path: Path) -> Benchmarks:
-    content = read_loose(path, Stored)
-    found = [_benchmark(b) for b in content["benchmarks"] if "peers" in b["extra_info"]]
-    if not found:
+    content = read_texts(path, Stored)
+    found: dict[str, list[Info]] = {title: [] for title in (*TITLES.values(), OTHER)}
+    for one in content["benchmarks"]:
+        if "peers" in one["extra_info"]:
+            title = TITLES.get(Path(one["fullname"].split("::")[0]).stem, OTHER)
+            found[title].append(one["extra_info"])
+    if not any(found.values()):
         raise Damaged("it holds no measurement of this suite")
     machine = _machine(content)
-    titles = [*TITLES.values(), OTHER]
-    groups = {t: [b for b in found if b.title == t] for t in titles}
-    main = {t: group for t, group in groups.items() if group and t != DETAIL}
+    main = {title: own for title, own in found.items() if own and title != DETAIL}
     tables = [_table("benchmarks", machine, main)] if main else []
-    detail = {DETAIL: groups[DETAIL]} if groups[DETAIL] else {}
+    detail = {DETAIL: found[DETAIL]} if found[DETAIL] else {}
     details = [_table("benchmarks-answers", machine, detail)] if detail else []
     return Benchmarks(tables=tables, details=details)
-
-
-def _benchmark(b: dict[str, Any]) -> Benchmark:
-    info = b["extra_info"]
-    engines = ", ".join(
-        f"{name} {seconds_text(float(s))}" for name, s in info.get("engines", {}).items()
-    )
-    return Benchmark(
-        title=TITLES.get(Path(b["fullname"].split("::")[0]).stem, OTHER),
-        what=_text(info["what"]),
-        framework=info.get("framework", ""),
-        unit=_text(info["unit"]),
-        note="; ".join(_text(t) for t in (info.get("note"), engines) if t),
-        seconds=float(info["ours"]),
-        rounds=int(info["rounds"]),
-        peers=[_peer(p) for p in info["peers"]],
-    )
-
-
-def _peer(p: dict[str, Any]) -> Peer:
-    ratio = p["ratio"]
-    aim = None if p["aim"] is None else float(p["aim"])
-    median, low, high = (float(ratio[k]) for k in ("median", "low", "high"))
-    return Peer(_text(p["name"]), float(p["seconds"]), median, low, high, aim)
-
-
-def _text(value: object) -> str:
-    return scrub(str(value))
 
 
 def _machine(content: dict[str, Any]) -> str:
     """Return the caption's sentence on where and with what the benchmarks were measured."""
     machine = content["machine_info"]
     infos = [b["extra_info"] for b in content["benchmarks"]]
-    sizes = sorted({_size(_text(i["size"])) for i in infos if "size" in i})
-    kinds = sorted({_text(i["data"]) for i in infos if "data" in i})
-    versions = ", ".join(f"{_text(k)} {_text(v)}" for k, v in machine["versions"].items())
-    where = f"{_text(machine['device'])}, {_text(machine['cores'])} CPU cores"
-    day = _text(content.get("datetime", ""))[:10]
-    busy = machine.get("load_before")
-    load = "" if busy is None else f" Load average before it began: {float(busy):.1f}."
+    sizes = sorted({_size(i["size"]) for i in infos if "size" in i})
+    kinds = sorted({i["data"] for i in infos if "data" in i})
+    versions = ", ".join(f"{k} {v}" for k, v in machine["versions"].items())
+    busy = machine["load_before"]
+    load = "" if busy is None else f" Load average before it began: {busy:.1f}."
     return (
-        f"{where}; {', '.join(sizes)} pixels; images: {', '.join(kinds)}; "
-        f"Keras on {_text(machine['keras_backend'])}; {versions}; {day}.{load}"
+        f"{machine['device']}, {machine['cores']} CPU cores; {', '.join(sizes)} pixels; images: "
+        f"{', '.join(kinds)}; Keras on {machine['keras_backend']}; {versions}; "
+        f"{content['datetime'][:10]}.{load}"
     )
 
 
@@ -192,7 +143,7 @@ def _size(text: str) -> str:
     return " × ".join(reversed(text.split("×")))
 
 
-def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table:
+def _table(name: str, machine: str, groups: dict[str, list[Info]]) -> Table:
     return table(
         name,
         "Ours and others, measured in turn: medians, and the ratio ours / other of each round as "
@@ -201,34 +152,38 @@ def _table(name: str, machine: str, groups: dict[str, list[Benchmark]]) -> Table
         [*texts("What", "In"), *numbers("Ours"), *texts("Beside"),
          *numbers("Its time", "Ours / its", "Wanted", "Rounds")],
         {title: [row for b in own for row in _rows(b)] for title, own in groups.items()},
-        [f"{b.what}, {NAMES.get(b.framework, 'Keras and PyTorch')}: {b.note}"
-         for own in groups.values() for b in own if b.note],
+        [f"{b['what']}, {NAMES.get(b['framework'], 'Keras and PyTorch')}: {note}"
+         for own in groups.values() for b in own if (note := _note(b))],
         spans=[[0, 1, 2, 7]],
     )  # fmt: skip
 
 
-def _rows(b: Benchmark) -> list[list[Td | str | int | None]]:
-    first = [label(b.what, b.unit), twin_name(b.framework) if b.framework else "–"]
-    longest = max(b.seconds, *(p.seconds for p in b.peers), 0.0)
-    first.append(Td(seconds_text(b.seconds, longest)))
-    peers = [_peer_cells(p, longest) for p in b.peers] or [["–", None, None, None]]
-    return [[*first, *peer, Td(str(b.rounds))] for peer in peers]
+def _note(b: Info) -> str:
+    """Return the benchmark's note, and the time of each engine; "" if it has neither."""
+    engines = ", ".join(f"{name} {seconds_text(s)}" for name, s in b["engines"].items())
+    return "; ".join(filter(None, (b["note"], engines)))
 
 
-def _peer_cells(p: Peer, longest: float) -> list[Td | str | None]:
-    wanted = Td(f"≤{THIN}{ratio_text(p.aim)}", verdict(p)) if p.aim is not None else None
-    spread = f"{ratio_text(p.low)} – {ratio_text(p.high)}"
-    return [p.name, Td(seconds_text(p.seconds, longest)), Td(ratio_text(p.ratio), spread), wanted]
+def _rows(b: Info) -> list[list[Td | str | int | None]]:
+    first = [label(b["what"], b["unit"]), twin_name(b["framework"]) if b["framework"] else "–"]
+    longest = max(b["ours"], *(p["seconds"] for p in b["peers"]), 0.0)
+    first.append(Td(seconds_text(b["ours"], longest)))
+    peers = [_peer_cells(p, longest) for p in b["peers"]] or [["–", None, None, None]]
+    return [[*first, *peer, Td(str(b["rounds"]))] for peer in peers]
 
 
-def verdict(p: Peer) -> str:
-    """Return whether the wanted ratio was reached in every round, in none, or in some.
-    The answer is empty where no ratio is wanted."""
-    if p.aim is None:
-        return ""
-    if p.high <= p.aim:
+def _peer_cells(p: dict[str, Any], longest: float) -> list[Td | str | None]:
+    ratio, low, high = (ratio_text(p["ratio"][end]) for end in ("median", "low", "high"))
+    wanted = None if p["aim"] is None else Td(f"≤{THIN}{ratio_text(p['aim'])}", verdict(p))
+    time = Td(seconds_text(p["seconds"], longest))
+    return [p["name"], time, Td(ratio, f"{low} – {high}"), wanted]
+
+
+def verdict(p: dict[str, Any]) -> str:
+    """Return whether a peer's wanted ratio was reached in every round, in none, or in some."""
+    if p["ratio"]["high"] <= p["aim"]:
         return "reached"
-    return "undecided" if p.low <= p.aim else "missed"
+    return "undecided" if p["ratio"]["low"] <= p["aim"] else "missed"
 
 
 def ratio_text(ratio: float) -> str:

@@ -10,12 +10,11 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from protocols.boundary import Amount, Count, Damaged, Key, Line, Scalar, read_loose
+from protocols.boundary import Amount, Count, Damaged, Key, Line, Scalar
 from protocols.load import BUSY
 from protocols.spec import FRAMEWORKS
-from reports.cells.settings import scrub
 from reports.cells.times import WIDE
-from reports.pages.measured_file import Measured, place_of, read_measured
+from reports.pages.measured_file import Measured, place_of, read_measured, read_texts
 from reports.tables.builder import Line as Row
 from reports.tables.builder import numbers, over_twins, table, texts
 from reports.tables.formats import MISSING, in_unit_of, marked, network_name, plural, seconds_text
@@ -98,7 +97,7 @@ def read(out: Path) -> GpuCheck | None:
 
 
 def _read(path: Path) -> GpuCheck:
-    content = read_loose(path, Stored)
+    content = read_texts(path, Stored)
     about = content["about"]
     parts = {(p["part"], p["framework"], p["variant"]): p for p in content["parts"]}
     versions = ", ".join(f"{k} {v}" for k, v in about["versions"].items())
@@ -115,7 +114,7 @@ def _read(path: Path) -> GpuCheck:
     ]
     if not tables:
         raise Damaged("it holds no measurement of this suite")
-    return GpuCheck(where=scrub(where), faults=_faults(parts), tables=tables)
+    return GpuCheck(where=where, faults=_faults(parts), tables=tables)
 
 
 def _faults(parts: Found) -> list[str]:
@@ -130,7 +129,7 @@ def _faults(parts: Found) -> list[str]:
         if one["state"] == "failed":
             name = " ".join(filter(None, (part, framework, variant)))
             found.append(f"Failed: {name}: {one['reason']}")
-    return [scrub(text) for text in found]
+    return found
 
 
 def _measured(part: str, caption: str, parts: Found, what: dict[str, str]) -> list[Table]:
@@ -195,7 +194,7 @@ def _projected(profile: str, rows: list[dict[str, Any]]) -> Table:
         last += [Td(f"{sum(known) / HOUR:.2f}", note) if known else Td(MISSING, note)]
     return table(
         "gpu-check-projection",
-        f"Hours of training of the whole profile {scrub(profile)}, projected from these times; "
+        f"Hours of training of the whole profile {profile}, projected from these times; "
         "where runs train together, their share.",
         [*texts("Network"), *over_twins(heads)],
         [*lines, last],

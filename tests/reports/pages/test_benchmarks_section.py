@@ -149,7 +149,8 @@ def test_the_page_shows_the_sentence_of_a_damaged_file_and_names_no_folder(tmp_p
     ],
 )
 def test_what_is_said_of_a_ratio(ratio, low, high, word):
-    assert benchmarks.verdict(benchmarks.Peer("x", 1.0, ratio, low, high, 1.0)) == word
+    peer = {"aim": 1.0, "ratio": {"median": ratio, "low": low, "high": high}}
+    assert benchmarks.verdict(peer) == word
 
 
 @pytest.mark.parametrize(
@@ -177,8 +178,10 @@ def test_seconds_as_written(seconds, text):
 
 
 def test_the_times_of_one_row_have_one_unit():
-    peers = [benchmarks.Peer(f"{s}", s, 0.027 / s, 0.0, 1.0, None) for s in (3.28, 3.6)]
-    own = benchmarks.Benchmark("", "an epoch", "keras", "128 images", "", 0.027, 3, peers)
+    ratio = {"median": 0.008, "low": 0.0, "high": 1.0}
+    peers = [{"name": f"{s}", "seconds": s, "ratio": ratio, "aim": None} for s in (3.28, 3.6)]
+    own = {"what": "an epoch", "framework": "keras", "unit": "128 images", "ours": 0.027}
+    own |= {"rounds": 3, "peers": peers}
     found = [[row[2].text, row[4].text] for row in benchmarks._rows(own)]
     said = [["0.0270 s", "3.28 s"], ["0.0270 s", "3.60 s"]]
     assert found == [[text.replace(" ", THIN) for text in row] for row in said]
