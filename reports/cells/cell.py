@@ -207,13 +207,16 @@ class Group:
     @property
     def variants(self) -> list[str]:
         """The networks that occur, in the papers' order."""
-        return [v for v in load_variants() if any((f, v) in self.cells for f in FRAMEWORKS)]
+        return [v for v in load_variants() if any(self.twins(v))]
 
     @property
     def in_order(self) -> list[Cell]:
         """Every cell: the networks in the papers' order, Keras before PyTorch."""
-        keys = ((f, v) for v in self.variants for f in FRAMEWORKS)
-        return [self.cells[key] for key in keys if key in self.cells]
+        return [cell for v in self.variants for cell in self.twins(v) if cell]
+
+    def twins(self, variant: str) -> list[Cell | None]:
+        """Returns a network's two cells, Keras's first; None where a twin has none."""
+        return [self.cells.get((framework, variant)) for framework in FRAMEWORKS]
 
     def of(self, suite: str, paper: str = "") -> "Group":
         """Returns the cells of a suite alone; of these only those by `paper`'s recipe, if named."""

@@ -68,10 +68,11 @@ class Collected:
             found.setdefault(spec.framework, set()).add(spec.backend)
         return {f: sorted(found[f]) for f in FRAMEWORKS if f in found}
 
-    def group(self, setting: Setting, protocol: str) -> Group | None:
-        """Returns the training runs of a setting under a protocol; None if there are none."""
+    def group(self, setting: Setting, protocol: str) -> Group:
+        """Returns the training runs of a setting under a protocol: a group without cells if there
+        are none."""
         wanted = (g for g in self.groups if g.setting == setting and g.protocol == protocol)
-        return next(wanted, None)
+        return next(wanted, Group(setting, protocol, {}))
 
     def like(self, setting: Setting, protocol: str) -> Group | None:
         """Returns the training runs under a protocol of a setting or, if it has none, of the

@@ -1,7 +1,6 @@
 """Gives the curves over a run's epochs, as lists of one value an epoch."""
 
 import math
-from collections.abc import Iterable
 
 from reports.cells.planned_run import Slot
 
@@ -12,15 +11,9 @@ def column(slot: Slot, name: str) -> list[float]:
     return [scale * row[name] for row in slot.stored.history]
 
 
-def mean_curve(slots: list[Slot], name: str) -> list[float]:
-    """Returns the mean over runs, epoch by epoch as far as all of them go; it isn't finite where a
-    run's value isn't."""
-    return mean_of([column(slot, name) for slot in slots])
-
-
-def mean_of(columns: Iterable[list[float]]) -> list[float]:
-    """Returns the mean of several curves, as far as all of them go."""
-    columns = list(columns)
+def mean_of(columns: list[list[float]]) -> list[float]:
+    """Returns the mean of several curves, epoch by epoch as far as all of them go; it isn't finite
+    where a curve isn't."""
     return [math.fsum(values) / len(values) for values in zip(*columns, strict=False)]
 
 

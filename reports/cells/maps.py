@@ -10,8 +10,7 @@ def recorded(group: Group, variant: str) -> dict[str, dict[str, np.ndarray]]:
     """Returns, by twin, the arrays of activations.npz from the first run of the first seed.
     Twins without such a file are left out."""
     found = {}
-    for framework in FRAMEWORKS:
-        cell = group.cells.get((framework, variant))
+    for framework, cell in zip(FRAMEWORKS, group.twins(variant), strict=True):
         slots = [s for s in cell.of_seed(cell.seeds[0]) if s.usable] if cell else []
         arrays = slots[0].stored.activations if slots else None
         if arrays is not None:

@@ -88,8 +88,7 @@ def _cells(collected: Collected, setting: Setting, variant: str) -> list[Cell | 
     else under the first protocol that has some."""
     published = load_variants()[variant].published_protocol
     for protocol in sorted(PROTOCOLS, key=lambda name: name != published):
-        group = collected.group(setting, protocol)
-        cells = [group.cells.get((f, variant)) if group else None for f in FRAMEWORKS]
+        cells = collected.group(setting, protocol).twins(variant)
         if any(cells):
             return cells
     return [None for _ in FRAMEWORKS]

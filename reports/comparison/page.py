@@ -18,7 +18,6 @@ from reports.comparison.tables import (
     half_text,
     images_table,
     lone_table,
-    named,
     runs_table,
     shared,
     sides_table,
@@ -29,7 +28,7 @@ from reports.judging.verdicts import MIN_SEEDS
 from reports.pages import menu
 from reports.tables import exports
 from reports.tables.contents import found_in
-from reports.tables.formats import NAMES, gap_text, number_text, plural
+from reports.tables.formats import NAMES, gap_text, network_name, number_text, plural
 from reports.tables.grid import Page
 from reports.tables.table import Table
 
@@ -112,7 +111,7 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
 
 def _name(row: Row) -> str:
     spec = row.cells.spec
-    return f"{named(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
+    return f"{network_name(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
 
 
 def _more(row: Row) -> str:

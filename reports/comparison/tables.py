@@ -25,6 +25,7 @@ from reports.tables.formats import (
     NAMES,
     gap_text,
     minus,
+    network_name,
     number_text,
     plain_text,
     plural,
@@ -34,12 +35,6 @@ from reports.tables.table import Table, Td, label, words
 
 NETWORK = texts("Network", "Framework")  # the headings of first_cells
 RUNS = ("Run of A, and again", "Run of B, and again")
-
-
-def named(variant: str) -> str:
-    """Returns the network's title, or the name as stored if today's tables don't know it."""
-    known = load_variants()
-    return known[variant].title if variant in known else variant
 
 
 def shared(spec: RunSpec) -> str:
@@ -116,7 +111,7 @@ def _values(found: dict[str, int]) -> str:
 
 def first_cells(spec: RunSpec, anchor: str = "") -> list[Td]:
     """Returns the cells that begin a row: the network and the twin."""
-    return [label(named(spec.variant), anchor=anchor), twin_name(spec.framework)]
+    return [label(network_name(spec.variant), anchor=anchor), twin_name(spec.framework)]
 
 
 def half_text(metric: str, change: Change) -> str:
@@ -214,7 +209,8 @@ def runs_table(joined: Joined, out: Path) -> Table:
              *texts("Same bits", *RUNS)]  # fmt: skip
     made = table("pairs", "Every run that both sides have finished.", heads, {})
     for both in joined.training:  # a title stands twice where a network ran in two ways
-        title = f"{named(both.spec.variant)}, {NAMES[both.spec.framework]}. {shared(both.spec)}"
+        spec = both.spec
+        title = f"{network_name(spec.variant)}, {NAMES[spec.framework]}. {shared(spec)}"
         lines = [_run(pair, places, "" if i else both.key) for i, pair in enumerate(both.pairs)]
         made.bodies += table("", "", [], {title: lines}).bodies
     return made

@@ -77,8 +77,7 @@ def both_wrong(group: Group) -> list[dict[str, Any]]:
     """Counts for each network the images that both twins get wrong, in all and by photograph."""
     found = []
     for variant in group.variants:
-        both = (answers(group.cells.get((f, variant))) for f in FRAMEWORKS)
-        own = [one for one in both if one is not None]
+        own = [one for one in map(answers, group.twins(variant)) if one is not None]
         if not comparable(own):
             continue
         wrong = ~own[0].right & ~own[1].right

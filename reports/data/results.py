@@ -74,14 +74,10 @@ def run_record(slot: Slot) -> dict[str, Any]:
 def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
     """Returns the record of a cell: means over folds and seeds, each seed's numbers, the numbers
     over the images of all folds together, and intervals."""
-    numbers = {
-        at: {metric: _number(cell.number(metric, at)) for metric in (*METRICS, *COURSE)}
-        for at in AT
-    }
-    numbers = {
-        at: {k: v for k, v in found.items() if v["lack"] != "not recorded"}
-        for at, found in numbers.items()
-    }
+    numbers = {}
+    for at in AT:
+        found = {metric: cell.number(metric, at) for metric in (*METRICS, *COURSE)}
+        numbers[at] = {m: _number(n) for m, n in found.items() if n.lack != "not recorded"}
     return cell_records.of_cell(cell) | {
         "id": cell.key,
         "setting": group.setting.slug,
@@ -115,12 +111,7 @@ def _interval(estimate: Estimate) -> dict[str, Any]:
 
 
 def _number(number: Number) -> dict[str, Any]:
-    return {
-        "value": number.value,
-        "lack": number.lack,
-        "diverged": number.diverged,
-        "by_seed": number.by_seed,
-    }
+    return {name: getattr(number, name) for name in ("value", "lack", "diverged", "by_seed")}
 
 
 def claim_record(collected: Collected, claim_id: str) -> dict[str, Any]:
@@ -173,28 +164,17 @@ def as_csv(content: dict[str, Any]) -> str:
     together), of runs and of timings."""
     content = clean(content)
     settings = {s["slug"]: s for s in content["settings"]}
-    rows: list[dict[str, Any]] = []
-    for cell in content["cells"]:
-        rows += _cell_rows(cell, settings[cell["setting"]])
-    slugs = _slugs(content)
-    for run in content["runs"]:
-        rows += _run_rows(run, slugs.get(run["id"]))
+    extras = {run: settings[c["setting"]]["extra"] for c in content["cells"] for run in c["runs"]}
+    rows = [r for cell in content["cells"] for r in _cell_rows(cell, settings[cell["setting"]])]
+    rows += [r for run in content["runs"] for r in _run_rows(run, extras.get(run["id"], ""))]
     return spreadsheet.as_csv([COLUMNS, *([row.get(c, "") for c in COLUMNS] for row in rows)])
 
 
-def _slugs(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    settings = {s["slug"]: s for s in content["settings"]}
-    return {run: settings[c["setting"]] for c in content["cells"] for run in c["runs"]}
-
-
-def _common(setting: dict[str, Any]) -> dict[str, Any]:
-    names = ("profile", "data", "weights", "device", "precision", "planned", "extra")
-    return {name: setting[name] for name in names}
-
-
 def _cell_rows(cell: dict[str, Any], setting: dict[str, Any]) -> list[dict[str, Any]]:
-    common = _common(setting) | {k: cell[k] for k in ("protocol", "framework", "variant", "n")}
-    common |= {"suite": cell["suite"], "seeds": len(cell["seeds"]), "folds": cell["folds"]}
+    names = ("profile", "data", "weights", "device", "precision", "planned", "extra")
+    common = {name: setting[name] for name in names}
+    common |= {k: cell[k] for k in ("protocol", "framework", "variant", "n", "suite", "folds")}
+    common["seeds"] = len(cell["seeds"])
     rows = []
     for at, numbers in cell["numbers"].items():
         for metric, number in numbers.items():
@@ -209,19 +189,13 @@ def _cell_rows(cell: dict[str, Any], setting: dict[str, Any]) -> list[dict[str, 
     return rows
 
 
-def _run_rows(run: dict[str, Any], setting: dict[str, Any] | None) -> list[dict[str, Any]]:
+def _run_rows(run: dict[str, Any], extra: str) -> list[dict[str, Any]]:
     spec = run["spec"]
-    common = {k: spec[k] for k in ("protocol", "framework", "variant", "seed", "fold", "profile")}
-    common |= {"data": spec["data"]["kind"], "weights": spec["weights"]["source"]}
-    common |= {"device": spec["device"], "precision": spec["precision"]}
-    common |= {
-        "suite": run["suite"],
-        "planned": run["planned"],
-        "run": run["id"],
-        "state": run["state"],
-        "n": run.get("n"),
-    }
-    common |= {"scope": "run", "extra": setting["extra"] if setting else ""}
+    names = ("protocol", "framework", "variant", "seed", "fold", "profile", "device", "precision")
+    common = {name: spec[name] for name in names}
+    common |= {"data": spec["data"]["kind"], "weights": spec["weights"]["source"], "extra": extra}
+    common |= {name: run[name] for name in ("suite", "planned", "state")}
+    common |= {"scope": "run", "run": run["id"], "n": run.get("n")}
     rows = [
         common | {"at": at, "metric": metric, "value": value}
         for at, scores in run.get("scores", {}).items()

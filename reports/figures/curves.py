@@ -7,12 +7,12 @@ from protocols.papers.claims import Claim, load_claims, of_network
 from protocols.papers.recipes import milestones
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
-from reports.cells.histories import boundary, column, mean_curve, mean_of
+from reports.cells.histories import boundary, column
 from reports.cells.planned_run import Slot
 from reports.figures import kinds, panels
 from reports.figures.drawing import Drawing
 from reports.figures.kinds import Bar
-from reports.figures.panels import Curve, Panel
+from reports.figures.panels import Curve, Panel, together
 from reports.tables.formats import MISSING, NAMES, number_text, title
 
 SELECTING = {"loss": "eval_loss", "accuracy": "eval_accuracy"}  # on the part that selects
@@ -68,11 +68,8 @@ def _course(cell: Cell, slots: list[Slot], name: str, label: str, needed: int) -
     marks = () if training else tuple(s.scored.row for s in slots)
     if not whole:
         label = f"{label}, {len(slots)} of {needed}"
-    if len(slots) == 1:
-        return Curve(cell.framework, column(slots[0], name), label, training, marks)
-    mean = mean_curve(slots, name) if whole else []
-    runs = tuple(column(s, name) for s in slots)
-    return Curve(cell.framework, mean, label, training, marks, runs)
+    runs = [column(slot, name) for slot in slots]
+    return together(cell.framework, runs, label, marks, whole=whole, training=training)
 
 
 def _compared(
@@ -100,7 +97,7 @@ def fine_tuning_figure(group: Group, claims: Sequence[Claim], name: str) -> Draw
     and on the part that selects the epoch, for both twins; None where no run is there. Diamonds are
     the claims (the selected epoch, the loss and the accuracy there), for runs of profile paper."""
     variant = claims[0].variant
-    cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
+    cells = group.twins(variant)
     first = next((s for c in cells if c for s in c.slots if s.usable), None)
     if first is None:
         return None
@@ -148,13 +145,9 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> D
             if not slots:
                 return None
             phases = boundary(slots[0])
-            runs = tuple([100 * float(v) for v in slot.scored.by_epoch] for slot in slots)
+            runs = [[100 * float(v) for v in slot.scored.by_epoch] for slot in slots]
             marks = tuple(slot.scored.row for slot in slots)
-            if len(runs) == 1:
-                own.append(Curve(colour, runs[0], text, marks=marks))
-            else:
-                mean = [] if cell.lack else mean_of(runs)
-                own.append(Curve(colour, mean, text, marks=marks, runs=runs))
+            own.append(together(colour, runs, text, marks, whole=not cell.lack))
         parts.append(Panel(NAMES[framework], "accuracy on test images, %", own, phases))
     said = [
         f"{NAMES[framework]}, {text}: {number_text('accuracy', cell.number('accuracy').value)}"
@@ -176,7 +169,7 @@ def network_figure(group: Group, variants: Sequence[str], what: str, name: str) 
     is there."""
     parts = []
     for variant in variants:
-        cells = [group.cells.get((f, variant)) for f in FRAMEWORKS]
+        cells = group.twins(variant)
         own = [curve for cell in cells for curve in _compared(cell, what)]
         slots = [s for cell in cells if cell for s in cell.slots]
         same = slots and all(a == b for a, b in milestones(slots[0].spec).items())
@@ -186,7 +179,7 @@ def network_figure(group: Group, variants: Sequence[str], what: str, name: str) 
         parts.append(Panel(title(variant), QUANTITIES[what], own, phases, points))
     if not any(panel.curves for panel in parts):
         return None
-    cells = [group.cells.get((f, v)) for v in variants for f in FRAMEWORKS]
+    cells = [cell for variant in variants for cell in group.twins(variant)]
     names = " and ".join(title(variant) for variant in variants)
     metric = "accuracy" if what == "accuracy" else "validation_loss"
     said = f"{names}: {what} on the {group.part} part over the epochs. {_results(cells, (metric,))}"
@@ -208,8 +201,7 @@ def bars_figure(group: Group, table: Sequence[Claim], name: str) -> Drawing | No
         about = of_network(table, variant)
         claims = [c for metric in MEASURES for c in about if c.metric == metric]
         panel = {"printed": [Bar(MEASURES[c.metric], c.value, _printed(c)) for c in claims]}
-        for framework in FRAMEWORKS:
-            cell = group.cells.get((framework, variant))
+        for framework, cell in zip(FRAMEWORKS, group.twins(variant), strict=True):
             values = [cell.number(c.metric, c.at).value if cell else None for c in claims]
             panel[framework] = [
                 Bar(MEASURES[c.metric], value, _bar_text(value))
@@ -262,7 +254,7 @@ def dots_figure(group: Group, claims: Sequence[Claim], name: str) -> Drawing | N
     if not any(entry["points"] for entry in series[1:]):
         return None
     rows = [title(c.variant) for c in claims]
-    cells = [group.cells.get((f, c.variant)) for c in claims for f in FRAMEWORKS]
+    cells = [cell for claim in claims for cell in group.twins(claim.variant)]
     said = f"Accuracy of {len(rows)} networks, printed and measured. "
     said += _results(cells, ("accuracy",))
     spans = "Whiskers: from the lowest to the highest seed."

@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from reports.cells.histories import mean_of
 from reports.figures import curve_names, ticks
 from reports.figures.drawing import Drawing, of_parts
 from reports.figures.frame import ABOVE, LINE, Frame, axes
@@ -45,6 +46,22 @@ class Curve:
         marks = tuple(mark - first for mark in self.marks if first <= mark < end)
         runs = tuple(run[first:end] for run in self.runs)
         return replace(self, values=self.values[first:end], marks=marks, runs=runs)
+
+
+def together(
+    framework: str,
+    runs: list[list[float]],
+    label: str = "",
+    marks: tuple[int, ...] = (),
+    *,
+    whole: bool = True,
+    training: bool = False,
+) -> Curve:
+    """Returns the curve of one run, or of several runs with their mean, which they have if they are
+    `whole`, so that none is missing."""
+    if len(runs) == 1:
+        return Curve(framework, runs[0], label, training, marks)
+    return Curve(framework, mean_of(runs) if whole else [], label, training, marks, tuple(runs))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from protocols.papers.variants import load_variants
 from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS
-from reports.cells.cell import Cell, Number
+from reports.cells.cell import Cell, Group, Number
 from reports.statistics.between_seeds import mean_difference
 from reports.statistics.comparisons import (
     Difference,
@@ -144,6 +144,18 @@ class Contrast:
             for s in cell.slots
             if s.measured
         }
+
+
+def contrasts(
+    group: Group, first: str, second: str, metric: str = "accuracy", at: str = "selected"
+) -> dict[str, Contrast | None]:
+    """Returns by twin a number of the first network less that of the second; None where one of the
+    two has no cell."""
+    found = {}
+    for framework in FRAMEWORKS:
+        a, b = (group.cells.get((framework, name)) for name in (first, second))
+        found[framework] = Contrast(a, b, metric, at) if a and b else None
+    return found
 
 
 def twins_apart(keras: Contrast, torch: Contrast) -> tuple[str, float | None]:

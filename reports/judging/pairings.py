@@ -8,7 +8,7 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
 from reports.cells.settings import changed
-from reports.judging.contrasts import Contrast
+from reports.judging.contrasts import Contrast, contrasts
 from reports.judging.questions import QUESTIONS
 from reports.judging.verdicts import contests
 from reports.statistics.comparisons import holm
@@ -28,14 +28,9 @@ def ordered_pairs(group: Group) -> Iterator[tuple[str, str]]:
 def on_the_same_images(group: Group) -> list[Contrast]:
     """Returns the contrasts of networks within a twin, then of twins within a network, that can be
     made image by image; their p-values are adjusted over all of them."""
-    pairs = [
-        [group.cells.get((framework, name)) for name in names]
-        for names in ordered_pairs(group)
-        for framework in FRAMEWORKS
-    ]
-    pairs += [[group.cells.get((f, variant)) for f in FRAMEWORKS] for variant in group.variants]
-    found = [Contrast(a, b) for a, b in pairs if a and b]
-    made = {one: difference for one in found if (difference := one.on_images)}
+    found = [one for names in ordered_pairs(group) for one in contrasts(group, *names).values()]
+    found += [Contrast(a, b) for a, b in map(group.twins, group.variants) if a and b]
+    made = {one: difference for one in found if one and (difference := one.on_images)}
     adjusted = holm([difference.p for difference in made.values()])
     return [replace(one, p_holm=p) for one, p in zip(made, adjusted, strict=True)]
 

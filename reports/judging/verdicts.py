@@ -16,7 +16,7 @@ from protocols.papers.variants import load_variants
 from reports.cells.cell import Cell, Group, Number
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting, departures
-from reports.judging.contrasts import Contrast
+from reports.judging.contrasts import Contrast, contrasts
 from reports.statistics.between_seeds import against, order
 
 MIN_SEEDS = 3
@@ -133,18 +133,15 @@ def contests(claim: Claim) -> list[tuple[str, str]]:
 
 
 def claimed_contrasts(
-    claim: Claim, group: Group | None, framework: str
+    claim: Claim, group: Group, framework: str
 ) -> dict[tuple[str, str], Contrast | None]:
     """Returns the difference of the two networks of each comparison that an ordering claim makes;
     None where one of the two has no cell."""
-    found = {}
-    for pair in contests(claim):
-        a, b = (group.cells.get((framework, v)) if group else None for v in pair)
-        found[pair] = Contrast(a, b, claim.metric, claim.at) if a and b else None
-    return found
+    words = (claim.metric, claim.at)
+    return {pair: contrasts(group, *pair, *words)[framework] for pair in contests(claim)}
 
 
-def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framework: str) -> Verdict:
+def judge_ordering(claim: Claim, setting: Setting, group: Group, framework: str) -> Verdict:
     """Judges an order of networks: supported if every comparison is won, refuted if one is lost,
     else undecided; indicative, or not tested, where the runs of one comparison can't judge."""
     if not setting.comparable:
@@ -154,22 +151,22 @@ def judge_ordering(claim: Claim, setting: Setting, group: Group | None, framewor
     known = [value for value in values if value is not None]
     least = min(known) if len(known) == len(values) else None
     for variant in dict.fromkeys(name for pair in found for name in pair):
-        cell = group.cells.get((framework, variant)) if group else None
+        cell = group.cells.get((framework, variant))
         number = cell.number(claim.metric, claim.at) if cell else None
         lacking = _lacking(cell, number)
         reason = "" if setting.objections else why_not_judged(setting, cell, number)
         if lacking or reason:
             title = load_variants()[variant].title
             return Verdict(NOT_TESTED, f"{title}: {lacking or reason}", least)
-    contrasts = [one for one in found.values() if one]
-    if lack := next((one.lack for one in contrasts if one.lack), ""):
+    made = [one for one in found.values() if one]
+    if lack := next((one.lack for one in made if one.lack), ""):
         return Verdict(NOT_TESTED, lack, least)
-    seeds = len(contrasts[-1].by_seed)
+    seeds = len(made[-1].by_seed)
     if setting.objections:
-        cells = [cell for one in contrasts for cell in (one.a, one.b)]
+        cells = [cell for one in made for cell in (one.a, one.b)]
         return Verdict(INDICATIVE, _differs(cells, seeds), least, None, seeds)
-    word, won, lost = order([list(c.by_seed) for c in contrasts], max(c.grain for c in contrasts))
-    reason = f"{won} of {len(contrasts)} contests won beyond the interval, {lost} lost"
+    word, won, lost = order([list(c.by_seed) for c in made], max(c.grain for c in made))
+    reason = f"{won} of {len(made)} contests won beyond the interval, {lost} lost"
     return Verdict(word, reason, least, None, seeds)
 
 
@@ -196,8 +193,7 @@ def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework
         slot = collected.latency.get(setting, {}).get((framework, claim.variant))
         value = slot.stored.timings["cold"]["median"] if slot and slot.usable else None
     else:
-        group = collected.group(setting, claim.protocol)
-        cell = group.cells.get((framework, claim.variant)) if group else None
+        cell = collected.group(setting, claim.protocol).cells.get((framework, claim.variant))
         value = phase_seconds(cell, 2) if cell else None
     return Verdict(NOT_TESTED, "another device than the paper's", value)
 
@@ -220,8 +216,7 @@ def judge(claim: Claim, collected: Collected, setting: Setting, framework: str) 
     """Returns the verdict on a claim from the runs of one setting in one framework."""
     group = collected.group(setting, claim.protocol or "fixed")
     if claim.kind == "metric":
-        cell = group.cells.get((framework, claim.variant)) if group else None
-        return judge_metric(claim, setting, cell)
+        return judge_metric(claim, setting, group.cells.get((framework, claim.variant)))
     if claim.kind == "ordering":
         return judge_ordering(claim, setting, group, framework)
     if claim.kind == "count":

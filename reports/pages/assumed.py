@@ -10,7 +10,7 @@ from reports.judging.contrasts import Contrast, effect_key
 from reports.judging.pairings import effects, sensitivity_groups
 from reports.pages.content import PageRecord, Results
 from reports.tables.builder import Line, numbers, over_twins, table, texts
-from reports.tables.cell_text import NOT_ASKED, contrast_cell, measured, pair
+from reports.tables.cell_text import NOT_ASKED, contrast_cell, measured
 from reports.tables.formats import MISSING, title
 from reports.tables.table import Table, Td, label
 
@@ -73,7 +73,7 @@ def effect_table(collected: Collected, known: Numbers, group: Group) -> Table:
         f"runs without the change. One seed says nothing of noise. {group.caption}",
         [*texts("Network"), *over_twins(numbers("accuracy", "difference"))],
         [
-            [title(v), *(td for _, cell in pair(group, v) for td in _effect(cell, found, known))]
+            [title(v), *(td for cell in group.twins(v) for td in _effect(cell, found, known))]
             for v in group.variants
         ],
     )

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 from protocols.metrics import metric_of
 from protocols.papers.variants import CONTROL
-from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.data.numbers import Numbers
 from reports.figures import curves
-from reports.judging.contrasts import Contrast, twins_apart
+from reports.judging.contrasts import Contrast, contrasts, twins_apart
 from reports.judging.questions import QUESTIONS, ROWS, Question
 from reports.judging.verdicts import MIN_SEEDS
 from reports.pages.content import Drawn, PageRecord, Results, Section, worth_showing
@@ -77,17 +76,15 @@ def difference_table(group: Group, question: Question, known: Numbers) -> Table:
     """Return the table of the differences of the first network and the second.
     It shows the first less the second in each twin, and how far the twins lie apart in that."""
     first, second = question.first, question.second
-    cells = [[group.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
     lines: list[Line] = []
     for metric, at, text in ROWS:
-        both = [Contrast(a, b, metric, at) if a and b else None for a, b in cells]
+        both = list(contrasts(group, first, second, metric, at).values())
         found = [contrast_cell(one, _note(one) if one else "") for one in both]
-        lines.append([text, *found, _between(both[0], both[1], known)])
+        lines.append([text, *found, _between(*both, known)])
     return table(
         f"difference-{question.paper}-{group.setting.slug}-{group.protocol}",
         f"{title(first)} minus {title(second)}: the difference that the question asks for, in "
-        "Keras "
-        f"and in PyTorch.",
+        "Keras and in PyTorch.",
         [*texts("Measure"), *twins(), *numbers(f"{NAMES['torch']} minus {NAMES['keras']}")],
         lines,
         [_weight(group)],

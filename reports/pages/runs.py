@@ -1,12 +1,12 @@
 """The pages of single runs: curves and confusion matrices, one block per network, twin and seed."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from protocols.classes import CLASSES
 from protocols.metrics import metric_of
-from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
 from reports.cells.commands import command
@@ -54,17 +54,6 @@ class Block:
     troubles: list[str]  # the failed or missing runs, with the reason
     command: str  # the command that makes the runs again
     evidence: Table  # the runs' files
-
-
-def blocks(groups: list[Group], results: Results) -> list[list[Block]]:
-    """Return, for each group, a block for each network, twin and seed, in the papers' order."""
-    wanted = []
-    for group in groups:
-        cells = [group.cells.get((f, v)) for v in group.variants for f in FRAMEWORKS]
-        wanted.append([(cell, seed) for cell in cells if cell for seed in cell.seeds])
-    whole = [(*one, results.numbers) for some in wanted for one in some]
-    made = iter(spread(_block, whole, results.collected.jobs))
-    return [[next(made) for _ in some] for some in wanted]
 
 
 def _block(wanted: tuple[Cell, int, Numbers]) -> Block:
@@ -200,12 +189,11 @@ def _fold(slot: Slot, record: Recorded) -> list[Td]:
 
 def overview(group: Group) -> Table:
     """Return the table of all run sets of a group, linked to their blocks."""
-    cells = {v: [group.cells.get((f, v)) for f in FRAMEWORKS] for v in group.variants}
     return table(
         f"sets-{group.setting.slug}-{group.protocol}",
         group.caption,
         [*texts("Network"), *twins("headtext")],
-        [[title(v), *(_links(c) if c else "–" for c in both)] for v, both in cells.items()],
+        [[title(v), *(_links(c) if c else "–" for c in group.twins(v))] for v in group.variants],
     )
 
 
@@ -241,26 +229,23 @@ def _run_sets(results: Results) -> list[PageRecord]:
     of_page: dict[str, list[Group]] = {}
     for group in results.collected.groups:
         of_page.setdefault(group.page, []).append(group)
-    ordered = [group for groups in of_page.values() for group in groups]
-    made = dict(zip(map(id, ordered), blocks(ordered, results), strict=True))
-    return [
-        _run_set(file, groups, [made[id(group)] for group in groups])
-        for file, groups in of_page.items()
-    ]
+    sets = [(cell, seed, results.numbers) for groups in of_page.values() for group in groups
+            for cell in group.in_order for seed in cell.seeds]  # fmt: skip
+    made = iter(spread(_block, sets, results.collected.jobs))
+    return [_run_set(file, groups, made) for file, groups in of_page.items()]
 
 
-def _run_set(file: str, groups: list[Group], found: list[list[Block]]) -> PageRecord:
+def _run_set(file: str, groups: list[Group], made: Iterator[Block]) -> PageRecord:
+    """Return the page of these groups, which takes their blocks from those that are `made`."""
     first = groups[0]
     named = (first.setting.profile, first.protocol, first.setting.extra)
-    content = {
-        "sections": [
-            (ran.TITLES[group.setting.planned], group.caption, own)
-            for group, own in zip(groups, found, strict=True)
-        ],
-    }
+    sections = []
+    for group in groups:
+        own = [next(made) for cell in group.in_order for _ in cell.seeds]
+        sections.append((ran.TITLES[group.setting.planned], group.caption, own))
     return PageRecord(
         file, f"Runs: {', '.join(filter(None, named))}", f"Runs: {first.caption}",
-        lambda _: content, template="runset.html.j2",
+        lambda _: {"sections": sections}, template="runset.html.j2",
         settings=lambda _: [group.setting for group in groups],
     )  # fmt: skip
 

@@ -5,9 +5,7 @@ from dataclasses import replace
 from protocols.classes import CLASSES, LETTERS
 from protocols.metrics import metric_of
 from protocols.papers.claims import Claim
-from protocols.papers.variants import load_variants
-from protocols.spec import FRAMEWORKS
-from reports.cells.cell import Cell, Group, Number
+from reports.cells.cell import Cell, Number
 from reports.cells.planned_run import Slot
 from reports.judging import verdicts
 from reports.judging.contrasts import Contrast
@@ -20,9 +18,9 @@ from reports.tables.formats import (
     gap_text,
     marked,
     minus,
+    network_name,
     number_text,
     plural,
-    title,
 )
 from reports.tables.table import Td, words
 
@@ -31,9 +29,9 @@ NOT_ASKED = Td("–", verdicts.NOT_ASKED)
 
 def claim_name(claim: Claim) -> str:
     """Returns a claim's name: its network or row, and its column."""
-    known = load_variants()
-    row = title(claim.row) if claim.row in known else claim.row
-    return f"{row}: {class_word(claim)}" if row != "text" else claim.column
+    if claim.row == "text":
+        return claim.column
+    return f"{network_name(claim.row)}: {class_word(claim)}"
 
 
 def class_word(claim: Claim) -> str:
@@ -134,11 +132,6 @@ def verdict_cell(claim: Claim, verdict: Verdict) -> Td:
     if verdict.judged:
         return words(verdict.word, interval_text(claim, verdict) or verdict.reason)
     return words(verdict.word, reason=verdict.reason)
-
-
-def pair(group: Group | None, variant: str) -> list[tuple[str, Cell | None]]:
-    """Returns (framework, cell) for both twins; the cell is None where none was asked for."""
-    return [(f, group.cells.get((f, variant)) if group else None) for f in FRAMEWORKS]
 
 
 def twin_name(framework: str) -> Td:

@@ -1,5 +1,6 @@
 """Writes numbers as every page has them: they are rounded here and nowhere before."""
 
+from fractions import Fraction
 from typing import Any
 
 from protocols.load import BUSY
@@ -96,9 +97,9 @@ def marked(text: str, stale: bool, beside: bool = False) -> str:
     return text + f" {STALE}" * stale + f" {BESIDE}" * beside
 
 
-def percent(share: float, digits: int = 2) -> str:
+def percent(share: float | Fraction, digits: int = 2) -> str:
     """Returns a fraction as it is written in %."""
-    return f"{100 * share:.{digits}f}{THIN}%"
+    return f"{100 * float(share):.{digits}f}{THIN}%"
 
 
 def title(variant: str) -> str:

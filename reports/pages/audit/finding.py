@@ -6,13 +6,11 @@ hold), `open` (both can hold under the reading that the finding names) or `not c
 """
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 from protocols.papers.claims import Claim
 from protocols.papers.papers import load_papers
-from protocols.papers.variants import load_variants
 from reports.tables.cell_text import claim_text
-from reports.tables.formats import THIN
+from reports.tables.formats import network_name
 
 ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
 CONTRADICTORY, OPEN, NOT_CHECKED = "contradictory", "open", "not checked"
@@ -64,18 +62,12 @@ def where(claim: Claim) -> str:
 
 def row(claim: Claim) -> str:
     """Return what the claim is about; a network has its printed name."""
-    known = load_variants()
-    return known[claim.row].title if claim.row in known else claim.row
+    return network_name(claim.row)
 
 
 def judged(holds: bool, otherwise: str = CONTRADICTORY) -> str:
     """Return the word of a check: `attainable` if it holds, else `otherwise`."""
     return ATTAINABLE if holds else otherwise
-
-
-def percent(value: Fraction | float, digits: int = 2) -> str:
-    """Return a fraction, written in percent."""
-    return f"{100 * float(value):.{digits}f}{THIN}%"
 
 
 def images(a: Claim, b: Claim) -> int:

@@ -12,7 +12,6 @@ from reports.pages.audit.finding import (
     Side,
     images,
     judged,
-    percent,
     quoted,
     row,
     side,
@@ -20,7 +19,7 @@ from reports.pages.audit.finding import (
 )
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
-from reports.tables.formats import THIN
+from reports.tables.formats import THIN, percent
 
 
 def tested(images: str) -> Side:

@@ -18,7 +18,6 @@ from reports.pages.audit.finding import (
     Side,
     images,
     judged,
-    percent,
     quoted,
     row,
     side,
@@ -26,6 +25,7 @@ from reports.pages.audit.finding import (
 )
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
+from reports.tables.formats import percent
 
 EPOCHS = 70  # epochs of phase 2, as printed in III.D and IV.C
 

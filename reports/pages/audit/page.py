@@ -19,13 +19,13 @@ from reports.pages.audit.finding import (
     Finding,
     Side,
     judged,
-    percent,
     side,
     where,
 )
 from reports.pages.content import PageRecord, of_papers
 from reports.statistics import printed
 from reports.tables.builder import Line, table, texts
+from reports.tables.formats import percent
 from reports.tables.table import Table, Td, label, words
 
 NO_FIT = "What does not fit"

@@ -16,7 +16,7 @@ from reports.pages.errors import misclassified
 from reports.pages.errors.hardest import Hardest, hardest
 from reports.statistics.reliability import Reliability, reliability
 from reports.tables.builder import numbers, over_twins, table, texts
-from reports.tables.cell_text import NOT_ASKED, pair
+from reports.tables.cell_text import NOT_ASKED
 from reports.tables.formats import MISSING, marked, points, title
 from reports.tables.table import Table, Td
 
@@ -115,7 +115,7 @@ def _calibration(group: Group, known: Numbers) -> Table:
             *over_twins(numbers("calibration error, points", "too sure by, points")),
         ],
         [
-            [title(v), *(td for _, cell in pair(group, v) for td in _sure(cell, known))]
+            [title(v), *(td for cell in group.twins(v) for td in _sure(cell, known))]
             for v in group.variants
         ],
         setting=group.caption,

@@ -15,15 +15,10 @@ from protocols.images.splits import stratified_folds
 from protocols.papers.recipes import fold_count, load_profiles
 from protocols.photographs import provenance
 from protocols.seeds import generator
-from reports.tables.formats import THIN
+from reports.tables.formats import THIN, percent
 
 FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
 SHUFFLES = 2000  # shuffles of the labels, to see what chance would give
-
-
-def percent(share: float) -> str:
-    """Return a share as the sheet writes it."""
-    return f"{100 * share:.1f}{THIN}%"
 
 
 def part(split: str) -> list[provenance.Shown]:
@@ -87,8 +82,8 @@ def batches() -> tuple[str, str]:
     """Return the evidence on photographs that were taken one after the other."""
     share, chance, high = neighbours()
     said = (
-        f"Photographs that follow each other share their class in {percent(share)} of cases; by "
-        f"chance {percent(chance)}, in 99{THIN}% of shuffles at most {percent(high)}. "
+        f"Photographs that follow each other share their class in {percent(share, 1)} of cases; by "
+        f"chance {percent(chance, 1)}, in 99{THIN}% of shuffles at most {percent(high, 1)}. "
     )
     if share <= high:
         return NOT_FOUND, said + "So the order of taking tells little of the class."
@@ -117,7 +112,7 @@ def balance(balanced: str) -> tuple[str, str]:
     counts = [labels[name] for name in CLASSES]
     two = sum(n for name, n in labels.items() if "," in name)
     shares = [
-        f"{100 * n / sum(counts):.0f}{THIN}% {name.lower()}s"
+        f"{percent(n / sum(counts), 0)} {name.lower()}s"
         for n, name in zip(counts, CLASSES, strict=True)
     ]
     return FOUND, (

@@ -10,8 +10,8 @@ from reports.pages.leakage.evidence import (
     cv_shares,
     no_features,
     no_time,
-    percent,
 )
+from reports.tables.formats import percent
 
 
 def selection() -> tuple[str, str]:
@@ -28,8 +28,8 @@ def preprocessing() -> tuple[str, str]:
     own, _, n = cv_shares()
     return FOUND, (
         "The text turns and flips the photographs to 500 a class before it speaks of folds. Read "
-        f"so, {percent(own)} of the {n:,} images are tested by a network that trained on another "
-        "copy of the same photograph."
+        f"so, {percent(own, 1)} of the {n:,} images are tested by a network that trained on "
+        "another copy of the same photograph."
     )
 
 
@@ -40,7 +40,7 @@ def duplicates() -> tuple[str, str]:
     twice = sum(count > 1 for count in counts.values())
     return FOUND, (
         f"Turned copies, as above; with photographs that overlap the tested one counted too, "
-        f"{percent(again)} of {n:,} images have a relative in training. Files that are there "
+        f"{percent(again, 1)} of {n:,} images have a relative in training. Files that are there "
         f"twice, byte for byte: {twice}."
     )
 
@@ -56,7 +56,7 @@ def dependence() -> tuple[str, str]:
     """Return the evidence on dependence between training and test set."""
     own, _, _ = cv_shares()
     return FOUND, (
-        f"Folds cut through photographs ({percent(own)} of images, as above), overlapping "
+        f"Folds cut through photographs ({percent(own, 1)} of images, as above), overlapping "
         "photographs, and persons, who aren’t recorded."
     )
 

@@ -28,12 +28,11 @@ def beside(collected: Collected, known: Numbers) -> list[Table | Drawn]:
 def leak_free_table(of: LeakFree, known: Numbers) -> Table:
     """Return the table of a group's networks under the published and the leak-free protocol."""
     group, free, metric = of.published, of.free.protocol, of.contrasts[0].metric
-    setting = group.setting.title
     return table(
         f"leakfree-{group.setting.slug}-{group.protocol}",
         f"The same networks under {group.protocol} and {free}: "
         f"{'accuracy' if metric == 'accuracy' else 'macro recall, folds pooled'}, and what "
-        f"the leak-free protocol takes away, in points. {setting[:1].upper()}{setting[1:]}.",
+        f"the leak-free protocol takes away, in points. {group.setting.sentence}.",
         [*texts("Network", "Framework"), *numbers(group.protocol, free, "Difference")],
         [
             [title(one.b.variant), twin(one.b), *_shown(one, known), _taken(one)]

@@ -11,12 +11,11 @@ from reports.pages.leakage.evidence import (
     no_features,
     no_time,
     part,
-    percent,
     photographed_again,
 )
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
-from reports.tables.formats import THIN
+from reports.tables.formats import percent
 
 
 def selection() -> tuple[str, str]:
@@ -33,7 +32,7 @@ def selection() -> tuple[str, str]:
     chance = printed.chance_of_equal(best.number, best.n, high - low)
     return FOUND, (
         f"{said}is Table 1’s test accuracy ({claim_text(best)}), digit for digit; two separate "
-        f"sets of {best.n:,} images would print the same digits in {100 * chance:.2f}{THIN}% of "
+        f"sets of {best.n:,} images would print the same digits in {percent(chance)} of "
         "the cases (binomial counts; every image right with that chance, independent of the "
         "others). So the test images chose the epoch. What that adds stands on the page Evidence."
     )
@@ -69,7 +68,7 @@ def duplicates() -> tuple[str, str]:
     word = FOUND if near or train & test else NOT_FOUND
     return word, (
         f"No file is in both parts ({len(train & test)} by SHA-256). But {len(near):,} test images "
-        f"({percent(share)}) show {len(direct)} photographs whose field, or a part of it, was "
+        f"({percent(share, 1)}) show {len(direct)} photographs whose field, or a part of it, was "
         f"photographed again for TRAIN. {len(further):,} more test images show {len(by_way)} "
         "photographs that are connected with TRAIN only through another test photograph (page "
         "Images, which counts both)."

@@ -12,7 +12,7 @@ from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.figures import findings as pictures
 from reports.figures.drawing import Drawing
-from reports.judging.contrasts import Contrast
+from reports.judging.contrasts import Contrast, contrasts
 from reports.judging.pairings import ordered_pairs
 from reports.judging.uncertainty import interval_words, why_wide
 from reports.pages.audit import page as audit_page
@@ -79,14 +79,10 @@ def _questions(collected: Collected, setting: Setting) -> list[str]:
     gains over the one that the paper sets it against."""
     found: dict[tuple[str, str], list[str]] = {}
     for paper in load_papers().values():
-        group = collected.group(setting, paper.protocol)
-        if group is None:
-            continue
-        own = group.of(paper.key)
+        own = collected.group(setting, paper.protocol).of(paper.key)
         for pair in ordered_pairs(own):
-            for framework in FRAMEWORKS:
-                a, b = (own.cells.get((framework, name)) for name in pair)
-                if a and b and (said := _difference(Contrast(a, b))):
+            for framework, one in contrasts(own, *pair).items():
+                if one and (said := _difference(one)):
                     found.setdefault(pair, []).append(f"{said} in {NAMES[framework]}")
     return [
         f"{title(first)} minus {title(second)}: {', '.join(said)}."

@@ -1,12 +1,11 @@
 """What the papers' own networks reached by a smaller protocol, for the first page."""
 
 from protocols.papers.papers import load_papers
-from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.data.numbers import Numbers
-from reports.judging.contrasts import Contrast
+from reports.judging.contrasts import Contrast, contrasts
 from reports.judging.pairings import LEAK_FREE, leak_free, ordered_pairs
 from reports.judging.uncertainty import interval_words
 from reports.pages.leakage.leak_free import leak_free_table
@@ -31,7 +30,7 @@ def indicative_tables(
     made = table(
         f"indicative-{setting.slug}",
         f"Accuracies that the papers print, beside those of the same networks here. "
-        f"{setting.title[:1].upper()}{setting.title[1:]}.",
+        f"{setting.sentence}.",
         claim_heads("Network", "points"),
         lines,
         [new_cells(group for group in collected.groups if group.setting == setting)],
@@ -62,11 +61,9 @@ def _questions(collected: Collected, setting: Setting) -> list[Table]:
     for protocol in (name for both in LEAK_FREE.items() for name in (both[0], both[1][0])):
         group = collected.group(setting, protocol)
         for paper in load_papers():
-            own = group.of(paper) if group else Group(setting, protocol, {})
+            own = group.of(paper)
             for first, second in ordered_pairs(own):
-                cells = [[own.cells.get((f, v)) for v in (first, second)] for f in FRAMEWORKS]
-                made = [Contrast(a, b) if a and b else None for a, b in cells]
-                line: Line = [protocol, *(_difference(one) for one in made)]
+                line: Line = [protocol, *map(_difference, contrasts(own, first, second).values())]
                 lines.setdefault(f"{title(first)} minus {title(second)}", []).append(line)
     if not lines:
         return []

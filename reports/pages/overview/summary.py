@@ -15,7 +15,6 @@ from reports.judging.verdicts import (
     INDICATIVE,
     MIN_SEEDS,
     NOT_TESTED,
-    Verdict,
     class_counts,
     judge,
 )
@@ -131,9 +130,12 @@ def summary(
     for key, claim in sorted(claims.items(), key=_order):
         name = f"{load_papers()[claim.paper].name}, {_place(claim)}"
         line = lines.setdefault(name, Line(name, {c: [] for c in ("audit", *twins)}))
-        line.squares["audit"].append(_arithmetic_square(claim, words[key][0]))
+        audited = _square(claim, words[key][0], "by arithmetic", f"audit.html#audit-{key}")
+        line.squares["audit"].append(audited)
         for f in twins:
-            line.squares[f].append(_square(claim, f, verdicts[f, key], setting is not None))
+            measured = f"{NAMES[f]} {value_text(claim, verdicts[f, key])}"
+            square = _square(claim, verdicts[f, key].word, measured, f"claims.html#{key}")
+            line.squares[f].append(square)
     printed = {of[0] for of in words.values()}
     trained = {verdicts[f, key].word for f in twins for key in claims}
     legend = [("By arithmetic", _legend(printed)), ("By training", _legend(trained))]
@@ -150,20 +152,10 @@ def summary(
     )
 
 
-def _square(claim: Claim, framework: str, verdict: Verdict, known: bool) -> Square:
-    sign, look = SIGNS[verdict.word]
-    value = value_text(claim, verdict) if known else "X"
-    text = (
-        f"{claim_name(claim)}: printed {claim_text(claim)}, {NAMES[framework]} {value}: "
-        f"{verdict.word}"
-    )
-    return Square(sign, look, text, f"{'claims.html#' if known else 'audit.html#audit-'}{claim.id}")
-
-
-def _arithmetic_square(claim: Claim, word: str) -> Square:
+def _square(claim: Claim, word: str, said: str, href: str) -> Square:
     sign, look = SIGNS[word]
-    text = f"{claim_name(claim)}: printed {claim_text(claim)}, by arithmetic: {word}"
-    return Square(sign, look, text, f"audit.html#audit-{claim.id}")
+    text = f"{claim_name(claim)}: printed {claim_text(claim)}, {said}: {word}"
+    return Square(sign, look, text, href)
 
 
 def _absent(twins: list[str]) -> str:
@@ -241,8 +233,7 @@ def _takes(collected: Collected) -> list[tuple[str, str]]:
     return [
         ("Command", FULL),
         ("Runs", f"{runs} trainings: Keras and PyTorch, {len(profile.seeds)} seeds (a verdict "
-         "needs "
-         f"{MIN_SEEDS}), {', '.join(parts)}"),
+         f"needs {MIN_SEEDS}), {', '.join(parts)}"),
         ("GPU hours", _hours(collected)),
         ("Disk", f"{decoded / 1e9:.1f}{THIN}GB of decoded images, and the features of frozen "
          "networks (the plan says how much)"),

@@ -78,8 +78,8 @@ def _cell(
     """Return the cell whose runs stand behind a claim's measured value; None if no training run
     does."""
     trained = claim.kind in ("metric", "ordering", "timing")
-    group = collected.group(setting, claim.protocol or "fixed") if trained else None
-    return group.cells.get((framework, variant)) if group else None
+    group = collected.group(setting, claim.protocol or "fixed")
+    return group.cells.get((framework, variant)) if trained else None
 
 
 def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
@@ -92,7 +92,7 @@ def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: s
         return f"environment.html#{slot.spec.id}" if slot else ""
     group = collected.group(setting, claim.protocol or "fixed")
     name = contests(claim)[0][0] if claim.kind == "ordering" else claim.variant
-    cell = group.cells.get((framework, name)) if group else None
+    cell = group.cells.get((framework, name))
     return cell.href if cell else ""
 
 

@@ -62,8 +62,8 @@ def tested(collected: Collected, setting: Setting | None, verdicts: Verdicts) ->
             continue
         words = {f: verdicts[f, key].word for f in FRAMEWORKS}
         known = [f for f in FRAMEWORKS if words[f] != NOT_TESTED]
-        group = collected.group(setting, claim.protocol) if setting else None
-        if group and known and claim.variant not in found:
+        if setting and known and claim.variant not in found:
+            group = collected.group(setting, claim.protocol)
             cells = {f: group.cells[f, claim.variant] for f in known}
             found[claim.variant] = Tested(claim, cells, INDICATIVE in words.values())
     return list(found.values())

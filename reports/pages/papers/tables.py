@@ -21,7 +21,6 @@ from reports.tables.cell_text import (
     contrast_cell,
     difference_text,
     measured,
-    pair,
     runs_behind,
     verdict_cell,
 )
@@ -42,7 +41,7 @@ def claim_row(
     the same three. Numbers that aren't comparable with the printed one are left out."""
     group = collected.group(setting, claim.protocol)
     row: list[Td | str] = [name, Td(claim_text(claim))]
-    for framework, cell in pair(group, claim.variant):
+    for framework, cell in zip(FRAMEWORKS, group.twins(claim.variant), strict=True):
         verdict = judge(claim, collected, setting, framework)
         if not verdict.comparable:
             row += [BLANK, "", verdict_cell(claim, verdict)]

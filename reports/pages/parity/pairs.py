@@ -2,38 +2,30 @@
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from protocols.spec import PROTOCOLS, RunSpec
 from reports.cells.collect import Collected
-from reports.cells.histories import boundary, mean_of
+from reports.cells.histories import boundary
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, setting_of
 from reports.data.numbers import Numbers, Recorded
 from reports.figures import panels
 from reports.figures.drawing import Drawing
-from reports.figures.panels import Curve, Panel
+from reports.figures.panels import Panel, together
 from reports.judging.shared_starts import Pair, pairs
-from reports.pages.content import Drawn
+from reports.pages.content import Drawn, Section
 from reports.tables.builder import numbers, over, table, texts, twins
 from reports.tables.cell_text import number
 from reports.tables.formats import FIRM, MISSING, NAMES, marked, minus, title
-from reports.tables.table import Table, Td, label
+from reports.tables.table import Td, label
 
 COMMAND = "python runner.py --variant efficientnet_lite0 --profile laptop --init shared"
 A_ROW = 2  # panels side by side
 
 
-@dataclass(frozen=True)
-class Block:
-    """The pairs of one setting and protocol: a table and its figures."""
-
-    caption: str
-    parts: list[Table | Drawn]
-
-
-def blocks(collected: Collected, known: Numbers) -> list[Block]:
-    """Return a block for each setting and protocol that has pairs, planned ones first."""
+def blocks(collected: Collected, known: Numbers) -> list[Section]:
+    """Return a section for each setting and protocol that has pairs, planned ones first."""
     found: dict[tuple[Setting, str], list[Pair]] = defaultdict(list)
     for pair in pairs(collected.slots):
         spec = pair.keras.spec
@@ -53,7 +45,7 @@ def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
 
 def _block(
     setting: Setting, protocol: str, found: list[Pair], places: dict[str, str], known: Numbers
-) -> Block:
+) -> Section:
     caption = f"Protocol {protocol}, {setting.title}."
     name, part = f"{setting.slug}-{protocol}", found[0].keras.scored.part
     of: dict[str, list[Pair]] = defaultdict(list)
@@ -62,9 +54,8 @@ def _block(
     shown = table(
         f"agreement-{name}",
         f"Runs of Keras and PyTorch from the same bytes. Loss: on the {part} part, Keras minus "
-        "PyTorch, where"
-        " the two lie furthest apart. Same class: test images to which both selected epochs give "
-        f"one class. Kappa: Cohen’s, the same beyond chance.",
+        "PyTorch, where the two lie furthest apart. Same class: test images to which both selected "
+        "epochs give one class. Kappa: Cohen’s, the same beyond chance.",
         [*texts("Run"), over("Selected epoch", twins()),
          *numbers("Loss, nat", "Same class", "Kappa")],
         {title(v): [_row(p, places, known[p.key]) for p in own] for v, own in of.items()},
@@ -72,15 +63,14 @@ def _block(
     )  # fmt: skip
     text = (
         f"The difference of Keras’s and PyTorch’s losses on the {part} part, without its sign, "
-        "on a "
-        "logarithmic scale; epochs with equal losses are left out."
+        "on a logarithmic scale; epochs with equal losses are left out."
     )
     drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]
     figures_ = [
         Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text)
         for i in range(0, len(drawn), A_ROW)
     ]
-    return Block(caption, [shown, *figures_])
+    return Section(caption, [shown, *figures_])
 
 
 def _row(pair: Pair, places: dict[str, str], record: Recorded) -> list[Td]:
@@ -124,9 +114,8 @@ def _furthest(pair: Pair, gap: Recorded) -> Td:
 def _figure(of: dict[str, list[Pair]], name: str) -> Drawing:
     shown = []
     for variant, found in of.items():
-        rows = tuple([abs(gap) or math.nan for gap in pair.gaps] for pair in found)
+        curve = together("", [[abs(gap) or math.nan for gap in pair.gaps] for pair in found])
         phases = boundary(found[0].keras)
-        curve = Curve("", rows[0]) if len(rows) == 1 else Curve("", mean_of(rows), runs=rows)
         shown.append(Panel(title(variant), "difference, nat", [curve], phases, log=True))
     said = "Absolute difference of Keras's and PyTorch's losses, by epoch"
     return panels.curves(name, said, shown, "pairs")

@@ -1,5 +1,6 @@
 """The speed page's times to an answer: a table with the twins side by side, and a figure."""
 
+from collections.abc import Callable
 from typing import Any
 
 from protocols.papers.claims import Claim
@@ -70,13 +71,19 @@ def _lines(sides: Sides, known: Numbers) -> list[Line]:
         if longest is not None or (not there and what == "single"):
             lines.append([text, *(_cell(side, what, longest, known) for side in sides)])
     if there:
-        lines.append(["Images a second, 32 at once", *(_throughput(side) for side in sides)])
-        lines.append(["Computed by", *(_engine(side) for side in sides)])
+        lines.append(["Images a second, 32 at once", *_each(sides, _throughput)])
+        lines.append(["Computed by", *_each(sides, lambda slot: engine(slot.stored.timings))])
     if any(t.get("load", {}).get("during") is not None for t in there):
-        lines.append(["Cores that other programs kept busy", *map(_load, sides)])
+        lines.append(["Cores that other programs kept busy", *_each(sides, _load)])
     if any(side.stored.node for side in sides if side and side.usable):
-        lines.append(["Measured alone on the node", *map(_node, sides)])
+        nodes = _each(sides, lambda slot: Td(slot.stored.node or "–"))
+        lines.append(["Measured alone on the node", *nodes])
     return lines
+
+
+def _each(sides: Sides, make: Callable[[Slot], Td]) -> list[Td]:
+    """Return what `make` makes of each run; a dash where there is no run, or one without times."""
+    return [make(slot) if slot and slot.usable else Td("–") for slot in sides]
 
 
 def place(slot: Slot) -> str:
@@ -100,16 +107,10 @@ def _cell(slot: Slot | None, what: str, longest: float | None, known: Numbers) -
     )  # fmt: skip
 
 
-def _throughput(slot: Slot | None) -> Td:
-    if slot is None or not slot.usable:
-        return Td("–")
+def _throughput(slot: Slot) -> Td:
     times = slot.stored.timings
     text = f"{BATCH / times['batch32']['median']:,.0f}"
     return Td(marked(text, slot.state == "stale", disturbed(times, "batch32")), href=place(slot))
-
-
-def _engine(slot: Slot | None) -> Td:
-    return engine(slot.stored.timings) if slot and slot.usable else Td("–")
 
 
 def engine(times: dict[str, Any]) -> Td:
@@ -119,17 +120,12 @@ def engine(times: dict[str, Any]) -> Td:
     return Td(str(one), f"batch of {BATCH}: {many}" if many != one else "", kind="word")
 
 
-def _load(slot: Slot | None) -> Td:
-    found = slot.stored.timings.get("load", {}) if slot and slot.usable else {}
+def _load(slot: Slot) -> Td:
+    found = slot.stored.timings.get("load", {})
     during, before = found.get("during"), found.get("before")
-    if slot is None or during is None:
+    if during is None:
         return Td("–")
-    note = "" if before is None else f"before: {before:.2f}"
-    return Td(f"{during:.2f}", note, href=place(slot))
-
-
-def _node(slot: Slot | None) -> Td:
-    return Td((slot.stored.node if slot and slot.usable else "") or "–")
+    return Td(f"{during:.2f}", "" if before is None else f"before: {before:.2f}", href=place(slot))
 
 
 def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Drawing | None:

@@ -7,7 +7,6 @@ from protocols.papers.papers import load_papers
 from protocols.spec import FRAMEWORKS, PROTOCOLS
 from reports.cells.cell import Cell, Group
 from reports.cells.planned_run import Slot
-from reports.cells.settings import Setting
 from reports.cells.times import disturbed
 from reports.cells.twin_times import twin_times
 from reports.data.numbers import Numbers
@@ -33,9 +32,7 @@ def timing_claims(suites: set[str]) -> list[Claim]:
     return [c for c in load_claims().values() if c.kind == "timing" and c.paper in suites]
 
 
-def claims_table(
-    setting: Setting, group: Group | None, slots: Latency, claims: list[Claim], known: Numbers
-) -> Table:
+def claims_table(group: Group, slots: Latency, claims: list[Claim], known: Numbers) -> Table:
     """Return the table of the claims on time, with the measured seconds beside them."""
     lines: list[Line] = []
     for claim in claims:
@@ -44,16 +41,16 @@ def claims_table(
         if claim.metric == "cold_seconds":
             cells = [_cold_cell(slots.get(key), known) for key in keys]
         else:
-            cells = [_phase_cell(group.cells.get(key) if group else None) for key in keys]
+            cells = [_phase_cell(group.cells.get(key)) for key in keys]
         first = label(TIMED[claim.metric], f"{address}, {claim.column}")
         lines.append([first, Td(claim.printed), *cells])
     return table(
-        f"speed-claims-{setting.slug}",
+        f"speed-claims-{group.setting.slug}",
         "The times that the papers print, beside runs of as many epochs here. Never judged: "
         "another device. Training under protocol fixed.",
         [*texts("Claim"), *numbers("Printed", *NAMES.values())],
         lines,
-        setting=f"{setting.sentence}.",
+        setting=f"{group.setting.sentence}.",
     )
 
 
@@ -83,7 +80,7 @@ def sections(results: Results) -> list[dict[str, Any]]:
     collected, known, found = results.collected, results.numbers, []
     for setting in collected.settings:
         slots, times = collected.latency.get(setting, {}), twin_times(collected, setting)
-        groups = [g for p in PROTOCOLS if (g := collected.group(setting, p))]
+        groups = [g for p in PROTOCOLS if (g := collected.group(setting, p)).cells]
         claims = [] if setting.objections else timing_claims(collected.suites(setting))
         dashed = "".join(
             f" Dashed: {load_papers()[claim.paper].author}'s {claim.printed}, on another device."
@@ -92,8 +89,8 @@ def sections(results: Results) -> list[dict[str, Any]]:
         )
         tables = []
         if claims:
-            group = collected.group(setting, "fixed")
-            tables.append(claims_table(setting, group, slots, claims, known))
+            fixed = collected.group(setting, "fixed")
+            tables.append(claims_table(fixed, slots, claims, known))
         tables += [latency_table(setting, slots, known)] if slots else []
         tables += [training_table(g, known) for g in groups]
         found.append(

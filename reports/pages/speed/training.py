@@ -1,6 +1,5 @@
 """The speed page's times of training: a table with the twins side by side."""
 
-from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.times import at_once, at_once_words
 from reports.data.numbers import Numbers, Recorded
@@ -23,7 +22,7 @@ Sides = list[Cell | None]  # a network's runs, Keras's first
 
 def training_table(group: Group, known: Numbers) -> Table:
     """Return the table of the seconds of each phase and of whole runs, a row for each of them."""
-    networks = [[group.cells.get((f, variant)) for f in FRAMEWORKS] for variant in group.variants]
+    networks = map(group.twins, group.variants)
     lines = {_network(cells): _lines(cells, known) for cells in networks}
     counted = at_once_words(at_once(group.slots))
     return table(
