@@ -1,6 +1,5 @@
 """Reads one run as the pages see it: its spec, its state, and its scores if it is finished."""
 
-import hashlib
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +25,6 @@ class Measured:
         # the part whose scores are history.csv's eval_ columns, and which selects the epoch
         self.part = "validation" if "validation_ids" in arrays else "test"
         self.pictured = run.pictured_ids  # the images that its network was seen to look at
-        self.images = hashlib.sha256("\n".join(arrays["ids"]).encode()).hexdigest()  # in order
         self.row = int(arrays["selected_index"])  # the selected epoch's row in history.csv
         phantom = run.spec.data["kind"] == "phantom"
         # the photograph that each test image shows, str (n,)

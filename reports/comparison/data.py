@@ -10,8 +10,7 @@ from reports.comparison.judge import MEASURES, WORDS, Row
 from reports.comparison.run_pairs import RunPair
 from reports.comparison.surroundings import Field
 from reports.comparison.times import PARTS, seconds
-from reports.data.results import clean, suite_of
-from reports.judging.uncertainty import preferred_interval
+from reports.data.results import clean, interval_record, suite_of
 from reports.judging.verdicts import MIN_SEEDS
 from reports.statistics.between_seeds import LEVEL
 from reports.statistics.comparisons import ALPHA
@@ -86,13 +85,7 @@ def _cell(row: Row) -> dict[str, Any]:
         for metric, change in row.changes.items()
     }  # fmt: skip
     both = row.cells
-    images = {}
-    for metric, difference in row.differences.items():
-        one = difference.estimate
-        interval, method = preferred_interval(one)
-        images[metric] = dataclasses.asdict(interval) | {
-            "method": method, "value": one.value, "se": one.se, "df": one.df,
-        }  # fmt: skip
+    images = {metric: interval_record(one.estimate) for metric, one in row.differences.items()}
     return _what(both.spec) | {
         "id": both.key,
         "word": row.word,

@@ -12,7 +12,6 @@ from reports.cells.answers import photographs as photographs_of
 from reports.cells.cell import Cell
 from reports.cells.times import phase_means, total_seconds
 from reports.judging.uncertainty import as_good_as, naive, over_folds, selection_means
-from reports.statistics.intervals import Interval
 from reports.statistics.reliability import reliability
 
 
@@ -27,20 +26,16 @@ def of_cell(cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {"confusion": confusion}
     sample, said = cell.sample(), answers(cell)
     if sample is not None:
-        found |= {"naive": interval(naive(cell)), "clusters": len(sample.strata)}
+        found |= {"naive": dataclasses.asdict(naive(cell)), "clusters": len(sample.strata)}
         found |= {"as_good_as": as_good_as(cell), "selection": selection_means(cell) or None}
         found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
-        found |= {"over_folds": interval(over_folds(cell)) if cell.folds > 1 else None}
+        folds = dataclasses.asdict(over_folds(cell)) if cell.folds > 1 else None
+        found["over_folds"] = folds
     if said is not None:
         believed = reliability(said.labels, said.probabilities)
         found["calibration"] = {"error": believed.error, "excess": believed.excess}
         found["photographs"] = photographs(said)
     return found
-
-
-def interval(found: Interval) -> dict[str, Any]:
-    """Returns the record of an interval: its ends, or the reason why there are none."""
-    return dataclasses.asdict(found)
 
 
 def photographs(said: Answers) -> dict[str, dict[str, Any]]:

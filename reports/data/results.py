@@ -98,13 +98,14 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
             if cell.slots[0].spec.fold is not None
         },
         "intervals": {
-            at: {metric: _interval(one) for metric, one in found.items()}
+            at: {metric: interval_record(one) for metric, one in found.items()}
             for at, found in cell.estimates.items()
         },
     }
 
 
-def _interval(estimate: Estimate) -> dict[str, Any]:
+def interval_record(estimate: Estimate) -> dict[str, Any]:
+    """Returns the record of an estimate: the interval to show first, its method, and the value."""
     interval, method = preferred_interval(estimate)
     return dataclasses.asdict(interval) | {"method": method, "value": estimate.value,
                                            "se": estimate.se, "df": estimate.df}  # fmt: skip

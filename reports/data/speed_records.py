@@ -23,7 +23,5 @@ def _pace(pace: Pace) -> dict[str, Any]:
 
 
 def _spell(spell: Spell | None) -> dict[str, Any] | None:
-    if spell is None:
-        return None
-    found = {"median": spell.median, "low": spell.low, "high": spell.high}
-    return found | {"disturbed": spell.disturbed}
+    names = ("median", "low", "high", "disturbed")
+    return {name: getattr(spell, name) for name in names} if spell else None

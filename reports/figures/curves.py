@@ -212,7 +212,7 @@ def bars_figure(group: Group, table: Sequence[Claim], name: str) -> Drawing | No
         return None
     heads = [title(variant) for variant in variants]
     said = "; ".join(
-        f"{heading}, {kinds.NAMES.get(key, key)}: "
+        f"{heading}, {NAMES.get(key, key)}: "
         + ", ".join(f"{bar.measure} {bar.text}" for bar in some)
         for heading, panel in zip(heads, parts, strict=True)
         for key, some in panel.items()

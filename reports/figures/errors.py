@@ -8,10 +8,11 @@ from reports.cells.answers import Share, name_of
 from reports.figures import ticks
 from reports.figures.drawing import Drawing, of_parts
 from reports.figures.frame import ABOVE, LINE, SIZE, Frame, axes
-from reports.figures.kinds import DASHES, MARKERS, NAMES
+from reports.figures.kinds import DASHES, MARKERS
 from reports.figures.shapes import MIDDLE, Line, Marks, Part, Place, Shape, Word
 from reports.figures.svg import AXIS, COLOURS, PAPER, WIDTH
 from reports.statistics.reliability import BINS, Reliability
+from reports.tables.formats import NAMES
 
 NARROWEST = 0.3  # the width of the narrowest panel, as a share of the widest one's
 # Lengths are in points.

@@ -96,7 +96,7 @@ def _small(height: float, names: list[str], below: float = 0.06) -> tuple["Figur
     """Makes a figure with one row for each name, from top to bottom; `below` is the inches that the
     horizontal axis takes."""
     left = 0.12 + LETTER * max(map(len, names), default=0)
-    figure, (ax,) = draw(height, 1, left, 0.06, width=WIDTH, below=below)
+    figure, (ax,) = draw(height, 1, left, below, top=0.06, width=WIDTH)
     ax.set_yticks(range(len(names)), names)
     ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
     ax.tick_params(axis="y", length=0)

@@ -6,13 +6,13 @@ from typing import Any
 
 from reports.figures import ticks
 from reports.figures.drawing import Drawing, drawn
-from reports.figures.svg import AXIS, COLOURS, INK, PAPER, draw, legend
+from reports.figures.svg import AXIS, COLOURS, INK, PAPER, draw
+from reports.tables.formats import NAMES
 
 MARKERS = {"keras": "o", "torch": "s", "": "D"}
 DASHES: dict[str, tuple[float, ...]] = {"keras": (), "torch": (5, 2), "": ()}
 LETTER = 0.078  # the inches of a letter's width in a row's name; most letters are narrower
 WIDE = 9  # the most numbers on an axis as wide as the figure
-NAMES = {"keras": "Keras", "torch": "PyTorch"}
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def dots(
     `whiskers` says what they span, if there are any.
     """
     left = 0.2 + LETTER * max(map(len, rows))
-    figure, (ax,) = draw(0.95 + 0.32 * len(rows), 1, left, 0.1)
+    figure, (ax,) = draw(0.95 + 0.32 * len(rows), 1, left, 0.72, top=0.1)
     both = {"keras", "torch"} <= {entry["framework"] for entry in series if entry["points"]}
     shift: dict[str | None, float] = {"keras": -0.14, "torch": 0.14} if both else {}
     spans = False
@@ -82,7 +82,11 @@ def dots(
     ax.grid(axis="y", color=AXIS, linewidth=0.3, alpha=0.5)
     ax.tick_params(axis="y", length=0)
     ax.set_xlabel(xlabel)
-    legend(figure, [ax])
+    handles, names = ax.get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles, names, loc="lower center", ncols=5, handlelength=2.4, columnspacing=1.4
+        )
     return drawn(figure, name, description, whiskers if spans else "")
 
 
@@ -97,7 +101,8 @@ def bars(
     series = list(panels[0])
     measures = [bar.measure for bar in panels[0][series[0]]]
     step = len(series) + 0.7
-    figure, axes = draw(0.75 + 0.155 * step * len(measures), len(panels), 1.42, right=0.42)
+    height = 0.75 + 0.155 * step * len(measures)
+    figure, axes = draw(height, len(panels), 1.42, 0.46, top=0.28, right=0.42)
     for ax, heading, panel in zip(axes, titles, panels, strict=True):
         for offset, (key, some) in enumerate(panel.items()):
             for place, bar in enumerate(some):

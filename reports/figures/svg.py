@@ -13,7 +13,6 @@ from markupsafe import Markup, escape
 from protocols.files import ROOT
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.typing import RcKeyType
@@ -70,40 +69,32 @@ def canvas(height: float, width: float = WIDTH) -> "Figure":
 def draw(
     height: float,
     columns: int,
-    left: float = 0.62,
-    top: float = 0.28,
+    left: float,
+    below: float,
+    *,
+    top: float,
     right: float = 0.0,
     width: float = WIDTH,
-    below: float | None = None,
 ) -> tuple["Figure", list["Axes"]]:
-    """Makes a figure with fixed margins (a layout engine would cost as much again). `right` is the
-    room for words beside each panel, in inches. `below` is that for what stands below the axes: by
-    default a legend too, but none if there are words beside."""
+    """Makes a figure with fixed margins, in inches (a layout engine would cost as much again).
+    `below` is the room for what stands below the axes, `right` that for words beside each panel."""
     figure = canvas(height, width)
     axes = figure.subplots(1, columns, squeeze=False)[0]
-    if below is None:
-        below = 0.46 if right else 0.72
+    panel = (width - left - columns * right - (columns - 1) * LABEL) / columns
     figure.subplots_adjust(
         left=left / width, right=1 - max(right, 0.1) / width, top=1 - top / height,
-        bottom=below / height,
-        wspace=(right + LABEL) / panel_width(columns, right, left) if right else 0.24,
+        bottom=below / height, wspace=(right + LABEL) / panel,
     )  # fmt: skip
     for ax in axes:
         ax.patch.set_visible(False)
     return figure, list(axes)
 
 
-def panel_width(columns: int, right: float, left: float = 0.62) -> float:
-    """Returns the inches of a panel's width where words stand beside it."""
-    return (WIDTH - left - columns * right - (columns - 1) * LABEL) / columns
-
-
 def to_svg(figure: "Figure", name: str, description: str) -> Markup:
     """Returns the figure as an inline <svg>, whose ids begin with `name` and so are unique on the
-    page."""
+    page; the name has no characters but letters, digits, dots and dashes."""
     from matplotlib.backends.backend_svg import FigureCanvasSVG  # noqa: PLC0415 (slow import)
 
-    name = re.sub(r"[^\w.-]", "-", name)  # it becomes a part of ids
     buffer = io.StringIO()
     empty = dict.fromkeys(("Date", "Creator", "Format", "Type"))
     FigureCanvasSVG(figure).print_svg(buffer, metadata=empty)
@@ -133,16 +124,3 @@ def _attributes(style: re.Match[str]) -> str:
     inline style."""
     pairs = (part.split(":", 1) for part in style[1].split(";") if part.strip())
     return "".join(f' {name.strip()}="{value.strip()}"' for name, value in pairs)
-
-
-def legend(figure: "Figure", axes: list["Axes"]) -> None:
-    """Draws one legend for all axes, below them."""
-    entries: dict[str, Artist] = {}
-    for ax in axes:
-        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
-            entries.setdefault(text, handle)
-    if entries:
-        figure.legend(
-            list(entries.values()), list(entries), loc="lower center", ncols=5,
-            handlelength=2.4, columnspacing=1.4,
-        )  # fmt: skip

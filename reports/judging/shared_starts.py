@@ -7,6 +7,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+
 from protocols.papers.variants import load_variants
 from reports.cells.histories import column
 from reports.cells.planned_run import Slot
@@ -32,7 +34,7 @@ class Pair:
     @property
     def same_images(self) -> bool:
         """Whether both were tested on the same images in the same order."""
-        return self.keras.scored.images == self.torch.scored.images
+        return np.array_equal(self.keras.scored.ids, self.torch.scored.ids)
 
     @cached_property
     def gaps(self) -> list[float]:

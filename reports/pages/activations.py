@@ -28,7 +28,6 @@ ABOUT = (
     "“nowhere” stands where no place speaks for the class. The network as its training ended."
 )
 EVEN = 0.5  # a map whose lowest value is above this share of its highest has no peak
-Marks = dict[tuple[str, str], str]  # by twin and network, what marks its numbers as stale
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,9 @@ def sections(collected: Collected, out: Path) -> list[Section]:
             continue
         spec = next(s.spec for s in group.slots if s.spec.variant in seen)
         images = pictures.get(spec.data["digest"], {})
-        notes = [] if images else [LACKING[spec.data["kind"]]]
-        stale = {key for key, cell in group.cells.items() if cell.stale}
-        notes += [STALE_NOTE] if stale else []
-        marks = {key: f" {STALE}" if key in stale else "" for key in group.cells}
-        name = f"{group.setting.slug}-{group.protocol}"
-        figures = [_cams(name, v, of, images, marks) for v, of in seen.items()]
+        stale = any(cell.stale for cell in group.cells.values())
+        notes = ([] if images else [LACKING[spec.data["kind"]]]) + [STALE_NOTE] * stale
+        figures = [_cams(group, variant, of, images) for variant, of in seen.items()]
         found.append(Section(group.caption, figures, notes))
     return found
 
@@ -100,22 +96,18 @@ def _even(cam: np.ndarray) -> str:
 
 
 def _cams(
-    name: str,
-    variant: str,
-    twins: dict[str, dict[str, np.ndarray]],
-    images: dict[str, str],
-    marks: Marks,
+    group: Group, variant: str, twins: dict[str, dict[str, np.ndarray]], images: dict[str, str]
 ) -> Figure:
     pictures = []
     for framework, of in twins.items():
         several = len(activations.backbones(of)) > 1
+        mark = f" {STALE}" * group.cells[framework, variant].stale
         for backbone in activations.backbones(of):
             for i, (image, label) in enumerate(zip(of["ids"], of["labels"], strict=True)):
                 cam, p = of[f"cam/{backbone}"][i], of["probabilities"][i]
                 true = CLASSES[label].lower()
                 if not (np.isfinite(cam).all() and np.isfinite(p).all()):
                     continue
-                mark = marks[framework, variant]
                 said = f"{CLASSES[p.argmax()].lower()}, {100 * p.max():.0f}{THIN}%{mark}"
                 of_network = f" ({title(backbone)})" if several else ""
                 pictures.append(
@@ -127,7 +119,8 @@ def _cams(
                         framework,
                     )
                 )
-    return Figure(f"cam-{variant}-{name}", f"{title(variant)}: where it looks", pictures)
+    anchor = f"cam-{variant}-{group.setting.slug}-{group.protocol}"
+    return Figure(anchor, f"{title(variant)}: where it looks", pictures)
 
 
 def page(results: Results) -> dict[str, object]:

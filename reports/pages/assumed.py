@@ -9,6 +9,7 @@ from reports.data.numbers import Numbers
 from reports.judging.contrasts import Contrast, effect_key
 from reports.judging.pairings import effects, sensitivity_groups
 from reports.pages.content import PageRecord, Results
+from reports.pages.overview.tables import plain
 from reports.tables.builder import Line, numbers, over_twins, table, texts
 from reports.tables.cell_text import NOT_ASKED, contrast_cell, measured
 from reports.tables.formats import MISSING, title
@@ -55,8 +56,7 @@ def assumed_table(paper: str, keys: set[str]) -> Table:
 
 def _plain(key: str, entry: Value) -> str:
     """Return the value of an entry as text, with the other values that may be tried for it."""
-    value = entry.value
-    said = ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
+    said = plain(entry.value)
     more = " or ".join(others(key, entry))
     return f"{said} (--set takes another: {more})" if more else said
 

@@ -12,6 +12,7 @@ from reports.cells.answers import short
 from reports.figures.photographs import OVERLAPS
 from reports.figures.pictures import read
 from reports.pages.content import PageRecord
+from reports.pages.leakage.evidence import part
 from reports.tables.builder import Line, numbers, over, table, texts
 from reports.tables.formats import minus, percent, plural
 from reports.tables.table import Table, Td
@@ -92,7 +93,7 @@ def _consequences() -> Table:
     both = test & train
     lines: list[Line] = []
     for split, own in (("TEST", test), ("TRAIN", train)):
-        images = [row for row in provenance.shown() if row.split == split]
+        images = part(split)
         near = [row for row in images if of[row.original] in both]
         lines.append([
             split, len(images), len({row.original for row in images}), len(own),
@@ -117,7 +118,7 @@ def _maps() -> Table:
     """Return the table of how the images of each part show their photographs."""
     lines: list[Line] = []
     for split in ("TRAIN", "TEST", "TEST_SIMPLE"):
-        images = [row for row in provenance.shown() if row.split == split]
+        images = part(split)
         turned = sorted(min(abs(row.angle), 180 - abs(row.angle)) for row in images)
         drawn = sorted(row.stretch for row in images)
         moved = sorted(math.hypot(row.right, row.down) for row in images)

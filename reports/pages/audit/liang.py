@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from protocols.classes import CLASSES
 from protocols.papers.claims import Claim, of_table
 from protocols.papers.recipes import load_recipe
-from protocols.photographs import provenance
 from reports.judging.verdicts import counted, own_cnns
 from reports.pages.audit import prose
 from reports.pages.audit.finding import (
@@ -23,6 +22,7 @@ from reports.pages.audit.finding import (
     side,
     where,
 )
+from reports.pages.leakage.evidence import part
 from reports.statistics import printed
 from reports.tables.cell_text import claim_text
 from reports.tables.formats import percent
@@ -60,9 +60,9 @@ def table_1_as_a_whole(claims: Claims) -> Iterator[Finding]:
 def sums_of_counts(claims: Claims) -> Iterator[Finding]:
     """Check the printed class counts against the printed totals and the files.
     The counts and totals that differ from the files are at fault, and no others."""
-    for part, word in (("train", "training"), ("test", "test")):
-        counts = [claims[f"liang.data.{part}.{letter}"] for letter in "elmn"]
-        total, values = claims[f"liang.data.{part}.sum"], [int(c.number) for c in counts]
+    for key, word in (("train", "training"), ("test", "test")):
+        counts = [claims[f"liang.data.{key}.{letter}"] for letter in "elmn"]
+        total, values = claims[f"liang.data.{key}.sum"], [int(c.number) for c in counts]
         files = [counted(c) for c in counts]
         other = [c for c in (*counts, total) if int(c.number) != counted(c)]
         wrong = [
@@ -80,10 +80,8 @@ def sums_of_counts(claims: Claims) -> Iterator[Finding]:
             said, judged(sum(values) == int(total.number) and not other),
             tuple(c.id for c in other),
         )  # fmt: skip
-    parts, both = (
-        [claims[f"liang.data.{x}.sum"] for x in ("train", "test")],
-        claims["liang.data.all"],
-    )
+    parts = [claims[f"liang.data.{key}.sum"] for key in ("train", "test")]
+    both = claims["liang.data.all"]
     fits = sum(int(c.number) for c in parts) == int(both.number) == counted(both)
     yield Finding(
         "Do both parts add up?", (both.id, *(c.id for c in parts)),
@@ -198,10 +196,7 @@ def order(claims: Claims) -> Iterator[Finding]:
 def augmentation(claims: Claims) -> Iterator[Finding]:
     """Check the text against how the files show their photographs, by the recorded maps."""
     said = claims["liang.text.rotation"]
-    train, plain = (
-        [row for row in provenance.shown() if row.split == split]
-        for split in ("TRAIN", "TEST_SIMPLE")
-    )
+    train, plain = part("TRAIN"), part("TEST_SIMPLE")
     mirrored = sum(row.mirrored for row in train) / len(train)
     drawn = sorted(row.stretch for row in train)
     least = max(row.stretch for row in plain)  # these weren't altered: the fit's noise

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
 
-from protocols.papers.claims import Claim, load_claims
+from protocols.papers.claims import load_claims
 from protocols.papers.papers import load_papers
 from reports.pages.audit import prose
 from reports.pages.audit.finding import (
@@ -71,8 +71,9 @@ def said(found: list[Finding]) -> str:
     )
 
 
-def finding_table(paper: str, found: list[Finding]) -> Table:
-    """Return the table of both sides, the calculation and the word of each finding."""
+def finding_table(paper: str, found: list[Finding]) -> tuple[Table, int]:
+    """Return the table of both sides, the calculation and the word of each finding, and how many of
+    its first bodies stand open: what doesn't fit, and what is open."""
     lines: dict[str, list[Line]] = {NO_FIT: []}
     lines |= {body: [] for body in BODIES.values()}
     for one in found:
@@ -81,19 +82,13 @@ def finding_table(paper: str, found: list[Finding]) -> Table:
         lines[BODIES.get(one.word, NO_FIT)].append(
             [one.title, *sides, *["–"] * (2 - len(sides)), one.sums, word]
         )
-    return table(
+    made = table(
         f"audit-{paper}",
         f"{load_papers()[paper].name}: what is printed, against other places and the files. ✓ both "
         "can stand, ✗ they can’t.",
         texts("Question", "It says", "and it says", "Calculation", "So"),
         {f"{title}: {len(body)}": body for title, body in lines.items()},
     )
-
-
-def _finding_part(paper: str, found: list[Finding]) -> tuple[Table, int]:
-    """Return the table of the findings, and how many of its first bodies stand open: what doesn't
-    fit, and what is open."""
-    made = finding_table(paper, found)
     return made, sum(title.startswith((NO_FIT, BODIES[OPEN])) for title, _ in made.bodies)
 
 
@@ -118,7 +113,7 @@ def page() -> dict[str, object]:
     every = [f for of_paper in found.values() for f in of_paper]
     return {
         "said": said(every),
-        "tables": [_finding_part(paper, of_paper) for paper, of_paper in found.items()],
+        "tables": [finding_table(paper, of_paper) for paper, of_paper in found.items()],
         "claims": claim_table(every),
     }
 
@@ -131,36 +126,26 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
     for claim in claims.values():
         if not claim.n or claim.metric != "accuracy" or claim.paper != paper:
             continue
-        if claim.kind == "cited":
-            yield _of_others(claim)
-            continue
         interval = printed.printed(claim)
         found = printed.attainable_counts(interval, claim.n)
-        said = _counted(found, claim.n)
-        if claim.paper == "liang":
+        said, images = _counted(found, claim.n), f"{claim.n:,} test images"
+        whence = tested(images) if tested else Side(load_papers()[paper].name, images)
+        if claim.kind == "cited":  # of others' images, whose number is printed beside it
+            whence = Side(where(claim), f"{claim.n} images")
+            if not found:
+                below = math.floor(claim.number * claim.n)
+                near = [f"{k} of {claim.n} = {percent(Fraction(k, claim.n))}"
+                        for k in (below, below + 1)]  # fmt: skip
+                said += f" The nearest: {' and '.join(near)}."
+        elif claim.paper == "liang":
             other = printed.attainable_counts(interval, n_sum)
             said += f" Of the {n_sum:,} that the printed class counts add up to: " + (
                 _counted(other, n_sum) if other else "no count gives it."
             )
-        images = f"{claim.n:,} test images"
-        whence = tested(images) if tested else Side(load_papers()[paper].name, images)
         yield Finding(
             "Is there a number of right answers that gives it?", (claim.id,),
             (side(claim), whence), said, judged(bool(found), NOT_ATTAINABLE),
         )  # fmt: skip
-
-
-def _of_others(claim: Claim) -> Finding:
-    """Check a cited rate against the number of images that is printed beside it."""
-    found = printed.attainable_counts(printed.printed(claim), claim.n)
-    below = math.floor(claim.number * claim.n)
-    near = (f"{k} of {claim.n} = {percent(Fraction(k, claim.n))}" for k in (below, below + 1))
-    return Finding(
-        "Is there a number of right answers that gives it?", (claim.id,),
-        (side(claim), Side(where(claim), f"{claim.n} images")),
-        _counted(found, claim.n) + ("" if found else f" The nearest: {' and '.join(near)}."),
-        judged(bool(found), NOT_ATTAINABLE),
-    )  # fmt: skip
 
 
 def sources(claims: Claims, paper: str) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from reports.figures.drawing import Drawing
 from reports.pages.content import PageRecord, Results, worth_showing
 from reports.pages.errors import misclassified
 from reports.pages.errors.hardest import Hardest, hardest
-from reports.statistics.reliability import Reliability, reliability
+from reports.statistics.reliability import reliability
 from reports.tables.builder import numbers, over_twins, table, texts
 from reports.tables.cell_text import NOT_ASKED
 from reports.tables.formats import MISSING, marked, points, title
@@ -30,9 +30,7 @@ class Block:
     reliability: Drawing | None
     photographs: Drawing | None
     twins: int  # how many of the twins are whole
-    both: (
-        misclassified.Both | None
-    )  # what both twins get wrong; None unless both have the same tests
+    both: misclassified.Both | None  # what both get wrong; None unless they have the same tests
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,7 @@ def _calibration(group: Group, known: Numbers) -> Table:
         f"calibration-{group.setting.slug}-{group.protocol}",
         "How far probabilities can be believed, at the selected epoch: expected calibration error "
         "(10 equal bins of the predicted class's probability), and mean probability minus "
-        "accuracy: "
-        "positive where the network is too sure.",
+        "accuracy: positive where the network is too sure.",
         [
             *texts("Network"),
             *over_twins(numbers("calibration error, points", "too sure by, points")),
@@ -130,12 +127,9 @@ def _sure(cell: Cell | None, known: Numbers) -> list[Td]:
     if "calibration" not in record:
         return [Td(MISSING, cell.lack or "diverged", href=cell.href), Td(MISSING, href=cell.href)]
     error, excess = (record["calibration"][name] for name in ("error", "excess"))
-    texts = [
-        marked(text, cell.stale) for text in (f"{100 * error.value:.2f}", points(excess.value))
-    ]
     return [
-        Td(texts[0], href=cell.href, key=error.key, scale=100),
-        Td(texts[1], href=cell.href, key=excess.key, scale=100),
+        Td(marked(text, cell.stale), href=cell.href, key=found.key, scale=100)
+        for text, found in ((f"{100 * error.value:.2f}", error), (points(excess.value), excess))
     ]
 
 
@@ -149,9 +143,7 @@ def _block(
     if not own:
         return None
     name = f"{variant}-{group.setting.slug}-{group.protocol}"
-    curves: dict[str, Reliability] = {
-        f: reliability(one.labels, one.probabilities) for f, one in own.items()
-    }
+    curves = {f: reliability(one.labels, one.probabilities) for f, one in own.items()}
     twins = list(own.values())
     cells = [group.cells[f, variant] for f in own]
     both = misclassified.both(name, variant, cells, twins, at_hand) if comparable(twins) else None

@@ -49,12 +49,11 @@ def preprocessing() -> tuple[str, str]:
     )
 
 
-def seen_in_training() -> tuple[float, int]:
-    """Return the share of the test images whose photograph overlaps one of training, and the number
-    of the test images."""
+def seen_in_training() -> float:
+    """Return the share of the test images whose photograph overlaps one of training."""
     direct, _ = photographed_again()
     test = part("TEST")
-    return sum(row.original in direct for row in test) / len(test), len(test)
+    return sum(row.original in direct for row in test) / len(test)
 
 
 def duplicates() -> tuple[str, str]:
@@ -64,14 +63,13 @@ def duplicates() -> tuple[str, str]:
     near, further = (
         [row for row in part("TEST") if row.original in some] for some in (direct, by_way)
     )
-    share, _ = seen_in_training()
     word = FOUND if near or train & test else NOT_FOUND
     return word, (
         f"No file is in both parts ({len(train & test)} by SHA-256). But {len(near):,} test images "
-        f"({percent(share, 1)}) show {len(direct)} photographs whose field, or a part of it, was "
-        f"photographed again for TRAIN. {len(further):,} more test images show {len(by_way)} "
-        "photographs that are connected with TRAIN only through another test photograph (page "
-        "Images, which counts both)."
+        f"({percent(seen_in_training(), 1)}) show {len(direct)} photographs whose field, or a part "
+        f"of it, was photographed again for TRAIN. {len(further):,} more test images show "
+        f"{len(by_way)} photographs that are connected with TRAIN only through another test "
+        "photograph (page Images, which counts both)."
     )
 
 

@@ -148,7 +148,7 @@ def _arithmetic(audit: list[AuditFinding]) -> Finding:
     bars = [pictures.Share(f"Contradictory claims: {wrong} of {len(words)}", wrong / len(words))]
     bars += [
         pictures.Share(f"{name}: {percent(share, 1)} of test images overlap with training", share)
-        for name, (share, _) in seen.items()
+        for name, share in seen.items()
     ]
     return Finding(
         f"{count} contradictions in print, found without a run",

@@ -1,7 +1,6 @@
 """What the papers' own networks reached by a smaller protocol, for the first page."""
 
 from protocols.papers.papers import load_papers
-from reports.cells.cell import Group
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
 from reports.data.numbers import Numbers
@@ -35,14 +34,10 @@ def indicative_tables(
         lines,
         [new_cells(group for group in collected.groups if group.setting == setting)],
     )
-    free = [one for one in leak_free(collected) if one.published.setting == setting]
-    papers = [_of_papers(one.published) for one in free]
-    leaks = [leak_free_table(one, known) for one, own in zip(free, papers, strict=True) if own]
+    leaks = [leak_free_table(one, known) for one in leak_free(collected)
+             if one.published.setting == setting
+             and any(one.published.of(paper).cells for paper in load_papers())]  # fmt: skip
     return [made, *_questions(collected, setting), *leaks]
-
-
-def _of_papers(group: Group) -> bool:
-    return any(group.of(paper).cells for paper in load_papers())
 
 
 def _claims(collected: Collected, setting: Setting, beside: list[Tested]) -> dict[str, list[Line]]:

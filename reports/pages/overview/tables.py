@@ -136,7 +136,8 @@ def value_text(claim: Claim, verdict: Verdict) -> str:
     return number_text(claim.metric, value, claim.unit)
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """Return a value of a recipe or a profile as text, with commas between several."""
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else f"{value}"
 
 
@@ -175,7 +176,7 @@ def _whose(key: str) -> str:
 def _number(key: str, value: object) -> str:
     if isinstance(value, str):
         return WEIGHTS.get(value, value)
-    return "all" if key.endswith("per_class") and value == 0 else _plain(value)
+    return "all" if key.endswith("per_class") and value == 0 else plain(value)
 
 
 def deviations(collected: Collected) -> list[str]:

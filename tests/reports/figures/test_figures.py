@@ -12,7 +12,7 @@ from reports.cells.collect import collect
 from reports.cells.settings import Setting
 from reports.figures import curves, kinds, panels
 from reports.pages.papers.tables import claims_where
-from reports.tables.formats import number_text
+from reports.tables.formats import NAMES, number_text
 from tests.support import synthetic
 from tests.support.reading import Tables, made, pages
 
@@ -72,7 +72,7 @@ def test_liang_s_figure_6_has_every_seed_in_training_and_test(tmp_path, drawn):
                 assert mine.values == pytest.approx(
                     [sum(v) / 3 for v in zip(*mine.runs, strict=True)]
                 )
-                twin = kinds.NAMES[framework]
+                twin = NAMES[framework]
                 assert mine.label == f"{twin} {'training' if training else 'test'}"
     value = group.cells["torch", "xception_lstm"].number("accuracy").value
     assert description.startswith("Xception-LSTM: training and test loss and accuracy")
@@ -106,7 +106,7 @@ def test_jane_s_figures_1_and_2_have_every_fold(what, tmp_path, drawn):
                 history(s, f"eval_{what}", 100 if what == "accuracy" else 1) for s in slots
             ]
             assert mine.marks == tuple(s.measured.row for s in slots)
-            name, whole = kinds.NAMES[framework], len(slots) == 3
+            name, whole = NAMES[framework], len(slots) == 3
             assert bool(mine.values) == whole  # no mean of an incomplete set
             assert mine.label == (name if whole else f"{name}, 2 of 3")
     assert sum(not c.values for panel in shown for c in panel.curves) == 2
