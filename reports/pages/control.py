@@ -78,9 +78,9 @@ def difference_table(group: Group, question: Question, known: Numbers) -> Table:
     first, second = question.first, question.second
     lines: list[Line] = []
     for metric, at, text in ROWS:
-        both = list(contrasts(group, first, second, metric, at).values())
-        found = [contrast_cell(one, _note(one) if one else "") for one in both]
-        lines.append([text, *found, _between(*both, known)])
+        keras, torch = contrasts(group, first, second, metric, at).values()
+        found = [contrast_cell(one, _note(one) if one else "") for one in (keras, torch)]
+        lines.append([text, *found, _between(keras, torch, known)])
     return table(
         f"difference-{question.paper}-{group.setting.slug}-{group.protocol}",
         f"{title(first)} minus {title(second)}: the difference that the question asks for, in "

@@ -17,17 +17,15 @@ SCHEMA = (
     ("settings", "what no table mixes: profile, data, weights, device, precision, whether "
      "planned, anything else; backends; objections: why it judges no claim"),
     ("claims", "every claim as printed, and its verdict by setting and framework: word, reason, "
-     "value "
-     "(mean over seeds), half_width of the prediction interval, seeds, comparable (whether a "
+     "value (mean over seeds), half_width of the prediction interval, seeds, comparable (whether a "
      "number may stand beside the printed one)"),
     ("cells", "one network in one framework: suite (a paper's key; another is ours, and no claim "
-     "is "
-     "judged from it); numbers[at][metric] with value, lack (why there is none), "
-     "diverged, by_seed; pooled[seed][metric] over the images of all folds together; "
-     "intervals[at][metric] on new photographs, over all images of all seeds: low, high, method, "
-     "reason (why there is none), value, se, df; at is selected, last, or epoch N of those "
-     "that a paper prints; of whole cells also confusion, naive interval, over_folds, selection, "
-     "calibration, photographs, times"),
+     "is judged from it); numbers[at][metric] with value, lack (why there is none), diverged, "
+     "by_seed; pooled[seed][metric] over the images of all folds together; intervals[at][metric] "
+     "on new photographs, over all images of all seeds: low, high, method, reason (why there is "
+     "none), value, se, df; at is selected, last, or epoch N of those that a paper prints; of "
+     "whole cells also confusion, naive interval, over_folds, selection, calibration, photographs, "
+     "times"),
     ("comparisons", "two networks in one framework, or the frameworks in one network, on the "
      "same images: "
      "difference of accuracy with intervals and p; means: difference of the means by metric"),

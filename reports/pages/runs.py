@@ -140,9 +140,8 @@ def _confusion(cell: Cell, seed: int, known: Numbers) -> Table:
     lines.append(["All", *map(int, matrix.sum(axis=0)), int(matrix.sum())])
     return table(
         f"confusion-{cell.anchor(seed)}",
-        f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' * old}: "
-        "rows are the true classes, columns the predicted ones. Below each count: its share of the "
-        "true class.",
+        f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' * old}: rows are the "
+        "true classes, columns the predicted ones. Below each count: its share of the true class.",
         [*texts(""), *numbers(*names, "All")],
         lines,
     )

@@ -29,11 +29,10 @@ def other_metrics() -> list[Metric]:
     return [one for one in METRICS.values() if one.shown and one.name != "accuracy"]
 
 
-def plain_text(metric: str, value: float, digits: int | None = None) -> str:
-    """Writes a number of a metric without its unit, with as many digits as the metric's record
-    says, or with `digits`."""
+def plain_text(metric: str, value: float) -> str:
+    """Writes a number of a metric without its unit."""
     one = metric_of(metric)
-    return f"{one.scale * value:.{one.digits if digits is None else digits}f}"
+    return f"{one.scale * value:.{one.digits}f}"
 
 
 def number_text(metric: str, value: float | None, printed: str = "") -> str:

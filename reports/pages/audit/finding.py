@@ -6,15 +6,24 @@ hold), `open` (both can hold under the reading that the finding names) or `not c
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from protocols.papers.claims import Claim
 from protocols.papers.papers import load_papers
 from reports.tables.cell_text import claim_text
 from reports.tables.formats import network_name
 
-ATTAINABLE, NOT_ATTAINABLE = "attainable", "not attainable"
-CONTRADICTORY, OPEN, NOT_CHECKED = "contradictory", "open", "not checked"
-WORDS = (CONTRADICTORY, NOT_ATTAINABLE, OPEN, ATTAINABLE, NOT_CHECKED)  # the gravest word first
+
+class Word(StrEnum):
+    """What a check says; the gravest word first."""
+
+    CONTRADICTORY = "contradictory"
+    NOT_ATTAINABLE = "not attainable"
+    OPEN = "open"
+    ATTAINABLE = "attainable"
+    NOT_CHECKED = "not checked"
+
+
 Claims = dict[str, Claim]
 
 
@@ -36,12 +45,12 @@ class Finding:
     claims: tuple[str, ...]
     sides: tuple[Side, ...]
     sums: str
-    word: str
+    word: Word
     at_fault: tuple[str, ...] = ()
 
-    def word_on(self, claim: str) -> str:
+    def word_on(self, claim: str) -> Word:
         """Return what the check says of one of its claims."""
-        return self.word if claim in (self.at_fault or self.claims) else ATTAINABLE
+        return self.word if claim in (self.at_fault or self.claims) else Word.ATTAINABLE
 
 
 def quoted(text: str) -> str:
@@ -65,9 +74,9 @@ def row(claim: Claim) -> str:
     return network_name(claim.row)
 
 
-def judged(holds: bool, otherwise: str = CONTRADICTORY) -> str:
+def judged(holds: bool, otherwise: Word = Word.CONTRADICTORY) -> Word:
     """Return the word of a check: `attainable` if it holds, else `otherwise`."""
-    return ATTAINABLE if holds else otherwise
+    return Word.ATTAINABLE if holds else otherwise
 
 
 def images(a: Claim, b: Claim) -> int:

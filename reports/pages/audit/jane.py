@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from protocols.papers.claims import Claim, of_network, of_table
 from reports.pages.audit import prose
 from reports.pages.audit.finding import (
-    NOT_ATTAINABLE,
     Claims,
     Finding,
     Side,
+    Word,
     images,
     judged,
     quoted,
@@ -98,7 +98,7 @@ def loss_floors(claims: Claims) -> Iterator[Finding]:
             (side(loss), side(accuracy)),
             f"A wrong answer costs at least ln 2, so the loss is at least {floor:.4f} nat; always "
             "saying a quarter gives ln 4 = 1.3863.",
-            judged(floor <= float(printed.printed(loss)[1]), NOT_ATTAINABLE), (loss.id,),
+            judged(floor <= float(printed.printed(loss)[1]), Word.NOT_ATTAINABLE), (loss.id,),
         )  # fmt: skip
 
 

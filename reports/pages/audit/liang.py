@@ -9,12 +9,10 @@ from protocols.papers.recipes import load_recipe
 from reports.judging.verdicts import counted, own_cnns
 from reports.pages.audit import prose
 from reports.pages.audit.finding import (
-    ATTAINABLE,
-    NOT_ATTAINABLE,
-    OPEN,
     Claims,
     Finding,
     Side,
+    Word,
     images,
     judged,
     quoted,
@@ -53,7 +51,7 @@ def table_1_as_a_whole(claims: Claims) -> Iterator[Finding]:
         f"With {n:,} images {hits[0]} of {len(table)} are attainable, with {n_sum:,} {hits[1]}. A "
         f"number with two decimals is attainable with {n:,} images in {percent(share, 1)} of the "
         f"cases, so {len(table)} of {len(table)} by accident one in {share ** -len(table):,.0f}.",
-        judged(not missed, NOT_ATTAINABLE), tuple(c.id for c in missed),
+        judged(not missed, Word.NOT_ATTAINABLE), tuple(c.id for c in missed),
     )  # fmt: skip
 
 
@@ -107,7 +105,7 @@ def one_number(claims: Claims) -> Iterator[Finding]:
         "both can be one measurement; that the test images then chose the epoch stands on the "
         "page Leakage." if same else
         "Other digits: two measurements.",
-        ATTAINABLE,
+        Word.ATTAINABLE,
     )  # fmt: skip
 
 
@@ -126,7 +124,7 @@ def loss_floor(claims: Claims) -> Iterator[Finding]:
         f"it is {floor:.4f} nat at this accuracy, {'below' if floor < loss.number else 'above'} "
         f"{loss.printed}. The most smoothing that fits is {most:.3f} ({least:.4f} to "
         f"{largest:.4f} for all that round to the printed digits); more is excluded.",
-        judged(ours <= largest, NOT_ATTAINABLE), (loss.id,),
+        judged(ours <= largest, Word.NOT_ATTAINABLE), (loss.id,),
     )  # fmt: skip
     epoch = claims["liang.fig6.epoch"]
     yield Finding(
@@ -156,7 +154,7 @@ def speed(claims: Claims) -> Iterator[Finding]:
         f"image, forwards, backwards and update. Testing one would take "
         f"{test.seconds / each:.0f} times as long as training on it; and the validation after "
         f"each epoch (Fig. 6) alone {tested:.0f} hours. " + ("" if fits else reading),
-        ATTAINABLE if fits else OPEN,
+        Word.ATTAINABLE if fits else Word.OPEN,
     )  # fmt: skip
 
 
@@ -189,7 +187,7 @@ def order(claims: Claims) -> Iterator[Finding]:
         f"The CNN-RNN of two CNNs is {-images(both, single)} images below Xception alone, which "
         "is one of its parts. Both hold if V compares a network of one CNN with that CNN alone."
         if both.number < single.number else f"{images(both, single):+d} images.",
-        judged(both.number > single.number, OPEN), (rank.id,),
+        judged(both.number > single.number, Word.OPEN), (rank.id,),
     )  # fmt: skip
 
 

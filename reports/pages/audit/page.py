@@ -8,20 +8,7 @@ from fractions import Fraction
 from protocols.papers.claims import load_claims
 from protocols.papers.papers import load_papers
 from reports.pages.audit import prose
-from reports.pages.audit.finding import (
-    ATTAINABLE,
-    CONTRADICTORY,
-    NOT_ATTAINABLE,
-    NOT_CHECKED,
-    OPEN,
-    WORDS,
-    Claims,
-    Finding,
-    Side,
-    judged,
-    side,
-    where,
-)
+from reports.pages.audit.finding import Claims, Finding, Side, Word, judged, side, where
 from reports.pages.content import PageRecord, of_papers
 from reports.statistics import printed
 from reports.tables.builder import Line, table, texts
@@ -29,8 +16,8 @@ from reports.tables.formats import percent
 from reports.tables.table import Table, Td, label, words
 
 NO_FIT = "What does not fit"
-BODIES = {OPEN: "What is open", ATTAINABLE: "What fits", NOT_CHECKED: "Not checked"}
-OK = {OPEN: None, ATTAINABLE: True, NOT_CHECKED: None}
+BODIES = {Word.OPEN: "What is open", Word.ATTAINABLE: "What fits", Word.NOT_CHECKED: "Not checked"}
+OK = {Word.OPEN: None, Word.ATTAINABLE: True, Word.NOT_CHECKED: None}
 
 
 def findings() -> dict[str, list[Finding]]:
@@ -46,27 +33,30 @@ def findings() -> dict[str, list[Finding]]:
     }
 
 
-def by_claim(found: list[Finding]) -> dict[str, list[str]]:
+def by_claim(found: list[Finding]) -> dict[str, list[Word]]:
     """Return what the findings say of each claim, the gravest word first.
     A claim that no finding is about is `not checked`."""
-    words_of: dict[str, list[str]] = {key: [] for key in load_claims()}
+    words_of: dict[str, list[Word]] = {key: [] for key in load_claims()}
     for one in found:
         for key in one.claims:
             words_of[key].append(one.word_on(key))
-    return {key: sorted(said, key=WORDS.index) or [NOT_CHECKED] for key, said in words_of.items()}
+    return {
+        key: sorted(said, key=list(Word).index) or [Word.NOT_CHECKED]
+        for key, said in words_of.items()
+    }
 
 
 def said(found: list[Finding]) -> str:
     """Return sentences: how many contradictions there are, and how many claims have which word."""
     claims = Counter(words_of[0] for words_of in by_claim(found).values())
     others = [
-        f"{claims[w]} {'is' if claims[w] == 1 else 'are'} {w}" for w in WORDS[1:] if claims[w]
+        f"{claims[w]} {'is' if claims[w] == 1 else 'are'} {w}" for w in list(Word)[1:] if claims[w]
     ]
-    wrong = claims[CONTRADICTORY]
+    wrong = claims[Word.CONTRADICTORY]
+    count = sum(one.word == Word.CONTRADICTORY for one in found)
     return (
-        "Arithmetic alone, without any run, finds "
-        f"{sum(one.word == CONTRADICTORY for one in found)} contradictions. They fall on {wrong} "
-        f"of the {claims.total()} printed claims; of the other {claims.total() - wrong}, "
+        f"Arithmetic alone, without any run, finds {count} contradictions. They fall on {wrong} of "
+        f"the {claims.total()} printed claims; of the other {claims.total() - wrong}, "
         f"{' and '.join([', '.join(others[:-1]), *others[-1:]])}."
     )
 
@@ -89,7 +79,7 @@ def finding_table(paper: str, found: list[Finding]) -> tuple[Table, int]:
         texts("Question", "It says", "and it says", "Calculation", "So"),
         {f"{title}: {len(body)}": body for title, body in lines.items()},
     )
-    return made, sum(title.startswith((NO_FIT, BODIES[OPEN])) for title, _ in made.bodies)
+    return made, sum(title.startswith((NO_FIT, BODIES[Word.OPEN])) for title, _ in made.bodies)
 
 
 def claim_table(found: list[Finding]) -> Table:
@@ -144,7 +134,7 @@ def granularity(claims: Claims, paper: str) -> Iterator[Finding]:
             )
         yield Finding(
             "Is there a number of right answers that gives it?", (claim.id,),
-            (side(claim), whence), said, judged(bool(found), NOT_ATTAINABLE),
+            (side(claim), whence), said, judged(bool(found), Word.NOT_ATTAINABLE),
         )  # fmt: skip
 
 
@@ -155,7 +145,7 @@ def sources(claims: Claims, paper: str) -> Iterator[Finding]:
             said = f"{claim.reason}; that" if claim.reason else "that"
             yield Finding(
                 "Is it cited rightly?", (claim.id,), (side(claim),),
-                f"{said[0].upper()}{said[1:]} paper is not read here.", NOT_CHECKED,
+                f"{said[0].upper()}{said[1:]} paper is not read here.", Word.NOT_CHECKED,
             )  # fmt: skip
 
 

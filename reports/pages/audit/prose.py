@@ -6,17 +6,7 @@ from protocols.classes import CLASSES
 from protocols.papers.backbones import load_backbones
 from protocols.papers.claims import of_table
 from protocols.photographs import provenance
-from reports.pages.audit.finding import (
-    CONTRADICTORY,
-    Claims,
-    Finding,
-    Side,
-    judged,
-    quoted,
-    row,
-    side,
-    where,
-)
+from reports.pages.audit.finding import Claims, Finding, Side, judged, quoted, row, side, where
 from reports.tables.cell_text import claim_text
 
 # These entries stand in the papers' lists of references.
@@ -48,13 +38,12 @@ OF_LIANG = {
 
 
 def _against(
-    claims: Claims, key: str, title: str, printed: str, other: Side, sums: str,
-    word: str = CONTRADICTORY,
-) -> Finding:  # fmt: skip
-    """Return the finding that sets a sentence of a paper, `printed` word for word, against
-    `other`."""
+    claims: Claims, key: str, title: str, printed: str, other: Side, sums: str, holds: bool = False
+) -> Finding:
+    """Return the finding that sets a sentence of a paper, `printed` word for word, against `other`;
+    `holds` says whether both can stand."""
     said = claims[key]
-    return Finding(title, (key,), (Side(where(said), quoted(printed)), other), sums, word)
+    return Finding(title, (key,), (Side(where(said), quoted(printed)), other), sums, judged(holds))
 
 
 def classes(claims: Claims) -> Iterator[Finding]:
@@ -64,7 +53,7 @@ def classes(claims: Claims) -> Iterator[Finding]:
         "the five-classification problem of leukocytes we studied",
         Side("Liang III.A", quoted("We divided these images into four different types according "
                                    "to the type of blood cells")),
-        f"5 against {len(CLASSES)}.", judged(len(CLASSES) == 5),
+        f"5 against {len(CLASSES)}.", len(CLASSES) == 5,
     )  # fmt: skip
 
 
@@ -141,7 +130,7 @@ def models(claims: Claims) -> Iterator[Finding]:
         claims, "jane.text.five", "Has Liang five models?",
         "the highest classification accuracy of 90.79 percent among the five models for blood "
         "cell classification",
-        Side("Liang Table 1", f"{liang} networks"), f"5 against {liang}.", judged(liang == 5),
+        Side("Liang Table 1", f"{liang} networks"), f"5 against {liang}.", liang == 5,
     )  # fmt: skip
     own = len({c.variant for c in of_table(claims, "jane", "Table II", "accuracy")})
     yield _against(
@@ -150,7 +139,7 @@ def models(claims: Claims) -> Iterator[Finding]:
         Side("Jane Table II", f"{own} networks"),
         f"4 against {own}; and 4 itself speaks of "
         + quoted("a greater accuracy (92.1%) than the other model") + ".",
-        judged(own == 4),
+        own == 4,
     )  # fmt: skip
 
 
@@ -166,7 +155,7 @@ def pictures(claims: Claims) -> Iterator[Finding]:
                           "have a photograph"),
         f"{rows} − {rows - labelled} without a label = {labelled}; − {labelled - there} without a "
         f"photograph = {there}. The rows are numbered from 0 to {rows - 1}.",
-        judged(said in (rows, labelled, there)),
+        said in (rows, labelled, there),
     )  # fmt: skip
     each = int(claims["jane.text.500"].printed.split()[0])
     counts = [sum(o.label == name for o in provenance.originals()) for name in CLASSES]
@@ -178,7 +167,7 @@ def pictures(claims: Claims) -> Iterator[Finding]:
                           "cell with its label"),
         f"{len(CLASSES)} × {each} = {n:,}. Each photograph is shown {each / max(counts):.1f} to "
         f"{each / min(counts):.1f} times.",
-        judged(len(CLASSES) * each == n and each >= max(counts)),
+        len(CLASSES) * each == n and each >= max(counts),
     )  # fmt: skip
 
 

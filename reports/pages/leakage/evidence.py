@@ -4,6 +4,7 @@ Evidence is a word (FOUND, NOT_FOUND or OPEN) and a text on what was computed.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -18,6 +19,7 @@ from protocols.seeds import generator
 from reports.tables.formats import THIN, percent
 
 FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
+Evidence = Callable[[], tuple[str, str]]
 SHUFFLES = 2000  # shuffles of the labels, to see what chance would give
 
 
@@ -42,11 +44,6 @@ def cv_shares() -> tuple[float, float, int]:
         own += sum(name in trained for name in tested)
         again += sum(name in trained or bool(near[name] & trained) for name in tested)
     return own / len(rows), again / len(rows), len(rows)
-
-
-def no_features() -> tuple[str, str]:
-    """Return the evidence on the selection of features."""
-    return NOT_FOUND, "No feature is selected: the networks read pixels."
 
 
 @cache
@@ -93,11 +90,6 @@ def batches() -> tuple[str, str]:
     )
 
 
-def no_time() -> tuple[str, str]:
-    """Return the evidence on training on what came after."""
-    return NOT_FOUND, "Nothing is forecast. That neighbours in time are divided stands above."
-
-
 def cut() -> tuple[int, int]:
     """Return how many overlapping pairs have one photograph in TRAIN and one in TEST.
     The second number is that of all overlapping pairs within the two parts."""
@@ -121,3 +113,20 @@ def balance(balanced: str) -> tuple[str, str]:
         f"{labels['BASOPHIL']} of basophils, {labels['']} without a label. Laboratory, stain and "
         "microscope aren’t recorded."
     )
+
+
+def of_kinds(
+    selection: Evidence,
+    preprocessing: Evidence,
+    duplicates: Evidence,
+    dependence: Evidence,
+    balanced: str,
+) -> list[Evidence]:
+    """Return the evidence on a paper in the order of the kinds of leakage: what is the paper's own,
+    with what is alike for all papers; `balanced` says how the classes are tested."""
+    no_features = NOT_FOUND, "No feature is selected: the networks read pixels."
+    no_time = NOT_FOUND, "Nothing is forecast. That neighbours in time are divided stands above."
+    return [
+        selection, preprocessing, lambda: no_features, duplicates, batches, lambda: no_time,
+        dependence, lambda: balance(balanced),
+    ]  # fmt: skip

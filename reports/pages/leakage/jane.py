@@ -3,14 +3,7 @@
 from collections import Counter
 
 from protocols.photographs import provenance
-from reports.pages.leakage.evidence import (
-    FOUND,
-    balance,
-    batches,
-    cv_shares,
-    no_features,
-    no_time,
-)
+from reports.pages.leakage.evidence import FOUND, cv_shares, of_kinds
 from reports.tables.formats import percent
 
 
@@ -59,7 +52,4 @@ def dependence() -> tuple[str, str]:
     )
 
 
-EVIDENCE = (
-    selection, preprocessing, no_features, duplicates, batches, no_time, dependence,
-    lambda: balance("in equal numbers, 500 each"),
-)  # fmt: skip
+EVIDENCE = of_kinds(selection, preprocessing, duplicates, dependence, "in equal numbers, 500 each")

@@ -5,11 +5,8 @@ from reports.pages.leakage.evidence import (
     FOUND,
     NOT_FOUND,
     OPEN,
-    balance,
-    batches,
     cut,
-    no_features,
-    no_time,
+    of_kinds,
     part,
     photographed_again,
 )
@@ -85,7 +82,4 @@ def dependence() -> tuple[str, str]:
     )
 
 
-EVIDENCE = (
-    selection, preprocessing, no_features, duplicates, batches, no_time, dependence,
-    lambda: balance("in equal numbers"),
-)  # fmt: skip
+EVIDENCE = of_kinds(selection, preprocessing, duplicates, dependence, "in equal numbers")

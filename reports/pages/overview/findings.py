@@ -16,8 +16,8 @@ from reports.judging.contrasts import Contrast, contrasts
 from reports.judging.pairings import ordered_pairs
 from reports.judging.uncertainty import interval_words, why_wide
 from reports.pages.audit import page as audit_page
-from reports.pages.audit.finding import CONTRADICTORY
 from reports.pages.audit.finding import Finding as AuditFinding
+from reports.pages.audit.finding import Word
 from reports.pages.content import of_papers
 from reports.pages.leakage.evidence import part
 from reports.pages.overview.tested import Tested, gaps
@@ -139,8 +139,8 @@ def _interval(claims: list[Tested]) -> str:
 
 def _arithmetic(audit: list[AuditFinding]) -> Finding:
     words = audit_page.by_claim(audit)
-    wrong = sum(said[0] == CONTRADICTORY for said in words.values())
-    count = sum(one.word == CONTRADICTORY for one in audit)
+    wrong = sum(said[0] == Word.CONTRADICTORY for said in words.values())
+    count = sum(one.word == Word.CONTRADICTORY for one in audit)
     seen = {
         load_papers()[key].author: module.seen_in_training()
         for key, module in of_papers("leakage").items()

@@ -19,14 +19,7 @@ from reports.judging.verdicts import (
     judge,
 )
 from reports.pages.audit import page as audit_page
-from reports.pages.audit.finding import (
-    ATTAINABLE,
-    CONTRADICTORY,
-    NOT_ATTAINABLE,
-    NOT_CHECKED,
-    OPEN,
-    Finding,
-)
+from reports.pages.audit.finding import Finding, Word
 from reports.pages.overview.tables import value_text
 from reports.pages.overview.tested import Tested, Verdicts, gaps
 from reports.tables.cell_text import claim_name, claim_text
@@ -42,18 +35,18 @@ SIGNS = {
     "undecided": ("?", "open"),
     INDICATIVE: ("#", "near"),
     NOT_TESTED: ("·", "none"),
-    ATTAINABLE: ("\u00a0", "none"),
-    NOT_ATTAINABLE: ("✗", "bad"),
-    CONTRADICTORY: ("≠", "bad"),
-    OPEN: ("?", "open"),
-    NOT_CHECKED: ("–", "none"),
+    Word.ATTAINABLE: ("\u00a0", "none"),
+    Word.NOT_ATTAINABLE: ("✗", "bad"),
+    Word.CONTRADICTORY: ("≠", "bad"),
+    Word.OPEN: ("?", "open"),
+    Word.NOT_CHECKED: ("–", "none"),
 }
 MEANINGS = {  # words that a reader could take for more than they say
     INDICATIVE: "a number of smaller runs stands beside it; no verdict",
-    ATTAINABLE: "nothing printed speaks against it; no verdict either",
-    CONTRADICTORY: "can’t be true beside another printed number, or the files",
-    NOT_ATTAINABLE: "no count of right answers gives this number",
-    OPEN: "true under one reading alone",
+    Word.ATTAINABLE: "nothing printed speaks against it; no verdict either",
+    Word.CONTRADICTORY: "can’t be true beside another printed number, or the files",
+    Word.NOT_ATTAINABLE: "no count of right answers gives this number",
+    Word.OPEN: "true under one reading alone",
     NOT_TESTED: "no run here, or none that may judge it",
 }
 JUDGED = ("compatible", "supported", "above", "below", "refuted", "undecided")
@@ -204,9 +197,8 @@ def answer(verdicts: Verdicts, beside: list[Tested], setting: Setting | None) ->
     if near := max(counted[f][INDICATIVE] for f in FRAMEWORKS):
         return (
             f"None of the {claims} printed claims is confirmed or refuted yet, for these runs have "
-            "smaller images or fewer epochs than published; beside "
-            f"{near} of them stand numbers of the papers’ own networks"
-            f"{f', which end {gaps(beside)}' if beside else ''}."
+            f"smaller images or fewer epochs than published; beside {near} of them stand numbers "
+            f"of the papers’ own networks{f', which end {gaps(beside)}' if beside else ''}."
         )
     profile = load_profiles().get(setting.profile) if setting else None
     why = f"; they are {profile.about} (profile {profile.name})" if profile else ""

@@ -62,9 +62,8 @@ def verdict_table(
         sections.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(line)
     return table(
         f"verdicts-{setting.slug}",
-        f"Every claim of the papers; {protocols}. "
-        "Measured for an order: the smallest margin. X: planned, or part of the set, and not "
-        "there; –: no run planned, or not comparable.",
+        f"Every claim of the papers; {protocols}. Measured for an order: the smallest margin. X: "
+        "planned, or part of the set, and not there; –: no run planned, or not comparable.",
         [*texts("Claim"), *numbers("Printed"), over("Measured", twins()),
          over("Verdict", twins("headtext"), "headtext")],
         sections,

@@ -16,7 +16,7 @@ from protocols.papers.claims import load_claims
 from protocols.photographs import provenance
 from reports.judging.verdicts import counted
 from reports.pages.audit import page as audit_page
-from reports.pages.audit.finding import ATTAINABLE, CONTRADICTORY, NOT_ATTAINABLE, OPEN, WORDS
+from reports.pages.audit.finding import Word
 from reports.pages.leakage import evidence, liang
 from reports.statistics import printed as arithmetic
 from tests.support.reading import Tables, made, pages
@@ -115,7 +115,7 @@ def test_no_smoothing_fits_a_loss_below_that_of_wrong_answers():
 def test_every_claim_has_a_finding():
     found = [f for of_paper in audit_page.findings().values() for f in of_paper]
     assert {name for f in found for name in f.claims} == set(CLAIMS)
-    assert {f.word for f in found} == set(WORDS)
+    assert {f.word for f in found} == set(Word)
     assert all(f.sides and f.sums.endswith(".") for f in found)
     assert all(set(f.at_fault) <= set(f.claims) for f in found)
 
@@ -123,7 +123,7 @@ def test_every_claim_has_a_finding():
 def test_what_the_papers_get_wrong(changed):
     """Each contradiction, and the claims that it falls on: no claim that stands."""
     found = changed()
-    wrong = {(f.title, f.at_fault or f.claims) for f in found if f.word == CONTRADICTORY}
+    wrong = {(f.title, f.at_fault or f.claims) for f in found if f.word == Word.CONTRADICTORY}
     second, third = "jane.t2.{}.accuracy", "jane.t3.{}.accuracy.500"
     assert wrong == {
         ("Do the test images add up?", ("liang.data.test.l",)),
@@ -144,38 +144,38 @@ def test_what_the_papers_get_wrong(changed):
         ("Are [26] and [27] by the two named?", ("liang.text.theera_umpon",)),
         ("Is Liang [1, 5]?", ("jane.text.cites_liang",)),
     }  # fmt: skip
-    never = [(f.at_fault or f.claims, f.sums) for f in found if f.word == NOT_ATTAINABLE]
+    never = [(f.at_fault or f.claims, f.sums) for f in found if f.word == Word.NOT_ATTAINABLE]
     assert [claims for claims, _ in never] == [("liang.cited.ghosh",)]
     assert "124 of 150 = 82.67\u202f% and 125 of 150 = 83.33\u202f%" in never[0][1]
 
 
 def test_where_both_can_hold_it_is_open_and_says_how(changed):
-    found = {f.title: f for f in changed() if f.word == OPEN}
+    found = {f.title: f for f in changed() if f.word == Word.OPEN}
     assert set(found) == {"Does 3.8 s an image fit 14 hours?",
                           "Are CNN-RNNs better than CNNs, as V says?"}  # fmt: skip
     assert "Both hold if loading the network is included" in found[min(found, key=len)].sums
     assert all("Both hold if " in f.sums for f in found.values())
     words_of = audit_page.by_claim(changed())
-    opened = {key for key, words in words_of.items() if words[0] == OPEN}
+    opened = {key for key, words in words_of.items() if words[0] == Word.OPEN}
     assert opened == {"liang.speed.train", "liang.speed.test", "liang.rank.rnn"}
 
 
 def test_only_the_printed_count_that_differs_from_its_files_is_wrong(changed):
     words_of = audit_page.by_claim(changed())
-    assert words_of["liang.data.test.l"] == [CONTRADICTORY]
+    assert words_of["liang.data.test.l"] == [Word.CONTRADICTORY]
     for key in ("test.e", "test.m", "test.n", "test.sum", "train.sum", "all"):
-        assert set(words_of[f"liang.data.{key}"]) == {ATTAINABLE}
+        assert set(words_of[f"liang.data.{key}"]) == {Word.ATTAINABLE}
     found = changed(liang_data_test_l="620", liang_data_test_sum="2,488")
     (one,) = [f for f in found if "test images add up" in f.title]
-    assert (one.word, one.at_fault) == (CONTRADICTORY, ("liang.data.test.sum",))
-    assert word(changed(liang_data_all="12,447"), "both parts") == CONTRADICTORY
+    assert (one.word, one.at_fault) == (Word.CONTRADICTORY, ("liang.data.test.sum",))
+    assert word(changed(liang_data_all="12,447"), "both parts") == Word.CONTRADICTORY
 
 
 def test_the_same_accuracy_twice_is_no_contradiction(changed):
     """That the test images chose the epoch is a matter of leakage."""
     keys = ("liang.fig6.val_acc", "liang.t1.xception_lstm")
     words_of = audit_page.by_claim(changed())
-    assert all(set(words_of[key]) == {ATTAINABLE} for key in keys)
+    assert all(set(words_of[key]) == {Word.ATTAINABLE} for key in keys)
     kind, said = liang.selection()
     assert kind == evidence.FOUND and "in 1.96\u202f% of the cases (binomial counts" in said
 
@@ -201,7 +201,7 @@ def test_the_text_s_words_are_held_against_the_tables(changed):
     kept = ("jane.text.log_loss", "jane.text.precision", "jane.text.recall", "jane.text.500",
             "liang.text.filters", "liang.data.all", "jane.cited.liang_speed")  # fmt: skip
     words_of = audit_page.by_claim(changed())
-    assert all(words_of[key] == [ATTAINABLE] for key in kept)
+    assert all(words_of[key] == [Word.ATTAINABLE] for key in kept)
     found = changed(
         jane_t3_cnn_gru_log_loss_300="0.7417", jane_t2_cnn_gru_precision="0.93",
         jane_t2_cnn_gru_recall="0.89", jane_text_500="200 photos",
@@ -209,9 +209,9 @@ def test_the_text_s_words_are_held_against_the_tables(changed):
         liang_cited_ghosh="83.3", liang_t1_xception_lstm="97.55", jane_text_410="366 pictures",
     )  # fmt: skip
     words_of = audit_page.by_claim(found)
-    assert all(words_of[key][0] == CONTRADICTORY for key in kept if key != "liang.data.all")
+    assert all(words_of[key][0] == Word.CONTRADICTORY for key in kept if key != "liang.data.all")
     for key in ("liang.cited.ghosh", "liang.text.highest", "jane.text.410"):
-        assert words_of[key][0] == ATTAINABLE
+        assert words_of[key][0] == Word.ATTAINABLE
 
 
 def test_the_pictures_are_held_against_the_labels():
@@ -251,23 +251,23 @@ def test_all_of_table_1_fits_the_files_and_none_the_printed_classes():
 
 def test_other_numbers_get_other_words(changed):
     found = changed(liang_data_test_l="620")
-    assert word(found, "test images add up") == ATTAINABLE
+    assert word(found, "test images add up") == Word.ATTAINABLE
     found = changed(liang_t1_xception="88.69", liang_t1_xception_resnet50_lstm="90.00")
-    assert word(found, "Is there a number", "liang.t1.xception") == NOT_ATTAINABLE
-    assert word(found, "How many test images") == NOT_ATTAINABLE
-    assert word(found, "Are CNN-RNNs better") == ATTAINABLE
+    assert word(found, "Is there a number", "liang.t1.xception") == Word.NOT_ATTAINABLE
+    assert word(found, "How many test images") == Word.NOT_ATTAINABLE
+    assert word(found, "Are CNN-RNNs better") == Word.ATTAINABLE
     found = changed(liang_fig6_val_acc="0.9083", liang_fig6_min_val_loss="0.39")
     (one,) = [f for f in found if "have one accuracy" in f.title]
-    assert one.word == ATTAINABLE and one.sums == "Other digits: two measurements."
-    assert word(found, "so low", "liang.fig6.min_val_loss") == NOT_ATTAINABLE
+    assert one.word == Word.ATTAINABLE and one.sums == "Other digits: two measurements."
+    assert word(found, "so low", "liang.fig6.min_val_loss") == Word.NOT_ATTAINABLE
     found = changed(jane_t2_cnn_lstm_recall="0.92", jane_t2_cnn_lstm_f1="0.94")
-    assert word(found, "Is recall", "jane.t2.cnn_lstm.recall") == ATTAINABLE
-    assert word(found, "Is F", "jane.t2.cnn_lstm.f1") == CONTRADICTORY
+    assert word(found, "Is recall", "jane.t2.cnn_lstm.recall") == Word.ATTAINABLE
+    assert word(found, "Is F", "jane.t2.cnn_lstm.f1") == Word.CONTRADICTORY
     found = changed(jane_t3_cnn_lstm_accuracy_500="92.1", jane_t3_cnn_gru_log_loss_300="0.05")
-    assert word(found, "chosen network", "jane.t2.cnn_lstm.accuracy") == ATTAINABLE
-    assert word(found, "better in Table III") == ATTAINABLE
-    assert word(found, "so low", "jane.t3.cnn_gru.log_loss.300") == NOT_ATTAINABLE
-    assert word(found, "course", "jane.t3.cnn_gru.log_loss.300") == CONTRADICTORY
+    assert word(found, "chosen network", "jane.t2.cnn_lstm.accuracy") == Word.ATTAINABLE
+    assert word(found, "better in Table III") == Word.ATTAINABLE
+    assert word(found, "so low", "jane.t3.cnn_gru.log_loss.300") == Word.NOT_ATTAINABLE
+    assert word(found, "course", "jane.t3.cnn_gru.log_loss.300") == Word.CONTRADICTORY
 
 
 def test_the_page_needs_no_run(tmp_path):
