@@ -39,7 +39,8 @@ class Measured:
             self.scores[at]["selected_epoch"] = row["epoch"]
         # the accuracy on the test images after each epoch, (rows of history,)
         epochs = stored_epochs(arrays)
-        self.by_epoch = _by_epoch(epochs, self.labels)
+        right = (epochs.argmax(axis=2) == self.labels).mean(axis=1)
+        self.by_epoch = np.where(np.isfinite(epochs).all(axis=(1, 2)), right, np.nan)
         self.phase = int(run.history[self.row]["phase"])
         self.selection = self._as_stored(_selection(run, arrays, epochs, self.groups))
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
@@ -51,11 +52,6 @@ class Measured:
             return None
         selected, last = (self.scores[at]["accuracy"] for at in ("selected", "last"))
         return replace(found, epoch=self.row, selected=selected, last=last)
-
-
-def _by_epoch(epochs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    finite = np.isfinite(epochs).all(axis=(1, 2))
-    return np.where(finite, (epochs.argmax(axis=2) == labels).mean(axis=1), np.nan)
 
 
 def _selection(

@@ -16,7 +16,7 @@ from reports.comparison.join import Joined
 from reports.comparison.judge import MEASURES, MORE, Change, Row
 from reports.comparison.run_pairs import RunPair, apart_text
 from reports.comparison.surroundings import KINDS, Field, surroundings
-from reports.judging.uncertainty import interval_words, preferred_interval
+from reports.judging.uncertainty import interval_text, preferred_interval
 from reports.tables.builder import Line, numbers, over, table, texts
 from reports.tables.cell_text import twin_name
 from reports.tables.formats import (
@@ -24,7 +24,6 @@ from reports.tables.formats import (
     MISSING,
     NAMES,
     gap_text,
-    minus,
     network_name,
     number_text,
     plain_text,
@@ -190,14 +189,10 @@ def _images(row: Row, pairs: list[RunPair]) -> list[Td]:
     cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
     for metric, _, _ in MEASURES:
         one = row.differences[metric].estimate
-        interval, _ = preferred_interval(one)
-        known = metric_of(metric)
-        text = (
-            "–" if interval.reason else minus(interval_words(interval, known.scale, known.digits))
-        )
+        text = interval_text(metric, preferred_interval(one)[0]) or "–"
         key = f"{row.cells.key}:images.{metric}"
         cells.append(Td(gap_text(metric, one.value), text, key=f"{key}.value", near=key,
-                        scale=known.scale))  # fmt: skip
+                        scale=metric_of(metric).scale))  # fmt: skip
     return cells
 
 

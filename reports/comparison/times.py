@@ -31,17 +31,18 @@ def ratio(a: float, b: float, key: str, href: str, beside: bool = False) -> Td:
 def seconds(both: CellPair) -> dict[str, tuple[float, float]]:
     """Returns the seconds of the common runs, on A and on B, for "training", "evaluation" and
     "whole run"."""
-    found = {}
-    for key, name in (("training", "train_seconds"), ("evaluation", "eval_seconds")):
-        found[key] = tuple(
-            sum(p[name] for pair in both.common for p in getattr(pair, s).stored.timings["phases"])
-            for s in ("a", "b")
-        )
-    found["whole run"] = tuple(
-        sum(getattr(pair, s).stored.timings["total_seconds"] for pair in both.common)
-        for s in ("a", "b")
-    )
-    return found
+    timings = [[slot.stored.timings for slot in slots] for slots in _sides(both.common)]
+
+    def phases(name: str) -> tuple[float, float]:
+        a, b = (sum(p[name] for one in own for p in one["phases"]) for own in timings)
+        return a, b
+
+    a, b = (sum(one["total_seconds"] for one in own) for own in timings)
+    return {
+        "training": phases("train_seconds"),
+        "evaluation": phases("eval_seconds"),
+        "whole run": (a, b),
+    }
 
 
 def training_table(joined: Joined) -> Table:

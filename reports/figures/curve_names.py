@@ -36,8 +36,10 @@ def spread(wanted: list[float], least: float, low: float, high: float) -> list[f
     blocks: list[tuple[float, int]] = []  # for each its centre, and how many places it has
     for i in order:
         blocks.append((wanted[i], 1))
-        while len(blocks) > 1 and _top(blocks[-2], least) + least > _bottom(blocks[-1], least):
+        while len(blocks) > 1:
             (a, m), (b, n) = blocks[-2:]
+            if a + (m - 1) / 2 * least + least <= b - (n - 1) / 2 * least:
+                break
             blocks[-2:] = [((a * m + b * n) / (m + n), m + n)]
     places = [
         centre + (k - (count - 1) / 2) * least for centre, count in blocks for k in range(count)
@@ -56,14 +58,6 @@ def _pushed(places: list[float], least: float, low: float) -> list[float]:
     for place in places:
         found.append(max(place, found[-1] + least if found else low))
     return found
-
-
-def _top(block: tuple[float, int], least: float) -> float:
-    return block[0] + (block[1] - 1) / 2 * least
-
-
-def _bottom(block: tuple[float, int], least: float) -> float:
-    return block[0] - (block[1] - 1) / 2 * least
 
 
 def ends(names: list[End], frame: Frame) -> Iterator[Shape]:

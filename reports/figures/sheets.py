@@ -54,8 +54,10 @@ def rows(
             )
             images.append(_element(one, left, down, wide, own))
         top += own + WORDS + GAP
-    made = drawn(figure, name, description)
-    return replace(made, svg=_with(made.svg, images))
+    made, left_over = drawn(figure, name, description), iter(images)
+    # these stand for Matplotlib's own images, which are larger
+    svg = re.sub(r"<image\b[^>]*/>", lambda _: next(left_over), made.svg)
+    return replace(made, svg=Markup(svg))
 
 
 def _element(one: Sheet, left: float, top: float, wide: float, tall: float) -> str:
@@ -66,12 +68,6 @@ def _element(one: Sheet, left: float, top: float, wide: float, tall: float) -> s
         f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none"'
         f'{look} href="{one.address}"/>'
     )
-
-
-def _with(svg: Markup, images: list[str]) -> Markup:
-    """Returns the figure with these elements for Matplotlib's own images, which are larger."""
-    left = iter(images)
-    return Markup(re.sub(r"<image\b[^>]*/>", lambda _: next(left), svg))
 
 
 def grid(values: np.ndarray, across: int, widest: int) -> tuple[np.ndarray, np.ndarray]:

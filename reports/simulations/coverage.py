@@ -16,16 +16,14 @@ rates and correlations of each class that the recorded networks have (reports/pu
 protocol fixed). These settings chose the method; BEYOND are others, where the classes differ more.
 """
 
-import argparse
-import json
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.store.store import Store
 from protocols.files import ROOT
 from protocols.photographs import provenance
+from reports.simulations.recording import write_record
 from reports.statistics.intervals import (
     PROPORTION,
     TAILS,
@@ -265,18 +263,14 @@ def correlation(correct: np.ndarray, clusters: np.ndarray) -> float:
     return max(LEAST, float(found))
 
 
-def main() -> None:
+def everything(sims: int) -> dict:
     """Simulates the public test part at each spread, and with the recorded networks' own rates and
-    correlations, and writes both."""
-    parser = argparse.ArgumentParser(description="Coverage of the intervals, by simulation")
-    parser.add_argument("--json", type=Path, required=True, help="file to write")
-    parser.add_argument("--sims", type=int, default=SIMS, help="samples at each spread")
-    args = parser.parse_args()
-    found = record(REAL, SPREADS, args.sims, SEED)
-    found["networks"] = of_networks(args.sims, SEED)
-    found["beyond"] = beyond(args.sims, SEED)
-    args.json.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
+    correlations, and returns both."""
+    found = record(REAL, SPREADS, sims, SEED)
+    return found | {"networks": of_networks(sims, SEED), "beyond": beyond(sims, SEED)}
 
 
 if __name__ == "__main__":
-    main()
+    write_record(
+        "Coverage of the intervals, by simulation", everything, SIMS, "samples at each spread"
+    )

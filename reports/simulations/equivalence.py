@@ -9,16 +9,15 @@ within it, stay, and the true difference is 0. Whether the twins are then shown 
 margin of accuracy, is for `reports.statistics.comparisons.equivalence` to say.
 """
 
-import argparse
 import json
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from protocols.files import ROOT
 from protocols.spec import FRAMEWORKS
 from reports.simulations.coverage import recorded_samples
+from reports.simulations.recording import write_record
 from reports.statistics.comparisons import MARGIN, POWER, equivalence
 from reports.statistics.intervals import Estimate, Interval, Sample, linearise
 from reports.statistics.scores import Gap
@@ -58,7 +57,7 @@ def power(a: Sample, b: Sample, sims: int, rng: np.random.Generator) -> dict:
     }
 
 
-def record(sims: int, seed: int) -> dict:
+def record(sims: int, seed: int = SEED) -> dict:
     """Returns what --json writes: the power of each recorded pair of twins, and by protocol the
     smallest margin that all of its pairs show with a power of POWER."""
     rng, samples = np.random.default_rng(seed), recorded_samples()
@@ -102,15 +101,5 @@ def rarely(protocol: str) -> float:
     return max(p["shown"][at] for p in recorded()["pairs"] if p["protocol"] == name)
 
 
-def main() -> None:
-    """Simulates every recorded pair of twins and writes the result."""
-    parser = argparse.ArgumentParser(description="Margins that can be shown, by simulation")
-    parser.add_argument("--json", type=Path, required=True, help="file to write")
-    parser.add_argument("--sims", type=int, default=SIMS, help="test sets of each pair")
-    args = parser.parse_args()
-    found = record(args.sims, SEED)
-    args.json.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write_record("Margins that can be shown, by simulation", record, SIMS, "test sets of each pair")

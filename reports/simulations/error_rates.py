@@ -10,14 +10,13 @@ contests that the first network is better than the second, and the true lead is 
 the six have one first network, as a claim of "highest of the seven" has.
 """
 
-import argparse
 import json
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 
 from protocols.files import ROOT
+from reports.simulations.recording import write_record
 from reports.statistics.between_seeds import against, order
 
 RECORDED = ROOT / "reports" / "published" / "error_rates.json"
@@ -98,7 +97,7 @@ def summed_up() -> dict:
     }
 
 
-def record(sims: int, seed: int) -> dict:
+def record(sims: int, seed: int = SEED) -> dict:
     """Returns what --json writes: the share of each word, in every case."""
     rng = np.random.default_rng(seed)
     numbers = [
@@ -125,15 +124,7 @@ def record(sims: int, seed: int) -> dict:
     return {"images": IMAGES, "sims": sims, "seed": seed, "numbers": numbers, "orders": ranks}
 
 
-def main() -> None:
-    """Simulates every case and writes the shares."""
-    parser = argparse.ArgumentParser(description="Error rates of the verdicts, by simulation")
-    parser.add_argument("--json", type=Path, required=True, help="file to write")
-    parser.add_argument("--sims", type=int, default=SIMS, help="claims of each case")
-    args = parser.parse_args()
-    found = record(args.sims, SEED)
-    args.json.write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    write_record(
+        "Error rates of the verdicts, by simulation", record, SIMS, "claims of each case", None
+    )

@@ -1,5 +1,8 @@
 """The speed page's times of training: a table with the twins side by side."""
 
+from collections.abc import Callable
+from functools import partial
+
 from reports.cells.cell import Cell, Group
 from reports.cells.times import at_once, at_once_words
 from reports.data.numbers import Numbers, Recorded
@@ -48,7 +51,7 @@ def _lines(cells: Sides, known: Numbers) -> list[Line]:
     """Return the rows of one network; only one where no twin is whole."""
     whole = [cell for cell in cells if cell and not cell.lack]
     if not whole:
-        return [["Whole run", *(_lacking(cell) for cell in cells)]]
+        return [["Whole run", *_each(cells, _memory)]]
     lines: list[Line] = []
     for index, phase in enumerate(whole[0].slots[0].stored.timings["phases"]):
         name = f"Phase {phase['phase']} ({FROZEN[phase['frozen']]})"
@@ -61,34 +64,38 @@ def _lines(cells: Sides, known: Numbers) -> list[Line]:
             [f"{name}, one epoch", *_seconds(cells, known, *steps, "epoch", "median")],
             [f"{name}, training, {length}", *train],
             [f"{name}, evaluation, {length}", *evaluation],
-            [f"{name}, images a second", *(_speed(cell, index, known) for cell in cells)],
+            [f"{name}, images a second", *_each(cells, partial(_speed, index, known))],
         ]
     lines.append(["Before the first epoch", *_prepared(cells)])
     lines.append(["Whole run", *_seconds(cells, known, "times", "total_seconds")])
-    return [*lines, ["Peak memory", *(_memory_cell(cell) for cell in cells)]]
+    return [*lines, ["Peak memory", *_each(cells, _memory)]]
 
 
-def _lacking(cell: Cell | None) -> Td:
-    return Td("–") if cell is None else Td(MISSING, cell.lack, href=cell.href)
+def _each(cells: Sides, make: Callable[[Cell], Td]) -> list[Td]:
+    """Return what `make` makes of each whole cell; X, with what is missing, for the others."""
+    return [
+        Td("–") if cell is None
+        else Td(MISSING, cell.lack, href=cell.href) if cell.lack
+        else make(cell)
+        for cell in cells
+    ]  # fmt: skip
 
 
 def _seconds(cells: Sides, known: Numbers, *steps: str | int) -> list[Td]:
     """Return both twins' seconds, which stand in results.json behind `steps` from the cell's
     record, in the unit of the longest; below a median the percentiles beside it."""
-    found = [_recorded(known[c.key], *steps) if c and not c.lack else None for c in cells]
-    longest = max(one.value for one in found if one)
-    made = []
-    for cell, one in zip(cells, found, strict=True):
-        if cell is None or one is None:
-            made.append(_lacking(cell))
-            continue
-        ends = ""
+    found = {c: _recorded(known[c.key], *steps) for c in cells if c and not c.lack}
+    longest = max(one.value for one in found.values())
+
+    def made(cell: Cell) -> Td:
+        one, ends = found[cell], ""
         if steps[-1] == "median":
             record = _recorded(known[cell.key], *steps[:-1]).value
             ends = " – ".join(in_unit_of(longest, record[end]) for end in ("low", "high"))
         text = marked(seconds_text(one.value, longest), cell.stale)
-        made.append(Td(text, ends, href=cell.href, key=one.key))
-    return made
+        return Td(text, ends, href=cell.href, key=one.key)
+
+    return _each(cells, made)
 
 
 def _recorded(record: Recorded, *steps: str | int) -> Recorded:
@@ -97,9 +104,7 @@ def _recorded(record: Recorded, *steps: str | int) -> Recorded:
     return record
 
 
-def _speed(cell: Cell | None, index: int, known: Numbers) -> Td:
-    if cell is None or cell.lack:
-        return _lacking(cell)
+def _speed(index: int, known: Numbers, cell: Cell) -> Td:
     mean = known[cell.key]["times"]["phases"][index]
     speed, train = mean["images_per_second"], mean["train_seconds"].value
     if speed.value is None:
@@ -112,13 +117,9 @@ def _speed(cell: Cell | None, index: int, known: Numbers) -> Td:
 
 def _prepared(cells: Sides) -> list[Td]:
     """Return the mean seconds of building a network, of its statistics and of its features."""
-    sums = [_sum(cell) if cell and not cell.lack else None for cell in cells]
-    longest = max(seconds for seconds in sums if seconds is not None)
-    return [
-        Td(seconds_text(seconds, longest), href=cell.href)
-        if cell and seconds is not None else _lacking(cell)
-        for cell, seconds in zip(cells, sums, strict=True)
-    ]  # fmt: skip
+    sums = {cell: _sum(cell) for cell in cells if cell and not cell.lack}
+    longest = max(sums.values())
+    return _each(cells, lambda cell: Td(seconds_text(sums[cell], longest), href=cell.href))
 
 
 def _sum(cell: Cell) -> float:
@@ -127,9 +128,7 @@ def _sum(cell: Cell) -> float:
     return sum(run.get(f"{part}_seconds") or 0.0 for run in runs for part in parts) / len(runs)
 
 
-def _memory_cell(cell: Cell | None) -> Td:
-    if cell is None or cell.lack:
-        return _lacking(cell)
+def _memory(cell: Cell) -> Td:
     return Td(memory([slot.stored.timings for slot in cell.slots]), href=cell.href)
 
 
