@@ -218,6 +218,17 @@ class Group:
         """Returns a network's two cells, Keras's first; None where a twin has none."""
         return [self.cells.get((framework, variant)) for framework in FRAMEWORKS]
 
+    def activations(self, variant: str) -> dict[str, dict[str, np.ndarray]]:
+        """Returns, by twin, the arrays of activations.npz from a network's first run of the first
+        seed. Twins without such a file are left out."""
+        found = {}
+        for cell in filter(None, self.twins(variant)):
+            slots = [s for s in cell.of_seed(cell.seeds[0]) if s.usable]
+            arrays = slots[0].stored.activations if slots else None
+            if arrays is not None:
+                found[cell.framework] = arrays
+        return found
+
     def of(self, suite: str, paper: str = "") -> "Group":
         """Returns the cells of a suite alone; of these only those by `paper`'s recipe, if named."""
         known = load_variants()

@@ -1,4 +1,4 @@
-"""Makes the records of results.json in which two cells, or two runs, are held against each other.
+"""Makes the records of results.json in which cells, runs or times are held against each other.
 
 Each record has an `id`, by which the pages' numbers name it.
 """
@@ -13,7 +13,8 @@ from reports.cells.answers import answers, comparable
 from reports.cells.answers import photographs as photographs_of
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
-from reports.cells.settings import changed
+from reports.cells.settings import Setting, changed
+from reports.cells.twin_times import Pace, Spell, twin_times
 from reports.judging import pairings
 from reports.judging.contrasts import Contrast, effect_key, twins_apart
 from reports.judging.questions import ROWS
@@ -122,3 +123,23 @@ def shared_starts(collected: Collected) -> list[dict[str, Any]]:
             "same_class": same, "kappa": kappa,
         })  # fmt: skip
     return found
+
+
+def speed(collected: Collected, setting: Setting) -> list[dict[str, Any]]:
+    """Returns, for each network of a setting, its times in both twins and PyTorch's by Keras's."""
+    return [
+        {"id": one.key, "setting": setting.slug, "variant": one.variant,
+         "times": {what: _pace(pace) for what, pace in one.paces.items()}}
+        for one in twin_times(collected, setting)
+    ]  # fmt: skip
+
+
+def _pace(pace: Pace) -> dict[str, Any]:
+    ratio, low, high = pace.ratio or (None, None, None)
+    return {"keras": _spell(pace.keras), "torch": _spell(pace.torch),
+            "ratio": ratio, "low": low, "high": high}  # fmt: skip
+
+
+def _spell(spell: Spell | None) -> dict[str, Any] | None:
+    names = ("median", "low", "high", "disturbed")
+    return {name: getattr(spell, name) for name in names} if spell else None

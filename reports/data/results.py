@@ -14,7 +14,7 @@ from reports.cells.collect import Collected
 from reports.cells.commands import command
 from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
-from reports.data import cell_records, contrast_records, speed_records
+from reports.data import cell_records, contrast_records
 from reports.data.numbers import verdict_key
 from reports.judging.uncertainty import preferred_interval
 from reports.judging.verdicts import MIN_SEEDS, WIDEST, judge
@@ -149,7 +149,7 @@ def document(collected: Collected) -> dict[str, Any]:
         "leak_free": contrast_records.leak_free_records(collected),
         "sensitivity": contrast_records.sensitivity(collected),
         "shared_starts": contrast_records.shared_starts(collected),
-        "speed": [r for s in collected.settings for r in speed_records.speed(collected, s)],
+        "speed": [r for s in collected.settings for r in contrast_records.speed(collected, s)],
         "runs": [run_record(slot) for slot in collected.slots],
     }
 

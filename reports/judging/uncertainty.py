@@ -7,8 +7,7 @@ import numpy as np
 from protocols.classes import CLASSES
 from protocols.metrics import METRICS
 from reports.cells.cell import Cell
-from reports.statistics.folds import corrected_t
-from reports.statistics.intervals import Estimate, Interval, independent_images, wilson
+from reports.statistics.intervals import Estimate, Interval, corrected_t, independent_images, wilson
 
 # The first of these that an estimate has stands beside its number.
 METHODS = ("moderated", "bootstrap_t", "linearised")

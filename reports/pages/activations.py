@@ -11,7 +11,6 @@ from protocols.runs import activations
 from reports.cells.answers import short_id
 from reports.cells.cell import Group
 from reports.cells.collect import Collected
-from reports.cells.maps import recorded
 from reports.figures.pictures import SEEN, heat, read
 from reports.pages.content import PageRecord, Results, worth_showing
 from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, title, with_article
@@ -60,7 +59,7 @@ class Section:
 
 def are_there(collected: Collected) -> bool:
     """Return whether the page has any section."""
-    return any(recorded(g, v) for g in _groups(collected)[0] for v in g.variants)
+    return any(g.activations(v) for g in _groups(collected)[0] for v in g.variants)
 
 
 def _groups(collected: Collected) -> tuple[list[Group], list[Group]]:
@@ -75,7 +74,7 @@ def sections(collected: Collected, out: Path) -> list[Section]:
     pictures = read(out / SEEN)
     found = []
     for group in _groups(collected)[0]:
-        seen = {v: r for v in group.variants if (r := recorded(group, v))}
+        seen = {v: r for v in group.variants if (r := group.activations(v))}
         if not seen:
             continue
         spec = next(s.spec for s in group.slots if s.spec.variant in seen)

@@ -5,8 +5,6 @@ import re
 
 from jinja2 import Environment
 
-from reports.pages.inline import inline
-
 NAME = "report.html"
 _LINK = re.compile(r'<a\b([^>]*?)\shref="([^"]*)"([^>]*)>(.*?)</a>', re.S)
 _IDS = re.compile(r'\s(id|aria-labelledby|for)="([^"]+)"')
@@ -44,5 +42,5 @@ def single(pages: dict[str, str], menu: list[tuple[str, str]], engine: Environme
     order = [file for file, _ in menu] + [f for f in pages if f not in dict(menu)]
     sections = [_section(file, pages[file], set(pages)) for file in order]
     return engine.get_template("single.html.j2").render(
-        menu=[(_key(file), title) for file, title in menu], sections=sections, **inline()
+        menu=[(_key(file), title) for file, title in menu], sections=sections
     )

@@ -23,7 +23,7 @@ import numpy as np
 
 from protocols import metrics
 from protocols.metrics import METRICS, K
-from reports.statistics.between_seeds import LEVEL, TINY
+from reports.statistics.between_seeds import LEVEL, TINY, quantile
 from reports.statistics.moderated import moderated
 from reports.statistics.scores import Scores, complex_steps
 
@@ -285,6 +285,27 @@ def wilson(hits: float, n: int) -> Interval:
         return Interval(reason=NOT_FINITE)
     low, high = proportion_confint(hits, n, alpha=1 - LEVEL, method="wilson")
     return interval(low, high, PROPORTION)
+
+
+def corrected_t(
+    values: list[float], test_share: float, limit: tuple[float, float] = UNBOUNDED
+) -> Interval:
+    """Returns the interval of the mean over k folds whose training parts overlap; k - 1 degrees of
+    freedom.
+
+    `test_share` is the part of the images that a fold tests, in (0, 1). The variance is s² (1/k +
+    test/train): Nadeau and Bengio, Machine Learning 52, 2003. Raises ValueError for another share.
+    """
+    if not 0 < test_share < 1:
+        raise ValueError(f"test_share {test_share}")
+    k = len(values)
+    if k < 2:
+        return Interval(reason="fewer than two folds")
+    mean, spread = np.mean(values), np.std(values, ddof=1)
+    if spread < TINY:
+        return Interval(reason="all folds are equal: the variance can't be estimated")
+    half = quantile(k - 1) * spread * np.sqrt(1 / k + test_share / (1 - test_share))
+    return interval(mean - half, mean + half, limit)
 
 
 def independent_images(accuracy: float, found: Interval) -> float | None:

@@ -6,13 +6,22 @@ import numpy as np
 
 from protocols.classes import CLASSES
 from reports.cells.answers import Answers, name_of, photographs
-from reports.pages.errors.drawn import Drawn
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.exports import FOLDER
 from reports.tables.formats import marked, percent, plural, with_article
 from reports.tables.table import Table, Td
 
 MOST = 24  # photographs that the page shows
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """An image or a photograph with its words; `picture` names one of the page's pictures."""
+
+    picture: str
+    alt: str
+    name: str
+    said: tuple[tuple[str, str], ...]  # the twin, and its answer
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from protocols.spec import FRAMEWORKS
 from reports.cells.answers import Answers, Wrong, name_of, short_id, tests_wrong, wrong_in_both
 from reports.cells.cell import Cell
 from reports.pages.errors import tables as errors_tables
-from reports.pages.errors.drawn import Drawn
+from reports.pages.errors.hardest import Drawn
 from reports.tables.exports import FOLDER
 from reports.tables.formats import percent, plural, title, with_article
 from reports.tables.table import Table

@@ -129,7 +129,7 @@ def summary(
             measured = f"{NAMES[f]} {value_text(claim, verdicts[f, key])}"
             square = _square(claim, verdicts[f, key].word, measured, f"claims.html#{key}")
             line.squares[f].append(square)
-    printed = {of[0] for of in words.values()}
+    printed: set[str] = {of[0] for of in words.values()}
     trained = {verdicts[f, key].word for f in twins for key in claims}
     legend = [("By arithmetic", _legend(printed)), ("By training", _legend(trained))]
     untested = any(v.word == NOT_TESTED for v in verdicts.values())

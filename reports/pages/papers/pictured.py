@@ -12,7 +12,6 @@ from protocols.papers.variants import load_variants
 from protocols.runs import activations
 from reports.cells.answers import short, short_id
 from reports.cells.cell import Group
-from reports.cells.maps import recorded
 from reports.figures import sheets
 from reports.figures.pictures import SEEN, png, read
 from reports.pages.content import Drawn
@@ -36,7 +35,7 @@ LACKING = (
 def of_images(group: Group, out: Path) -> list[Drawn]:
     """Return the figures of an image of each class, and of one photograph as the set turns it.
     They are of the pictures in the report's folder `out`."""
-    twins = recorded(group, NETWORK)
+    twins = group.activations(NETWORK)
     if not twins:
         return []
     data = group.slots[0].spec.data
@@ -86,7 +85,7 @@ def _turned(group: Group, image: str, name: str, images: dict[str, str]) -> Draw
 
 def of_maps(group: Group) -> list[Drawn]:
     """Return a figure for each of the paper's figures of maps, with both twins side by side."""
-    twins = recorded(group, NETWORK)
+    twins = group.activations(NETWORK)
     if not twins:
         return []
     layers: dict[str, list[Layer]] = {}

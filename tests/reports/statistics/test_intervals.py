@@ -11,13 +11,13 @@ from sklearn.metrics import precision_recall_fscore_support
 from protocols import metrics
 from protocols.classes import LETTERS
 from reports.simulations import coverage
-from reports.statistics.folds import corrected_t
 from reports.statistics.intervals import (
     LONE_CLUSTER,
     NO_SPREAD,
     NOT_FINITE,
     Interval,
     Sample,
+    corrected_t,
     gradient,
     independent_images,
     linearise,
