@@ -50,18 +50,13 @@ def disturbed(timings: dict[str, Any], what: str) -> bool:
     return busy > BUSY or timings[what]["p95"] > WIDE * timings[what]["p5"]
 
 
-def at_once(slots: Iterable[Slot]) -> set[int]:
-    """Returns how many training runs the launches computed at a time, one number for each that
-    occurs; 0 stands for runs that don't tell."""
-    found: set[int] = set()
+def at_once(slots: Iterable[Slot]) -> str:
+    """Says how many training runs the launches computed at a time, as "2 at a time"; "" for no
+    runs."""
+    found: set[int] = set()  # 0 stands for runs that don't tell
     for slot in slots:
         jobs = slot.stored.timings.get("jobs", 0) if slot.usable else []
         found |= {*jobs} if isinstance(jobs, list) else {jobs}
-    return found
-
-
-def at_once_words(found: set[int]) -> str:
-    """Says how many runs were computed at a time, as "2 at a time"; "" for no runs."""
     known = sorted(found - {0})
     words = [" or ".join(map(str, known)) + " at a time"] if known else []
     if 0 in found:

@@ -8,7 +8,7 @@ from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting
-from reports.cells.times import at_once, at_once_words, disturbed, epoch_seconds
+from reports.cells.times import at_once, disturbed, epoch_seconds
 
 ANSWERS = ("single", "batch32", "jpeg", "cold", "cold_cached")  # the keys of timings.json
 EPOCHS = {"epoch_frozen": True, "epoch_all": False}  # whether only the head is trained in it
@@ -116,5 +116,5 @@ def _epoch(cell: Cell | None, frozen: bool) -> Spell | None:
     epoch = epoch_seconds(cell, phase["phase"])
     return Spell(
         epoch["median"], epoch["low"], epoch["high"], stale=cell.stale, href=cell.href,
-        epochs=phase["epochs"], at_once=at_once_words(at_once(cell.slots)),
+        epochs=phase["epochs"], at_once=at_once(cell.slots),
     )  # fmt: skip

@@ -28,7 +28,7 @@ from reports.judging.verdicts import MIN_SEEDS
 from reports.pages import menu
 from reports.tables import exports
 from reports.tables.contents import found_in
-from reports.tables.formats import NAMES, gap_text, network_name, number_text, plural
+from reports.tables.formats import NAMES, gap_text, number_text, plural, title
 from reports.tables.grid import Page
 from reports.tables.table import Table
 
@@ -111,7 +111,7 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
 
 def _name(row: Row) -> str:
     spec = row.cells.spec
-    return f"{network_name(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
+    return f"{title(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
 
 
 def _more(row: Row) -> str:

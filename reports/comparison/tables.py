@@ -24,11 +24,11 @@ from reports.tables.formats import (
     MISSING,
     NAMES,
     gap_text,
-    network_name,
     number_text,
     plain_text,
     plural,
     points,
+    title,
 )
 from reports.tables.table import Table, Td, label, words
 
@@ -110,7 +110,7 @@ def _values(found: dict[str, int]) -> str:
 
 def first_cells(spec: RunSpec, anchor: str = "") -> list[Td]:
     """Returns the cells that begin a row: the network and the twin."""
-    return [label(network_name(spec.variant), anchor=anchor), twin_name(spec.framework)]
+    return [label(title(spec.variant), anchor=anchor), twin_name(spec.framework)]
 
 
 def half_text(metric: str, change: Change) -> str:
@@ -205,9 +205,9 @@ def runs_table(joined: Joined, out: Path) -> Table:
     made = table("pairs", "Every run that both sides have finished.", heads, {})
     for both in joined.training:  # a title stands twice where a network ran in two ways
         spec = both.spec
-        title = f"{network_name(spec.variant)}, {NAMES[spec.framework]}. {shared(spec)}"
+        heading = f"{title(spec.variant)}, {NAMES[spec.framework]}. {shared(spec)}"
         lines = [_run(pair, places, "" if i else both.key) for i, pair in enumerate(both.pairs)]
-        made.bodies += table("", "", [], {title: lines}).bodies
+        made.bodies += table("", "", [], {heading: lines}).bodies
     return made
 
 

@@ -4,7 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from reports.cells.planned_run import Slot
-from reports.cells.times import at_once, at_once_words, disturbed
+from reports.cells.times import at_once, disturbed
 from reports.comparison.join import CellPair, Joined
 from reports.comparison.run_pairs import RunPair
 from reports.comparison.tables import NETWORK, RUNS, devices, first_cells, run_cells, shared
@@ -94,7 +94,7 @@ def latency_table(joined: Joined, out: Path) -> Table:
 
 def _counts(pairs: list[RunPair]) -> str:
     """Says how many runs each side computed at a time: two slow each other."""
-    a, b = (at_once_words(at_once(slots)) for slots in _sides(pairs))
+    a, b = (at_once(slots) for slots in _sides(pairs))
     return a if a == b else f"{a} → {b}"
 
 

@@ -234,13 +234,9 @@ def _bar_text(value: float | None) -> str:
 def dots_figure(group: Group, claims: Sequence[Claim], name: str) -> Drawing | None:
     """Draws claims about accuracy as dots beside both twins' means over the seeds, with whiskers
     that span the seeds; returns None where nothing was measured."""
+    printed = [(i, *[100 * claim.number] * 3) for i, claim in enumerate(claims)]
     series: list[dict[str, Any]] = [
-        {
-            "framework": None,
-            "label": "printed",
-            "hollow": True,
-            "points": [(i, *[100 * c.number] * 3) for i, c in enumerate(claims)],
-        }
+        {"framework": None, "label": "printed", "hollow": True, "points": printed}
     ]
     for framework in FRAMEWORKS:
         points = []

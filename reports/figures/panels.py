@@ -2,7 +2,7 @@
 runs span, with their mean. Lengths are in points of 1/72 inch."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from reports.cells.histories import mean_of
@@ -236,24 +236,21 @@ def _names(cell: Panel) -> list[curve_names.End]:
 
 def key(panels: Sequence[Panel], runs: str = "runs") -> str:
     """Says what the marks of the figure mean: of each mark that is drawn, and of no other."""
-    return " ".join(_sentences(panels, runs))
-
-
-def _sentences(panels: Sequence[Panel], runs: str) -> Iterable[str]:
     shown = [curve for panel in panels for curve in panel.curves]
     several = [curve for curve in shown if curve.runs]
-    if any(panel.boundary for panel in panels):
-        yield "Each phase of training has axes of its own."
-    if any(curve.training and curve.values for curve in shown):
-        yield "Dotted: training."
-    if several:
-        whole = any(curve.values for curve in several)
-        yield f"Band: from the lowest to the highest of the {runs}{'; line: their mean' * whole}."
-    if any(curve.marks and not curve.runs for curve in shown):
-        yield "Open mark: the selected epoch."
-    if any(curve.marks for curve in several):
-        yield f"Strokes above the axis: the epochs that the {runs} selected."
-    if printed := sum(len(panel.points) for panel in panels):
-        yield f"Diamond{'s' * (printed > 1)}: what the paper prints."
-    if any(curve.epochs > MOST_POINTS for curve in shown):
-        yield "Of long curves some epochs are left out, evenly."
+    mean = "; line: their mean" * any(curve.values for curve in several)
+    printed = sum(len(panel.points) for panel in panels)
+    sentences = {  # each, and whether it is said
+        "Each phase of training has axes of its own.": any(panel.boundary for panel in panels),
+        "Dotted: training.": any(curve.training and curve.values for curve in shown),
+        f"Band: from the lowest to the highest of the {runs}{mean}.": several,
+        "Open mark: the selected epoch.": any(one.marks and not one.runs for one in shown),
+        f"Strokes above the axis: the epochs that the {runs} selected.": any(
+            curve.marks for curve in several
+        ),
+        f"Diamond{'s' * (printed > 1)}: what the paper prints.": printed,
+        "Of long curves some epochs are left out, evenly.": any(
+            curve.epochs > MOST_POINTS for curve in shown
+        ),
+    }
+    return " ".join(sentence for sentence, said in sentences.items() if said)

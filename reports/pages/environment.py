@@ -26,7 +26,7 @@ from reports.pages.content import PageRecord
 from reports.pages.ran import TITLES
 from reports.tables.builder import Line, numbers, table, texts
 from reports.tables.cell_text import file_link, finished
-from reports.tables.formats import NAMES, STALE, image_size, network_name, plural
+from reports.tables.formats import NAMES, STALE, image_size, plural, title
 from reports.tables.table import Table, label, words
 
 FAMILY_NOTE = "CPU instructions: every name stands in the env.json of a run."
@@ -84,7 +84,7 @@ def computed_by(collected: Collected) -> list[Table]:
             ]
             recurrent = as_text(env.get("recurrent"))
             laid = ", ".join(layouts).replace("_", " ") or NONE
-            found[network_name(name), NAMES[slot.spec.framework], recurrent, laid] += 1
+            found[title(name), NAMES[slot.spec.framework], recurrent, laid] += 1
     if not found:
         return []
     lines: list[Line] = [[*words, count] for words, count in sorted(found.items())]
@@ -132,7 +132,7 @@ def data_sets(collected: Collected) -> Table:
         name = f"{s.data['kind']} images, {image_size(s.data)}, protocol {s.protocol}"
         kinds["Images", name, short(str(s.data.get("digest")))] += 1
         source = scrub(str(s.weights["source"]))
-        weights = f"{WEIGHTS.get(source, source)}, {NAMES[s.framework]}, {network_name(s.variant)}"
+        weights = f"{WEIGHTS.get(source, source)}, {NAMES[s.framework]}, {title(s.variant)}"
         if s.weights.get("digest"):
             kinds["Weights", weights, short(str(s.weights["digest"]))] += 1
         for name, file in _files(slot).items():

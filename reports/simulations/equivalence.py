@@ -9,20 +9,16 @@ within it, stay, and the true difference is 0. Whether the twins are then shown 
 margin of accuracy, is for `reports.statistics.comparisons.equivalence` to say.
 """
 
-import json
-from functools import cache
-
 import numpy as np
 
-from protocols.files import ROOT
 from protocols.spec import FRAMEWORKS
 from reports.simulations.coverage import recorded_samples
-from reports.simulations.recording import write_record
+from reports.simulations.recording import recorded, write_record
 from reports.statistics.comparisons import MARGIN, POWER, equivalence
 from reports.statistics.intervals import Estimate, Interval, Sample, linearise
 from reports.statistics.scores import Gap
 
-RECORDED = ROOT / "reports" / "published" / "equivalence.json"
+RECORDED = "equivalence.json"  # in reports/published/
 MARGINS = tuple(points / 100 for points in range(1, 11))
 SIMS = 4000  # the standard error of a power of 0.8 is then 0.006
 SEED = 22
@@ -81,24 +77,18 @@ def _least(pairs: list[dict]) -> float | None:
     return next((m for m, share in zip(MARGINS, shown, strict=True) if share >= POWER), None)
 
 
-@cache
-def recorded() -> dict:
-    """Reads the recorded simulation."""
-    return json.loads(RECORDED.read_text(encoding="utf-8"))
-
-
 def margin(protocol: str, images: int) -> float | None:
     """Returns the margin that so many test images of a protocol can show; None if they were not
     simulated, or can show none of MARGINS."""
-    found = recorded()["protocols"].get(SAME_TEST_PART.get(protocol, protocol))
+    found = recorded(RECORDED)["protocols"].get(SAME_TEST_PART.get(protocol, protocol))
     return found["margin"] if found and found["images"] == images else None
 
 
 def rarely(protocol: str) -> float:
     """Returns how often, at most, truly equal twins are shown equal within 1 point."""
     name = SAME_TEST_PART.get(protocol, protocol)
-    at = recorded()["margins"].index(MARGIN)
-    return max(p["shown"][at] for p in recorded()["pairs"] if p["protocol"] == name)
+    at = recorded(RECORDED)["margins"].index(MARGIN)
+    return max(p["shown"][at] for p in recorded(RECORDED)["pairs"] if p["protocol"] == name)
 
 
 if __name__ == "__main__":

@@ -10,16 +10,14 @@ contests that the first network is better than the second, and the true lead is 
 the six have one first network, as a claim of "highest of the seven" has.
 """
 
-import json
 from collections import Counter
 
 import numpy as np
 
-from protocols.files import ROOT
-from reports.simulations.recording import write_record
+from reports.simulations.recording import recorded, write_record
 from reports.statistics.between_seeds import against, order
 
-RECORDED = ROOT / "reports" / "published" / "error_rates.json"
+RECORDED = "error_rates.json"  # in reports/published/
 IMAGES = 2487
 MEAN = 0.87
 WIDEST = 0.02
@@ -82,16 +80,15 @@ def summed_up() -> dict:
     """Sums up the recorded rates: the highest of a wrong "above" or "below" (`again`) and of a
     wrong "supported", and by number of contests how often 3 seeds with a spread of 0.3 points find
     a lead of 1.4 (`found`)."""
-    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
-    leads = {
-        (one["seeds"], one["spread"], one["contests"], lead["by"]): lead["words"].get(
-            "supported", 0
-        )
-        for one in recorded["orders"]
+    found = recorded(RECORDED)
+    words_of = {
+        (one["seeds"], one["spread"], one["contests"], lead["by"]): lead["words"]
+        for one in found["orders"]
         for lead in one["leads"]
     }
+    leads = {case: shares.get("supported", 0) for case, shares in words_of.items()}
     return {
-        "again": max(wrong(one["again"]) for one in recorded["numbers"]),
+        "again": max(wrong(one["again"]) for one in found["numbers"]),
         "supported": max(share for (*_, by), share in leads.items() if by == 0),
         "found": {m: leads[3, 0.003, m, 0.014] for m in CONTESTS},
     }

@@ -1,9 +1,12 @@
-"""Reads the flags of a simulation's command, and writes the simulation's record."""
+"""Writes the record of a simulation, as its command is told, and reads the published ones."""
 
 import argparse
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+
+from protocols.files import ROOT
 
 
 def write_record(
@@ -19,3 +22,9 @@ def write_record(
     args = parser.parse_args()
     text = json.dumps(record(args.sims), indent=indent, sort_keys=True)
     args.json.write_text(text, encoding="utf-8")
+
+
+@cache
+def recorded(name: str) -> dict:
+    """Reads a published record, by the name of its file."""
+    return json.loads((ROOT / "reports" / "published" / name).read_text(encoding="utf-8"))

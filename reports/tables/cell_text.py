@@ -18,9 +18,9 @@ from reports.tables.formats import (
     gap_text,
     marked,
     minus,
-    network_name,
     number_text,
     plural,
+    title,
 )
 from reports.tables.table import Td, words
 
@@ -31,7 +31,7 @@ def claim_name(claim: Claim) -> str:
     """Returns a claim's name: its network or row, and its column."""
     if claim.row == "text":
         return claim.column
-    return f"{network_name(claim.row)}: {class_word(claim)}"
+    return f"{title(claim.row)}: {class_word(claim)}"
 
 
 def class_word(claim: Claim) -> str:

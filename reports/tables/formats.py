@@ -102,14 +102,10 @@ def percent(share: float | Fraction, digits: int = 2) -> str:
 
 
 def title(variant: str) -> str:
-    """Returns the network's name as the papers print it."""
-    return load_variants()[variant].title
-
-
-def network_name(variant: str) -> str:
     """Returns the network's name as the papers print it; that of an unknown one, which a file may
     hold, as it is there."""
-    return title(variant) if variant in load_variants() else scrub(variant)
+    known = load_variants()
+    return known[variant].title if variant in known else scrub(variant)
 
 
 def image_size(data: dict[str, Any]) -> str:

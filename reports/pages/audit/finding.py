@@ -11,7 +11,7 @@ from enum import StrEnum
 from protocols.papers.claims import Claim
 from protocols.papers.papers import load_papers
 from reports.tables.cell_text import claim_text
-from reports.tables.formats import network_name
+from reports.tables.formats import title
 
 
 class Word(StrEnum):
@@ -71,7 +71,7 @@ def where(claim: Claim) -> str:
 
 def row(claim: Claim) -> str:
     """Return what the claim is about; a network has its printed name."""
-    return network_name(claim.row)
+    return title(claim.row)
 
 
 def judged(holds: bool, otherwise: Word = Word.CONTRADICTORY) -> Word:

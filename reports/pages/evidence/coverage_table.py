@@ -1,16 +1,15 @@
 """The tables of how often each interval held the truth, and how wide it was, as simulated by
 reports.simulations.coverage."""
 
-import json
 from statistics import fmean
 
 from protocols.classes import CLASSES, LETTERS
-from protocols.files import ROOT
+from reports.simulations.recording import recorded
 from reports.tables.builder import numbers, table, texts
 from reports.tables.formats import NAMES, percent, title
 from reports.tables.table import Table, Td, label
 
-COVERAGE = ROOT / "reports" / "published" / "coverage.json"
+COVERAGE = "coverage.json"  # in reports/published/
 METHODS = {
     "moderated": "Wilson, moderated",
     "bootstrap_t": "bootstrap-t",
@@ -24,14 +23,9 @@ METHODS = {
 BY_SETTING = ("moderated", "bootstrap_t", "linearised", "percentile", "wilson")
 
 
-def recorded() -> dict:
-    """Return the recorded simulation."""
-    return json.loads(COVERAGE.read_text(encoding="utf-8"))
-
-
 def study_table() -> Table:
     """Return the table of how each method does over all settings together."""
-    found = recorded()
+    found = recorded(COVERAGE)
     chosen_by, other = found["spreads"] + found["networks"], found["beyond"]
     return table(
         "coverage-methods",
@@ -78,7 +72,7 @@ def _photographs(found: dict) -> str:
 
 def coverage_table() -> Table:
     """Return the table of how often each interval held the truth, in the recorded simulation."""
-    found = recorded()
+    found = recorded(COVERAGE)
     layout = found["layout"]
     same = [[f"{one['spread']:g}", *_held(one)] for one in found["spreads"]]
     own = [[label(_network(one), _classes(one)), *_held(one)] for one in found["networks"]]

@@ -17,7 +17,7 @@ from protocols.papers.variants import load_variants
 from protocols.runs.parity import given, optimizers
 from reports.pages.measured_file import Measured, place_of, read_measured, read_texts
 from reports.tables.builder import numbers, table, texts
-from reports.tables.formats import MISSING, NAMES, THIN, network_name, plural
+from reports.tables.formats import MISSING, NAMES, THIN, plural, title
 from reports.tables.table import Table, Td
 
 RANDOM = "parity.json"
@@ -180,7 +180,7 @@ def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
     lacking = sum((r, v) not in cells and lack(r, v) == MISSING for r in rungs for v in names)
     text = f"{judged - len(broken)} of {plural(judged, 'measurement')} keep their bound."
     if broken:
-        said = (f"{rungs[r['rung']]['title']} ({network_name(r['variant'])})" for r in broken)
+        said = (f"{rungs[r['rung']]['title']} ({title(r['variant'])})" for r in broken)
         text += f" Broken: {', '.join(said)}."
     return text + (f" Not measured: {lacking}." if lacking else "")
 
@@ -194,7 +194,7 @@ def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str)
         [*texts("Network"), *numbers(*(r["title"] for r in rungs.values()))],
         [
             [
-                network_name(variant),
+                title(variant),
                 *(_cell(cells.get((r, variant)), lack(r, variant)) for r in rungs),
             ]
             for variant in names
@@ -234,9 +234,7 @@ def _rungs(rungs: dict[str, Any]) -> Table:
 
 def _details(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str) -> Table:
     lines = {
-        entry["title"]: [
-            [network_name(v), *_detail(cells.get((rung, v)), lack(rung, v))] for v in names
-        ]
+        entry["title"]: [[title(v), *_detail(cells.get((rung, v)), lack(rung, v))] for v in names]
         for rung, entry in rungs.items()
     }
     heads = [*texts("Network"), *numbers("Measured", "Bound"), *texts("In detail")]

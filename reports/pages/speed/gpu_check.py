@@ -17,7 +17,7 @@ from reports.cells.times import WIDE
 from reports.pages.measured_file import Measured, place_of, read_measured, read_texts
 from reports.tables.builder import Line as Row
 from reports.tables.builder import numbers, over_twins, table, texts
-from reports.tables.formats import MISSING, in_unit_of, marked, network_name, plural, seconds_text
+from reports.tables.formats import MISSING, in_unit_of, marked, plural, seconds_text, title
 from reports.tables.table import Table, Td
 
 NAME = "gpu-check.json"
@@ -141,7 +141,7 @@ def _measured(part: str, caption: str, parts: Found, what: dict[str, str]) -> li
         return []
     lines: list[Row] = [
         [
-            network_name(name),
+            title(name),
             *(_cell(parts.get((part, f, name)), k) for f in FRAMEWORKS for k in shown),
         ]
         for name in names
@@ -181,7 +181,7 @@ def _projected(profile: str, rows: list[dict[str, Any]]) -> Table:
     names = list(dict.fromkeys(row["variant"] for row in train))
     heads = numbers("Runs", "Phase 1", "Phase 2", "All")
     lines: list[Row] = [
-        [network_name(name), *(td for f in FRAMEWORKS for td in _hours(by_name.get((name, f))))]
+        [title(name), *(td for f in FRAMEWORKS for td in _hours(by_name.get((name, f))))]
         for name in names
     ]
     last: list[Td | str | int | None] = ["Sum"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from reports.cells.cell import Cell, Group
-from reports.cells.times import at_once, at_once_words
+from reports.cells.times import at_once
 from reports.data.numbers import Numbers, Recorded
 from reports.tables.builder import Line, table, texts, twins
 from reports.tables.formats import (
@@ -27,7 +27,7 @@ def training_table(group: Group, known: Numbers) -> Table:
     """Return the table of the seconds of each phase and of whole runs, a row for each of them."""
     networks = map(group.twins, group.variants)
     lines = {_network(cells): _lines(cells, known) for cells in networks}
-    counted = at_once_words(at_once(group.slots))
+    counted = at_once(group.slots)
     return table(
         f"training-{group.setting.slug}-{group.protocol}",
         "Time to train: of an epoch the median, with the 5th to 95th percentile of all epochs of "

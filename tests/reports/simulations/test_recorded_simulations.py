@@ -10,13 +10,14 @@ from reports.cells.collect import collect
 from reports.data import results
 from reports.data.numbers import Numbers
 from reports.pages.evidence.coverage_table import (
+    COVERAGE,
     METHODS,
     coverage_table,
-    recorded,
     study_table,
 )
 from reports.pages.evidence.page import comparison_table
 from reports.simulations import coverage, equivalence
+from reports.simulations.recording import recorded
 from tests.support import synthetic
 
 
@@ -26,7 +27,7 @@ def samples():
 
 
 def test_the_recorded_correlations_are_those_of_the_recorded_networks(samples):
-    networks = recorded()["networks"]
+    networks = recorded(COVERAGE)["networks"]
     fixed = [key[1:] for key in samples if key[0] == "fixed"]
     assert sorted((one["framework"], one["variant"]) for one in networks) == sorted(fixed)
     for one in networks:
@@ -37,7 +38,7 @@ def test_the_recorded_correlations_are_those_of_the_recorded_networks(samples):
 
 
 def test_coverage_at_those_correlations_is_measured_again(samples):
-    one = recorded()["networks"][0]
+    one = recorded(COVERAGE)["networks"][0]
     layout, spread = coverage.shape(samples["fixed", one["framework"], one["variant"]])
     found = coverage.measured(layout, spread, 250, np.random.default_rng(1))["coverage"]
     for method, share in one["coverage"].items():
@@ -45,7 +46,7 @@ def test_coverage_at_those_correlations_is_measured_again(samples):
 
 
 def test_the_table_reaches_the_correlations_of_the_networks():
-    found = recorded()
+    found = recorded(COVERAGE)
     assert max(one["spread"] for one in found["spreads"]) == 0.9
     table = coverage_table()
     assert [len(rows) for _, rows in table.bodies] == [6, len(found["networks"]), 5]
@@ -57,7 +58,7 @@ def test_the_table_reaches_the_correlations_of_the_networks():
 
 def test_the_chosen_method_meets_the_demand():
     """No less often than bootstrap-t beyond three errors of the simulation, and shorter."""
-    found = recorded()
+    found = recorded(COVERAGE)
     chosen_by = found["spreads"] + found["networks"]
     rates = {m: np.array([one["coverage"][m] for one in chosen_by]) for m in coverage.METHODS}
     new, old = rates["moderated"], rates["bootstrap_t"]
@@ -88,13 +89,15 @@ def test_the_document_has_the_numbers_of_the_table():
         f"{old[1]} %. "
         f"Its median width is {new[2]} points, as a mean over the settings, against {old[2]}."
     ) in text
-    few = [spread for one in recorded()["networks"] for spread in one["spread"] if spread > 0.2]
+    few = [
+        spread for one in recorded(COVERAGE)["networks"] for spread in one["spread"] if spread > 0.2
+    ]
     assert f"correlation of {min(few):.2f} to {max(few):.2f} in three" in text
-    assert len(few) == 3 * len(recorded()["networks"])
+    assert len(few) == 3 * len(recorded(COVERAGE)["networks"])
 
 
 def test_the_caption_names_where_the_chosen_method_is_worse():
-    worse = [one["what"] for one in recorded()["beyond"]
+    worse = [one["what"] for one in recorded(COVERAGE)["beyond"]
              if one["coverage"]["moderated"] < one["coverage"]["bootstrap_t"] - 0.02]  # fmt: skip
     caption = study_table().caption
     assert worse and all(what in caption for what in worse)
@@ -111,7 +114,7 @@ def test_correlations_are_found_again(rho):
 
 
 def test_the_margin_that_can_be_shown_is_measured_again(samples):
-    found = equivalence.recorded()
+    found = recorded(equivalence.RECORDED)
     for pair in found["pairs"]:
         one, two = (samples[pair["protocol"], f, pair["variant"]] for f in ("keras", "torch"))
         again = equivalence.power(one, two, 150, np.random.default_rng(0))
