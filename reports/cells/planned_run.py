@@ -33,7 +33,9 @@ class Measured:
         for epoch, part in zip(arrays["milestone_epochs"], arrays["milestones"], strict=True):
             wanted[f"epoch {epoch}"] = part
         self.probabilities: dict[str, np.ndarray] = wanted  # float32 (n, 4) at each point
-        self.scores = {at: dict(s) for at, s in _score_each(self.labels, wanted).items()}
+        different = {given.tobytes(): given for given in wanted.values()}  # each is scored once
+        known = {key: metrics.score(self.labels, given) for key, given in different.items()}
+        self.scores = {at: dict(known[given.tobytes()]) for at, given in wanted.items()}
         for at, row in (("selected", run.history[self.row]), ("last", run.history[-1])):
             self.scores[at]["validation_loss"] = row["eval_loss"]
             self.scores[at]["selected_epoch"] = row["epoch"]
@@ -71,12 +73,6 @@ def _selection(
         )  # fmt: skip
     except ValueError:  # no finite epoch among those stored
         return None
-
-
-def _score_each(labels: np.ndarray, wanted: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    different = {probabilities.tobytes(): probabilities for probabilities in wanted.values()}
-    known = {key: metrics.score(labels, answers) for key, answers in different.items()}
-    return {at: known[probabilities.tobytes()] for at, probabilities in wanted.items()}
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,6 @@ class TwinTimes:
     results.json."""
 
     key: str
-    setting: Setting
     variant: str
     paces: dict[str, Pace]
     protocol: str = ""  # that of the epochs; empty where the network wasn't trained
@@ -79,7 +78,7 @@ def twin_times(collected: Collected, setting: Setting) -> list[TwinTimes]:
         there = {what: pace for what, pace in paces.items() if pace.keras or pace.torch}
         if there:
             key, protocols = f"{setting.slug}/speed/{variant}", {c.protocol for c in cells if c}
-            found.append(TwinTimes(key, setting, variant, there, "".join(protocols)))
+            found.append(TwinTimes(key, variant, there, "".join(protocols)))
     return found
 
 

@@ -144,14 +144,10 @@ def _differs(found: list[Field], bits: bool) -> list[str]:
     for one in (f for f in found if f.differ):
         a, b = (", ".join(sorted(values)) for values in (one.a, one.b))
         if one.what == INSTRUCTIONS and NOT_RECORDED not in (a, b):
-            a, b = (" ".join(only) or "none more" for only in _only(a, b))
+            both = a.split(), b.split()
+            a, b = (" ".join(w for w in own if w not in other) or "none more"
+                    for own, other in (both, reversed(both)))  # fmt: skip
         made.append(f"{one.what} {a} / {b}")
     unknown = [f.what for f in found if not f.known]
     lacks = f" ({', '.join(unknown)}: {NOT_RECORDED} on either side)" if unknown else ""
     return made or [f"nothing that is recorded{lacks}" if bits else "nothing"]
-
-
-def _only(a: str, b: str) -> tuple[list[str], list[str]]:
-    """Returns the words that only `a` has, and those that only `b` has."""
-    one, two = a.split(), b.split()
-    return [w for w in one if w not in two], [w for w in two if w not in one]

@@ -34,7 +34,11 @@ def comparisons(group: Group) -> list[dict[str, Any]]:
         both = [[Contrast(a, b, *row[:2]) for row in ROWS] for a, b in cells if a and b]
         for own in both:
             record = found.setdefault(own[0].key, _of_group(group, own[0].key) | _sides(own[0]))
-            record["means"] = _by_place({one: _means(one) for one in own})
+            means = {
+                one: {"value": one.value, "lack": one.lack, "by_seed": list(one.by_seed)}
+                for one in own
+            }
+            record["means"] = _by_place(means)
         if len(both) == len(FRAMEWORKS):
             apart = {keras: twins_apart(keras, torch) for keras, torch in zip(*both, strict=True)}
             (key,) = {key for key, _ in apart.values()}
@@ -60,10 +64,6 @@ def _on_images(one: Contrast, found: Difference) -> dict[str, Any]:
         "bootstrap_t": dataclasses.asdict(estimate.bootstrap_t),
         "p": found.p, "p_holm": one.p_holm, "mcnemar": one.mcnemar, "detectable": one.detectable,
     }  # fmt: skip
-
-
-def _means(one: Contrast) -> dict[str, Any]:
-    return {"value": one.value, "lack": one.lack, "by_seed": list(one.by_seed)}
 
 
 def _by_place(records: dict[Contrast, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The pages of single runs: curves and confusion matrices, one block per network, twin and seed."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -133,7 +133,8 @@ def _confusion(cell: Cell, seed: int, known: Numbers) -> Table:
     old = any(s.state == "stale" for s in there)
     lines: list[Line] = [
         [name,
-         *(replace(_rate(v, row.sum()), key=found[i][j].key) for j, v in enumerate(row)),
+         *(Td(f"{count:,}", percent(count / row.sum(), 1) if row.sum() else MISSING,
+              key=found[i][j].key) for j, count in enumerate(row)),
          int(row.sum())]
         for i, (name, row) in enumerate(zip(names, matrix, strict=True))
     ]  # fmt: skip
@@ -145,10 +146,6 @@ def _confusion(cell: Cell, seed: int, known: Numbers) -> Table:
         [*texts(""), *numbers(*names, "All")],
         lines,
     )
-
-
-def _rate(count: int, of: int) -> Td:
-    return Td(f"{int(count):,}", percent(count / of, 1) if of else MISSING)
 
 
 def _evidence(anchor: str, slots: list[Slot]) -> Table:

@@ -62,13 +62,7 @@ def compare_by(
     weights."""
     ends = [METRICS[name].limits for name in names]
     limits = [(low - high, high - low) for low, high in ends]
-    found = estimates(
-        Gap(names),
-        np.hstack([a.totals, b.totals]),
-        a.strata,
-        weights,
-        limits,
-    )
+    found = estimates(Gap(names), np.hstack([a.totals, b.totals]), a.strata, weights, limits)
     return {n: Difference(e, two_sided(e)) for n, e in zip(names, found, strict=True)}
 
 

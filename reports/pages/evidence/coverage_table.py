@@ -75,7 +75,10 @@ def coverage_table() -> Table:
     found = recorded(COVERAGE)
     layout = found["layout"]
     same = [[f"{one['spread']:g}", *_held(one)] for one in found["spreads"]]
-    own = [[label(_network(one), _classes(one)), *_held(one)] for one in found["networks"]]
+    own = [
+        [label(f"{title(one['variant'])}, {NAMES[one['framework']]}", _classes(one)), *_held(one)]
+        for one in found["networks"]
+    ]
     other = [[label(one["what"], _classes(one)), *_held(one)] for one in found["beyond"]]
     return table(
         "coverage",
@@ -94,10 +97,6 @@ def coverage_table() -> Table:
 
 def _held(one: dict) -> list[Td]:
     return [Td(percent(one["coverage"][method], 1)) for method in BY_SETTING]
-
-
-def _network(one: dict) -> str:
-    return f"{title(one['variant'])}, {NAMES[one['framework']]}"
 
 
 def _classes(one: dict) -> str:

@@ -11,13 +11,7 @@ from protocols.spec import FIXED, FRAMEWORKS
 from protocols.weights.table import load_pretrained
 from reports.cells.collect import Collected
 from reports.cells.settings import Setting
-from reports.judging.verdicts import (
-    INDICATIVE,
-    MIN_SEEDS,
-    NOT_TESTED,
-    class_counts,
-    judge,
-)
+from reports.judging.verdicts import INDICATIVE, MIN_SEEDS, NOT_TESTED, class_counts, judge
 from reports.pages.audit import page as audit_page
 from reports.pages.audit.finding import Finding, Word
 from reports.pages.overview.tables import value_text

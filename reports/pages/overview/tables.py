@@ -4,7 +4,6 @@ from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
 from protocols.papers.recipes import OF_PROFILE, fold_count, load_profiles, load_recipe
 from protocols.spec import FRAMEWORKS
-from reports.cells.cell import Cell
 from reports.cells.collect import Collected
 from reports.cells.settings import WEIGHTS, Setting
 from reports.cells.times import disturbed
@@ -54,7 +53,7 @@ def verdict_table(
                 value_text(claim, v) + m,
                 href=_evidence(collected, setting, claim, f),
                 key=known[verdict_key(claim, setting, f)]["value"].key,
-                scale=_scale(claim),
+                scale=100 if claim.unit == "%" or claim.kind == "ordering" else 1,
             )
             for f, v, m in zip(FRAMEWORKS, verdicts, marks, strict=True)
         ]
@@ -71,16 +70,6 @@ def verdict_table(
     )  # fmt: skip
 
 
-def _cell(
-    collected: Collected, setting: Setting, claim: Claim, framework: str, variant: str
-) -> Cell | None:
-    """Return the cell whose runs stand behind a claim's measured value; None if no training run
-    does."""
-    trained = claim.kind in ("metric", "ordering", "timing")
-    group = collected.group(setting, claim.protocol or "fixed")
-    return group.cells.get((framework, variant)) if trained else None
-
-
 def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
     """Return where the runs behind a verdict are shown; for an order, those of the first
     network."""
@@ -95,11 +84,6 @@ def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: s
     return cell.href if cell else ""
 
 
-def _scale(claim: Claim) -> int:
-    """Return the factor by which a claim's value is multiplied to be written."""
-    return 100 if claim.unit == "%" or claim.kind == "ordering" else 1
-
-
 def _marks(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
     """Return the marks of a measured value: stale, or a time that was measured beside other
     work."""
@@ -109,10 +93,11 @@ def _marks(collected: Collected, setting: Setting, claim: Claim, framework: str)
             return ""
         beside = disturbed(slot.stored.timings, "cold")
         return marked("", slot.state == "stale", beside)
-    networks = {claim.variant}
+    networks = {claim.variant} if claim.kind in ("metric", "timing") else set()
     if claim.kind == "ordering":
         networks = {network for pair in contests(claim) for network in pair}
-    cells = [_cell(collected, setting, claim, framework, name) for name in networks]
+    group = collected.group(setting, claim.protocol or "fixed")
+    cells = [group.cells.get((framework, name)) for name in networks]
     there = [cell for cell in cells if cell and not cell.lack]
     whole = len(there) == len(cells)
     return f" {STALE}" if whole and any(cell.stale for cell in there) else ""

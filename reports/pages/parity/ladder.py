@@ -193,10 +193,7 @@ def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str)
         "network.",
         [*texts("Network"), *numbers(*(r["title"] for r in rungs.values()))],
         [
-            [
-                title(variant),
-                *(_cell(cells.get((r, variant)), lack(r, variant)) for r in rungs),
-            ]
+            [title(variant), *(_cell(cells.get((r, variant)), lack(r, variant)) for r in rungs)]
             for variant in names
         ],
         ["The bounds stand in the table of the rungs."],

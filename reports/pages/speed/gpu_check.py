@@ -140,10 +140,7 @@ def _measured(part: str, caption: str, parts: Found, what: dict[str, str]) -> li
     if not shown:
         return []
     lines: list[Row] = [
-        [
-            title(name),
-            *(_cell(parts.get((part, f, name)), k) for f in FRAMEWORKS for k in shown),
-        ]
+        [title(name), *(_cell(parts.get((part, f, name)), k) for f in FRAMEWORKS for k in shown)]
         for name in names
     ]
     ends = "5th to 95th percentile" if part == "answers" else "the least to the most"
