@@ -218,15 +218,12 @@ def estimates(
 
     lone = np.unique(strata, return_counts=True)[1].min() < 2
     if lone or not np.isfinite(totals).all():
-        none = Interval(reason=LONE_CLUSTER if lone else NOT_FINITE)
-        values = statistic(totals.sum(axis=0))
-        return [Estimate(float(v), None, None, none, none, none) for v in values]
+        reason = LONE_CLUSTER if lone else NOT_FINITE
+        return [_alone(value, reason) for value in statistic(totals.sum(axis=0))]
     value, se, df = linearise(statistic, totals, strata)
     if weights is None:
-        reasons = [Interval(reason=NO_SPREAD if s < TINY else TOO_FEW) for s in se]
-        return [
-            Estimate(float(v), None, None, *[r] * 3) for v, r in zip(value, reasons, strict=True)
-        ]
+        reasons = [NO_SPREAD if s < TINY else TOO_FEW for s in se]
+        return [_alone(v, reason) for v, reason in zip(value, reasons, strict=True)]
     drawn = np.quantile(statistic(weights @ totals), TAILS, axis=0)
     with np.errstate(invalid="ignore"):
         low, high = np.quantile(studentised(statistic, totals, strata, weights), TAILS, axis=0)
@@ -234,14 +231,18 @@ def estimates(
         width = t.ppf(TAILS[1], df) * se
     found = []
     for i, limit in enumerate(limits):
+        if se[i] < TINY:
+            found.append(_alone(value[i], NO_SPREAD))
+            continue
         ends = (value[i] - width[i], value[i] + width[i]), drawn[:, i], by_t[:, i]
         three = [interval(low, high, limit) for low, high in ends]
-        if se[i] < TINY:
-            none = Interval(reason=NO_SPREAD)
-            found.append(Estimate(float(value[i]), None, None, none, none, none))
-        else:
-            found.append(Estimate(float(value[i]), float(se[i]), float(df[i]), *three))
+        found.append(Estimate(float(value[i]), float(se[i]), float(df[i]), *three))
     return found
+
+
+def _alone(value: float, reason: str) -> Estimate:
+    """Returns the estimate that has no intervals, for this reason."""
+    return Estimate(float(value), None, None, *[Interval(reason=reason)] * 3)
 
 
 def interval(low: float, high: float, limit: tuple[float, float] = UNBOUNDED) -> Interval:

@@ -84,24 +84,21 @@ def _groups(
 ) -> tuple[list[Photograph], dict[str, str]]:
     """Return the images by photograph, and the link to the images of each photograph.
     The images of photographs with fewer than FEW stand together at the end."""
-    drawn = {p: [_drawn(one) for one in some if one.id in at_hand] for p, some in shown.items()}
-    few = [p for p, images in drawn.items() if 0 < len(images) < FEW]
+    there = {p: [one for one in some if one.id in at_hand] for p, some in shown.items()}
+    few = [p for p, some in there.items() if 0 < len(some) < FEW]
     few = few if len(few) > 1 else []
+    parts = {name_of(p): [p] for p, some in there.items() if some and p not in few}
+    parts |= {"more": few} if few else {}
     groups, links = [], {}
-    for p, images in drawn.items():
-        if images and p not in few:
-            true = CLASSES[shown[p][0].label].lower()
-            tests = plural(sum(one.seeds for one in shown[p]), "test")
-            anchor = f"wrong-{name}-{name_of(p)}".replace(".", "-")
-            heading = f"Photograph {name_of(p)}, {true}: {tests} wrong in both"
-            groups.append(Photograph(anchor, heading, images))
-            links[p] = f"#{anchor}"
-    if few:
-        tests = plural(sum(one.seeds for p in few for one in shown[p]), "test")
-        heading = f"{len(few)} more photographs: {tests} wrong in both"
-        images = [_drawn(one, True) for p in few for one in shown[p] if one.id in at_hand]
-        groups.append(Photograph(f"wrong-{name}-more", heading, images))
-        links |= dict.fromkeys(few, f"#wrong-{name}-more")
+    for key, photographs in parts.items():
+        tests = plural(sum(one.seeds for p in photographs for one in shown[p]), "test")
+        what = f"Photograph {key}, {CLASSES[shown[photographs[0]][0].label].lower()}"
+        if photographs == few:
+            what = f"{len(few)} more photographs"
+        anchor = f"wrong-{name}-{key}".replace(".", "-")
+        images = [_drawn(one, photographs == few) for p in photographs for one in there[p]]
+        groups.append(Photograph(anchor, f"{what}: {tests} wrong in both", images))
+        links |= dict.fromkeys(photographs, f"#{anchor}")
     return groups, links
 
 
@@ -126,7 +123,7 @@ def _undrawn(wrong: int, drawn: int) -> str:
     )
 
 
-def _drawn(one: Wrong, named: bool = False) -> Drawn:
+def _drawn(one: Wrong, named: bool) -> Drawn:
     """Return an image with its words.
     With `named` the words have the photograph and the class, which elsewhere a heading tells."""
     true = CLASSES[one.label].lower()
