@@ -7,21 +7,11 @@ from benchmarks.store.store import Store
 from protocols.files import make_folder, write
 from reports.cells.environment import INSTRUCTIONS, NOT_RECORDED
 from reports.comparison import data as comparison_data
+from reports.comparison import tables
 from reports.comparison.join import Joined, join, side
 from reports.comparison.judge import MEASURES, MORE, UNDECIDED, WORDS, Row, rows
 from reports.comparison.run_pairs import apart_text
 from reports.comparison.surroundings import Field, fields
-from reports.comparison.tables import (
-    changes_table,
-    devices,
-    differs_table,
-    half_text,
-    images_table,
-    lone_table,
-    runs_table,
-    shared,
-    sides_table,
-)
 from reports.comparison.times import latency_table, training_table
 from reports.data import results
 from reports.judging.verdicts import MIN_SEEDS
@@ -42,9 +32,9 @@ def compare(a: Store, b: Store, out: Path) -> list[str]:
     joined = join(side("A", a), side("B", b))
     judged, around = rows(joined), fields(joined)
     content = comparison_data.document(joined, judged, around)
-    text, tables = page(joined, judged, around, out)
+    text, shown = page(joined, judged, around, out)
     files = {PAGE: text, DATA: results.as_json(content)}
-    files |= exports.files([exports.of_page(tables)], FORMS, "The tables of the comparison")
+    files |= exports.files([exports.of_page(shown)], FORMS, "The tables of the comparison")
     make_folder(out / FORMS)
     for path in (out / FORMS).glob("*.csv"):  # tables of an earlier comparison
         if f"{FORMS}/{path.name}" not in files:
@@ -63,32 +53,32 @@ def page(
     phantom = menu.PHANTOM if kinds == {"phantom"} else menu.SOME_PHANTOM
     phantom = phantom if "phantom" in kinds else ""
     counts, banners = Counter(row.word for row in judged), menu.banners(specs)
-    tables = {
-        "sides": sides_table(joined),
-        "changes": changes_table(judged),
-        "images": images_table(judged),
-        "around": [differs_table(f, found, _bits(joined, f)) for f, found in around.items()],
+    content = {
+        "sides": tables.sides_table(joined),
+        "changes": tables.changes_table(judged),
+        "images": tables.images_table(judged),
+        "around": [tables.differs_table(f, found, _bits(joined, f)) for f, found in around.items()],
         "times": [t for t in (training_table(joined), latency_table(joined, out)) if t.bodies],
-        "runs": runs_table(joined, out),
-        "lone": lone_table(joined),
+        "runs": tables.runs_table(joined, out),
+        "lone": tables.lone_table(joined),
     }
     text = menu.engine().get_template("compare.html.j2").render(
         menu=[menu.Entry(NAME, [(PAGE, NAME)])], here=PAGE, names=NAMES, banners=banners, data=DATA,
         title="Two sets of results, side by side", phantom=phantom, forms=FORMS,
         min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
         counts=[(word, counts[word]) for word in WORDS],
-        schema=comparison_data.SCHEMA_VERSION, **tables,
+        schema=comparison_data.SCHEMA_VERSION, **content,
     )  # fmt: skip
     above = [*([f"PHANTOM: {phantom}"] if phantom else []), *banners]
-    return text, Page(PAGE, NAME, above, [t for t in found_in(tables, Table) if t.bodies])
+    return text, Page(PAGE, NAME, above, [t for t in found_in(content, Table) if t.bodies])
 
 
 def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> list[str]:
     """Says in short what changed: counts, what is more than noise, what differs around the runs."""
     found = []
     for one in (joined.a, joined.b):
-        done = sum(s.usable for s in one.slots)
-        found.append(f"{one.letter}: {one.name}, {done} runs done; {'; '.join(devices(one.slots))}")
+        done, devices = sum(s.usable for s in one.slots), "; ".join(tables.devices(one.slots))
+        found.append(f"{one.letter}: {one.name}, {done} runs done; {devices}")
     counts = Counter(row.word for row in judged)
     words = ", ".join(f"{counts[word]} {word}" for word in WORDS)
     found.append(f"networks on both sides: {len(judged)}: {words}")
@@ -111,7 +101,7 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
 
 def _name(row: Row) -> str:
     spec = row.cells.spec
-    return f"{title(spec.variant)}, {NAMES[spec.framework]} ({shared(spec)})"
+    return f"{title(spec.variant)}, {NAMES[spec.framework]} ({tables.shared(spec)})"
 
 
 def _more(row: Row) -> str:
@@ -120,7 +110,7 @@ def _more(row: Row) -> str:
         change = row.changes[metric]
         if change.word == MORE:
             ends = (number_text(metric, n.value) for n in (change.a, change.b))
-            gap = f"{gap_text(metric, change.gap)}, {half_text(metric, change)}"
+            gap = f"{gap_text(metric, change.gap)}, {tables.half_text(metric, change)}"
             found.append(f"{text.partition(',')[0].lower()} {' → '.join(ends)} ({gap})")
     return "; ".join(found)
 

@@ -10,14 +10,9 @@ from protocols.papers.variants import load_variants
 from protocols.seeds import generator
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group, Number
+from reports.statistics import comparisons
 from reports.statistics.between_seeds import mean_difference
-from reports.statistics.comparisons import (
-    Difference,
-    check_paired,
-    compare_by,
-    minimum_detectable_difference,
-    naive_mcnemar,
-)
+from reports.statistics.comparisons import Difference
 from reports.statistics.intervals import DRAWS, resample, unless_few
 
 TORCH_LESS_KERAS = "-".join(reversed(FRAMEWORKS))  # the words for it in ids
@@ -135,7 +130,7 @@ class Contrast:
         one = self.on_images.estimate if self.on_images else None
         if one is None or not one.se or one.df is None:
             return None
-        return minimum_detectable_difference(one.se, one.df)
+        return comparisons.minimum_detectable_difference(one.se, one.df)
 
     def _scores(self, cell: Cell) -> dict[tuple[int, int | None], float]:
         """Returns each run's number by seed and fold, for a cell in which no run is missing."""
@@ -179,13 +174,14 @@ def _compared(a: Cell, b: Cell, metric: str, at: str) -> tuple[Difference, float
     if one is None or other is None or a.seeds != b.seeds:
         return None
     try:
-        check_paired(one, other)
+        comparisons.check_paired(one, other)
     except ValueError:
         return None
-    found = compare_by(one, other, _weights(tuple(one.strata), DRAWS), (metric,))[metric]
+    weights = _weights(tuple(one.strata), DRAWS)
+    found = comparisons.compare_by(one, other, weights, (metric,))[metric]
     # McNemar's test wants each image once, and all seeds test the same images
     one, other = (cell.sample(at, seeds=cell.seeds[:1]) for cell in (a, b))
-    return found, naive_mcnemar(one, other) if one and other else None
+    return found, comparisons.naive_mcnemar(one, other) if one and other else None
 
 
 @lru_cache(maxsize=2)

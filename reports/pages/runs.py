@@ -19,16 +19,7 @@ from reports.pages import ran
 from reports.pages.content import Drawn, PageRecord, Results
 from reports.tables.builder import Line, numbers, table, texts, twins
 from reports.tables.cell_text import file_link, finished, number
-from reports.tables.formats import (
-    MISSING,
-    NAMES,
-    STALE,
-    marked,
-    number_text,
-    percent,
-    plural,
-    title,
-)
+from reports.tables.formats import MISSING, NAMES, marked, number_text, percent, plural, title
 from reports.tables.table import Table, Td, words
 
 # file, heading
@@ -92,7 +83,7 @@ def summary(cell: Cell, seed: int) -> str:
     else:
         parts.append("accuracy X")
     if any(s.state == "stale" for s in there):
-        parts.append(f"stale {STALE}")
+        parts.append(marked("stale", True))
     return ", ".join(parts)
 
 
@@ -141,7 +132,7 @@ def _confusion(cell: Cell, seed: int, known: Numbers) -> Table:
     lines.append(["All", *map(int, matrix.sum(axis=0)), int(matrix.sum())])
     return table(
         f"confusion-{cell.anchor(seed)}",
-        f"Confusion matrix at the selected epoch, images{pooled}{f' {STALE}' * old}: rows are the "
+        f"Confusion matrix at the selected epoch, images{pooled}{marked('', old)}: rows are the "
         "true classes, columns the predicted ones. Below each count: its share of the true class.",
         [*texts(""), *numbers(*names, "All")],
         lines,
