@@ -26,14 +26,6 @@ class Reached:
     measured: dict[str, tuple[float, float, float]]  # accuracy, low, high
 
 
-@dataclass(frozen=True)
-class Share:
-    """A part of a whole, as a bar: the words above it, and the fraction that is filled."""
-
-    words: str
-    fraction: float
-
-
 def reached(rows: list[Reached]) -> Drawing:
     """Draws each network's printed accuracy as a diamond, and the twins' as their marks, on lines
     from end to end of their intervals."""
@@ -79,17 +71,17 @@ def photographs(images: dict[str, list[int]]) -> Drawing:
     return drawn(figure, "finding-photographs", f"Photographs behind the test images: {counted}.")
 
 
-def shares(bars: list[Share]) -> Drawing:
+def shares(bars: dict[str, float]) -> Drawing:
     """Draws each share as a bar that is filled to its fraction, its words above it."""
     figure, ax = _small(0.2 + 0.46 * len(bars), [])
-    for place, bar in enumerate(bars):
+    for place, (words, fraction) in enumerate(bars.items()):
         ax.barh(place, 1, 0.34, facecolor="none", edgecolor=AXIS, linewidth=0.7)
-        ax.barh(place, bar.fraction, 0.34, facecolor=WARN, edgecolor=WARN, linewidth=0.7)
-        ax.text(0, place - 0.28, bar.words, va="bottom", fontsize=9)
+        ax.barh(place, fraction, 0.34, facecolor=WARN, edgecolor=WARN, linewidth=0.7)
+        ax.text(0, place - 0.28, words, va="bottom", fontsize=9)
     ax.set_ylim(len(bars) - 0.7, -0.75)
     ax.set_xlim(0, 1)
     ax.set_axis_off()
-    return drawn(figure, "finding-shares", f"{'; '.join(bar.words for bar in bars)}.")
+    return drawn(figure, "finding-shares", f"{'; '.join(bars)}.")
 
 
 def _small(height: float, names: list[str], below: float = 0.06) -> tuple["Figure", "Axes"]:

@@ -177,13 +177,6 @@ def counted(claim: Claim) -> int:
     return sum(counts) if claim.column == "sum" else counts[LETTERS.index(claim.column)]
 
 
-def judge_count(claim: Claim, setting: Setting) -> Verdict:
-    """Returns "not tested", as runs never judge a count; for real images with the files counted."""
-    if setting.data != "real":
-        return _incomparable(setting)
-    return Verdict(NOT_TESTED, "counted in the data's manifest, not by runs", counted(claim))
-
-
 def judge_timing(claim: Claim, collected: Collected, setting: Setting, framework: str) -> Verdict:
     """Returns "not tested", as the device is another one than the paper's, with the measured
     seconds; these are None where the runs could judge no claim, or none measured them."""
@@ -219,8 +212,10 @@ def judge(claim: Claim, collected: Collected, setting: Setting, framework: str) 
         return judge_metric(claim, setting, group.cells.get((framework, claim.variant)))
     if claim.kind == "ordering":
         return judge_ordering(claim, setting, group, framework)
-    if claim.kind == "count":
-        return judge_count(claim, setting)
+    if claim.kind == "count":  # runs never judge a count
+        if setting.data != "real":
+            return _incomparable(setting)
+        return Verdict(NOT_TESTED, "counted in the data's manifest, not by runs", counted(claim))
     if claim.kind == "timing":
         return judge_timing(claim, collected, setting, framework)
     reason = claim.reason or "a sentence of the text, nothing to measure"

@@ -1,7 +1,5 @@
 """The page "The same question on a laptop": the control's networks, ours, in neither paper."""
 
-from dataclasses import dataclass
-
 from protocols.metrics import metric_of
 from protocols.papers.variants import CONTROL
 from reports.cells.cell import Group
@@ -21,16 +19,6 @@ from reports.tables.formats import MISSING, NAMES, gap_text, marked, plain_text,
 from reports.tables.table import Table, Td
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A question and what was measured for it, with a section for each group of runs.
-    The sections `left_out` test the machinery alone, and stand in the exports."""
-
-    question: Question
-    sections: list[Section]
-    left_out: list[Section]
-
-
 def _groups(collected: Collected, question: Question) -> list[Group]:
     """Return the groups that have runs of the question's networks, planned ones first."""
     found = (group.of(CONTROL, question.paper) for group in collected.groups)
@@ -46,16 +34,13 @@ def settings(collected: Collected) -> list[Setting]:
 def page(results: Results) -> dict[str, object]:
     """Return the content of the page: the profiles, and each question with its groups of runs."""
     collected, known = results.collected, results.numbers
-    asked = [
-        Asked(
-            question,
-            *(
-                [Section(group.caption, _parts(group, question, known)) for group in groups]
-                for groups in worth_showing(_groups(collected, question))
-            ),
+    asked = []  # each question, its sections, and those that are left out, but for the exports
+    for question in QUESTIONS:
+        shown, left = (
+            [Section(group.caption, _parts(group, question, known)) for group in groups]
+            for groups in worth_showing(_groups(collected, question))
         )
-        for question in QUESTIONS
-    ]
+        asked.append((question, shown, left))
     return {"questions": asked, "profiles": profile_table(settings(collected), CONTROL, whole=True)}
 
 

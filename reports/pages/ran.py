@@ -3,7 +3,6 @@
 from collections import Counter
 
 from reports.cells.collect import Collected
-from reports.cells.planned_run import Slot
 from reports.cells.settings import scrub
 from reports.data.results import SCHEMA_VERSION
 from reports.tables.builder import Line, numbers, table, texts
@@ -46,9 +45,11 @@ def ran_table(collected: Collected) -> Table | None:
         parts = [(g.protocol, g.slots) for g in collected.groups if g.setting == setting]
         if setting in collected.latency:
             parts.append(("latency", list(collected.latency[setting].values())))
-        lines[TITLES[setting.planned]] += [
-            [setting.title, protocol, *_counts(slots)] for protocol, slots in parts
-        ]
+        for protocol, slots in parts:
+            count = Counter(slot.state for slot in slots)
+            states = [count[state] or None for state in STATES]
+            line = [setting.title, protocol, *states, len(slots)]
+            lines[TITLES[setting.planned]].append(line)
     made = table(
         "ran",
         "How many runs were planned, and how many are there. Runs that are not among the planned "
@@ -58,11 +59,6 @@ def ran_table(collected: Collected) -> Table | None:
         spans=[[0]],
     )
     return made if made.bodies else None
-
-
-def _counts(slots: list[Slot]) -> list[int | None]:
-    count = Counter(s.state for s in slots)
-    return [*(count[s] or None for s in STATES), len(slots)]
 
 
 def failures(collected: Collected) -> Table | None:

@@ -141,15 +141,10 @@ def _arithmetic(audit: list[AuditFinding]) -> Finding:
     words = audit_page.by_claim(audit)
     wrong = sum(said[0] == Word.CONTRADICTORY for said in words.values())
     count = sum(one.word == Word.CONTRADICTORY for one in audit)
-    seen = {
-        load_papers()[key].author: module.seen_in_training()
-        for key, module in of_papers("leakage").items()
-    }
-    bars = [pictures.Share(f"Contradictory claims: {wrong} of {len(words)}", wrong / len(words))]
-    bars += [
-        pictures.Share(f"{name}: {percent(share, 1)} of test images overlap with training", share)
-        for name, share in seen.items()
-    ]
+    bars = {f"Contradictory claims: {wrong} of {len(words)}": wrong / len(words)}
+    for key, module in of_papers("leakage").items():
+        author, share = load_papers()[key].author, module.seen_in_training()
+        bars[f"{author}: {percent(share, 1)} of test images overlap with training"] = share
     return Finding(
         f"{count} contradictions in print, found without a run",
         [f"They fall on {wrong} of the {len(words)} printed claims. And test and training overlap: "
