@@ -89,7 +89,8 @@ def _groups(
     few = few if len(few) > 1 else []
     parts = {name_of(p): [p] for p, some in there.items() if some and p not in few}
     parts |= {"more": few} if few else {}
-    groups, links = [], {}
+    groups: list[Photograph] = []
+    links: dict[str, str] = {}
     for key, photographs in parts.items():
         tests = plural(sum(one.seeds for p in photographs for one in shown[p]), "test")
         what = f"Photograph {key}, {CLASSES[shown[photographs[0]][0].label].lower()}"
