@@ -18,7 +18,7 @@ from benchmarks.speed.side_by_side import paired, timed
 from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.runs.latency import BATCH, TRIAL
-from protocols.spec import FRAMEWORKS, RunSpec
+from protocols.spec import FRAMEWORKS
 
 RAW = {
     ("torch", 1): ("call",),
@@ -39,14 +39,13 @@ class Contenders:
 
     def __init__(self, framework: str, variant: str, scale: Scale) -> None:
         self.framework, self.variant = framework, load_variants()[variant]
-        self.run: RunSpec = spec_of(framework, variant, scale, stage="latency")
-        spec = self.run.to_json()
+        spec = spec_of(framework, variant, scale, stage="latency")
         # keras.applications has no EfficientNet-Lite0, so plain Keras has nothing to call
         known = framework == "torch" or all(
             load_backbones()[name].keras for name in self.variant.backbones
         )
         self.raw = PeerProcess(f"plain_{framework}", "answers", spec=spec) if known else None
-        asked = known and asks_for_onednn(self.run)
+        asked = known and asks_for_onednn(spec)
         self.asked = (
             PeerProcess("plain_keras", "answers", settings=ONEDNN, spec=spec) if asked else None
         )

@@ -13,6 +13,7 @@ from benchmarks.launch.devices import chosen_gpu, expected_devices
 from benchmarks.processes.children import common
 from benchmarks.speed.harness import Sample, Scale, take_sample
 from benchmarks.speed.peers.process import QUIET, PeerProcess
+from benchmarks.speed.side_by_side import Bench
 from protocols import hardware
 from protocols.files import default_cache
 from protocols.images import dataset
@@ -92,6 +93,18 @@ def peer() -> Iterator[Callable[..., PeerProcess]]:
     for process in started:
         process.close()
     gc.collect()  # networks hold their memory in cycles
+
+
+@pytest.fixture
+def bench(
+    benchmark: Any,
+    scale: Scale,
+    sample: Callable[[int], Sample],
+    peer: Callable[..., PeerProcess],
+    cache: Path,
+) -> Bench:
+    """Returns what a benchmark on images takes."""
+    return Bench(benchmark, scale, sample, peer, cache)
 
 
 def pytest_benchmark_generate_machine_info(config: pytest.Config) -> dict[str, Any]:

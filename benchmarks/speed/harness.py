@@ -4,7 +4,6 @@ import importlib
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 
@@ -77,11 +76,6 @@ def decoded(sample: Sample, spec: RunSpec, cache: Path) -> ImageSet:
     return image_set(sample.source, request, cache / f"{sample.count}-images")
 
 
-def worker_of(framework: str) -> ModuleType:
-    """Returns the module impl_<framework>.worker."""
-    return importlib.import_module(f"impl_{framework}.worker")
-
-
 def device_of(framework: str) -> Device:
     """Returns the device and backend that the framework really has in this process. Raises
     RuntimeError where it doesn't see the GPU: a CPU number never stands in a GPU column."""
@@ -110,7 +104,8 @@ class Trained:
     def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         self.specs, self.pool, self.played = specs, pool, 0
         self.size = specs[0].recipe["batch_size"]
-        self.twin: Twin = worker_of(specs[0].framework).make_twin(specs, pool, start)
+        worker = importlib.import_module(f"impl_{specs[0].framework}.worker")
+        self.twin: Twin = worker.make_twin(specs, pool, start)
 
     def calibrated(self, images: int = 0) -> "Trained":
         """Sets the statistics of random backbones, which else give hardly any signal.

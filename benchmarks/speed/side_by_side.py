@@ -1,11 +1,15 @@
 """Measures our code and its peers side by side: in turn, round by round, so that drift hits all."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.speed.harness import Sample, Scale
+from benchmarks.speed.peers.process import PeerProcess
 from protocols.runs.latency import seconds_of
 
 Peer = Callable[[], float]  # runs once, and returns the seconds that this took
@@ -75,3 +79,22 @@ def compared(ours: list[float], peer: list[float]) -> dict[str, Any]:
         "seconds": float(np.median(peer)),
         "ratio": {name: float(value) for name, value in ratio.items()},
     }
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What each benchmark is given: pytest-benchmark's fixture, and those of conftest.py."""
+
+    benchmark: Any
+    scale: Scale
+    sample: Callable[[int], Sample]
+    peer: Callable[..., PeerProcess]
+    cache: Path
+
+    def paired(
+        self, ours: Callable[[], Any], peers: Mapping[str, Peer], files: Sample, **info: Any
+    ) -> None:
+        """Measures `ours` beside `peers` as the function `paired` does, on the images `files`."""
+        words = {"unit": f"{files.count} images", "size": self.scale.size, "data": files.kind}
+        rounds = info.pop("rounds", self.scale.rounds)
+        paired(self.benchmark, ours, peers, rounds, **words | info)

@@ -9,14 +9,14 @@ from protocols.images.pool import make_pool
 from protocols.spec import RunSpec
 
 
-def run(spec: str, images: str) -> Callable[[], None]:
+def run(spec: RunSpec, images: str) -> Callable[[], None]:
     """Returns the whole training of `spec` on a decoded set: same steps, same evaluations."""
-    what, found = RunSpec.from_json(spec), open_set(Path(images))
+    found = open_set(Path(images))
 
     def train() -> None:
-        ours = Trained([what], make_pool(found, [what]))
-        ours.calibrated(what.recipe["calibration_images"])
-        for number, phase in enumerate(what.phases):
+        ours = Trained([spec], make_pool(found, [spec]))
+        ours.calibrated(spec.recipe["calibration_images"])
+        for number, phase in enumerate(spec.phases):
             ours.begin(number, ours.features() if phase["stored"] else None)
             for _ in range(phase["epochs"]):
                 ours.epoch()

@@ -10,17 +10,16 @@ from protocols.runs.latency import BATCH, tried
 from protocols.spec import RunSpec
 
 
-def answers(spec: str, compile_too: bool) -> Callable[..., Any]:
+def answers(spec: RunSpec, compile_too: bool) -> Callable[..., Any]:
     """Returns answer(batch, engine), which gives the probabilities of `batch` made-up uint8 images.
 
     answer(batch, None, calls, again) gives every engine's median seconds, as `tried` of
     protocols.runs.latency does.
     """
-    run = RunSpec.from_json(spec)
-    latency = importlib.import_module(f"impl_{run.framework}.latency")
-    twin = getattr(latency, f"{run.framework.title()}Latency")(run)
-    ways = latency.engines(twin.network, run, compile_too)
-    shape = BATCH, run.data["height"], run.data["width"], 3
+    latency = importlib.import_module(f"impl_{spec.framework}.latency")
+    twin = getattr(latency, f"{spec.framework.title()}Latency")(spec)
+    ways = latency.engines(twin.network, spec, compile_too)
+    shape = BATCH, spec.data["height"], spec.data["width"], 3
     images = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     batches = {size: images[:size].copy() for size in (1, BATCH)}
 

@@ -104,24 +104,22 @@ def dataset(spec: RunSpec, folder: str) -> Any:
     return images.prefetch(2).with_options(options)
 
 
-def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
+def epoch(spec: RunSpec, phase: int, folder: str) -> Callable[[], float]:
     """Returns a call that trains one epoch of a phase (counted from 0) over the images in `folder`,
     and gives the mean loss of the epoch."""
-    run = RunSpec.from_json(spec)
-    how, batches = run.phases[phase], dataset(run, folder)
-    model = compiled(make_network(run, how["frozen"]), run, how)
+    how, batches = spec.phases[phase], dataset(spec, folder)
+    model = compiled(make_network(spec, how["frozen"]), spec, how)
     return lambda: model.fit(batches, epochs=1, verbose=0).history["loss"][0]
 
 
-def head_alone(spec: str, images: int) -> Callable[[], float]:
+def head_alone(spec: RunSpec, images: int) -> Callable[[], float]:
     """Returns a call that trains a variant's head and recurrent branch for one epoch, on made-up
     arrays in memory, by `train_on_batch` (`fit` waits for tf.data's tuner, see `dataset`)."""
-    run = RunSpec.from_json(spec)
-    rng, size = np.random.default_rng(0), run.recipe["batch_size"]
-    shape = run.data["height"], run.data["width"], 3
-    inputs = [keras.Input(shape), *(keras.Input((2048,)) for _ in _backbones(run))]
-    model = keras.Model(inputs, head(run, inputs[1:], inputs[0]))
-    compiled(model, run, run.phases[0])
+    rng, size = np.random.default_rng(0), spec.recipe["batch_size"]
+    shape = spec.data["height"], spec.data["width"], 3
+    inputs = [keras.Input(shape), *(keras.Input((2048,)) for _ in _backbones(spec))]
+    model = keras.Model(inputs, head(spec, inputs[1:], inputs[0]))
+    compiled(model, spec, spec.phases[0])
     arrays = [rng.random((images, *x.shape[1:]), dtype=np.float32) for x in inputs]
     labels = np.eye(CLASSES, dtype=np.float32)[rng.integers(CLASSES, size=images)]
 
@@ -139,15 +137,14 @@ def _backbones(spec: RunSpec) -> tuple[str, ...]:
     return load_variants()[spec.variant].backbones
 
 
-def answers(spec: str) -> Callable[[str, int], np.ndarray]:
+def answers(spec: RunSpec) -> Callable[[str, int], np.ndarray]:
     """Returns a call that gives the probabilities of a preprocessed batch, on the host.
 
     The call takes "call" (the model itself, eager), "predict_on_batch" (compiled) or "predict", and
     the number of images.
     """
-    run = RunSpec.from_json(spec)
-    model = make_network(run, preprocess=False)
-    arrays = {n: normal_images(run, n) for n in (1, BATCH)}
+    model = make_network(spec, preprocess=False)
+    arrays = {n: normal_images(spec, n) for n in (1, BATCH)}
     calls = {
         "call": lambda images: ops.convert_to_numpy(model(images, training=False)),
         "predict_on_batch": model.predict_on_batch,
@@ -156,7 +153,7 @@ def answers(spec: str) -> Callable[[str, int], np.ndarray]:
     return lambda how, batch: calls[how](arrays[batch])
 
 
-def read(spec: str, folder: str) -> Callable[[], int]:
+def read(spec: RunSpec, folder: str) -> Callable[[], int]:
     """Returns a call that reads all images once, decoded and resized: what every epoch pays."""
-    batches = dataset(RunSpec.from_json(spec), folder)
+    batches = dataset(spec, folder)
     return lambda: sum(len(labels) for _, labels in batches)

@@ -120,15 +120,14 @@ def make_optimizer(phase: dict[str, Any], parameters: list[nn.Parameter]) -> tor
     return kind(parameters, lr=phase["rate"])
 
 
-def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
+def epoch(spec: RunSpec, phase: int, folder: str) -> Callable[[], float]:
     """Returns a call that trains one epoch of a phase (counted from 0) over the images in `folder`,
     and gives the mean loss of the epoch."""
-    run = RunSpec.from_json(spec)
-    how, network, batches = run.phases[phase], make_network(run), loader(run, folder)
+    how, network, batches = spec.phases[phase], make_network(spec), loader(spec, folder)
     if how["frozen"]:
         network.cnns.requires_grad_(False)
     optimizer = make_optimizer(how, [p for p in network.parameters() if p.requires_grad])
-    criterion = nn.CrossEntropyLoss(label_smoothing=run.recipe["label_smoothing"])
+    criterion = nn.CrossEntropyLoss(label_smoothing=spec.recipe["label_smoothing"])
 
     def train() -> float:
         network.train()
@@ -151,18 +150,17 @@ def epoch(spec: str, phase: int, folder: str) -> Callable[[], float]:
     return train
 
 
-def head_alone(spec: str, images: int) -> Callable[[], float]:
+def head_alone(spec: RunSpec, images: int) -> Callable[[], float]:
     """Returns a call that trains a variant's head and recurrent branch for one epoch. The inputs
     are made up, and lie on the device."""
-    run = RunSpec.from_json(spec)
-    network, size = make_network(run), run.recipe["batch_size"]
+    network, size = make_network(spec), spec.recipe["batch_size"]
     features = [torch.randn(images, network.width, device=DEVICE) for _ in network.cnns]
-    shape = images, 3, run.data["height"], run.data["width"]
+    shape = images, 3, spec.data["height"], spec.data["width"]
     pictures = torch.rand(shape, device=DEVICE)
     labels = torch.randint(CLASSES, (images,), device=DEVICE)
     network.cnns.requires_grad_(False)
-    optimizer = make_optimizer(run.phases[0], [p for p in network.parameters() if p.requires_grad])
-    criterion = nn.CrossEntropyLoss(label_smoothing=run.recipe["label_smoothing"])
+    optimizer = make_optimizer(spec.phases[0], [p for p in network.parameters() if p.requires_grad])
+    criterion = nn.CrossEntropyLoss(label_smoothing=spec.recipe["label_smoothing"])
 
     def train() -> float:
         network.train()
@@ -180,11 +178,10 @@ def head_alone(spec: str, images: int) -> Callable[[], float]:
     return train
 
 
-def answers(spec: str) -> Callable[[str, int], np.ndarray]:
+def answers(spec: RunSpec) -> Callable[[str, int], np.ndarray]:
     """Returns the raw call: the network on a preprocessed batch, with probabilities on the host."""
-    run = RunSpec.from_json(spec)
-    network = make_network(run).eval()
-    arrays = {n: normal_images(run, n) for n in (1, BATCH)}
+    network = make_network(spec).eval()
+    arrays = {n: normal_images(spec, n) for n in (1, BATCH)}
 
     @torch.inference_mode()
     def call(how: str, batch: int) -> np.ndarray:
@@ -194,7 +191,7 @@ def answers(spec: str) -> Callable[[str, int], np.ndarray]:
     return call
 
 
-def read(spec: str, folder: str) -> Callable[[], int]:
+def read(spec: RunSpec, folder: str) -> Callable[[], int]:
     """Returns a call that reads all images once, decoded and resized: what every epoch pays."""
-    batches = loader(RunSpec.from_json(spec), folder)
+    batches = loader(spec, folder)
     return lambda: sum(len(labels) for _, labels in batches)

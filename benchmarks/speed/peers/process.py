@@ -38,6 +38,7 @@ def environment(module: str, settings: dict[str, str]) -> dict[str, str]:
 
 class PeerProcess:
     """Makes `module.function(**words)` in a new process; each call runs once what this returned.
+    Words are what JSON holds, and `spec` is a RunSpec.
 
     The first call, or `ready`, waits until the peer is made. `settings`: the process's variables.
     """
@@ -53,7 +54,7 @@ class PeerProcess:
                 "benchmarks.speed.peers.process",
                 module,
                 function,
-                json.dumps(words),
+                json.dumps(words, default=RunSpec.to_json),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -117,7 +118,8 @@ def main() -> None:
     out = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # frameworks print to stderr, for what they print is no answer
     make = getattr(importlib.import_module(f"benchmarks.speed.peers.{module}"), function)
-    call = make(**json.loads(words))
+    given = json.loads(words)
+    call = make(**given | {"spec": RunSpec.from_json(given["spec"])})
     out.write("null\n")
     for line in sys.stdin:
         more = json.loads(line)

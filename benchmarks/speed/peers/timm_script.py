@@ -36,10 +36,9 @@ def _wait() -> None:
         torch.cuda.synchronize()
 
 
-def train_steps(spec: str, steps: int) -> Callable[[], float]:
+def train_steps(spec: RunSpec, steps: int) -> Callable[[], float]:
     """Returns a call that trains `steps` steps and gives the last loss."""
-    run = RunSpec.from_json(spec)
-    model, images = _model(run).train(), _images(run, run.recipe["batch_size"])
+    model, images = _model(spec).train(), _images(spec, spec.recipe["batch_size"])
     optimizer = create_optimizer_v2(model, opt="sgd", lr=1e-4)
     criterion = nn.CrossEntropyLoss()
 
@@ -58,10 +57,9 @@ def train_steps(spec: str, steps: int) -> Callable[[], float]:
     return train
 
 
-def answers(spec: str) -> Callable[[int], torch.Tensor]:
+def answers(spec: RunSpec) -> Callable[[int], torch.Tensor]:
     """Returns a call that makes one inference step on a batch; the result stays on the device."""
-    run = RunSpec.from_json(spec)
-    model, batches = _model(run).eval(), {n: _images(run, n) for n in (1, BATCH)}
+    model, batches = _model(spec).eval(), {n: _images(spec, n) for n in (1, BATCH)}
 
     @torch.no_grad()
     def call(batch: int) -> torch.Tensor:

@@ -97,7 +97,7 @@ def test_ours_answers_by_the_engine_that_is_asked_for(monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "impl_torch.latency", latency)
     spec = synthetic.spec("torch", "resnet50", stage="latency")
-    answer = ours.answers(spec.to_json(), "every")
+    answer = ours.answers(spec, "every")
     assert answer(1, None, 3, 1).keys() == {"resnet50", "every"}
     assert {name for name, shape, _ in asked if shape[0] == 1} == {"a", "b"}
     answer(32, "every")
