@@ -21,14 +21,12 @@ from benchmarks.gpu_check.record import Part, Record, number, of_run
 from benchmarks.launch.calibrate import shortened
 from benchmarks.launch.launcher import Launcher
 from benchmarks.launch.layouts import time_layouts, timed_on_gpu
-from benchmarks.planning.plan import Device, Selection, make_plan, set_request
+from benchmarks.launch.pending import image_sets
+from benchmarks.planning.plan import Device, Selection, make_plan
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console
-from protocols.files import Progress
 from protocols.images.dataset import PHANTOM_ORIGINALS, Source, draw_phantom
-from protocols.images.decoded import image_set
-from protocols.images.sets import ImageSet
 from protocols.spec import RunSpec
 
 TESTS, LAYOUTS = Part("tests"), Part("layouts", "torch")
@@ -44,7 +42,6 @@ class Size:
     profile: str
     images: int  # that an epoch trains on
     epochs: int  # of each phase; the first compiles, the others count
-    cold_repeats: int = 1
 
     @property
     def per_class(self) -> dict[str, int]:
@@ -57,7 +54,7 @@ class Size:
     def cut(self, spec: RunSpec) -> RunSpec:
         """Returns the run as it is measured: on drawn images, from drawn weights."""
         names = ("phase1_epochs", "phase2_epochs", "epochs")
-        numbers = dict.fromkeys(names, self.epochs) | {"cold_repeats": self.cold_repeats}
+        numbers = dict.fromkeys(names, self.epochs) | {"cold_repeats": 1}
         return replace(shortened(spec, "phantom", self.per_class, numbers), weights=DRAWN)
 
 
@@ -196,10 +193,10 @@ class Check:
                     self.record.add(part, **of_run(failed[0] if failed else run))
 
             with Noting(note) as console:
-                sets = self.sets(every, console.progress)
+                source, folder = source_of(self.own, self.size), _folder(self.own, self.size)
                 launcher = Launcher(
-                    store, source_of(self.own, self.size), self.devices, self.own, console, 1,
-                    estimates=estimates, sets=sets,
+                    store, source, self.devices, self.own, console, 1, estimates=estimates,
+                    sets=image_sets(every, source, folder, console.progress),
                 )  # fmt: skip
                 launcher.run(every)
 
@@ -216,17 +213,6 @@ class Check:
         estimates.take(self.record.estimates)
         return estimates
 
-    def sets(self, specs: list[RunSpec], progress: Progress) -> dict[str, ImageSet]:
-        """Returns the decoded sets of these runs, by digest. They lie in a folder of their own: a
-        set is known by its request, which phantoms of any size share."""
-        source, folder, found = source_of(self.own, self.size), _folder(self.own, self.size), {}
-        for spec in specs:
-            digest = spec.data["digest"]
-            if digest not in found:
-                request = set_request(spec.protocol, spec.fold, spec.data)
-                found[digest] = image_set(source, request, folder, progress)
-        return found
-
     def project(self) -> None:
         """Writes what the whole request would take, by what is known now."""
         with tempfile.TemporaryDirectory(prefix="wbc-gpu-check-") as folder:
@@ -235,6 +221,8 @@ class Check:
 
 
 def _folder(own: Path, size: Size) -> Path:
+    """Returns the folder of the phantom of this size and of its decoded sets: a set is known by its
+    request, which phantoms of any size share."""
     return own / f"{size.images}-images"
 
 

@@ -16,7 +16,7 @@ import ray
 from ray.exceptions import RayActorError, RayError
 
 from benchmarks.launch.devices import Choice, one_kind, real_devices
-from benchmarks.launch.machines import Machine, join, machines, on
+from benchmarks.launch.machines import Machine, machines, on
 from benchmarks.launch.node import AUTH, Key, Node, look
 from benchmarks.launch.supplies import Supplies, got
 from benchmarks.launch.worker import WorkerDied
@@ -33,12 +33,6 @@ NO_TOKEN = (  # then Ray's calls to this process fail, and it is taken for dead
     "was started without a token, and this user has one (in ~/.ray/auth_token or the variable "
     f"RAY_AUTH_TOKEN); start Ray anew on every node, with the token, or set {AUTH}=disabled here"
 )
-
-
-def connect(address: str, wish: str, say: Callable[[str], None]) -> "Cluster":
-    """Returns the cluster at `address`, as `machines.join` takes it. Raises RequestError."""
-    join(address, wish)
-    return Cluster(say)
 
 
 @dataclass

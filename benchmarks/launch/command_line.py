@@ -38,10 +38,12 @@ def connected(args: argparse.Namespace, console: Console) -> Cluster | None:
     # when Ray is imported
     if args.ray and (Path("~").expanduser() / ".ray" / "auth_token").is_file():
         os.environ.setdefault("RAY_AUTH_MODE", "token")
-    from benchmarks.launch.cluster import connect  # noqa: PLC0415 (may lack a package)
+    from benchmarks.launch.cluster import Cluster  # noqa: PLC0415 (may lack a package)
+    from benchmarks.launch.machines import join  # noqa: PLC0415 (may lack a package)
 
     console.doing("connecting to Ray")
-    found = connect(args.ray, args.gpu, console.say)
+    join(args.ray, args.gpu)
+    found = Cluster(console.say)
     found.cache, found.shared = args.cache or default_cache(), args.checkpoints
     return found
 

@@ -14,16 +14,15 @@ from typing import TYPE_CHECKING
 from benchmarks.estimates.estimates import Estimates
 from benchmarks.estimates.progress import Work, shares
 from benchmarks.launch.latency import Latency
-from benchmarks.launch.pending import say_regrouped
+from benchmarks.launch.pending import image_sets, say_regrouped
 from benchmarks.launch.worker import Computes, LatencyProcess, RunFailed, Worker, WorkerDied
-from benchmarks.planning.plan import Device, set_request, trained_together
+from benchmarks.planning.plan import Device, trained_together
 from benchmarks.processes.checkout import commit
 from benchmarks.processes.job_control import one_interrupt, stopping_together
 from benchmarks.store.run import Run
 from benchmarks.store.store import Store
 from benchmarks.terminal.console import Console
 from protocols.images.dataset import Source
-from protocols.images.decoded import image_set
 from protocols.images.sets import ImageSet
 from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH, remove
 from protocols.runs.worker_loop import Job
@@ -99,12 +98,9 @@ class Launcher:
         if self.cluster:
             self.cluster.check(todo)
         self.console.doing("checking the decoded images")
-        for spec in todo:
-            if spec.data["digest"] not in self.sets:
-                request = set_request(spec.protocol, spec.fold, spec.data)
-                self.sets[spec.data["digest"]] = image_set(
-                    self.source, request, self.cache, self.console.progress, self.console.say
-                )
+        self.sets = image_sets(
+            todo, self.source, self.cache, self.console.progress, self.console.say
+        )
 
     def _stage(self, queue: list[list[RunSpec]], jobs: int) -> None:
         queue, frameworks = list(queue), list(self.devices)

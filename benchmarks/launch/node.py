@@ -2,14 +2,12 @@
 sent, and the worker that computes there. Ray isn't imported here: benchmarks.launch.cluster makes
 an actor, which is a process on a node, of the class `Node`."""
 
-import contextlib
 import os
 import queue
 import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from benchmarks.planning.plan import Device
 from protocols import nvidia
 from protocols.errors import RequestError
 from protocols.files import default_cache, sha256_of, throttled
+from protocols.hardware import installed_versions
 from protocols.images.decoded import INDEX, PIXELS
 from protocols.runs.record import write_json
 from protocols.runs.worker_loop import Job
@@ -37,11 +36,8 @@ def look() -> tuple[list[str], str]:
 def versions(names: tuple[str, ...]) -> dict[str, str]:
     """Returns the installed version of each package, "" for one that isn't installed. The part
     behind "+", which names a build for one machine, is left out."""
-    found = dict.fromkeys(names, "")
-    for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name).partition("+")[0]
-    return found
+    found = installed_versions(names)
+    return {name: found.get(name, "").partition("+")[0] for name in names}
 
 
 def parcels(job: Job) -> dict[str, Path]:

@@ -9,6 +9,8 @@ from protocols.errors import RequestError
 from protocols.files import Progress, check_cache
 from protocols.images import integrity
 from protocols.images.dataset import Source
+from protocols.images.decoded import image_set
+from protocols.images.sets import ImageSet
 from protocols.papers.variants import load_variants
 from protocols.runs.checkpoint import runs_in
 from protocols.spec import RunSpec
@@ -38,6 +40,23 @@ def weights_of(todo: list[RunSpec], where: str, cache: Path, progress: Progress)
     loading = [s for s in todo if s.stage == "train" and s.weights["source"] != "random"]
     names = sorted({name for s in loading for name in load_variants()[s.variant].backbones})
     return weight_files.locate(names, where, cache, progress)
+
+
+def image_sets(
+    specs: list[RunSpec],
+    source: Source,
+    cache: Path,
+    progress: Progress,
+    say: Callable[[str], None] | None = None,
+) -> dict[str, ImageSet]:
+    """Returns the decoded sets of these runs, by digest, from the cache or built there. Raises
+    RequestError where `image_set` does."""
+    found: dict[str, ImageSet] = {}
+    for spec in specs:
+        if spec.data["digest"] not in found:
+            request = set_request(spec.protocol, spec.fold, spec.data)
+            found[spec.data["digest"]] = image_set(source, request, cache, progress, say)
+    return found
 
 
 def check_images(specs: list[RunSpec], source: Source) -> None:

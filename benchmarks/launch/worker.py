@@ -85,21 +85,45 @@ def keeping(folder: Path) -> dict[str, str]:
     }
 
 
-def _how_it_ended(process: subprocess.Popen[str], errors: bytes) -> str:
-    """Returns the exit code or signal of a process, and the last line that it wrote to stderr."""
-    code = process.wait()
-    last = errors.decode(errors="replace").strip().splitlines()[-1:]
-    how = f": killed by signal {-code}" if code < 0 else f": ended with code {code}"
-    return f"{how}, {last[0]}" if last else how
+class Child:
+    """A process of a twin, which ends when its stdin closes: when the launcher ends. `close` kills
+    it."""
 
+    def __init__(self, words: list[str], variables: dict[str, str], errors: BinaryIO) -> None:
+        """Starts `python -m` with these words. `errors` is open to be written and read, and becomes
+        stderr."""
+        self._stderr = errors
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            cwd=ROOT,
+            env=variables,
+            text=True,
+            start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
+            encoding="utf-8",
+            errors="replace",  # a framework may print a path, which may hold any bytes
+        )
+        job_control.begins(self.process)
 
-def _end(process: subprocess.Popen[str], errors: BinaryIO) -> None:
-    job_control.ends(process)
-    process.kill()
-    process.wait()
-    for stream in (piped(process.stdin), piped(process.stdout), errors):
-        with contextlib.suppress(BrokenPipeError):  # the process leaves input unread
-            stream.close()
+    def died(self, what: str) -> WorkerDied:
+        """Waits for the end of the process. Returns the error that says `what` came of that: with
+        the exit code or signal, and the last line that the process wrote to stderr."""
+        code = self.process.wait()
+        self._stderr.seek(0)
+        last = self._stderr.read().decode(errors="replace").strip().splitlines()[-1:]
+        how = f"killed by signal {-code}" if code < 0 else f"ended with code {code}"
+        return WorkerDied(f"{what}: {', '.join([how, *last])}")
+
+    def close(self) -> None:
+        """Ends the process, whatever it does."""
+        job_control.ends(self.process)
+        self.process.kill()
+        self.process.wait()
+        for stream in (piped(self.process.stdin), piped(self.process.stdout), self._stderr):
+            with contextlib.suppress(BrokenPipeError):  # the process leaves input unread
+                stream.close()
 
 
 class Computes(Protocol):
@@ -120,8 +144,8 @@ class Computes(Protocol):
         """Ends it, whatever it does."""
 
 
-class Worker:
-    """A worker process. `close` kills it."""
+class Worker(Child):
+    """A worker process."""
 
     def __init__(
         self,
@@ -133,19 +157,9 @@ class Worker:
     ) -> None:
         self.key = (framework, device, threads, deterministic)
         self._hello: dict[str, Any] | None = None
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", f"impl_{framework}.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._stderr,
-            cwd=ROOT,
-            env=environment(device, threads, deterministic, cache=cache),
-            text=True,
-            start_new_session=True,  # Ctrl-C reaches the launcher, which ends its workers
-            encoding="utf-8",
-        )
-        job_control.begins(self.process)
+        variables = environment(device, threads, deterministic, cache=cache)
+        errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
+        super().__init__([f"impl_{framework}.worker"], variables, errors)
 
     @property
     def hello(self) -> dict[str, Any]:
@@ -158,8 +172,7 @@ class Worker:
         line = piped(self.process.stdout).readline()
         if line:
             return json.loads(line)
-        self._stderr.seek(0)
-        raise WorkerDied(f"the worker failed{_how_it_ended(self.process, self._stderr.read())}")
+        raise self.died("the worker failed")
 
     def run(
         self,
@@ -191,37 +204,22 @@ class Worker:
             else:
                 return
 
-    def close(self) -> None:
-        """Ends the process, whatever it does."""
-        _end(self.process, self._stderr)
 
-
-class LatencyProcess:
-    """A new process that measures one variant, from its own start on. `close` kills it."""
+class LatencyProcess(Child):
+    """A new process that measures one variant, from its own start on."""
 
     def __init__(
         self, spec: RunSpec, device: Device, job: Job, stage: str, compiled: Path | None = None
     ) -> None:
         """Takes as `stage` "cold", which ends after the first answer, or "all", which also measures
         the warm figures. JAX reads and keeps compiled programs in the folder `compiled` alone."""
-        self._log = (job.folder / "log.txt").open("ab")
         (job.folder / "spec.json").write_text(spec.to_json(), encoding="utf-8")
         paths = [str(path) for path in (job.folder, job.images, job.jpeg)]
+        log = (job.folder / "log.txt").open("ab+")
         self._stops, self._start = stops.count(), time.perf_counter()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", f"impl_{spec.framework}.latency", stage, *paths],
-            stdin=subprocess.PIPE,  # nothing is written to it; it closes when the launcher ends
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            cwd=ROOT,
-            env=environment(device, spec.threads, spec.deterministic, False, job.cache)
-            | (keeping(compiled) if compiled else {}),
-            text=True,
-            start_new_session=True,
-            encoding="utf-8",
-            errors="replace",  # a framework may print a path, which may hold any bytes
-        )
-        job_control.begins(self.process)
+        variables = environment(device, spec.threads, spec.deterministic, False, job.cache)
+        variables |= keeping(compiled) if compiled else {}
+        super().__init__([f"impl_{spec.framework}.latency", stage, *paths], variables, log)
 
     def cold_seconds(self) -> tuple[float, bool]:
         """Returns the seconds from the start of the process to its first probabilities of one
@@ -230,16 +228,9 @@ class LatencyProcess:
             if line.startswith(FIRST_ANSWER):
                 seconds = time.perf_counter() - self._start
                 return seconds, stops.count() != self._stops
-        raise WorkerDied(f"the latency process gave no answer{self._how()}")
+        raise self.died("the latency process gave no answer")
 
     def finish(self) -> None:
         """Waits for the end of the process. Raises WorkerDied if the exit code isn't 0."""
         if self.process.wait():
-            raise WorkerDied(f"the latency process failed{self._how()}")
-
-    def _how(self) -> str:
-        return _how_it_ended(self.process, Path(self._log.name).read_bytes())
-
-    def close(self) -> None:
-        """Ends the process, whatever it does."""
-        _end(self.process, self._log)
+            raise self.died("the latency process failed")

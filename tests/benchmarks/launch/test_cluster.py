@@ -73,9 +73,11 @@ def launched(ray_cluster, phantom, cache, tmp_path):
     import ray
 
     def go(todo, out="out", jobs=2, checkpoints=None, **more):
-        from benchmarks.launch.cluster import connect
+        from benchmarks.launch.cluster import Cluster
+        from benchmarks.launch.machines import join
 
-        cluster = connect(ray_cluster.address, "none", print)
+        join(ray_cluster.address, "none")
+        cluster = Cluster(print)
         cluster.cache, cluster.shared = cache, checkpoints
         store = Store(tmp_path / out, checkpoints)
         launcher = Launcher(store, phantom, CPU, cache, Console(), jobs, cluster=cluster, **more)
