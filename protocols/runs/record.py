@@ -105,37 +105,24 @@ class Recorder:
     epochs: list[np.ndarray] = field(default_factory=list)  # log-probabilities float32 (n, 4)
 
     def epoch(
-        self,
-        phase: int,
-        epoch: int,
-        log_probabilities: np.ndarray,
-        *,
-        train_loss: float,
-        penalty: float,
-        train_accuracy: float,
-        train_seconds: float,
-        eval_seconds: float,
+        self, phase: int, epoch: int, log_probabilities: np.ndarray, **figures: float
     ) -> None:
-        """Adds one epoch; `log_probabilities` (n, 4) come from inference mode, after the epoch.
-        Raises ValueError if they have another shape."""
+        """Adds one epoch; `log_probabilities` (n, 4) come from inference mode, after the epoch, and
+        give eval_loss and eval_accuracy. `figures` are the other columns of HISTORY, all of them.
+        Raises ValueError if the log-probabilities have another shape."""
         logp = np.asarray(log_probabilities, dtype=np.float32)
         if logp.shape != (len(self.labels), len(CLASSES)):
             raise ValueError(f"log-probabilities of shape {logp.shape}")
         smoothing = self.spec.recipe["label_smoothing"]
         part = slice(self.selecting or None)
         labels, judged = self.labels[part], logp[part]
-        values = (
-            phase,
-            epoch,
-            train_loss,
-            penalty,
-            train_accuracy,
-            data_loss(judged, labels, smoothing),
-            float(np.mean(judged.argmax(axis=1) == labels)),
-            train_seconds,
-            eval_seconds,
-        )
-        self.rows.append(dict(zip(HISTORY, values, strict=True)))
+        row = figures | {
+            "phase": phase,
+            "epoch": epoch,
+            "eval_loss": data_loss(judged, labels, smoothing),
+            "eval_accuracy": float(np.mean(judged.argmax(axis=1) == labels)),
+        }
+        self.rows.append({name: row[name] for name in HISTORY})
         self.epochs.append(logp)
 
     @property

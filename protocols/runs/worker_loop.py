@@ -7,7 +7,6 @@ A worker ends when its stdin closes, even in the middle of a job, so it never ou
 """
 
 import contextlib
-import dataclasses
 import gc
 import json
 import os
@@ -19,6 +18,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from protocols.files import Progress, throttled
 from protocols.runs.checkpoint import AT_EPOCH, INSIDE_EPOCH
@@ -42,17 +43,12 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """Gives the fields in the form in which JSON holds them."""
-        found = dataclasses.asdict(self)
-        found["weights"] = {name: str(path) for name, path in self.weights.items()}
-        return {k: str(v) if isinstance(v, Path) else v for k, v in found.items()}
+        return msgspec.to_builtins(self, enc_hook=os.fspath)
 
     @classmethod
     def from_dict(cls, found: dict[str, Any]) -> "Job":
         """Makes a job from what `to_dict` gave."""
-        paths = ("images", "folder", "jpeg", "cache", "checkpoint")
-        weights = {name: Path(path) for name, path in found["weights"].items()}
-        read: dict[str, Any] = {k: Path(v) if k in paths else v for k, v in found.items()}
-        return cls(**read | {"pauses": tuple(found["pauses"]), "weights": weights})
+        return msgspec.convert(found, cls, dec_hook=lambda path, text: path(text))
 
 
 Train = Callable[[list[RunSpec], list[Job], Progress, Callable[[str], None]], None]
