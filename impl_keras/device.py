@@ -1,12 +1,11 @@
 """The device of a run in Keras: its settings, and what env.json says of it."""
 
-import platform
 from typing import Any
 
 import keras
 
 from impl_keras.step import backend
-from protocols.hardware import common_versions, cpu_name, kernels, repeatable
+from protocols.hardware import common_versions, described
 from protocols.spec import RunSpec
 
 
@@ -38,12 +37,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
             backend.NAME: backend.version(),
             **common_versions(),
         },
-        "device": spec.device,
-        "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": spec.threads,
         "engine": backend.computes_by(),
-        "repeatable": repeatable(spec.deterministic, spec.device),
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        **kernels(),
+        **described(spec.device, spec.deterministic),
     }

@@ -1,20 +1,12 @@
 """The device of a run in PyTorch: its settings, and what env.json says of it."""
 
-import platform
 from typing import Any
 
 import timm
 import torch
 import torchvision
 
-from protocols.hardware import (
-    NO_DEVICE,
-    DeviceMemory,
-    common_versions,
-    cpu_name,
-    kernels,
-    repeatable,
-)
+from protocols.hardware import NO_DEVICE, DeviceMemory, common_versions, described
 from protocols.spec import RunSpec
 
 EAGER = "eager"  # the engine: operation by operation
@@ -90,12 +82,7 @@ def environment(spec: RunSpec) -> dict[str, Any]:
             "timm": timm.__version__,
             **common_versions(),
         },
-        "device": spec.device,
-        "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
         "threads": torch.get_num_threads(),
         "engine": EAGER,
-        "repeatable": repeatable(spec.deterministic, spec.device),
-        "python": platform.python_version(),
-        "platform": f"{platform.system()} {platform.machine()}",
-        **kernels(),
+        **described(spec.device, spec.deterministic),
     }

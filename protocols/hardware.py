@@ -93,6 +93,19 @@ def repeatable(deterministic: bool, device: str) -> str:
     return "not bit for bit: convolutions and sums on the GPU may take another order each time"
 
 
+def described(device: str, deterministic: bool) -> dict[str, Any]:
+    """Gives the part of env.json that is of the machine and of a run's device, alike in both
+    twins."""
+    return {
+        "device": device,
+        "device_detail": cpu_name() if device == "cpu" else device,
+        "repeatable": repeatable(deterministic, device),
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        **kernels(),
+    }
+
+
 def free_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
     """Gives the bytes of host memory that new processes could take (Linux's MemAvailable); 0 if
     unknown."""
