@@ -5,8 +5,6 @@ is given, right), the folder of images when every file of the manifest has the r
 Whatever a server answers, in headers or in bytes, the end is a right file or one sentence.
 """
 
-from __future__ import annotations
-
 import os
 import queue
 import re
@@ -131,19 +129,15 @@ def _connect(request: urllib.request.Request, timeout: float) -> HTTPResponse:
 
 
 def reason_of(error: Exception) -> str:
-    """Gives the cause of a failed download or write, in a few words for a sentence."""
+    """Gives the cause of a failed download or write, in a few words for a sentence. A server's own
+    words become one short line, with nothing that moves a terminal."""
     if isinstance(error, urllib.error.HTTPError):
-        return _shown(f"answer {error.code} {error.reason}")
+        return one_line(f"answer {error.code} {error.reason}")[:WORDS]
     if isinstance(error, IncompleteRead | RemoteDisconnected):
         return "the connection was cut"
     reason = getattr(error, "reason", None) or error
     said = str(getattr(reason, "strerror", None) or reason or type(error).__name__)
-    return _shown(said if isinstance(error, OSError) else f"an unexpected answer, {said}")
-
-
-def _shown(words: str) -> str:
-    """Makes words that may be a server's one short line, with nothing that moves a terminal."""
-    return one_line(words)[:WORDS]
+    return one_line(said if isinstance(error, OSError) else f"an unexpected answer, {said}")[:WORDS]
 
 
 def _failed(url: str, reason: str, have: int, what: str, instead: str) -> str:

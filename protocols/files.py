@@ -1,7 +1,5 @@
 """Small tools for files: folders that appear complete or not at all, ordered threads, progress."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

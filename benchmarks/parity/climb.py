@@ -116,17 +116,12 @@ def images(data: str, cache: Path) -> tuple[Pools, str]:
     source = dataset.locate(data, True, cache)
     if source.root is None:
         source = dataset.made(dataset.locate("phantom", True, cache), True, cache)
-    entries = {entry.path: entry for entry in source.entries("fixed")}
-    first = {(row.part, row.label): row for row in reversed(fixed_rows(entries))}
+    first = {(row.part, row.label): row for row in reversed(fixed_rows(source))}
     order = [first[part, label] for part in ("train", "test") for label in range(len(CLASSES))]
     labels, ids = np.array([row.label for row in order]), [row.id for row in order]
     pools = {}
     for precision, size in SIZES.items():
-        request = SetRequest("fixed", *size)
-        pixels = np.stack([
-            next(fixed_arrays(source, request, entries, [row], None))
-            for row in order
-        ])  # fmt: skip
+        pixels = np.stack([*fixed_arrays(source, SetRequest("fixed", *size), order, None)])
         parts = [TRAIN], [TEST]
         pools[precision] = Pool(pixels, np.arange(len(ids)), ids, labels, *parts)
     return pools, source.kind

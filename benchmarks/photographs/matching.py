@@ -5,8 +5,6 @@ and Bolles 1981. An image may be turned, shifted, sheared and mirrored; SIFT see
 between a picture and its mirror image, so the index holds each photograph both ways.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import cv2

@@ -7,8 +7,6 @@ at half size about the shift found, by OpenCV. How high a correlation comes abou
 measured too, by the same search with the second photograph mirrored, which no field can match.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -75,7 +73,7 @@ class Fields:
         total = self._back(spectrum * mask.conj())
         return total, np.maximum(self._back(square * mask.conj()) - total**2 / self.count, 1e-3)
 
-    def correlation(self, first: int, other: Fields, second: int) -> np.ndarray:
+    def correlation(self, first: int, other: "Fields", second: int) -> np.ndarray:
         """Returns Pearson's r at every shift, (2h, 2w); 0 where the photographs share too little.
 
         The value at [dy, dx] (negative shifts count from the end) is for shifts as in `Overlap`.
@@ -87,7 +85,7 @@ class Fields:
         r[~self._wide] = 0
         return r
 
-    def best_shift(self, first: int, other: Fields, second: int) -> tuple[float, int, int]:
+    def best_shift(self, first: int, other: "Fields", second: int) -> tuple[float, int, int]:
         """Returns the largest Fisher's z times the root of the shared pixels, and its (dx, dy)."""
         r = np.clip(self.correlation(first, other, second), -0.999, 0.999)
         weighed = np.arctanh(r) * np.sqrt(self.count)

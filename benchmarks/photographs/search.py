@@ -6,8 +6,6 @@ Resumes where it was stopped: parts that are done lie in the cache. Exit codes: 
 and are the recorded ones, 1 they don't, 2 the request is wrong.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import json
@@ -107,11 +105,6 @@ def match_all(
         yield from (tuple(row) for row in json.loads(part.read_bytes()))
 
 
-def _shown(name: str, digest: str, fit: tuple[Any, ...]) -> Shown:
-    split, class_name, _ = name.split("/")
-    return Shown(name, digest, split, class_name, *fit)
-
-
 def recover(
     source: dataset.Source, cache: Path, jobs: int, progress: Progress
 ) -> tuple[list[Shown], list[Original], overlap.Search]:
@@ -129,7 +122,8 @@ def recover(
     key = hashlib.sha256(repr((versions, names, digests, originals)).encode()).hexdigest()
     fits = match_all(images, folder, cache / "provenance" / key[:16], jobs, progress)
     shown = [
-        _shown(name, digest, fit) for name, digest, fit in zip(names, digests, fits, strict=True)
+        Shown(name, digest, *name.split("/")[:2], *fit)  # split and class are its folders
+        for name, digest, fit in zip(names, digests, fits, strict=True)
     ]
     split = {row.original: row.split for row in shown if row.split != "TEST_SIMPLE"}
     table = [

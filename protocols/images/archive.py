@@ -25,7 +25,6 @@ def install(
     folder: Path,
     progress: Progress | None = None,
     base: str = BASE_URL,
-    timeout: float = 10,
 ) -> None:
     """Downloads the archive and makes `folder` of those of its files that `entries` names.
 
@@ -35,7 +34,7 @@ def install(
     archive = folder.with_name(folder.name + f"-{COMMIT[:12]}.zip")
     try:
         if not archive.exists():
-            fetch(archive_url(base), archive, progress, timeout)
+            fetch(archive_url(base), archive, progress)
         unpack(archive, list(entries), folder, progress)
     except OSError as error:
         raise RequestError(

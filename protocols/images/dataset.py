@@ -6,8 +6,6 @@ size and SHA-256; the phantom, a set of drawn stand-ins, carries a manifest of i
 through the same checks.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import os
@@ -116,7 +114,7 @@ class Source:
         return [e for e in every if not protocol or e.path.startswith(IMAGES) == fixed]
 
 
-def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
+def source_at(root: Path, how: str = "") -> Source | None:
     """Finds the source in a folder, in either layout, also where `root` is a folder inside it.
     Gives None if no source is there.
 
@@ -130,10 +128,10 @@ def source_at(root: Path, kind: Kind = "real", how: str = "") -> Source | None:
     for top in reversed(tops):
         for images in KAGGLE_IMAGES:
             if _is_dir(top / images / "images/TRAIN", how):
-                return Source(kind, top, "kaggle", how, places=_kaggle_places(top, images))
+                return Source("real", top, "kaggle", how, places=_kaggle_places(top, images))
     for top in tops:
         if _is_dir(top / "images/TRAIN", how):
-            return Source(kind, top, "origin", how)
+            return Source("real", top, "origin", how)
     return None
 
 

@@ -5,8 +5,6 @@ Pillow decodes every JPEG once, in RGB; augmentation, if any, happens at 320x240
 bilinear filter makes the profile's size. The arrays lie in `cache/arrays/<digest>/`.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json
@@ -203,9 +201,8 @@ def _build(
     Two processes may build the same set: the slower process throws its own away.
     """
     digest = set_digest(source.kind, request)
-    entries = {entry.path: entry for entry in source.entries(request.protocol)}
     decode = set_rows.fixed_arrays if request.protocol == "fixed" else set_rows.augmented_arrays
-    pixels = decode(source, request, entries, rows, progress)
+    pixels = decode(source, request, rows, progress)
     shape = (len(rows), request.height, request.width, 3)
     needed = int(np.prod(shape))
     folder.parent.mkdir(parents=True, exist_ok=True)

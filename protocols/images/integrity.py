@@ -1,7 +1,5 @@
 """Checks by size, by SHA-256 and by decoding whether a source's files are those of its manifest."""
 
-from __future__ import annotations
-
 import hashlib
 import io
 import os

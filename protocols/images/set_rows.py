@@ -1,11 +1,9 @@
 """Says which images make a set, in which order, and makes the pixels that `decoded` stores."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -14,11 +12,9 @@ from protocols.classes import CLASSES
 from protocols.files import Progress, in_order, throttled
 from protocols.images import augment, integrity
 from protocols.images.dataset import IMAGES, LABELS, ORIGINALS, Entry, Source
+from protocols.images.sets import SetRequest
 from protocols.images.splits import grouped_folds
 from protocols.photographs import provenance
-
-if TYPE_CHECKING:
-    from protocols.images.sets import SetRequest
 
 
 class Row(NamedTuple):
@@ -51,16 +47,19 @@ def write_pixels(path: Path, shape: tuple[int, ...], arrays: Iterator[np.ndarray
 
 def rows_of(source: Source, request: SetRequest) -> list[Row]:
     """Gives the rows of a set, in order. Raises RequestError where the labels can't be read."""
-    entries = {entry.path: entry for entry in source.entries(request.protocol)}
     if request.protocol == "fixed":
-        return fixed_rows(entries)
-    return cv_rows(source, entries, request)
+        return fixed_rows(source)
+    return cv_rows(source, request)
 
 
-def fixed_rows(entries: dict[str, Entry]) -> list[Row]:
+def _entries(source: Source, request: SetRequest) -> dict[str, Entry]:
+    return {entry.path: entry for entry in source.entries(request.protocol)}
+
+
+def fixed_rows(source: Source) -> list[Row]:
     """Gives the row of every TRAIN and TEST image, sorted by id."""
     rows = []
-    for path in sorted(path for path in entries if path.startswith(IMAGES)):
+    for path in sorted(entry.path for entry in source.entries("fixed")):
         name = path.removeprefix(IMAGES)
         part, class_name, _ = name.split("/")
         rows.append(Row(name, CLASSES.index(class_name), part.lower(), name, path))
@@ -68,14 +67,11 @@ def fixed_rows(entries: dict[str, Entry]) -> list[Row]:
 
 
 def fixed_arrays(
-    source: Source,
-    request: SetRequest,
-    entries: dict[str, Entry],
-    rows: list[Row],
-    progress: Progress | None,
+    source: Source, request: SetRequest, rows: list[Row], progress: Progress | None
 ) -> Iterator[np.ndarray]:
     """Gives the images of `rows`, in order, and checks each file. Raises RequestError for the
     problems of all files, once all files are read."""
+    entries = _entries(source, request)
 
     def work(row: Row) -> tuple[np.ndarray | None, str]:
         image, problem = integrity.inspect(source, entries[row.path])
@@ -100,10 +96,11 @@ def _resized(image: Image.Image, request: SetRequest) -> np.ndarray:
     return np.asarray(image)
 
 
-def _originals(source: Source, entries: dict[str, Entry], protocol: str) -> list[tuple[str, int]]:
+def _originals(source: Source, request: SetRequest) -> list[tuple[str, int]]:
     """Gives (file name, class index) of every original that counts, sorted by name."""
+    entries = _entries(source, request)
     _, problem = integrity.read_checked(source, entries[LABELS])
-    integrity.refuse(source, {LABELS: problem} if problem else {}, protocol)
+    integrity.refuse(source, {LABELS: problem} if problem else {}, request.protocol)
     names = {p.removeprefix(ORIGINALS) for p in entries if p.startswith(ORIGINALS)}
     labels = augment.read_labels(source.path(LABELS), existing=names)
     return [(name, CLASSES.index(labels[name])) for name in sorted(labels)]
@@ -123,9 +120,9 @@ def _original_row(name: str, label: int, part: str, copy: int = 0) -> Row:
     return Row(f"{name}#{copy}", label, part, name, ORIGINALS + name, copy)
 
 
-def cv_rows(source: Source, entries: dict[str, Entry], request: SetRequest) -> list[Row]:
+def cv_rows(source: Source, request: SetRequest) -> list[Row]:
     """Gives the rows of `cv10`, or of one fold of `cv10-grouped`. Raises RequestError."""
-    names = _originals(source, entries, request.protocol)
+    names = _originals(source, request)
     if request.fold is None:
         return filled(names, request, "pool")
     known = provenance.groups() if source.kind == "real" else {}
@@ -144,15 +141,11 @@ def _fold_rows(names: list[tuple[str, int]], groups: list[str], request: SetRequ
 
 
 def augmented_arrays(
-    source: Source,
-    request: SetRequest,
-    entries: dict[str, Entry],
-    rows: list[Row],
-    progress: Progress | None,
+    source: Source, request: SetRequest, rows: list[Row], progress: Progress | None
 ) -> Iterator[np.ndarray]:
     """Gives the images of `rows`, in order, from originals that are hashed and decoded once each.
     Raises RequestError."""
-    report = throttled(progress)
+    report, entries = throttled(progress), _entries(source, request)
     paths = sorted({row.path for row in rows})
 
     def load(path: str) -> tuple[np.ndarray | None, str]:

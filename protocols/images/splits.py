@@ -1,30 +1,26 @@
 """Says which images train and which test, by protocol, fold and profile, alike in both twins."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from protocols.classes import CLASSES
+from protocols.images.sets import ImageSet
 from protocols.photographs import provenance
 from protocols.seeds import generator
-
-if TYPE_CHECKING:
-    from protocols.images.sets import ImageSet
-    from protocols.spec import RunSpec
+from protocols.spec import RunSpec
 
 VALIDATION_SHARE = 0.2  # the share of the groups of a class, in `fixed-grouped`
 FOLD_SEED = 0  # one division into folds is used for all variants, twins and run seeds
 
 
-def stratified_folds(labels: np.ndarray, n_folds: int, seed: int = FOLD_SEED) -> np.ndarray:
+def stratified_folds(labels: np.ndarray, n_folds: int) -> np.ndarray:
     """Gives the fold number of every sample, int64 (n,), by scikit-learn's StratifiedKFold,
     shuffled."""
     from sklearn.model_selection import StratifiedKFold  # noqa: PLC0415 (slow import)
 
-    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=seed)
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=FOLD_SEED)
     return _fold_numbers(splitter.split(labels, labels), len(labels))
 
 

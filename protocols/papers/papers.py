@@ -87,7 +87,7 @@ def _rows(file: str, into: type[T], key: str) -> dict[str, T]:
         if "paper" in fields and suite in load_papers():
             given["paper"] = suite
         if (path := folder / file).exists():
-            of_folder = toml_rows.rows(path, into, key, tuple(given.items()))
+            of_folder = toml_rows.rows(path, into, key, given)
             if twice := found.keys() & of_folder.keys():
                 raise TableError(f"{toml_rows.place(path)} [{min(twice)}] is in two folders")
             found |= of_folder

@@ -2,6 +2,7 @@
 
 import dataclasses
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,27 +16,23 @@ T = TypeVar("T", bound="DataclassInstance")
 
 
 @cache
-def _parsed(path: Path) -> dict[str, Any]:
+def raw(path: Path) -> dict[str, Any]:
+    """Gives the file's tables as plain dictionaries."""
     with path.open("rb") as file:
         return tomllib.load(file)
 
 
 def rows(
-    path: Path, into: type[T], key: str, given: tuple[tuple[str, Any], ...] = ()
+    path: Path, into: type[T], key: str, given: Mapping[str, Any] | None = None
 ) -> dict[str, T]:
     """Gives each table of the file `path` as a dataclass `into`, by its name, in the file's order.
 
     The table's name goes into the field `key`, and each value of `given` into the field of its
     name. Raises TableError on an unknown or a missing key.
     """
-    return dict(_rows(path, into, key, given))
-
-
-@cache
-def _rows(path: Path, into: type[T], key: str, given: tuple[tuple[str, Any], ...]) -> dict[str, T]:
     found = {}
-    for title, table in _parsed(path).items():
-        where, words = f"{place(path)} [{title}]", {key: title, **dict(given)}
+    for title, table in raw(path).items():
+        where, words = f"{place(path)} [{title}]", {key: title} | dict(given or {})
         if twice := sorted(words.keys() & table.keys()):
             raise TableError(f"{where}: unknown keys {twice}, missing keys []")
         found[title] = record(where, into, words | table)
@@ -60,8 +57,3 @@ def record(where: str, into: type[T], values: dict[str, Any]) -> T:
     if unknown or missing:
         raise TableError(f"{where}: unknown keys {unknown}, missing keys {missing}")
     return into(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-
-
-def raw(path: Path) -> dict[str, Any]:
-    """Gives the file's tables as plain dictionaries."""
-    return _parsed(path)

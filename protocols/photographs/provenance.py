@@ -6,8 +6,6 @@
 Nothing here reads an image.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 import hashlib

@@ -1,7 +1,7 @@
 """Reads what backbones.toml says of the weights learned from ImageNet: digests, and sources."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,7 @@ class Pretrained:
 def load_pretrained() -> dict[str, Pretrained]:
     """Gives what is known of the weights of each backbone of which a file is known, by backbone.
     Raises TableError on an unknown layout, a malformed digest or a wrong size."""
-    return dict(_pretrained())
-
-
-def _pretrained() -> Iterator[tuple[str, Pretrained]]:
+    table = {}
     for name, backbone in load_backbones().items():
         if backbone.pretrained is None:
             continue
@@ -104,7 +101,8 @@ def _pretrained() -> Iterator[tuple[str, Pretrained]]:
         )
         if not whole:
             raise TableError(f"{where}: a layout, digest or size is wrong, or a source")
-        yield name, found
+        table[name] = found
+    return table
 
 
 def digest_of(backbones: Sequence[str]) -> str:
