@@ -23,6 +23,7 @@ INITS = ("own", "shared")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 BATCHING = ("torch", "jax")  # backends that train several networks as one computation
 GPU_THREADS = 8  # of each run on a GPU: the run's id must not name the host's cores
+OF_LATENCY = ("latency_repeats", "latency_warmup", "latency_engines", "cold_repeats")
 set_digest = cache(decoded.set_digest)  # many runs of a plan draw from one set
 
 
@@ -213,19 +214,28 @@ def make_plan(
         for framework in selection.frameworks:
             device = devices[framework]
             on_cpu = device.name == "cpu"
-            own: dict[str, Any] = {
-                "framework": framework,
-                "backend": device.backend,
-                "device": device.name,
-                "variant": variant.name,
-                "profile": profile.name,
-                "weights": chosen_weights(selection, profile, variant),
-                "init": selection.init,
-                "precision": selection.precision,
-                "deterministic": selection.deterministic,
-            }
+            alone = RunSpec(
+                stage="latency",
+                framework=framework,
+                backend=device.backend,
+                variant=variant.name,
+                protocol="fixed",
+                fold=None,
+                seed=0,
+                profile=profile.name,
+                recipe=recipe | {name: getattr(profile, name) for name in OF_LATENCY},
+                data=_data(profile, "fixed", None, kind),
+                weights=chosen_weights(selection, profile, variant),
+                init=selection.init,
+                device=device.name,
+                precision=selection.precision,
+                threads=cores if on_cpu else GPU_THREADS,
+                deterministic=selection.deterministic,
+            )
+            latency.append(alone)
             training += [
-                RunSpec(
+                replace(
+                    alone,
                     stage="train",
                     protocol=protocol,
                     fold=fold,
@@ -233,29 +243,10 @@ def make_plan(
                     recipe=recipe,
                     data=_data(profile, protocol, fold, kind),
                     threads=max(1, cores // 2) if on_cpu else GPU_THREADS,
-                    **own,
                 )
                 for fold in _folds(selection, profile, protocol)
                 for seed in selection.seeds or profile.seeds
             ]
-            repeats = {
-                "latency_repeats": profile.latency_repeats,
-                "latency_warmup": profile.latency_warmup,
-                "latency_engines": profile.latency_engines,
-                "cold_repeats": profile.cold_repeats,
-            }
-            latency.append(
-                RunSpec(
-                    stage="latency",
-                    protocol="fixed",
-                    fold=None,
-                    seed=0,
-                    recipe=recipe | repeats,
-                    data=_data(profile, "fixed", None, kind),
-                    threads=cores if on_cpu else GPU_THREADS,
-                    **own,
-                )
-            )
     return training + ([] if changed else latency)
 
 

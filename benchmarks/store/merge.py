@@ -41,7 +41,7 @@ def merge(folders: list[Path], store: Store, say: Callable[[str], None] = print)
         plan += _plan(source, needed=True, say=say)
     for run in new.values():
         folder = store.begin(run.spec)
-        for name in (*_files(run), "run.json"):
+        for name in (*run.record["files"], "run.json"):
             shutil.copy2(run.folder / name, folder / name)
         store.publish(run.spec, folder)
     store.remember(list({spec.id: spec for spec in plan}.values()))
@@ -62,10 +62,6 @@ def checked(folder: Path, say: Callable[[str], None] = print) -> Store:
     for fault in faults:
         say(f"left out: {fault}")
     return source
-
-
-def _files(run: Run) -> list[str]:
-    return list(run.record["files"])
 
 
 def _plan(store: Store, needed: bool, say: Callable[[str], None] = print) -> list[RunSpec]:
