@@ -41,12 +41,8 @@ def prepare(spec: RunSpec) -> None:
     process. Raises RuntimeError if a deterministic run on a GPU doesn't find that asked for."""
     wanted = "tensorfloat32" if spec.precision == "tf32" else "highest"
     jax.config.update("jax_default_matmul_precision", wanted)
-    if spec.deterministic and gpu_name() and DETERMINISTIC not in _flags():
+    if spec.deterministic and gpu_name() and DETERMINISTIC not in os.environ.get("XLA_FLAGS", ""):
         raise RuntimeError(f"XLA_FLAGS lacks {DETERMINISTIC}, which --deterministic needs")
-
-
-def _flags() -> str:
-    return os.environ.get("XLA_FLAGS", "")
 
 
 def free_memory() -> int:

@@ -221,13 +221,9 @@ def _without(network: Network) -> set[int]:
     return found
 
 
-def _themselves(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor
-
-
-def read(found: Slots, value: Value = _themselves) -> Arrays:
-    """Gives the arrays by their keys; each is `value` of its tensors and left out where that is
-    None."""
+def read(found: Slots, value: Value = lambda tensor: tensor) -> Arrays:
+    """Gives the arrays by their keys; each is `value` of its tensors (the tensors themselves by
+    default) and left out where that is None."""
     arrays = {key: slot.read(value) for key, slot in found.items()}
     return {key: array for key, array in arrays.items() if array is not None}
 

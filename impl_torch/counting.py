@@ -69,15 +69,11 @@ def _of_lstm(
     return 2 * prod(x[:2]) * (prod(kernel) + prod(recurrent_kernel))
 
 
-def _of_lstm_backward(*shapes: Any, **words: Any) -> int:
-    return 2 * _of_lstm(*shapes, **words)
-
-
 # what torch's counter doesn't know, or knows without groups
 FORMULAS = {
     ATEN.convolution_backward: _of_convolution_backward,
     ATEN.mkldnn_rnn_layer: _of_lstm,
-    ATEN.mkldnn_rnn_layer_backward: _of_lstm_backward,
+    ATEN.mkldnn_rnn_layer_backward: lambda *shapes, **words: 2 * _of_lstm(*shapes, **words),
 }
 
 

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -175,13 +175,15 @@ class Check:
         self.record.add(LAYOUTS, said={"layouts": said}, numbers=numbers, **state)
 
     def runs(self, stage: dict[Part, list[RunSpec]]) -> None:
-        """Has the launcher make the runs of these parts, and keeps each part's numbers, with what
-        the estimates learned."""
+        """Has the launcher make the runs of these parts into a store that is thrown away, and keeps
+        each part's numbers, with what the estimates learned."""
         cut = {part: [self.size.cut(spec) for spec in specs] for part, specs in stage.items()}
         part_of = {spec.id: part for part, specs in cut.items() for spec in specs}
         ended: dict[Part, list[Run]] = {part: [] for part in stage}
         every = [spec for specs in cut.values() for spec in specs]
-        with self._launching() as (store, estimates):
+        shutil.rmtree(self.own / "features", ignore_errors=True)  # left by a killed check
+        with tempfile.TemporaryDirectory(prefix="wbc-gpu-check-") as folder:
+            store, estimates = Store(Path(folder) / "out"), self.estimates(Path(folder))
 
             def note(run: Run) -> None:
                 shutil.rmtree(self.own / "features", ignore_errors=True)  # each computes its own
@@ -193,19 +195,12 @@ class Check:
                     self.record.add(part, **of_run(failed[0] if failed else run))
 
             with Noting(note) as console:
-                source, folder = source_of(self.own, self.size), _folder(self.own, self.size)
+                source, drawn = source_of(self.own, self.size), _folder(self.own, self.size)
                 launcher = Launcher(
                     store, source, self.devices, self.own, console, 1, estimates=estimates,
-                    sets=image_sets(every, source, folder, console.progress),
+                    sets=image_sets(every, source, drawn, console.progress),
                 )  # fmt: skip
                 launcher.run(every)
-
-    @contextlib.contextmanager
-    def _launching(self) -> Iterator[tuple[Store, Estimates]]:
-        """Gives a store for runs that are thrown away, and estimates that know the record's."""
-        shutil.rmtree(self.own / "features", ignore_errors=True)  # left by a killed check
-        with tempfile.TemporaryDirectory(prefix="wbc-gpu-check-") as folder:
-            yield Store(Path(folder) / "out"), self.estimates(Path(folder))
 
     def estimates(self, folder: Path) -> Estimates:
         """Returns the estimates that the record holds, to learn more, in `folder`."""

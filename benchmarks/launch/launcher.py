@@ -68,7 +68,8 @@ class Launcher:
 
     def _run(self, todo: list[RunSpec]) -> list[Run]:
         groups = trained_together(todo)
-        self._works = shares(todo, self._known(groups))
+        known = self.estimates.by_run(groups) if self.estimates else {}
+        self._works = shares(todo, {run: found.work for run, found in known.items() if found})
         self.console.begin(self._work(todo), len(todo))
         self.store.drop_checkpoints(todo if self.fresh == "all" else [])
         training, latency = (
@@ -82,11 +83,6 @@ class Launcher:
             self._close_workers()
             self.console.end()
         return self.results
-
-    def _known(self, groups: list[list[RunSpec]]) -> dict[str, Work]:
-        """Returns the expected work of those runs for which there are estimates."""
-        found = self.estimates.by_run(groups) if self.estimates else {}
-        return {name: estimate.work for name, estimate in found.items() if estimate}
 
     def _work(self, specs: list[RunSpec], share: float | None = None) -> float:
         """Returns the work of these runs, or their work when this share of each is done."""
@@ -238,11 +234,13 @@ class Launcher:
 
     def _rest(self, spec: RunSpec, error: Exception, answered: bool) -> Run | None:
         """Ends a member of a failed job: done if it is whole (another member diverged, or could not
-        be stored), else failed."""
+        be stored), else failed; None if the launch is over."""
         if answered or isinstance(error, RunFailed):
             with contextlib.suppress(OSError, ValueError):
                 return self._finish(spec)
-        return self._failed(spec, reason_of(error))
+        if self._stopping:  # this launcher itself ended the worker
+            return None
+        return self.store.fail(spec, self.store.working_folder(spec), reason_of(error))
 
     def _jobs(self, specs: list[RunSpec]) -> list[Job]:
         images = self.sets[specs[0].data["digest"]]
@@ -268,14 +266,6 @@ class Launcher:
         self.console.run_progress(spec, partial(self._work, [spec]))("latencies", 0, 4)
         device = self.devices[spec.framework]
         Latency(spec, device, job, self._keep, self._retire, self.console.say).measure()
-
-    def _failed(self, spec: RunSpec, reason: str) -> Run | None:
-        """Stores a failed run; returns None when this launcher itself ended the worker."""
-        return (
-            None
-            if self._stopping
-            else self.store.fail(spec, self.store.working_folder(spec), reason)
-        )
 
 
 def reason_of(error: Exception) -> str:

@@ -162,7 +162,9 @@ def _run(spec: RunSpec, state: str, reason: str, expected: dict[str, Estimate | 
     """Returns the line of a run for --plan --verbose."""
     words = [f"  {state:8}{spec.id}", f"{spec.backend} on {spec.device}"]
     if spec.id in expected:
-        words.append(_cost(expected[spec.id]))
+        cost = expected[spec.id]
+        about = f"about {duration(cost.seconds)}, {size(cost.disk_bytes)}" if cost else NO_ESTIMATE
+        words.append(about)
     return "  ".join([*words, reason] if reason else words)
 
 
@@ -172,12 +174,6 @@ def _range(numbers: list[int]) -> str:
     if len(numbers) > 1 and high - low == len(numbers) - 1:
         return f"{low}-{high}"
     return ",".join(map(str, numbers))
-
-
-def _cost(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return NO_ESTIMATE
-    return f"about {duration(estimate.seconds)}, {size(estimate.disk_bytes)}"
 
 
 def _sum(
