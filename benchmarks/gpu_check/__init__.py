@@ -1,1 +1,1 @@
-"""The first hour on a GPU: `make gpu-check`, and what a GPU needs at least, by counted work."""
+"""The first ten minutes on a GPU, `make gpu-check`, and what a GPU needs at least, as counted."""
