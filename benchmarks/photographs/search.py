@@ -121,9 +121,10 @@ def recover(
     versions = (matching.MATCHING_VERSION, PART)
     key = hashlib.sha256(repr((versions, names, digests, originals)).encode()).hexdigest()
     fits = match_all(images, folder, cache / "provenance" / key[:16], jobs, progress)
+    folders = ((name, *name.split("/")[:2]) for name in names)  # a split's, and in it a class's
     shown = [
-        Shown(name, digest, *name.split("/")[:2], *fit)  # split and class are its folders
-        for name, digest, fit in zip(names, digests, fits, strict=True)
+        Shown(name, digest, split, class_name, *fit)
+        for (name, split, class_name), digest, fit in zip(folders, digests, fits, strict=True)
     ]
     split = {row.original: row.split for row in shown if row.split != "TEST_SIMPLE"}
     table = [

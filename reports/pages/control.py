@@ -46,10 +46,10 @@ def page(results: Results) -> dict[str, object]:
 
 def _parts(group: Group, question: Question, known: Numbers) -> list[Table | Drawn]:
     name = f"{question.paper}-{group.setting.slug}-{group.protocol}"
-    parts: list[Table | Drawn] = [
-        difference_table(group, question, known),
-        more_table(group),
-    ]
+    parts: list[Table | Drawn] = [more_table(group)]
+    both = zip(group.twins(question.first), group.twins(question.second), strict=True)
+    if any(a and b for a, b in both):
+        parts.insert(0, difference_table(group, question, known))
     for what, text in (("accuracy", "Accuracy"), ("loss", "Data loss, as trained on,")):
         drawing = curves.network_figure(group, group.variants, what, f"{what}-{name}")
         about = f"{text} on the {group.part} part over the epochs."

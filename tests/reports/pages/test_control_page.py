@@ -191,6 +191,15 @@ def test_a_missing_fold_is_an_x(tmp_path):
     assert row[2] == "X" and row[-1] == "1 of 2 folds"
 
 
+def test_where_one_network_was_asked_for_no_difference_is_shown(tmp_path):
+    plan = [synthetic.spec(variant=CNN)]
+    synthetic.add(Store(tmp_path), plan[0])
+    made(tmp_path, plan, "control.html")
+    page = pages(tmp_path)["control.html"]
+    assert Tables(page).row("More measures", "EfficientNet-Lite0")
+    assert "the difference that the question asks for" not in page
+
+
 def test_three_seeds_give_an_interval_and_folds_are_counted(tmp_path):
     plan = paper_runs(tmp_path, [CNN, LSTM], {LSTM: (0.86, 0.871, 0.867)})
     made(tmp_path, plan, "control.html")
