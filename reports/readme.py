@@ -18,7 +18,7 @@ from benchmarks.store.store import Store
 from protocols.files import ROOT
 from protocols.papers.papers import load_papers
 from protocols.spec import FRAMEWORKS
-from reports import first_folds
+from reports import recorded_folds
 from reports.cells.answers import Answers, accuracies, answers, photographs
 from reports.cells.collect import collect
 from reports.data import results
@@ -183,7 +183,7 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
         in_twins({f: reached(known[f"{SETTING}/fixed/{f}/{name}"]) for f in asked[0]})
         for name in OWN
     )
-    claims = [first_folds.accuracy_claim(name) for name in OWN]
+    claims = [recorded_folds.accuracy_claim(name) for name in OWN]
     author = load_papers()[claims[0].paper].author
     return {
         "- **Printed numbers.**": audited,
@@ -196,8 +196,8 @@ def findings(known: dict[str, dict]) -> dict[str, str]:
         "- **Test images.**": f"Each of the {tests:,} shows one of {shown} photographs. Of the "
         f"{both} that EfficientNet-Lite0 gets wrong in both frameworks, {three} show three of "
         "these photographs.",
-        "- **The learning rate of 0.01.**": first_folds.printed_rate(),
-        "- **Copies in the folds.**": first_folds.copies(),
+        "- **The learning rate of 0.01.**": recorded_folds.printed_rate(),
+        "- **Copies in the folds.**": recorded_folds.copies(),
     }
 
 
@@ -220,8 +220,10 @@ def recorded(text: str, known: dict[str, dict]) -> str:
     for number, line in enumerate(lines):
         if (name := line.removeprefix("| ").split(" | ")[0]) in ROWS:
             lines[number] = row(name, known)
-        elif name in first_folds.ROWS:
-            lines[number] = first_folds.row(name)
+        elif name in recorded_folds.ROWS:
+            lines[number] = recorded_folds.row(name)
+        elif name in recorded_folds.FOLD_ROWS:
+            lines[number] = recorded_folds.fold_row(name)
         elif BELOW in line:
             before, after = line.split(BELOW)
             end = after.index(" three of ")

@@ -4,13 +4,14 @@ import json
 import os
 import re
 
+import numpy as np
 import pytest
 
 from benchmarks.store import validation
 from benchmarks.store.store import Store
 from protocols.files import ROOT
 from protocols.spec import FRAMEWORKS
-from reports import readme
+from reports import readme, recorded_folds
 from reports.build import build
 from reports.pages.audit import page as audit
 from reports.tables.formats import STALE
@@ -111,6 +112,29 @@ def test_the_page_of_the_recorded_runs_says_what_is_recorded(whole):
     assert readme.recorded(text.replace(line, "| CNN-GRU, 10 folds | X | X |"), of_today) == text
     with pytest.raises(ValueError, match="doesn't say"):
         readme.recorded(text.replace(readme.BELOW, ""), of_today)
+
+
+def test_the_table_of_folds_says_what_each_fold_reached(whole):
+    found = json.loads((whole["laptop"] / "results.json").read_text(encoding="utf-8"))["runs"]
+    text = readme.RECORDED.read_text(encoding="utf-8")
+    for column, variant in enumerate(readme.OWN_HEADS):
+        start = f"torch-{variant}-cv10-fold"
+        # of several settings of a network, this one's command line changes no value
+        runs = [r for r in found if r["id"].startswith(start) and "--set" not in r["command"]]
+        scores = {run["id"].removeprefix(start)[0]: run["scores"] for run in runs}
+        assert "0" in scores
+        for at, place in (("last", 2 * column), ("selected", 2 * column + 1)):
+            shares = {fold: of[at]["accuracy"] for fold, of in scores.items()}
+            for name in recorded_folds.FOLD_ROWS:
+                (line,) = [one for one in text.splitlines() if one.startswith(f"| {name} |")]
+                said = line.strip("| ").split(" | ")[1:][place]
+                fold = name.removeprefix("fold ")
+                if name == "mean":
+                    assert agrees(said, np.mean([*shares.values()]), 100)
+                elif fold in shares:
+                    assert agrees(said, shares[fold], 100), (variant, name, at)
+                else:
+                    assert said == readme.NOT_RECORDED
 
 
 def test_the_readme_says_what_was_found(whole):
