@@ -41,6 +41,7 @@ class Value:
     value: Any
     source: str  # "paper" or "assumed"
     reason: str
+    name: str = ""  # for people, where the key with spaces doesn't tell enough
     reading: bool = False  # only told: the code has one form of it, and no run's recipe names it
     settable: bool = False  # a number that both twins read from the recipe: --set takes it
 

@@ -13,7 +13,7 @@ from reports.pages.overview.tables import plain
 from reports.tables.builder import Line, numbers, over_twins, table, texts
 from reports.tables.cell_text import NOT_ASKED, contrast_cell, measured
 from reports.tables.formats import MISSING, title
-from reports.tables.table import Table, Td, label
+from reports.tables.table import Table, Td, label, words
 
 NO_RUN = "no such run"
 UNTRIED = " No run here tries another value for one of them."
@@ -38,10 +38,10 @@ def assumed_table(paper: str, keys: set[str]) -> Table:
     tried = any(key in keys for key in entries)
     lines: list[Line] = [
         [
-            label(key.replace("_", " "), anchor=f"{paper}-{key}"),
-            _plain(key, entry),
+            _name(paper, key, entry),
+            plain(entry.value),
             entry.reason,
-            *["see below" if key in keys else NO_RUN] * tried,
+            *[words("see below", href="#effects") if key in keys else NO_RUN] * tried,
         ]
         for key, entry in entries.items()
     ]
@@ -54,11 +54,11 @@ def assumed_table(paper: str, keys: set[str]) -> Table:
     )
 
 
-def _plain(key: str, entry: Value) -> str:
-    """Return the value of an entry as text, with the other values that may be tried for it."""
-    said = plain(entry.value)
-    more = " or ".join(others(key, entry))
-    return f"{said} (--set takes another: {more})" if more else said
+def _name(paper: str, key: str, entry: Value) -> Td:
+    """Return the name of a value; below it, where another may be tried, what --set takes."""
+    tried = " or ".join(others(key, entry))
+    note = f"--set {key}={tried or '…'}" if entry.settable or tried else ""
+    return label(entry.name or key.replace("_", " "), note, anchor=f"{paper}-{key}")
 
 
 def effect_table(collected: Collected, known: Numbers, group: Group) -> Table:
