@@ -434,7 +434,7 @@ def test_markup_and_line_ends_of_a_text_are_only_text():
 
 
 def test_a_drawing_s_name_is_no_markup():
-    drawn = str(to_svg(draw(1.5, 1)[0], 'f-s0"><b>', 'said "<b>"'))
+    drawn = str(to_svg(draw(1.5, 1, 0.5, 0.5)[0], 'f-s0"><b>', 'said "<b>"'))
     assert "<b>" not in drawn
 
 
