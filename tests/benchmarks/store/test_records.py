@@ -24,8 +24,9 @@ from protocols.spec import RunSpec
 from protocols.spec_schema import Spec
 from reports.cells.planned_run import Slot
 from reports.cells.settings import LONGEST, Setting
+from reports.figures.drawing import drawn
 from reports.figures.pictures import pixels
-from reports.figures.svg import draw, to_svg
+from reports.figures.svg import draw
 from reports.tables import exports, latex, spreadsheet
 from reports.tables.builder import numbers
 from reports.tables.grid import Page, spaced
@@ -434,8 +435,8 @@ def test_markup_and_line_ends_of_a_text_are_only_text():
 
 
 def test_a_drawing_s_name_is_no_markup():
-    drawn = str(to_svg(draw(1.5, 1, 0.5, 0.5)[0], 'f-s0"><b>', 'said "<b>"'))
-    assert "<b>" not in drawn
+    made = drawn(draw(1.5, 1, 0.5, 0.5, top=0.1)[0], 'f-s0"><b>', 'said "<b>"')
+    assert "<b>" not in made.svg and "<b>" not in made.name
 
 
 def test_a_setting_s_file_name_is_short():
