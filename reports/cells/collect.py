@@ -74,6 +74,11 @@ class Collected:
         wanted = (g for g in self.groups if g.setting == setting and g.protocol == protocol)
         return next(wanted, Group(setting, protocol, {}))
 
+    def of(self, suite: str, paper: str = "") -> list[Group]:
+        """Returns the groups that have runs of a suite, each reduced as by `Group.of`."""
+        found = (group.of(suite, paper) for group in self.groups)
+        return [group for group in found if group.cells]
+
     def like(self, setting: Setting, protocol: str) -> Group | None:
         """Returns the training runs under a protocol of a setting or, if it has none, of the
         setting that differs only in lying inside or outside the current request."""

@@ -100,6 +100,11 @@ class Slot:
         return replace(self, measured=read[0], damage=read[1])
 
     @property
+    def href(self) -> str:
+        """The link to the run in the list of all runs."""
+        return f"environment.html#{self.spec.id}"
+
+    @property
     def stored(self) -> Run:
         """The run of a slot that has one. Raises LookupError where nothing is stored."""
         if self.run is None:

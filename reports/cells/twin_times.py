@@ -99,7 +99,7 @@ def _answer(slot: Slot | None, what: str) -> Spell | None:
     times = slot.stored.timings[what]
     return Spell(
         times["median"], times["p5"], times["p95"], disturbed(slot.stored.timings, what),
-        slot.state == "stale", f"environment.html#{slot.spec.id}",
+        slot.state == "stale", slot.href,
     )  # fmt: skip
 
 

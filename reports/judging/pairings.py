@@ -68,20 +68,8 @@ def sensitivity_groups(collected: Collected) -> list[Group]:
 
 def effects(collected: Collected, group: Group) -> dict[Cell, Contrast | None]:
     """Returns, for each cell of a group of runs with a changed value, its contrast with the same
-    network and twin without the change; None where there are no such runs."""
-    plain = _without_change(collected, group)
+    network and twin without the change, planned or not; None where there are no such runs."""
+    unchanged = replace(group.setting, planned=True, extra="", shadowed=False)
+    plain = collected.like(unchanged, group.protocol)
     bases = {key: plain.cells.get(key) if plain else None for key in group.cells}
     return {c: Contrast(c, base) if (base := bases[k]) else None for k, c in group.cells.items()}
-
-
-def _without_change(collected: Collected, group: Group) -> Group | None:
-    """Returns the group, planned or not, that differs by the change alone, or None."""
-    own = group.setting
-    for other in collected.groups:
-        s = other.setting
-        same = (s.profile, s.data, s.weights, s.device, s.precision) == (
-            own.profile, own.data, own.weights, own.device, own.precision,
-        )  # fmt: skip
-        if same and not s.extra and other.protocol == group.protocol:
-            return other
-    return None

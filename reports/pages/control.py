@@ -19,15 +19,9 @@ from reports.tables.formats import MISSING, NAMES, gap_text, marked, plain_text,
 from reports.tables.table import Table, Td
 
 
-def _groups(collected: Collected, question: Question) -> list[Group]:
-    """Return the groups that have runs of the question's networks, planned ones first."""
-    found = (group.of(CONTROL, question.paper) for group in collected.groups)
-    return [group for group in found if group.cells]
-
-
 def settings(collected: Collected) -> list[Setting]:
     """Return the settings that have runs of the control's networks."""
-    found = (group.setting for q in QUESTIONS for group in _groups(collected, q))
+    found = (group.setting for q in QUESTIONS for group in collected.of(CONTROL, q.paper))
     return list(dict.fromkeys(found))
 
 
@@ -38,7 +32,7 @@ def page(results: Results) -> dict[str, object]:
     for question in QUESTIONS:
         shown, left = (
             [Section(group.caption, _parts(group, question, known)) for group in groups]
-            for groups in worth_showing(_groups(collected, question))
+            for groups in worth_showing(collected.of(CONTROL, question.paper))
         )
         asked.append((question, shown, left))
     return {"questions": asked, "profiles": profile_table(settings(collected), CONTROL, whole=True)}

@@ -11,7 +11,7 @@ from reports.data.numbers import Numbers, verdict_key
 from reports.judging.verdicts import NOT_ASKED, Verdict, contests, judge
 from reports.tables.builder import Line, numbers, over, table, texts, twins
 from reports.tables.cell_text import claim_name, claim_text, verdict_cell
-from reports.tables.formats import MISSING, STALE, marked, number_text, plural, seconds_text
+from reports.tables.formats import MISSING, marked, number_text, plural, seconds_text
 from reports.tables.table import Table, Td, label, words
 
 PROFILE_WORDS = {  # "{whose}" stands for the papers whose recipes have the value
@@ -43,19 +43,19 @@ def verdict_table(
     sections: dict[str, list[Line]] = {}
     for claim in load_claims().values():
         verdicts = [judge(claim, collected, setting, f) for f in FRAMEWORKS]
-        marks = [_marks(collected, setting, claim, f) for f in FRAMEWORKS]
+        behind = [_behind(collected, setting, claim, f) for f in FRAMEWORKS]
         line = [
             label(claim_name(claim), anchor=claim.id if anchors else ""),
             (words if claim.kind == "words" else Td)(claim_text(claim)),
         ]
         line += [
             Td(
-                value_text(claim, v) + m,
-                href=_evidence(collected, setting, claim, f),
+                value_text(claim, v) + marks,
+                href=href,
                 key=known[verdict_key(claim, setting, f)]["value"].key,
                 scale=100 if claim.unit == "%" or claim.kind == "ordering" else 1,
             )
-            for f, v, m in zip(FRAMEWORKS, verdicts, marks, strict=True)
+            for f, v, (href, marks) in zip(FRAMEWORKS, verdicts, behind, strict=True)
         ]
         line += [verdict_cell(claim, v) for v in verdicts]
         sections.setdefault(f"{load_papers()[claim.paper].name}, {claim.where}", []).append(line)
@@ -70,37 +70,25 @@ def verdict_table(
     )  # fmt: skip
 
 
-def _evidence(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
-    """Return where the runs behind a verdict are shown; for an order, those of the first
-    network."""
+def _behind(
+    collected: Collected, setting: Setting, claim: Claim, framework: str
+) -> tuple[str, str]:
+    """Return where the runs behind a verdict are shown (for an order, those of the first network),
+    and the marks of what they measured: stale, or a time that was measured beside other work."""
     if claim.kind == "count":
-        return "images.html"
+        return "images.html", ""
     if claim.metric == "cold_seconds":
         slot = collected.latency.get(setting, {}).get((framework, claim.variant))
-        return f"environment.html#{slot.spec.id}" if slot else ""
+        if not slot:
+            return "", ""
+        beside = slot.usable and disturbed(slot.stored.timings, "cold")
+        return slot.href, marked("", slot.state == "stale", beside)
+    pairs = contests(claim) if claim.kind == "ordering" else [(claim.variant,)]
     group = collected.group(setting, claim.protocol or "fixed")
-    name = contests(claim)[0][0] if claim.kind == "ordering" else claim.variant
-    cell = group.cells.get((framework, name))
-    return cell.href if cell else ""
-
-
-def _marks(collected: Collected, setting: Setting, claim: Claim, framework: str) -> str:
-    """Return the marks of a measured value: stale, or a time that was measured beside other
-    work."""
-    if claim.metric == "cold_seconds":
-        slot = collected.latency.get(setting, {}).get((framework, claim.variant))
-        if not slot or not slot.usable:
-            return ""
-        beside = disturbed(slot.stored.timings, "cold")
-        return marked("", slot.state == "stale", beside)
-    networks = {claim.variant} if claim.kind in ("metric", "timing") else set()
-    if claim.kind == "ordering":
-        networks = {network for pair in contests(claim) for network in pair}
-    group = collected.group(setting, claim.protocol or "fixed")
-    cells = [group.cells.get((framework, name)) for name in networks]
-    there = [cell for cell in cells if cell and not cell.lack]
-    whole = len(there) == len(cells)
-    return f" {STALE}" if whole and any(cell.stale for cell in there) else ""
+    cells = [group.cells.get((framework, name)) for pair in pairs for name in pair]
+    whole = all(cell and not cell.lack for cell in cells)
+    stale = whole and any(cell.stale for cell in cells if cell)
+    return cells[0].href if cells[0] else "", marked("", stale)
 
 
 def value_text(claim: Claim, verdict: Verdict) -> str:

@@ -6,8 +6,6 @@ from typing import Any
 from protocols.papers.papers import load_papers
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Group
-from reports.cells.collect import Collected
-from reports.cells.settings import Setting
 from reports.pages.content import Drawn, PageRecord, Results, Section, worth_showing
 from reports.pages.papers.measures import more_table
 from reports.tables.formats import NAMES
@@ -24,7 +22,7 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]]) -> PageRe
     known = load_papers()[paper]
 
     def page(results: Results) -> dict[str, Any]:
-        shown, left = worth_showing(groups_of(results.collected, paper))
+        shown, left = worth_showing(results.collected.of(paper))
         return {
             "lead": known.lead,
             "sections": sections(results, shown, paper, parts),
@@ -32,13 +30,12 @@ def record(paper: str, parts: Parts, fixed: Callable[[], list[Table]]) -> PageRe
             "left_out": sections(results, left, paper, parts),
         }
 
-    def settings(results: Results) -> list[Setting]:
-        return [group.setting for group in groups_of(results.collected, paper)]
-
-    place = FIRST + list(load_papers()).index(paper) / 100  # before the next page, however many
     return PageRecord(
-        f"{paper}.html", known.name, known.name, page, place, CLAIMS, "paper.html.j2", settings
-    )
+        f"{paper}.html", known.name, known.name, page,
+        place=FIRST + list(load_papers()).index(paper) / 100,  # before the next page, however many
+        group=CLAIMS, template="paper.html.j2",
+        settings=lambda results: [group.setting for group in results.collected.of(paper)],
+    )  # fmt: skip
 
 
 def sections(results: Results, groups: list[Group], paper: str, published: Parts) -> list[Section]:
@@ -52,13 +49,11 @@ def sections(results: Results, groups: list[Group], paper: str, published: Parts
     for group in groups:
         if group.protocol == protocol and group.setting.as_published:
             main = group.setting.planned or group.setting.comparable
-            parts = published(results, group)
-            section = Section(group.caption, parts, "As published")
+            section = Section(group.caption, published(results, group), "As published")
             (own if main else beside).append(section)
         else:
-            parts = [more_table(group)]
             what = "Beyond the paper, never beside the claims"
-            others.append(Section(group.caption, parts, what))
+            others.append(Section(group.caption, [more_table(group)], what))
     return own + beside + others
 
 
@@ -67,9 +62,3 @@ def in_twins(group: Group, variants: Collection[str]) -> str:
     PyTorch"."""
     there = {s.spec.framework for s in group.slots if s.usable and s.spec.variant in variants}
     return " and ".join(f"in {NAMES[framework]}" for framework in FRAMEWORKS if framework in there)
-
-
-def groups_of(collected: Collected, paper: str) -> list[Group]:
-    """Return the groups that have runs of the paper's networks, reduced to these networks."""
-    found = (group.of(paper) for group in collected.groups)
-    return [group for group in found if group.cells]

@@ -42,9 +42,9 @@ Sides = list[Slot | None]  # a network's runs, Keras's first
 
 def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
     """Return the table of the seconds of an answer, a row for each kind of answer of a network."""
-    names = [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
     lines = {
-        title(name): _lines([slots.get((f, name)) for f in FRAMEWORKS], known) for name in names
+        title(name): _lines([slots.get((f, name)) for f in FRAMEWORKS], known)
+        for name in _networks(slots)
     }
     first = next(iter(slots.values())).spec
     counts = (first.recipe.get(key, "?") for key in ("latency_repeats", "cold_repeats"))
@@ -61,6 +61,11 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
         tight=True,
         setting=f"{setting.sentence}.",
     )
+
+
+def _networks(slots: Latency) -> list[str]:
+    """Return the networks that were timed, in the papers' order."""
+    return [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
 
 
 def _lines(sides: Sides, known: Numbers) -> list[Line]:
@@ -86,16 +91,11 @@ def _each(sides: Sides, make: Callable[[Slot], Td]) -> list[Td]:
     return [make(slot) if slot and slot.usable else Td("–") for slot in sides]
 
 
-def place(slot: Slot) -> str:
-    """Return where a latency run is shown, with its files and the command."""
-    return f"environment.html#{slot.spec.id}"
-
-
 def _cell(slot: Slot | None, what: str, longest: float | None, known: Numbers) -> Td:
     if slot is None:
         return NOT_ASKED
     if not slot.usable or longest is None:
-        return Td(MISSING, slot.state, href=place(slot))
+        return Td(MISSING, slot.state, href=slot.href)
     found, times = known[slot.spec.id]["timings"], slot.stored.timings
     if what not in times:
         return Td("–", "has none")
@@ -103,14 +103,14 @@ def _cell(slot: Slot | None, what: str, longest: float | None, known: Numbers) -
     ends = " – ".join(in_unit_of(longest, one[end]) for end in ("p5", "p95"))
     return Td(
         marked(seconds_text(one["median"], longest), stale, disturbed(times, what)),
-        "once" if one["repeats"] == 1 else ends, href=place(slot), key=found[what]["median"].key,
+        "once" if one["repeats"] == 1 else ends, href=slot.href, key=found[what]["median"].key,
     )  # fmt: skip
 
 
 def _throughput(slot: Slot) -> Td:
     times = slot.stored.timings
     text = f"{BATCH / times['batch32']['median']:,.0f}"
-    return Td(marked(text, slot.state == "stale", disturbed(times, "batch32")), href=place(slot))
+    return Td(marked(text, slot.state == "stale", disturbed(times, "batch32")), href=slot.href)
 
 
 def engine(times: dict[str, Any]) -> Td:
@@ -125,14 +125,13 @@ def _load(slot: Slot) -> Td:
     during, before = found.get("during"), found.get("before")
     if during is None:
         return Td("–")
-    return Td(f"{during:.2f}", "" if before is None else f"before: {before:.2f}", href=place(slot))
+    return Td(f"{during:.2f}", "" if before is None else f"before: {before:.2f}", href=slot.href)
 
 
 def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Drawing | None:
     """Return the figure of warm (filled) and cold (hollow) answers of every network on one scale.
     The claim on it among `claims` is a line; None if no run is usable."""
-    names = [v for v in load_variants() if any((f, v) in slots for f in FRAMEWORKS)]
-    series = []
+    names, series = _networks(slots), []
     for part, text, hollow in (("single", "warm", False), ("cold", "cold", True)):
         for framework in FRAMEWORKS:
             points = []
@@ -141,9 +140,8 @@ def latency_figure(setting: Setting, slots: Latency, claims: list[Claim]) -> Dra
                 if slot and slot.usable:
                     t = slot.stored.timings[part]
                     points.append((row, t["median"], t["p5"], t["p95"]))
-            label_text = f"{NAMES[framework]}, {text}"
-            entry = {"framework": framework, "label": label_text, "points": points}
-            series.append(entry | {"hollow": hollow})
+            series.append({"framework": framework, "label": f"{NAMES[framework]}, {text}",
+                           "points": points, "hollow": hollow})  # fmt: skip
     if not any(entry["points"] for entry in series):
         return None
     claim = next((c for c in claims if c.metric == "cold_seconds"), None)

@@ -13,7 +13,7 @@ from reports.data.numbers import Numbers
 from reports.judging.verdicts import phase_seconds
 from reports.pages.content import PageRecord, Results
 from reports.pages.speed import benchmarks, gpu_check
-from reports.pages.speed.latency import Latency, latency_figure, latency_table, place
+from reports.pages.speed.latency import Latency, latency_figure, latency_table
 from reports.pages.speed.ratios import compared, ratios_table, sentence
 from reports.pages.speed.training import training_table
 from reports.tables.builder import Line, numbers, table, texts
@@ -58,11 +58,11 @@ def _cold_cell(slot: Slot | None, known: Numbers) -> Td:
     if slot is None:
         return NOT_ASKED
     if not slot.usable:
-        return Td(MISSING, slot.state, href=place(slot))
+        return Td(MISSING, slot.state, href=slot.href)
     found, beside = known[slot.spec.id]["timings"], disturbed(slot.stored.timings, "cold")
     seconds = found["cold"]["median"]
     text = marked(seconds_text(seconds.value), slot.state == "stale", beside)
-    return Td(text, href=place(slot), key=seconds.key)
+    return Td(text, href=slot.href, key=seconds.key)
 
 
 def _phase_cell(cell: Cell | None) -> Td:
