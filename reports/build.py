@@ -48,7 +48,8 @@ def build(
 
     pictures.write_seen(collected.slots, source, cache, out)
     if source is not None and source.kind == "real":
-        photographs.write(source, out)
+        photographs.write_overlaps(source, out)
+        photographs.write_photographs(source, out)
         pictures.write_wrong(source, errors_page.wrong_images(collected), out)
 
     content = results.document(collected)

@@ -83,8 +83,10 @@ def photographs(ids: np.ndarray) -> np.ndarray:
 
 
 def name_of(photograph: str) -> str:
-    """Returns a photograph's name on the pages: for one of the public set, its number."""
-    return short(photograph) if photograph.startswith("BloodImage_") else photograph
+    """Returns a photograph's name on the pages: for one of the public set its number, as 382 for
+    BloodImage_00382.jpg."""
+    known = photograph.startswith("BloodImage_")
+    return str(int(photograph.split("_")[1].split(".")[0])) if known else photograph
 
 
 def accuracies(own: dict[str, Answers]) -> dict[str, list[Share]]:
@@ -161,8 +163,3 @@ def short_id(image: str) -> str:
     if copy and photograph.startswith("BloodImage_"):
         return f"{name_of(photograph)}, copy {copy}" if int(copy) else name_of(photograph)
     return image.rpartition("/")[2].partition(".")[0]
-
-
-def short(name: str) -> str:
-    """Returns the number of a photograph of the public set: 382 for BloodImage_00382.jpg."""
-    return str(int(name.split("_")[1].split(".")[0]))

@@ -118,6 +118,17 @@ class Slot:
             raise LookupError(f"{self.spec.id} has no scores")
         return self.measured
 
+    def column(self, name: str) -> list[float]:
+        """Returns a column of the run's history, one value an epoch; accuracies are in %."""
+        scale = 100 if name.endswith("accuracy") else 1
+        return [scale * row[name] for row in self.stored.history]
+
+    @property
+    def boundary(self) -> int:
+        """The number of epochs before phase 2; 0 where there is one phase."""
+        phases = self.column("phase")
+        return 0 if len(set(phases)) == 1 else phases.index(max(phases))
+
     @property
     def reason(self) -> str:
         """Why the run failed or its record is damaged; empty for any other run."""

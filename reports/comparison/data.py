@@ -20,13 +20,12 @@ SCHEMA_VERSION = 1
 
 def document(joined: Joined, rows: list[Row], around: dict[str, list[Field]]) -> dict[str, Any]:
     """Returns compare.json as a dictionary for strict JSON."""
-    widest = {metric: value for metric, _, value in MEASURES}
     words = Counter(row.word for row in rows)
     return clean(
         {
             "schema_version": SCHEMA_VERSION,
             "rules": {"level": LEVEL, "alpha": ALPHA, "min_seeds": MIN_SEEDS,
-                      "widest_half_width": widest},
+                      "widest_half_width": MEASURES},
             "a": _side(joined.a),
             "b": _side(joined.b),
             "counts": {word: words[word] for word in WORDS},

@@ -20,11 +20,8 @@ from reports.statistics.between_seeds import LEVEL, TINY
 from reports.statistics.comparisons import ALPHA, Difference, compare, holm
 from reports.statistics.intervals import DRAWS, Sample
 
-# the metric, its heading, and the widest half-width of agreement (a fraction, or nats)
-MEASURES = tuple(
-    (one.name, one.heading, WIDEST[one.unit])
-    for one in map(metric_of, ("accuracy", "log_loss", "f1_macro"))
-)
+# the metrics, each with the widest half-width of agreement (a fraction, or nats)
+MEASURES = {m: WIDEST[metric_of(m).unit] for m in ("accuracy", "log_loss", "f1_macro")}
 IDENTICAL, WITHIN, MORE, UNDECIDED = WORDS = (
     "identical", "within noise", "more than noise", "undecided",
 )  # fmt: skip
@@ -74,13 +71,13 @@ def noise(a: list[float], b: list[float]) -> tuple[float, float] | None:
 
 def rows(joined: Joined) -> list[Row]:
     """Judges every network that both sides have; the p-values are adjusted over all of them."""
-    found = [(cells, {m: _change(cells, m) for m, _, _ in MEASURES}) for cells in joined.training]
+    found = [(cells, {m: _change(cells, m) for m in MEASURES}) for cells in joined.training]
     tested = [change for _, changes in found for change in changes.values() if change.p is not None]
     adjusted = holm([change.p for change in tested])
     p_holm = {id(change): p for change, p in zip(tested, adjusted, strict=True)}
     made = []
     for cells, changes in found:
-        judged = {m: _judged(changes[m], p_holm.get(id(changes[m])), w) for m, _, w in MEASURES}
+        judged = {m: _judged(c, p_holm.get(id(c)), MEASURES[m]) for m, c in changes.items()}
         made.append(Row(cells, *_word(cells, judged), judged, differences(cells)))
     return made
 
@@ -125,8 +122,8 @@ def _word(cells: CellPair, changes: dict[str, Change]) -> tuple[str, str]:
     changed by more than noise, or every stored bit is the same."""
     if cells.identical:
         return IDENTICAL, "every stored probability has the same bits"
-    names = {metric: text.partition(",")[0] for metric, text, _ in MEASURES}
-    more = [names[m] for m, change in changes.items() if change.word == MORE]
+    beyond = [metric_of(m).heading for m, change in changes.items() if change.word == MORE]
+    more = [text.partition(",")[0] for text in beyond]
     if more:
         return MORE, ", ".join(more)
     accuracy = changes["accuracy"]
@@ -144,8 +141,7 @@ def differences(cells: CellPair) -> dict[str, Difference]:
             return {}
         a.append((pair.a.scored, np.arange(pair.n)))
         b.append((pair.b.scored, pair.order))
-    names = tuple(metric for metric, _, _ in MEASURES)
-    return compare(_sample(b), _sample(a), generator(0, "interval"), DRAWS, names) if a else {}
+    return compare(_sample(b), _sample(a), generator(0, "interval"), DRAWS, MEASURES) if a else {}
 
 
 def _sample(runs: list[tuple[Measured, np.ndarray]]) -> Sample:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from benchmarks.store.store import Store
 from protocols.files import make_folder, write
+from protocols.metrics import metric_of
 from reports.cells.environment import INSTRUCTIONS, NOT_RECORDED
 from reports.comparison import data as comparison_data
 from reports.comparison import tables
@@ -65,7 +66,7 @@ def page(
     text = menu.engine().get_template("compare.html.j2").render(
         menu=[menu.Entry(NAME, [(PAGE, NAME)])], here=PAGE, names=NAMES, banners=banners, data=DATA,
         title="Two sets of results, side by side", phantom=phantom, forms=FORMS,
-        min_seeds=MIN_SEEDS, widest={m: value for m, _, value in MEASURES},
+        min_seeds=MIN_SEEDS, widest=MEASURES,
         counts=[(word, counts[word]) for word in WORDS],
         schema=comparison_data.SCHEMA_VERSION, **content,
     )  # fmt: skip
@@ -106,12 +107,12 @@ def _name(row: Row) -> str:
 
 def _more(row: Row) -> str:
     found = []
-    for metric, text, _ in MEASURES:
-        change = row.changes[metric]
+    for metric, change in row.changes.items():
         if change.word == MORE:
+            text = metric_of(metric).heading.partition(",")[0].lower()
             ends = (number_text(metric, n.value) for n in (change.a, change.b))
             gap = f"{gap_text(metric, change.gap)}, {tables.half_text(metric, change)}"
-            found.append(f"{text.partition(',')[0].lower()} {' → '.join(ends)} ({gap})")
+            found.append(f"{text} {' → '.join(ends)} ({gap})")
     return "; ".join(found)
 
 

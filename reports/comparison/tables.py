@@ -128,7 +128,7 @@ def changes_table(rows: list[Row]) -> Table:
         spec, accuracy = row.cells.spec, row.changes["accuracy"]
         seeds = f"{len(accuracy.a.by_seed)}, {len(accuracy.b.by_seed)}"
         lines[shared(spec)].append(
-            [*first_cells(spec), *(td for m, _, _ in MEASURES for td in _change_cells(row, m)),
+            [*first_cells(spec), *(td for m in MEASURES for td in _change_cells(row, m)),
              Td(seeds, href=f"#{row.cells.key}"), words(row.word, row.reason)]
         )  # fmt: skip
     judged = sum(c.p is not None for row in rows for c in row.changes.values())
@@ -136,7 +136,7 @@ def changes_table(rows: list[Row]) -> Table:
         "changes",
         "A, B, and B − A (points; losses: nats) at the selected epoch, mean over seeds; below the "
         "difference the half-width of the 95% interval around no change.",
-        [*NETWORK, *(over(text, numbers("A", "B", "B − A")) for _, text, _ in MEASURES),
+        [*NETWORK, *(over(metric_of(m).heading, numbers("A", "B", "B − A")) for m in MEASURES),
          *numbers("Seeds, A and B"), *texts("Result")],
         lines,
         [f"Judged differences: {judged}, adjusted together (Holm)."],
@@ -174,8 +174,8 @@ def images_table(rows: list[Row]) -> Table:
         "which both give one class. B − A with the 95% interval that resamples photographs, the "
         "same for both sides: of these trained networks on new cells, which says nothing of "
         "another training.",
-        [*NETWORK, *numbers("Runs with the same bits", "Images", "Same class",
-                            *(f"{text.partition(',')[0]}, B − A" for _, text, _ in MEASURES))],
+        [*NETWORK, *numbers("Runs with the same bits", "Images", "Same class", *(
+            f"{metric_of(m).heading.partition(',')[0]}, B − A" for m in MEASURES))],
         lines,
     )  # fmt: skip
 
@@ -187,7 +187,7 @@ def _images(row: Row, pairs: list[RunPair]) -> list[Td]:
         return [Td(f"{n:,}"), Td(MISSING, why), *[Td(MISSING)] * len(MEASURES)]
     agree = sum(p.agree * p.n for p in pairs if p.agree is not None) / n
     cells = [Td(f"{n:,}"), Td(number_text("accuracy", agree))]
-    for metric, _, _ in MEASURES:
+    for metric in MEASURES:
         one = row.differences[metric].estimate
         text = interval_text(metric, preferred_interval(one)[0]) or "–"
         key = f"{row.cells.key}:images.{metric}"

@@ -40,11 +40,11 @@ def of_cell(cell: Cell) -> dict[str, Any]:
 
 def photographs(said: Answers) -> dict[str, dict[str, Any]]:
     """Returns by photograph its class, how many tests show it, and how many of them are right."""
-    names, place = np.unique(photographs_of(said.ids), return_inverse=True)
-    tests, right = np.bincount(place), np.bincount(place, said.right)
-    first = [int(np.flatnonzero(place == i)[0]) for i in range(len(names))]
+    shown = photographs_of(said.ids)
+    names, first, place = np.unique(shown, return_index=True, return_inverse=True)
+    counts = zip(names, said.labels[first], np.bincount(place), np.bincount(place, said.right),
+                 strict=True)  # fmt: skip
     return {
-        str(name): {"class": CLASSES[said.labels[first[i]]].lower(), "tests": int(tests[i]),
-                    "right": int(right[i])}
-        for i, name in enumerate(names)
-    }  # fmt: skip
+        str(name): {"class": CLASSES[label].lower(), "tests": int(tests), "right": int(right)}
+        for name, label, tests, right in counts
+    }

@@ -7,12 +7,6 @@ from protocols.papers.claims import Claim
 from reports.cells.settings import Setting
 from reports.statistics.intervals import Interval
 
-# the lists of results.json whose records have an id
-LISTS = (
-    *("cells", "comparisons", "both_wrong", "leak_free", "sensitivity", "shared_starts"),
-    *("speed", "runs"),
-)
-
 
 @dataclass(frozen=True)
 class Recorded:
@@ -43,9 +37,9 @@ class Numbers:
     """The records of results.json by their id."""
 
     def __init__(self, content: dict[str, Any]) -> None:
-        found = [record for name in LISTS for record in content[name]]
-        found += [verdict for claim in content["claims"] for verdict in claim["verdicts"]]
-        self._known = {record["id"]: record for record in found}
+        lists = [own for own in content.values() if isinstance(own, list)]
+        lists += [claim["verdicts"] for claim in content["claims"]]
+        self._known = {one["id"]: one for own in lists for one in own if "id" in one}
 
     def __getitem__(self, key: str) -> Recorded:
         """Returns the record with the id `key`. Raises KeyError if there is none."""

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from reports.figures.frame import Frame
 from reports.figures.shapes import MIDDLE, Line, Shape, Word
 
@@ -32,32 +34,15 @@ def room(texts: list[str]) -> float:
 def spread(wanted: list[float], least: float, low: float, high: float) -> list[float]:
     """Returns places between `low` and `high` that are at least `least` apart, in the order of the
     wanted places and close to them. Places that don't fit stand above `high`."""
-    order = sorted(range(len(wanted)), key=lambda i: (wanted[i], i))
-    blocks: list[tuple[float, int]] = []  # for each its centre, and how many places it has
-    for i in order:
-        blocks.append((wanted[i], 1))
-        while len(blocks) > 1:
-            (a, m), (b, n) = blocks[-2:]
-            if a + (m - 1) / 2 * least + least <= b - (n - 1) / 2 * least:
-                break
-            blocks[-2:] = [((a * m + b * n) / (m + n), m + n)]
-    places = [
-        centre + (k - (count - 1) / 2) * least for centre, count in blocks for k in range(count)
-    ]
-    places = _pushed([-place for place in reversed(places)], least, -high)
-    places = _pushed([-place for place in reversed(places)], least, low)
-    found = [0.0] * len(wanted)
-    for i, place in zip(order, places, strict=True):
-        found[i] = place
-    return found
+    from scipy.optimize import isotonic_regression  # noqa: PLC0415 (slow import)
 
-
-def _pushed(places: list[float], least: float, low: float) -> list[float]:
-    """Returns rising places, none below `low`, and each at least `least` above the one before."""
-    found: list[float] = []
-    for place in places:
-        found.append(max(place, found[-1] + least if found else low))
-    return found
+    order = np.argsort(wanted, kind="stable")
+    steps = least * np.arange(len(wanted))  # without them the places only have to rise
+    bare = np.array(wanted)[order] - steps
+    rising = isotonic_regression(bare).x.clip(max=high - least * (len(wanted) - 1)).clip(low)
+    found = np.array(wanted)
+    found[order] += rising - bare  # what is far from others stays exactly where it is
+    return found.tolist()
 
 
 def ends(names: list[End], frame: Frame) -> Iterator[Shape]:

@@ -7,7 +7,6 @@ from protocols.papers.claims import Claim, load_claims, of_network
 from protocols.papers.recipes import milestones
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
-from reports.cells.histories import boundary, column
 from reports.cells.planned_run import Slot
 from reports.figures import kinds, panels
 from reports.figures.drawing import Drawing
@@ -40,7 +39,7 @@ def run_figure(cell: Cell, seed: int, name: str) -> Drawing | None:
             "", QUANTITIES[what],
             [_course(cell, slots, columns[what], text, cell.folds)
              for columns, text in ((TRAIN, "training"), (SELECTING, part))],
-            boundary(slots[0]),
+            slots[0].boundary,
         )
         for what in ("loss", "accuracy")
     ]  # fmt: skip
@@ -68,7 +67,7 @@ def _course(cell: Cell, slots: list[Slot], name: str, label: str, needed: int) -
     marks = () if training else tuple(s.scored.row for s in slots)
     if not whole:
         label = f"{label}, {len(slots)} of {needed}"
-    runs = [column(slot, name) for slot in slots]
+    runs = [slot.column(name) for slot in slots]
     return together(cell.framework, runs, label, marks, whole=whole, training=training)
 
 
@@ -101,7 +100,7 @@ def fine_tuning_figure(group: Group, claims: Sequence[Claim], name: str) -> Draw
     first = next((s for c in cells if c for s in c.slots if s.usable), None)
     if first is None:
         return None
-    before, parts = boundary(first), []
+    before, parts = first.boundary, []
     for what in ("loss", "accuracy"):
         found = [c for x in cells for part in PARTS for c in _compared(x, what, *part)]
         own = [curve.within(before, curve.epochs) for curve in found]
@@ -144,7 +143,7 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> D
             slots = [s for s in cell.slots if s.usable]
             if not slots:
                 return None
-            phases = boundary(slots[0])
+            phases = slots[0].boundary
             runs = [[100 * float(v) for v in slot.scored.by_epoch] for slot in slots]
             marks = tuple(slot.scored.row for slot in slots)
             own.append(together(colour, runs, text, marks, whole=not cell.lack))
@@ -175,7 +174,7 @@ def network_figure(group: Group, variants: Sequence[str], what: str, name: str) 
         same = slots and all(a == b for a, b in milestones(slots[0].spec).items())
         points = _claimed(variant, what) if same else ()
         there = next((s for s in slots if s.usable), None)
-        phases = boundary(there) if there else 0
+        phases = there.boundary if there else 0
         parts.append(Panel(title(variant), QUANTITIES[what], own, phases, points))
     if not any(panel.curves for panel in parts):
         return None

@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from reports.cells.histories import mean_of
 from reports.figures import curve_names, ticks
 from reports.figures.drawing import Drawing, of_parts
 from reports.figures.frame import ABOVE, LINE, Frame, axes
@@ -57,11 +56,13 @@ def together(
     whole: bool = True,
     training: bool = False,
 ) -> Curve:
-    """Returns the curve of one run, or of several runs with their mean, which they have if they are
-    `whole`, so that none is missing."""
+    """Returns the curve of one run, or of several runs with their mean, epoch by epoch as far as
+    all of them go; they have a mean if they are `whole`, so that none is missing."""
     if len(runs) == 1:
         return Curve(framework, runs[0], label, training, marks)
-    return Curve(framework, mean_of(runs) if whole else [], label, training, marks, tuple(runs))
+    epochs = zip(*runs, strict=False) if whole else ()
+    means = [math.fsum(values) / len(values) for values in epochs]
+    return Curve(framework, means, label, training, marks, tuple(runs))
 
 
 @dataclass(frozen=True)

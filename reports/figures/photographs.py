@@ -66,12 +66,6 @@ def at_hand(data: str, cache: Path) -> dataset.Source | None:
     return found if found.root else None
 
 
-def write(source: dataset.Source, out: Path) -> None:
-    """Writes the pictures of photographs and of pairs that overlap; it takes some seconds, once."""
-    write_overlaps(source, out)
-    write_photographs(source, out)
-
-
 def write_overlaps(source: dataset.Source, out: Path) -> None:
     """Completes `out/overlap-pictures.json`, which maps "first second" to a JPEG as a data address.
 

@@ -86,7 +86,7 @@ def pixels(source: Source, image: str) -> Image.Image | None:
 def address(image: Image.Image, kind: str = "JPEG", quality: int = 80) -> str:
     """Returns the image as a data address; as "WEBP" a thumbnail takes half of a JPEG's bytes."""
     data = io.BytesIO()
-    image.save(data, kind, quality=quality)
+    image.save(data, kind, quality=quality, optimize=kind == "PNG")
     return f"data:image/{kind.lower()};base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
@@ -179,7 +179,7 @@ def heat(cam: np.ndarray, picture: str) -> str:
     """
     import matplotlib  # noqa: PLC0415 (slow import)
 
-    under = (grey(picture) if picture else None) or Image.new("RGB", ALONE, "white")
+    under = grey(picture) or Image.new("RGB", ALONE, "white")
     low, high = float(cam.min()), float(cam.max())
     values = Image.fromarray(np.float32((cam - low) / ((high - low) or 1)))
     share = np.asarray(values.resize(under.size, Image.Resampling.BILINEAR)).clip(0, 1)
@@ -191,7 +191,5 @@ def heat(cam: np.ndarray, picture: str) -> str:
 
 def png(image: np.ndarray, opaque: np.ndarray) -> str:
     """Returns a grey uint8 image (h, w) as a PNG's address, clear where `opaque` is false."""
-    data = io.BytesIO()
     alpha = np.where(opaque, 255, 0).astype(np.uint8)
-    Image.fromarray(np.dstack([image, alpha])).save(data, "PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
+    return address(Image.fromarray(np.dstack([image, alpha])), "PNG")

@@ -10,7 +10,6 @@ from functools import cached_property
 import numpy as np
 
 from protocols.papers.variants import load_variants
-from reports.cells.histories import column
 from reports.cells.planned_run import Slot
 
 
@@ -39,8 +38,8 @@ class Pair:
     @cached_property
     def gaps(self) -> list[float]:
         """Keras's evaluation loss less PyTorch's, epoch by epoch, in nats."""
-        losses = zip(column(self.keras, "eval_loss"), column(self.torch, "eval_loss"), strict=False)
-        return [a - b for a, b in losses]
+        losses = (slot.column("eval_loss") for slot in (self.keras, self.torch))
+        return [a - b for a, b in zip(*losses, strict=False)]
 
     @property
     def widest(self) -> int | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from protocols.photographs import provenance
 from protocols.photographs.provenance import Original, Overlap
-from reports.cells.answers import short
+from reports.cells.answers import name_of
 from reports.figures.photographs import OVERLAPS
 from reports.figures.pictures import read
 from reports.pages.content import PageRecord
@@ -42,7 +42,7 @@ def _checks() -> Table:
 
 def _names(original: Original) -> str:
     what = original.label.lower() or "no label"
-    return f"{short(original.file)} ({what}, {original.split or 'in neither part'})"
+    return f"{name_of(original.file)} ({what}, {original.split or 'in neither part'})"
 
 
 def kind(pair: Overlap, known: dict[str, Original]) -> str:
@@ -67,7 +67,7 @@ def _evidence(pair: Overlap, known: dict[str, Original]) -> str:
             plural(pair.features, "SIFT feature") + " in the same place"]  # fmt: skip
     if max(pair.sharpness, 1 / pair.sharpness) >= SHARP:
         blurred = first if pair.sharpness < 1 else second
-        said.append(f"{short(blurred.file)} is out of focus")
+        said.append(f"{name_of(blurred.file)} is out of focus")
     if first.label != second.label:
         said.append("labels differ")
     return "; ".join(said) + "."

@@ -1,11 +1,14 @@
 """The things that every page has: its place in the menu, the templates' engine, its banners."""
 
+import base64
+import hashlib
 import pkgutil
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from protocols.files import ROOT
 from protocols.papers.recipes import load_profiles
@@ -13,9 +16,9 @@ from protocols.spec import RunSpec
 from reports.cells.collect import Collected
 from reports.cells.settings import WEIGHTS, Setting, scrub
 from reports.pages.content import PageRecord
-from reports.pages.inline import inline
 from reports.tables.formats import NAMES
 
+TEMPLATES = ROOT / "reports" / "templates"
 PHANTOM = "Drawn, not real cells: tests the machinery, judges no claim."
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 SOME_PHANTOM = f"{PHANTOM} This holds for the tables that name phantom images."
@@ -58,11 +61,34 @@ def entries(shown: list[PageRecord]) -> list[Entry]:
     return [Entry(name, own) for name, own in found.items()]
 
 
+def _hash(text: str) -> str:
+    return "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'"
+
+
+@cache
+def inline() -> dict[str, Markup]:
+    """Return the `style` and the `script` that stand inline in every page, and the `policy` by
+    which no page loads anything or runs a foreign script."""
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("style.css", "report.js")
+    )
+    policy = {
+        "default-src": "'none'",
+        "style-src": _hash(style),
+        "script-src": _hash(script),
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    text = "; ".join(f"{key} {value}" for key, value in policy.items())
+    return {"style": Markup(style), "script": Markup(script), "policy": Markup(text)}
+
+
 @cache
 def engine() -> Environment:
     """Return the environment that renders the files of templates/ and escapes every text."""
     made = Environment(
-        loader=FileSystemLoader(ROOT / "reports" / "templates"),
+        loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

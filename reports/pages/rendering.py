@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from operator import call
 
 from reports.cells.parallel import spread
 from reports.data import results as data
@@ -34,7 +35,7 @@ def rendered(results: Results, *others: Callable[[], list[Made]]) -> list[Made]:
     own = [(page, page.file) for page in shown]
     own += [(more, page.file) for page in shown for more in page.further(results)]
     makers = [*others, *(partial(_page, results, menu.entries(shown), *one) for one in own)]
-    made = spread(_made, makers, results.collected.jobs)
+    made = spread(call, makers, results.collected.jobs)
     files = {one.file: one.text for some in made for one in some if one.tables}
     whole = Made(one_file.NAME, one_file.single(files, listed, menu.engine()))
     return [*(one for some in made for one in some), whole]
@@ -58,7 +59,3 @@ def _page(results: Results, entries: list[menu.Entry], page: PageRecord, here: s
         if drawing.path(page.file, "svg") in text:  # else the page leaves the figure out
             figures |= drawing.files(page.file)
     return [Made(page.file, text, exports.of_page(tables), figures)]
-
-
-def _made(maker: Callable[[], list[Made]]) -> list[Made]:
-    return maker()

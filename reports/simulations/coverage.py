@@ -172,26 +172,24 @@ def coverage(ends: np.ndarray, truth: float) -> float:
 def record(layout: Layout, spreads: tuple[float, ...], sims: int, seed: int) -> dict:
     """Returns the layout, and the coverage and the widths by spread and method."""
     rng = np.random.default_rng(seed)
-    rows = []
-    for spread in spreads:
-        rows.append({"spread": spread} | measured(layout, spread, sims, rng))
     return {
         "layout": asdict(layout),
         "what": "accuracy; nominal coverage 0.95; spread: intra-cluster correlation",
         "sims": sims,
         "draws": DRAWS,
         "seed": seed,
-        "spreads": rows,
+        "spreads": [{"spread": one} | measured(layout, one, sims, rng) for one in spreads],
     }
 
 
 def beyond(sims: int, seed: int) -> list[dict]:
     """Returns, for each setting of BEYOND, what it is, the coverage and the widths by method."""
-    rng, rows = np.random.default_rng(seed), []
-    for what, (layout, spread) in BEYOND.items():
-        own = {"what": what, "rates": layout.rates, "spread": spread}
-        rows.append(own | measured(layout, spread, sims, rng))
-    return rows
+    rng = np.random.default_rng(seed)
+    return [
+        {"what": what, "rates": layout.rates, "spread": spread}
+        | measured(layout, spread, sims, rng)
+        for what, (layout, spread) in BEYOND.items()
+    ]
 
 
 def of_networks(sims: int, seed: int) -> list[dict]:

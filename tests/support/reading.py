@@ -15,7 +15,6 @@ from reports.build import build
 from reports.cells.collect import collect
 from reports.data import results
 from reports.pages import menu
-from reports.pages.inline import inline
 
 PAPER = {"profile": "paper", "kind": "real", "weights": "imagenet"}
 TABLES = "tables.html.j2"
@@ -93,7 +92,7 @@ def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -
 
 def pages(out: Path) -> dict[str, str]:
     """Gives the text of every page, but for the one script that stands in all of them."""
-    own = f"<script>{inline()['script']}</script>"
+    own = f"<script>{menu.inline()['script']}</script>"
     texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(out.glob("*.html"))}
     assert all(text.count(own) == 1 for text in texts.values())
     return {name: text.replace(own, "") for name, text in texts.items()}

@@ -16,7 +16,7 @@ from reports.data.numbers import Numbers, Recorded, interval_of
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import on_the_same_images
 from reports.judging.uncertainty import interval_text, interval_words, wide_note
-from reports.judging.verdicts import contests, why_not_judged
+from reports.judging.verdicts import claimed_contrasts, contests, why_not_judged
 from reports.pages.content import PageRecord, Results, Section, worth_showing
 from reports.pages.evidence.coverage_table import METHODS, coverage_table, study_table
 from reports.simulations.equivalence import margin, rarely
@@ -212,15 +212,12 @@ def ranking_table(group: Group) -> Table | None:
     """Return the table of the papers' orderings as they are on new photographs.
     Each is tested under the protocol that its claim names; None if no claim's networks are in the
     group."""
-    rows = []
-    claims = (c for c in load_claims().values() if c.kind == "ordering")
-    for claim in (c for c in claims if c.protocol == group.protocol):
-        pairs = contests(claim)
-        if not {v for p in pairs for v in p} <= set(group.variants):
-            continue
-        cells = [[group.cells.get((f, v)) for p in pairs for v in p] for f in FRAMEWORKS]
-        ranked = [_ranked(group, claim, own) for own in cells]
-        rows.append([label(claim.column, claim.where), *ranked])
+    rows = [
+        [label(claim.column, claim.where), *(_ranked(group, claim, f) for f in FRAMEWORKS)]
+        for claim in load_claims().values()
+        if (claim.kind, claim.protocol) == ("ordering", group.protocol)
+        and {v for pair in contests(claim) for v in pair} <= set(group.variants)
+    ]
     if not rows:
         return None
     return table(
@@ -233,16 +230,16 @@ def ranking_table(group: Group) -> Table | None:
     )
 
 
-def _ranked(group: Group, claim: Claim, cells: list[Cell | None]) -> Td:
-    """Return the answer to an ordering, from the runs that may judge the claim itself.
-    `cells` has the two sides of each contest after one another."""
-    for cell in cells:
+def _ranked(group: Group, claim: Claim, framework: str) -> Td:
+    """Return the answer to an ordering, from the runs that may judge the claim itself."""
+    asked = claimed_contrasts(claim, group, framework)
+    for variant in (v for pair in asked for v in pair):
+        cell = group.cells.get((framework, variant))
         number = cell.number(claim.metric, claim.at) if cell else None
         if reason := why_not_judged(group.setting, cell, number):
             return words("not tested", reason)
-    pairs = list(zip(cells[::2], cells[1::2], strict=True))
-    found = [one for a, b in pairs if a and b and (one := Contrast(a, b).on_images)]
-    if len(found) < len(pairs):
+    found = [one for both in asked.values() if both and (one := both.on_images)]
+    if len(found) < len(asked):
         return words("not tested", "the two sides tested other images, or in other seeds")
     return words(ordering(found))
 

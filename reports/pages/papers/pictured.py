@@ -10,7 +10,7 @@ from protocols.papers.papers import load_papers
 from protocols.papers.recipes import load_profiles
 from protocols.papers.variants import load_variants
 from protocols.runs import activations
-from reports.cells.answers import short, short_id
+from reports.cells.answers import name_of, short_id
 from reports.cells.cell import Group
 from reports.figures import sheets
 from reports.figures.pictures import SEEN, png, read
@@ -77,7 +77,7 @@ def _turned(group: Group, image: str, name: str, images: dict[str, str]) -> Draw
     said = f"One photograph of {with_article(name)}, turned by degrees: {'; '.join(words)}"
     return Drawn(
         sheets.rows(f"turned-{group.setting.slug}", said, [row], MANY, above=False),
-        f"{AFTER} {PICTURED['turned']}: photograph {short(rows[0].original)} as images of the "
+        f"{AFTER} {PICTURED['turned']}: photograph {name_of(rows[0].original)} as images of the "
         "public set show it. The paper speaks of rotation alone; the set’s images are mirrored and "
         "drawn out, too.",
     )

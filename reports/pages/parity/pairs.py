@@ -6,7 +6,6 @@ from dataclasses import replace
 
 from protocols.spec import PROTOCOLS, RunSpec
 from reports.cells.collect import Collected
-from reports.cells.histories import boundary
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, setting_of
 from reports.data.numbers import Numbers, Recorded
@@ -100,7 +99,7 @@ def _cells(pair: Pair, record: Recorded) -> list[Td]:
 def _epoch(slot: Slot, row: int) -> str:
     """Return an epoch's number; with its phase, where there are several phases."""
     there = slot.stored.history[row]
-    if boundary(slot) == 0:
+    if slot.boundary == 0:
         return f"{there['epoch']:.0f}"
     return f"{there['epoch']:.0f} of phase{FIRM}{there['phase']:.0f}"
 
@@ -115,7 +114,7 @@ def _figure(of: dict[str, list[Pair]], name: str) -> Drawing:
     shown = []
     for variant, found in of.items():
         curve = together("", [[abs(gap) or math.nan for gap in pair.gaps] for pair in found])
-        phases = boundary(found[0].keras)
+        phases = found[0].keras.boundary
         shown.append(Panel(title(variant), "difference, nat", [curve], phases, log=True))
     said = "Absolute difference of Keras's and PyTorch's losses, by epoch"
     return panels.curves(name, said, shown, "pairs")

@@ -27,11 +27,6 @@ TIMED = {
 }
 
 
-def timing_claims(suites: set[str]) -> list[Claim]:
-    """Return the claims on time of the papers among `suites`."""
-    return [c for c in load_claims().values() if c.kind == "timing" and c.paper in suites]
-
-
 def claims_table(group: Group, slots: Latency, claims: list[Claim], known: Numbers) -> Table:
     """Return the table of the claims on time, with the measured seconds beside them."""
     lines: list[Line] = []
@@ -81,7 +76,8 @@ def sections(results: Results) -> list[dict[str, Any]]:
     for setting in collected.settings:
         slots, times = collected.latency.get(setting, {}), twin_times(collected, setting)
         groups = [g for p in PROTOCOLS if (g := collected.group(setting, p)).cells]
-        claims = [] if setting.objections else timing_claims(collected.suites(setting))
+        suites = set() if setting.objections else collected.suites(setting)
+        claims = [c for c in load_claims().values() if c.kind == "timing" and c.paper in suites]
         dashed = "".join(
             f" Dashed: {load_papers()[claim.paper].author}'s {claim.printed}, on another device."
             for claim in claims

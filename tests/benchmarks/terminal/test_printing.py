@@ -94,12 +94,12 @@ def test_another_locale_writes_and_reads_the_same_page(tmp_path, language, chars
     assert (tmp_path / name).is_dir(), made.stderr
     code = (
         "import sys; from pathlib import Path; from protocols.files import write;"
-        "from reports.pages import inline, menu;"
+        "from reports.pages import menu;"
         "import locale; print(locale.getpreferredencoding());"
         "from protocols.streams import print_anything; print_anything();"
         "out = Path(sys.argv[1]); loader = menu.engine().loader;"
         "read = [loader.get_source(None, name)[0] for name in loader.list_templates()];"
-        "text = ''.join([*inline.inline().values(), *read]);"
+        "text = ''.join([*menu.inline().values(), *read]);"
         "write(out, text); print(out)"
     )
     for place, env in (("other", {"LC_ALL": name, "LOCPATH": str(tmp_path)}), ("utf", {})):

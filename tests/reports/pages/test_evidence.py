@@ -229,7 +229,7 @@ def test_every_overlap_stands_on_the_page_with_its_place_and_focus(tmp_path):
     pair = Overlap(a, b, -3, 4, 0.5, 0.9, 12, 2.0)
     assert images.kind(pair, known) == "One in TRAIN, one in TEST"
     said = images._evidence(pair, known)
-    assert f"{answers.short(b)} is out of focus" in said and "shift −3, +4 pixels" in said
+    assert f"{answers.name_of(b)} is out of focus" in said and "shift −3, +4 pixels" in said
 
 
 def test_maps_are_summed_up_by_part(monkeypatch):
