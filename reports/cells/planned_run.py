@@ -44,35 +44,25 @@ class Measured:
         right = (epochs.argmax(axis=2) == self.labels).mean(axis=1)
         self.by_epoch = np.where(np.isfinite(epochs).all(axis=(1, 2)), right, np.nan)
         self.phase = int(run.history[self.row]["phase"])
-        self.selection = self._as_stored(_selection(run, arrays, epochs, self.groups))
+        self.selection = self._selection(run, epochs)
         self.confusion: np.ndarray = metrics.confusion(self.labels, self.selected)
 
-    def _as_stored(self, found: Selection | None) -> Selection | None:
-        """Returns the selection with the epoch that the run itself chose, before its numbers were
-        rounded; what choosing adds stays computed, on both sides, from the stored numbers."""
-        if found is None:
+    def _selection(self, run: Run, epochs: np.ndarray) -> Selection | None:
+        """Returns what choosing the epoch on the test part adds, computed on both sides from the
+        stored numbers, with the epoch that the run itself chose before they were rounded; None
+        where another part chose, or where no stored epoch that may be chosen is finite."""
+        if self.part == "validation":
+            return None
+        phases = [int(row["phase"]) for row in run.history]
+        try:
+            found = select(
+                epochs, self.labels, np.array(self.groups), run.spec.recipe["label_smoothing"],
+                generator(0, "selection"), slice(phases.index(max(phases)), None),
+            )  # fmt: skip
+        except ValueError:  # no finite epoch among those stored
             return None
         selected, last = (self.scores[at]["accuracy"] for at in ("selected", "last"))
         return replace(found, epoch=self.row, selected=selected, last=last)
-
-
-def _selection(
-    run: Run, arrays: dict[str, np.ndarray], epochs: np.ndarray, groups: list[str]
-) -> Selection | None:
-    """Returns what choosing the epoch on the test part adds; None where another part chose, or
-    where no stored epoch that may be chosen is finite."""
-    if "validation_ids" in arrays:
-        return None
-    last = max(int(row["phase"]) for row in run.history)
-    allowed = [int(row["phase"]) == last for row in run.history].index(True)
-    smoothing = run.spec.recipe["label_smoothing"]
-    try:
-        return select(
-            epochs, arrays["labels"], np.array(groups), smoothing,
-            generator(0, "selection"), slice(allowed, None),
-        )  # fmt: skip
-    except ValueError:  # no finite epoch among those stored
-        return None
 
 
 @dataclass(frozen=True)

@@ -99,15 +99,15 @@ def select(
     member[np.arange(len(labels)), clusters] = 1
     epochs = logp[allowed]
     losses = image_losses(epochs, labels, smoothing) @ member  # (epochs, C)
-    losses[~np.isfinite(losses).all(axis=1)] = np.inf
-    if not len(losses) or not np.isfinite(losses).any():
+    finite = np.flatnonzero(np.isfinite(losses).all(axis=1))
+    if not len(finite):
         raise ValueError("no epoch that may be selected has a finite loss")
     hits = (epochs.argmax(axis=-1) == labels) @ member
-    best = int(losses.sum(axis=1).argmin())  # the earlier epoch on a tie
+    best = int(finite[losses[finite].sum(axis=1).argmin()])  # the earlier epoch on a tie
     first = halves(strata, splits, rng)
     right = np.zeros(splits)
     for chosen in (first, 1 - first):
-        choice = by_half(losses, chosen).argmin(axis=1)
+        choice = finite[(chosen @ losses[finite].T).argmin(axis=1)]
         right += ((1 - chosen) * hits[choice]).sum(axis=1)
     n = len(labels)
     selected, honest = float(hits[best].sum() / n), float(right.mean() / n)
@@ -118,14 +118,3 @@ def select(
         honest=honest,
         optimism=selected - honest,
     )
-
-
-def by_half(losses: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Returns the summed loss of each epoch on each half, (splits, epochs).
-
-    The sum is infinite for an epoch with an infinite loss.
-    """
-    finite = np.isfinite(losses).all(axis=1)
-    sums = np.full((len(chosen), len(losses)), np.inf)
-    sums[:, finite] = chosen @ losses[finite].T
-    return sums
