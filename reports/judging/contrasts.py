@@ -114,15 +114,13 @@ class Contrast:
     def on_images(self) -> Difference | None:
         """The difference over all test images, with photographs resampled for both sides alike;
         None where a side isn't whole, or where the two have different test images or seeds."""
-        found = _compared(self.a, self.b, self.metric, self.at)
-        return found[0] if found else None
+        return _compared(self.a, self.b, self.metric, self.at)[0]
 
     @property
     def mcnemar(self) -> float | None:
         """McNemar's p-value of equal accuracies in the first seed, as if images were independent;
         None where there is no difference over all test images."""
-        found = _compared(self.a, self.b, self.metric, self.at)
-        return found[1] if found else None
+        return _compared(self.a, self.b, self.metric, self.at)[1]
 
     @property
     def detectable(self) -> float | None:
@@ -167,16 +165,16 @@ def effect_key(cell: Cell) -> str:
 
 
 @lru_cache(maxsize=512)
-def _compared(a: Cell, b: Cell, metric: str, at: str) -> tuple[Difference, float | None] | None:
-    """Returns the difference on the same images, and McNemar's p of the first seed; None where the
-    two cells can't be compared so."""
+def _compared(a: Cell, b: Cell, metric: str, at: str) -> tuple[Difference | None, float | None]:
+    """Returns the difference on the same images, and McNemar's p of the first seed; None for both
+    where the two cells can't be compared so."""
     one, other = a.sample(at), b.sample(at)
     if one is None or other is None or a.seeds != b.seeds:
-        return None
+        return None, None
     try:
         comparisons.check_paired(one, other)
     except ValueError:
-        return None
+        return None, None
     weights = _weights(tuple(one.strata), DRAWS)
     found = comparisons.compare_by(one, other, weights, (metric,))[metric]
     # McNemar's test wants each image once, and all seeds test the same images

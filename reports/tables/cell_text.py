@@ -5,7 +5,7 @@ from dataclasses import replace
 from protocols.classes import CLASSES, LETTERS
 from protocols.metrics import metric_of
 from protocols.papers.claims import Claim
-from reports.cells.cell import Cell, Number
+from reports.cells.cell import Cell
 from reports.cells.planned_run import Slot
 from reports.judging import verdicts
 from reports.judging.contrasts import Contrast
@@ -99,17 +99,13 @@ def measured(
     if cell is None:
         return NOT_ASKED
     found = cell.number(metric, at)
-    lack = found.lack if found.value is None else ""
+    missing = found.value is None
+    text = number_text(metric, found.value, printed) + f" {STALE}" * found.stale
     return Td(
-        _marked(found, metric, printed), note or lack, href=cell.href if cell.page else "",
+        "diverged" if missing and found.diverged else text, note or (found.lack if missing else ""),
+        href=cell.href if cell.page else "",
         key=cell.address(metric, at), scale=1 if printed == "fraction" else metric_of(metric).scale,
     )  # fmt: skip
-
-
-def _marked(found: Number, metric: str, printed: str) -> str:
-    if found.value is None and found.diverged:
-        return "diverged"
-    return number_text(metric, found.value, printed) + (f" {STALE}" if found.stale else "")
 
 
 def interval_text(claim: Claim, verdict: Verdict) -> str:

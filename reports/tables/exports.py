@@ -35,7 +35,8 @@ def of_page(page: Page) -> Forms:
         texts[file] = as_csv(table)
         rows.append([file, page.name, table.whole_caption, " ".join([*page.banners, *table.notes])])
     shown = replace(page, tables=[table for table in page.tables if not table.listed])
-    return Forms(markdown(shown), latex.sections(shown), texts, rows)
+    own = (markdown(shown), latex.sections(shown)) if shown.tables else ([], [])
+    return Forms(*own, texts, rows)
 
 
 def files(parts: list[Forms], name: str = FOLDER, title: str = TITLE) -> dict[str, str]:
@@ -70,10 +71,7 @@ def _csv_cell(td: Td, table: Table) -> str:
 
 
 def markdown(page: Page) -> list[str]:
-    """Returns the parts of the page's Markdown: its name, its banners and its tables; none where it
-    has no tables."""
-    if not page.tables:
-        return []
+    """Returns the parts of the page's Markdown: its name, its banners and its tables."""
     parts = [f"## {_escaped(page.name)}", *(f"> {_escaped(t)}" for t in page.banners)]
     for table in page.tables:
         parts += [f"**{key(page, table)}.** {_escaped(table.whole_caption)}", markdown_table(table)]

@@ -52,10 +52,7 @@ def escaped(text: str) -> str:
 
 
 def sections(page: Page) -> list[str]:
-    """Returns the parts of the page's LaTeX: its name, its banners and its tables; none where it
-    has no tables."""
-    if not page.tables:
-        return []
+    """Returns the parts of the page's LaTeX: its name, its banners and its tables."""
     parts = [rf"\section*{{{escaped(page.name)}}}", *map(escaped, page.banners)]
     parts += [tabular(key(page, table), table) for table in page.tables]
     return [*parts, r"\clearpage"]

@@ -75,9 +75,7 @@ class Table:
         return f"{self.caption} {self.setting}".strip()
 
     def reason(self, text: str) -> int:
-        """Returns the number of the footnote `text`, which is added if it is new; 0 for no text."""
-        if not text:
-            return 0
+        """Returns the number of the footnote `text`, which is added if it is new."""
         if text not in self.reasons:
             self.reasons.append(text)
         return self.reasons.index(text) + 1
