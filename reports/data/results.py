@@ -55,9 +55,7 @@ def run_record(slot: Slot) -> dict[str, Any]:
     record: dict[str, Any] = {
         "id": slot.spec.id,
         "suite": suite_of(slot.spec.variant),
-        "planned": slot.planned,
-        "state": slot.state,
-        "reason": slot.reason,
+        **{name: getattr(slot, name) for name in ("planned", "state", "reason")},
         "spec": slot.spec.to_dict(),
         "command": command([slot.spec]) if slot.spec.variant in load_variants() else "",
     }
@@ -78,18 +76,12 @@ def cell_record(group: Group, cell: Cell) -> dict[str, Any]:
     for at in AT:
         found = {metric: cell.number(metric, at) for metric in (*METRICS, *COURSE)}
         numbers[at] = {m: _number(n) for m, n in found.items() if n.lack != "not recorded"}
+    names = ("protocol", "framework", "variant", "seeds", "folds", "n", "lack", "stale")
     return cell_records.of_cell(cell) | {
         "id": cell.key,
         "setting": group.setting.slug,
-        "protocol": group.protocol,
-        "framework": cell.framework,
-        "variant": cell.variant,
         "suite": suite_of(cell.variant),
-        "seeds": cell.seeds,
-        "folds": cell.folds,
-        "n": cell.n,
-        "lack": cell.lack,
-        "stale": cell.stale,
+        **{name: getattr(cell, name) for name in names},
         "runs": [s.spec.id for s in cell.slots],
         "numbers": {at: found for at, found in numbers.items() if found},
         "pooled": {
