@@ -168,9 +168,7 @@ def extra_of(spec: RunSpec) -> str:
 def setting_of(spec: RunSpec, planned: bool, edition: int = 0) -> Setting:
     """Returns the setting of a run. An `edition` from 1 on sets the run apart as one of a further
     set of runs, which are otherwise of the same setting."""
-    words = [extra_of(spec)] if extra_of(spec) else []
-    if edition:
-        words.append(f"further set {edition + 1}")
+    words = filter(None, (extra_of(spec), f"further set {edition + 1}" if edition else ""))
     return Setting(
         spec.profile,
         str(spec.data["kind"]),

@@ -101,10 +101,12 @@ def fine_tuning_figure(group: Group, claims: Sequence[Claim], name: str) -> Draw
     if first is None:
         return None
     before, parts = first.boundary, []
-    for what in ("loss", "accuracy"):
+    printed = {claim.metric: claim.number for claim in claims}
+    reached = {"loss": printed["validation_loss"], "accuracy": 100 * printed["accuracy"]}
+    for what, value in reached.items():
         found = [c for x in cells for part in PARTS for c in _compared(x, what, *part)]
         own = [curve.within(before, curve.epochs) for curve in found]
-        points = _selected_point(claims, what) if first.spec.profile == "paper" else ()
+        points = ((printed["selected_epoch"], value),) * (first.spec.profile == "paper")
         parts.append(Panel("", QUANTITIES[what], own, points=points))
     description = (
         f"{title(variant)}: training and test loss and accuracy over the epochs of fine-tuning. "
@@ -113,21 +115,11 @@ def fine_tuning_figure(group: Group, claims: Sequence[Claim], name: str) -> Draw
     return panels.curves(name, description, parts, _runs(cells))
 
 
-def _selected_point(claims: Sequence[Claim], what: str) -> tuple[tuple[float, float], ...]:
-    value = {claim.metric: claim.number for claim in claims}
-    found = value["validation_loss"] if what == "loss" else 100 * value["accuracy"]
-    return ((value["selected_epoch"], found),)
-
-
 def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
     """Says in words what the cells reached at their selected epochs."""
     said = []
     for cell in filter(None, cells):
-        values = [cell.number(metric) for metric in metrics]
-        texts = [
-            f"{WORDS[metric]} {number_text(metric, value.value)}"
-            for metric, value in zip(metrics, values, strict=True)
-        ]
+        texts = [f"{WORDS[name]} {number_text(name, cell.number(name).value)}" for name in metrics]
         said.append(f"{NAMES[cell.framework]} {title(cell.variant)}: {', '.join(texts)}")
     return f"At the selected epochs: {'; '.join(said)}." if said else ""
 

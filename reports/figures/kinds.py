@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from reports.figures import ticks
 from reports.figures.drawing import Drawing, drawn
 from reports.figures.svg import AXIS, COLOURS, INK, PAPER, draw
@@ -51,14 +53,11 @@ def dots(
         colour = COLOURS.get(framework, INK)
         if not entry["points"]:
             continue
-        row, value, low, high = (list(column) for column in zip(*entry["points"], strict=True))
+        row, value, low, high = np.array(entry["points"], float).T
         ax.errorbar(
             value,
-            [r + shift.get(framework, 0) for r in row],
-            xerr=[
-                [max(v - x, 0) for v, x in zip(value, low, strict=True)],
-                [max(x - v, 0) for v, x in zip(value, high, strict=True)],
-            ],
+            row + shift.get(framework, 0),
+            xerr=np.maximum([value - low, high - value], 0),
             marker=MARKERS.get(framework, "D"),
             color=colour,
             markerfacecolor=PAPER if entry.get("hollow") else colour,
@@ -66,7 +65,7 @@ def dots(
             linestyle="none",
             label=entry["label"],
         )
-        spans |= low != high
+        spans |= bool((low != high).any())
     if log:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:g}")

@@ -57,11 +57,6 @@ class Section:
     notes: list[str]
 
 
-def are_there(collected: Collected) -> bool:
-    """Return whether the page has any section."""
-    return any(g.activations(v) for g in _groups(collected)[0] for v in g.variants)
-
-
 def _groups(collected: Collected) -> tuple[list[Group], list[Group]]:
     """Return the groups of the request, or all if the request has none: those that are shown and
     those that are left out."""
@@ -139,5 +134,7 @@ PAGE = PageRecord(
     "activations.html", "What the networks look at", "Activations",
     page,
     place=6, group="Evidence",
-    is_there=lambda results: are_there(results.collected),
+    is_there=lambda results: any(
+        group.activations(v) for group in _groups(results.collected)[0] for v in group.variants
+    ),
 )  # fmt: skip

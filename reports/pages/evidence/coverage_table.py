@@ -35,7 +35,8 @@ def study_table() -> Table:
         f"interval of the accuracy held the truth, and its width in points. {_chosen(found)}",
         [*texts("Method"), *numbers("Held, least", "Held, mean", "Median width", "90% are below",
                                     "Held elsewhere, least")],
-        [[name, *_rates([one["coverage"][method] for one in chosen_by]),
+        [[name,
+          *(Td(percent(f(one["coverage"][method] for one in chosen_by), 1)) for f in (min, fmean)),
           *(Td(f"{100 * fmean(one[width][method] for one in chosen_by):.1f}")
             for width in ("median_width", "wide_width")),
           Td(percent(min(one["coverage"][method] for one in other), 1))]
@@ -43,10 +44,6 @@ def study_table() -> Table:
         ["Least: in the worst setting; widths: means over the settings. Elsewhere: in the "
          f"{len(other)} further settings of the next table, which chose nothing."],
     )  # fmt: skip
-
-
-def _rates(shares: list[float]) -> list[Td]:
-    return [Td(percent(min(shares), 1)), Td(percent(fmean(shares), 1))]
 
 
 def _chosen(found: dict) -> str:
