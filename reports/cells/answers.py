@@ -127,14 +127,10 @@ def wrong_in_both(twins: list[Answers]) -> list[Wrong]:
     found = []
     for image, places in _places(first.ids, both_wrong):
         here = places[both_wrong[places]]
-        said = [np.bincount(one.predicted[here]).argmax() for one in twins]
-        left = [one.of_true[places].mean(dtype=np.float64) for one in twins]
-        found.append(
-            Wrong(
-                image, int(first.labels[here[0]]), str(shown[here[0]]), len(here),
-                tuple(map(int, said)), tuple(map(float, left)),
-            )
-        )  # fmt: skip
+        said = tuple(int(np.bincount(one.predicted[here]).argmax()) for one in twins)
+        left = tuple(float(one.of_true[places].mean(dtype=np.float64)) for one in twins)
+        label, photograph = int(first.labels[here[0]]), str(shown[here[0]])
+        found.append(Wrong(image, label, photograph, len(here), said, left))
     return sorted(found, key=lambda one: (sum(one.of_true), one.id))
 
 

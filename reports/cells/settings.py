@@ -19,10 +19,7 @@ DEPARTURES = {  # what differs, by the recipe's key: the run's own value, and th
     "images_per_class": "{} images a class, not {}",
     "grey_pooling": "rows of means of {0} × {0} pixels",
 }
-WEIGHTS = {
-    "imagenet": "ImageNet",
-    "at-hand": "ImageNet",
-}  # the source of the weights -> its name on the pages
+WEIGHTS = dict.fromkeys(("imagenet", "at-hand"), "ImageNet")  # a source's name on the pages
 _PATH = re.compile(
     r"(?<![\w.:/~])(?:~|[A-Za-z]:[\\/]|/)[^\s'\":,;()\[\]<>]*[\\/]([^\s'\":,;()\[\]<>/\\]*)"
 )
@@ -44,15 +41,16 @@ class Setting:
     @property
     def title(self) -> str:
         """The setting in words, for captions."""
-        words = [
+        words = (
             f"profile {self.profile}",
             "phantom images (drawn)" if self.data == "phantom" else f"{self.data} images",
             f"{WEIGHTS.get(self.weights, self.weights)} weights",
             f"device {self.device}",
             self.precision,
-        ]
-        words += [self.extra] if self.extra else []
-        return ", ".join(words + ([] if self.planned else ["not among the planned runs"]))
+            self.extra,
+            "" if self.planned else "not among the planned runs",
+        )
+        return ", ".join(filter(None, words))
 
     @property
     def sentence(self) -> str:

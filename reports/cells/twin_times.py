@@ -86,11 +86,9 @@ def _cells(collected: Collected, setting: Setting, variant: str) -> list[Cell | 
     """Returns a network's training runs in both twins: under the paper's protocol if there are any,
     else under the first protocol that has some."""
     published = load_variants()[variant].published_protocol
-    for protocol in sorted(PROTOCOLS, key=lambda name: name != published):
-        cells = collected.group(setting, protocol).twins(variant)
-        if any(cells):
-            return cells
-    return [None for _ in FRAMEWORKS]
+    protocols = sorted(PROTOCOLS, key=lambda name: name != published)
+    found = (collected.group(setting, protocol).twins(variant) for protocol in protocols)
+    return next(filter(any, found), [None] * len(FRAMEWORKS))
 
 
 def _answer(slot: Slot | None, what: str) -> Spell | None:

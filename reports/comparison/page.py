@@ -91,12 +91,10 @@ def lines(joined: Joined, judged: list[Row], around: dict[str, list[Field]]) -> 
         bits = _bits(joined, framework)
         found += [f"probabilities, {NAMES[framework]}: {bits}"] if bits else []
         found += [f"differs, {NAMES[framework]}: {text}" for text in _differs(fields_, bool(bits))]
-    for letter in "AB":
-        count = sum(one.letter == letter for one in joined.lone)
-        unread = len((joined.a if letter == "A" else joined.b).unreadable)
-        if count + unread:
-            text = f"not in a pair: {plural(count + unread, 'run')} of {letter}; why is on the page"
-            found.append(text)
+    for one in (joined.a, joined.b):
+        count = sum(run.letter == one.letter for run in joined.lone) + len(one.unreadable)
+        text = f"not in a pair: {plural(count, 'run')} of {one.letter}; why is on the page"
+        found += [text] if count else []
     return [text.replace("\u00a0", " ").replace("\u202f", " ") for text in found]
 
 

@@ -11,7 +11,8 @@ from reports.cells.answers import Answers, answers
 from reports.cells.answers import photographs as photographs_of
 from reports.cells.cell import Cell
 from reports.cells.times import phase_means, total_seconds
-from reports.judging.uncertainty import as_good_as, naive, over_folds, selection_means
+from reports.judging.uncertainty import naive, over_folds, preferred_interval, selection_means
+from reports.statistics.intervals import independent_images
 from reports.statistics.reliability import reliability
 
 
@@ -27,10 +28,11 @@ def of_cell(cell: Cell) -> dict[str, Any]:
     sample, said = cell.sample(), answers(cell)
     if sample is not None:
         found |= {"naive": dataclasses.asdict(naive(cell)), "clusters": len(sample.strata)}
-        found |= {"as_good_as": as_good_as(cell), "selection": selection_means(cell) or None}
+        one = cell.estimates["selected"]["accuracy"]
+        found["as_good_as"] = independent_images(one.value, preferred_interval(one)[0])
+        found["selection"] = selection_means(cell) or None
         found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
-        folds = dataclasses.asdict(over_folds(cell)) if cell.folds > 1 else None
-        found["over_folds"] = folds
+        found["over_folds"] = dataclasses.asdict(over_folds(cell)) if cell.folds > 1 else None
     if said is not None:
         believed = reliability(said.labels, said.probabilities)
         found["calibration"] = {"error": believed.error, "excess": believed.excess}

@@ -7,7 +7,7 @@ import numpy as np
 from protocols.classes import CLASSES
 from protocols.metrics import METRICS
 from reports.cells.cell import Cell
-from reports.statistics.intervals import Estimate, Interval, corrected_t, independent_images, wilson
+from reports.statistics.intervals import Estimate, Interval, corrected_t, wilson
 
 # The first of these that an estimate has stands beside its number.
 METHODS = ("moderated", "bootstrap_t", "linearised")
@@ -84,13 +84,6 @@ def naive(cell: Cell) -> Interval:
     if sample is None:
         return Interval(reason=cell.lack)
     return wilson(sample.hits / seeds, len(sample.labels) // seeds)
-
-
-def as_good_as(cell: Cell) -> float | None:
-    """Returns how many independent images would have a naive interval as wide as that of a whole
-    cell's accuracy on new photographs; None where there is no interval."""
-    found = cell.estimates["selected"]["accuracy"]
-    return independent_images(found.value, preferred_interval(found)[0])
 
 
 def over_folds(cell: Cell) -> Interval:

@@ -47,16 +47,13 @@ def smoothed_loss(accuracy: float, smoothing: float, classes: int = 4) -> float:
     A right answer costs least where the probabilities are the targets; a wrong one where the true
     class ties with one other.
     """
+    from scipy.special import entr  # noqa: PLC0415 (slow import)
+
     rest = smoothing / classes
     top = 1 - smoothing + rest
-    right = _entropy(top) + (classes - 1) * _entropy(rest)
-    tie = (top + rest) / 2
-    wrong = 2 * _entropy(tie) + (classes - 2) * _entropy(rest)
-    return accuracy * right + (1 - accuracy) * wrong
-
-
-def _entropy(p: float) -> float:
-    return -p * math.log(p) if p else 0.0
+    right = entr(top) + (classes - 1) * entr(rest)
+    wrong = 2 * entr((top + rest) / 2) + (classes - 2) * entr(rest)
+    return float(accuracy * right + (1 - accuracy) * wrong)
 
 
 def most_smoothing(loss: float, accuracy: float, classes: int = 4) -> float:

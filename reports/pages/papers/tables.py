@@ -191,10 +191,8 @@ def cited_table(paper: str) -> Table:
     """Return the numbers that a paper quotes from others, by section; none can be tested here."""
     lines: dict[str, list[Line]] = {}
     for claim in (c for c in load_claims().values() if (c.paper, c.kind) == (paper, "cited")):
-        untested = words("not tested", claim.reason)
-        lines.setdefault(claim.where, []).append(
-            [claim_name(claim), Td(claim_text(claim)), untested]
-        )
+        line: Line = [claim_name(claim), Td(claim_text(claim)), words("not tested", claim.reason)]
+        lines.setdefault(claim.where, []).append(line)
     return table(
         f"{paper}-cited",
         f"{load_papers()[paper].name}: results quoted from other papers, as printed.",

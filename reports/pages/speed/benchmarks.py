@@ -115,10 +115,9 @@ def _read(path: Path) -> Benchmarks:
     if not any(found.values()):
         raise Damaged("it holds no measurement of this suite")
     machine = _machine(content)
-    main = {title: own for title, own in found.items() if own and title != DETAIL}
-    tables = [_table("benchmarks", machine, main)] if main else []
-    detail = {DETAIL: found[DETAIL]} if found[DETAIL] else {}
-    details = [_table("benchmarks-answers", machine, detail)] if detail else []
+    answers = _table("benchmarks-answers", machine, {DETAIL: found.pop(DETAIL)})
+    both = (_table("benchmarks", machine, found), answers)
+    tables, details = ([made] if made.bodies else [] for made in both)
     return Benchmarks(tables=tables, details=details)
 
 
