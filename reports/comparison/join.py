@@ -218,7 +218,6 @@ def _lone(here: Side, slot: Slot, there: Side, why: str) -> Lone:
 
 
 def _instead(spec: RunSpec, there: Side) -> str:
-    """Says what the other side has instead of a run."""
     names = ("stage", "framework", "variant", "protocol", "fold", "seed")
     for near in (s.spec for s in there.slots):
         if all(getattr(near, n) == getattr(spec, n) for n in names):

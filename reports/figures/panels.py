@@ -132,7 +132,6 @@ def parts(panels: list[Panel]) -> tuple[float, list[Part]]:
 
 
 def _ends(cell: Panel) -> tuple[float, float]:
-    """Returns the ends of the axis of epochs."""
     last = max((curve.epochs for curve in cell.curves), default=1)
     margin = 0.03 * (last - 1) or 0.5
     return 1 - margin, last + margin

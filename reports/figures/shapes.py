@@ -103,7 +103,6 @@ def _mark(kind: str, size: float, x: float, y: float) -> str:
 
 
 def _element(shape: Shape) -> str:
-    """Returns a shape as an SVG element."""
     if isinstance(shape, Word):
         x, y = shape.place
         align = "" if shape.align == "start" else f' text-anchor="{shape.align}"'

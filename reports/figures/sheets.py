@@ -18,18 +18,17 @@ SMALL = 8  # points
 
 @dataclass(frozen=True)
 class Sheet:
-    """A picture, the words that stand with it, and how tall it is when it is one inch wide."""
+    """A picture, and the words that stand with it."""
 
     address: str  # its data address
     words: str
-    ratio: float
     crisp: bool = False  # whether its pixels are shown as squares
 
-
-def sheet(address: str, words: str, *, crisp: bool = False) -> Sheet:
-    """Returns the picture behind a data address, with its words."""
-    height, width = pixels_of(address).shape[:2]
-    return Sheet(address, words, height / width, crisp)
+    @property
+    def ratio(self) -> float:
+        """How tall the picture is when it is one inch wide."""
+        height, width = pixels_of(self.address).shape[:2]
+        return height / width
 
 
 def rows(

@@ -54,6 +54,5 @@ def decades(low: float, high: float) -> tuple[list[float], list[str]]:
     they are written."""
     first, last = round(math.log10(low)), round(math.log10(high))
     powers = list(range(first, last + 1, -(-(last - first) // DECADES) or 1))
-    return [10.0**power for power in powers], [
-        "10" + str(power).translate(RAISED) for power in powers
-    ]
+    names = ["10" + str(power).translate(RAISED) for power in powers]
+    return [10.0**power for power in powers], names

@@ -84,7 +84,6 @@ def _note(one: Contrast) -> str:
 
 
 def _between(keras: Contrast | None, torch: Contrast | None, known: Numbers) -> Td:
-    """Return how far the two twins' differences lie apart."""
     if keras is None or torch is None:
         return Td(MISSING)
     key, _ = twins_apart(keras, torch)

@@ -159,7 +159,6 @@ def _files(slot: Slot) -> dict[str, dict[str, str]]:
 
 
 def _called(backbone: str) -> str:
-    """Return the name of a backbone in words."""
     known = load_backbones()[backbone]
     return known.keras or known.timm
 

@@ -86,7 +86,6 @@ class Gap:
 def _ratios(
     hits: np.ndarray, support: np.ndarray, predicted: np.ndarray
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Returns the numerator and the denominator of each metric."""
     return {
         "precision": (hits, predicted),
         "recall": (hits, support),

@@ -135,16 +135,11 @@ def twin_name(framework: str) -> Td:
     return Td(NAMES[framework], kind="text", colour=framework)
 
 
-def twin(cell: Cell) -> Td:
-    """Returns a row's twin, linked to the runs behind the row."""
-    return replace(twin_name(cell.framework), href=cell.href if cell.page else "")
-
-
-def marked_twin(cell: Cell) -> Td:
-    """Returns a row's twin, linked to the runs behind the row, and marked if they are stale: for
+def twin(cell: Cell, stale: bool = False) -> Td:
+    """Returns a row's twin, linked to the runs behind the row, and marked if they are `stale`: for
     rows whose numbers are too narrow for a mark of their own."""
-    found = twin(cell)
-    return replace(found, text=marked(found.text, cell.stale))
+    found = twin_name(cell.framework)
+    return replace(found, text=marked(found.text, stale), href=cell.href if cell.page else "")
 
 
 def finished(slot: Slot) -> str:

@@ -96,7 +96,6 @@ def _real(group: Group) -> bool:
 
 
 def _answers(group: Group) -> dict[tuple[str, str], Answers]:
-    """Return the answers of the whole cells, by twin and network."""
     found = {key: answers(cell) for key, cell in group.cells.items()}
     return {key: one for key, one in found.items() if one}
 

@@ -23,7 +23,7 @@ from reports.simulations.equivalence import margin, rarely
 from reports.statistics.comparisons import MARGIN, POWER, equivalence, ordering
 from reports.statistics.intervals import DRAWS, Estimate
 from reports.tables.builder import numbers, table, texts, twins
-from reports.tables.cell_text import marked_twin, twin
+from reports.tables.cell_text import twin
 from reports.tables.formats import (
     MACRO,
     MISSING,
@@ -43,12 +43,13 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
     """Return the table of accuracies, with the interval that respects photographs and the naive
     one."""
     heads = ["Accuracy", "On new photographs", "Naive", "Images", "Clusters", "As good as"]
+    heads += ["Over the folds"] * any(cell.folds > 1 for cell in group.in_order)
     return table(
         f"intervals-{group.setting.slug}-{group.protocol}",
         "Accuracy at the selected epoch, its 95% interval on new photographs, and the naive one, "
         "as if images were independent. As good as: the number of independent images whose "
         "interval would be as wide as that on new photographs.",
-        [*texts("Network", "Framework"), *numbers(*heads, *["Over the folds"] * _folds(group))],
+        [*texts("Network", "Framework"), *numbers(*heads)],
         [[title(cell.variant), twin(cell), *_accuracy(cell, known[cell.key])]
          for cell in group.in_order],
         [
@@ -59,10 +60,6 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
         spans=[[0]],
         setting=group.caption,
     )  # fmt: skip
-
-
-def _folds(group: Group) -> bool:
-    return any(cell.folds > 1 for cell in group.cells.values())
 
 
 def _accuracy(cell: Cell, record: Recorded) -> list[Td]:
@@ -107,7 +104,7 @@ def measures_table(group: Group, known: Numbers) -> Table:
         [
             [
                 title(cell.variant),
-                marked_twin(cell),
+                twin(cell, cell.stale),
                 *(_measure(known[cell.key]["intervals"]["selected"][m.name], m) for m in more),
             ]
             for cell in group.in_order
@@ -189,7 +186,6 @@ def _difference(
 
 
 def _equal(found: Estimate, margin: float, same: bool, stale: bool) -> Td:
-    """Return whether the two sides are equal within a margin."""
     if stale:
         return words("not judged", "stale")
     verdict = equivalence(found, margin)
@@ -202,7 +198,6 @@ def _of_twins(one: Contrast) -> bool:
 
 
 def _sides(one: Contrast) -> str:
-    """Return the heading of the row of a comparison."""
     if _of_twins(one):
         return f"{title(one.a.variant)}: Keras minus PyTorch"
     return f"{title(one.a.variant)} minus {title(one.b.variant)}, {NAMES[one.a.framework]}"
@@ -257,7 +252,7 @@ def selection_table(group: Group, known: Numbers) -> Table | None:
         "on a random half of the photographs, scored on the other, mean of 1,000 halvings.",
         [*texts("Network", "Framework"),
          *numbers("Selected", "Last", "Honest", "Optimism, points")],
-        [[title(cell.variant), marked_twin(cell), *_selection(found)]
+        [[title(cell.variant), twin(cell, cell.stale), *_selection(found)]
          for cell, found in chosen.items()],
         ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
          "of every epoch (half precision), which choose and score on both sides; where they choose "

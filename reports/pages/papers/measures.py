@@ -6,7 +6,7 @@ from protocols.classes import LETTERS
 from protocols.metrics import metric_of
 from reports.cells.cell import Cell, Group
 from reports.tables.builder import numbers, over, table, texts
-from reports.tables.cell_text import marked_twin, measured, runs_behind, twin
+from reports.tables.cell_text import measured, runs_behind, twin
 from reports.tables.formats import MACRO, THIN, number_text, other_metrics, points, title
 from reports.tables.table import Table, Td
 
@@ -66,7 +66,7 @@ def per_class_table(group: Group) -> Table:
         "Each class: precision, recall and F1 at the selected epoch, in %.",
         [*texts("Network", "Framework"), *(over(n.capitalize(), numbers(*LETTERS)) for n in names)],
         [
-            [title(cell.variant), marked_twin(cell),
+            [title(cell.variant), twin(cell, cell.stale),
              *(_of_class(cell, f"{name}_{letter}") for name in names for letter in LETTERS)]
             for cell in group.in_order
         ],

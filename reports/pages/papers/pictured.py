@@ -56,7 +56,7 @@ def _classes(
     if not shown:
         return None
     row = [
-        sheets.sheet(images[i], f"({letter}) {c}, {short_id(i)}")
+        sheets.Sheet(images[i], f"({letter}) {c}, {short_id(i)}")
         for letter, (i, c) in zip(LETTERS, shown, strict=False)
     ]
     said = "; ".join(f"{with_article(c)}, stained: {short_id(i)}" for i, c in shown)
@@ -73,7 +73,7 @@ def _turned(group: Group, image: str, name: str, images: dict[str, str]) -> Draw
     if len(rows) < 2:
         return None
     words = [minus(f"{row.angle:.0f}°") + (", mirrored" if row.mirrored else "") for row in rows]
-    row = [sheets.sheet(images[r.file], text) for r, text in zip(rows, words, strict=True)]
+    row = [sheets.Sheet(images[r.file], text) for r, text in zip(rows, words, strict=True)]
     said = f"One photograph of {with_article(name)}, turned by degrees: {'; '.join(words)}"
     return Drawn(
         sheets.rows(f"turned-{group.setting.slug}", said, [row], MANY, above=False),
@@ -111,7 +111,7 @@ def _maps(
             mark = f" {STALE}" if group.cells[framework, NETWORK].stale else ""
             ends = minus(f"{values.min():.3g} to {values.max():.3g}")
             words = f"{NAMES[framework]}{mark}, {layer.name}: {ends}"
-            row.append(sheets.sheet(png(*sheets.grid(values, ACROSS, WIDEST)), words, crisp=True))
+            row.append(sheets.Sheet(png(*sheets.grid(values, ACROSS, WIDEST)), words, crisp=True))
             said.append(f"{words}, {len(values)} maps of {_by(values.shape[1:])}")
         if row:
             rows.append(row)

@@ -4,14 +4,14 @@ import math
 from collections import defaultdict
 from dataclasses import replace
 
-from protocols.spec import PROTOCOLS, RunSpec
+from protocols.spec import PROTOCOLS
 from reports.cells.collect import Collected
 from reports.cells.planned_run import Slot
 from reports.cells.settings import Setting, setting_of
 from reports.data.numbers import Numbers, Recorded
 from reports.figures import panels
 from reports.figures.drawing import Drawing
-from reports.figures.panels import Panel, together
+from reports.figures.panels import ACROSS, Panel, together
 from reports.judging.shared_starts import Pair, pairs
 from reports.pages.content import Drawn, Section
 from reports.tables.builder import numbers, over, table, texts, twins
@@ -20,26 +20,18 @@ from reports.tables.formats import FIRM, MISSING, NAMES, marked, minus, title
 from reports.tables.table import Td, label
 
 COMMAND = "python runner.py --variant efficientnet_lite0 --profile laptop --init shared"
-A_ROW = 2  # panels side by side
 
 
 def blocks(collected: Collected, known: Numbers) -> list[Section]:
     """Return a section for each setting and protocol that has pairs, planned ones first."""
     found: dict[tuple[Setting, str], list[Pair]] = defaultdict(list)
     for pair in pairs(collected.slots):
-        spec = pair.keras.spec
         planned = pair.keras.planned and pair.torch.planned
-        found[_setting(collected, spec, planned), spec.protocol].append(pair)
+        setting = setting_of(pair.keras.spec, planned)
+        shadowed = not planned and replace(setting, planned=True) in collected.settings
+        found[replace(setting, shadowed=shadowed), pair.keras.spec.protocol].append(pair)
     order = sorted(found, key=lambda k: (not k[0].planned, k[0].title, PROTOCOLS.index(k[1])))
     return [_block(*key, found[key], collected.blocks, known) for key in order]
-
-
-def _setting(collected: Collected, spec: RunSpec, planned: bool) -> Setting:
-    """Return the setting of a pair; it is shadowed where the request has runs of the same
-    setting."""
-    found = setting_of(spec, planned)
-    shadowed = not planned and replace(found, planned=True) in collected.settings
-    return replace(found, shadowed=shadowed)
 
 
 def _block(
@@ -66,8 +58,8 @@ def _block(
     )
     drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]
     figures_ = [
-        Drawn(_figure({v: of[v] for v in drawn[i : i + A_ROW]}, f"apart-{i}-{name}"), text)
-        for i in range(0, len(drawn), A_ROW)
+        Drawn(_figure({v: of[v] for v in drawn[i : i + ACROSS]}, f"apart-{i}-{name}"), text)
+        for i in range(0, len(drawn), ACROSS)
     ]
     return Section(caption, [shown, *figures_])
 
