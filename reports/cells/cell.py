@@ -121,9 +121,8 @@ class Cell:
         return sum(s.measured.n for s in slots if s.measured)
 
     def grain(self, metric: str) -> float:
-        """Returns the step of a seed's number: one test image as a fraction of all (precision,
-        recall and F1 have about this step), or one epoch over the number of folds; 0 for losses,
-        which nothing rounds."""
+        """Returns the step of a seed's number: one test image as a fraction of all (about that for
+        precision, recall, F1), or one epoch over the folds; 0 for losses, which nothing rounds."""
         unit = metrics.metric_of(metric).unit
         return 1 / self.folds if unit == "epoch" else 0.0 if unit == "nat" else 1 / self.n
 

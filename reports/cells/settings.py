@@ -59,9 +59,8 @@ class Setting:
 
     @property
     def slug(self) -> str:
-        """The setting as a part of anchors and of file names, unique for the setting. The slug
-        stays the same when the runs leave the current request, unless the request has other runs
-        of the same setting."""
+        """The setting as a unique part of anchors and of file names. It stays the same when the
+        runs leave the current request, unless the request has other runs of the same setting."""
         words = (self.profile, self.data, self.weights, self.device, self.precision, self.extra)
         text = "-".join(w for w in words if w) + ("-beside" if self.shadowed else "")
         found = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

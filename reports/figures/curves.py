@@ -28,8 +28,7 @@ PARTS = ((TRAIN, "training"), (SELECTING, "test"))
 
 def run_figure(cell: Cell, seed: int, name: str) -> Drawing | None:
     """Draws loss and accuracy, in training and on the part that selects the epoch, of one run or of
-    all folds of a seed; returns None where no run is there. There are too many of these figures to
-    write files of each."""
+    all folds of a seed; None without a run. There are too many of them to write files of each."""
     slots = [s for s in cell.of_seed(seed) if s.usable]
     if not slots:
         return None
@@ -83,7 +82,7 @@ def _compared(
     return [_course(cell, slots, columns[what], label, cell.folds * len(cell.seeds))]
 
 
-def _runs(cells: list[Cell | None]) -> str:
+def _runs(cells: Sequence[Cell | None]) -> str:
     """Returns the word for the single runs of cells: folds of one seed, seeds, or runs."""
     there = [cell for cell in cells if cell]
     if all(len(cell.seeds) == 1 for cell in there):
@@ -125,9 +124,8 @@ def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
 
 
 def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> Drawing | None:
-    """Draws the accuracy on the test images over the epochs, as published and leak-free, with a
-    panel for each twin; returns None where one of the cells has no run. `cells` has, by twin, both
-    cells of a network."""
+    """Draws the accuracy on test images over the epochs, as published and leak-free, in a panel for
+    each twin; None where a cell has no run. `cells` has both cells of a network by twin."""
     parts = []
     for framework, both in cells.items():
         own, phases = [], 0
@@ -149,15 +147,13 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> D
         f"{title(variant)}: accuracy on the test images over the epochs. At the selected epochs: "
         + "; ".join(said)
     )
-    return panels.curves(
-        name, description, parts, _runs([c for both in cells.values() for c in both])
-    )
+    every = [cell for both in cells.values() for cell in both]
+    return panels.curves(name, description, parts, _runs(every))
 
 
 def network_figure(group: Group, variants: Sequence[str], what: str, name: str) -> Drawing | None:
-    """Draws accuracy or loss on the part that selects the epoch, with a panel for each network and
-    with both twins; diamonds are what a paper prints for single epochs. Returns None where no run
-    is there."""
+    """Draws accuracy or loss on the part that selects the epoch, a panel for each network, with
+    both twins; diamonds are what a paper prints for single epochs. Returns None without a run."""
     parts = []
     for variant in variants:
         cells = group.twins(variant)

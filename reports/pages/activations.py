@@ -104,15 +104,13 @@ def _cams(
                     continue
                 said = f"{CLASSES[p.argmax()].lower()}, {100 * p.max():.0f}{THIN}%{mark}"
                 of_network = f" ({title(backbone)})" if several else ""
-                pictures.append(
-                    Picture(
-                        heat(cam, images.get(str(image), "")),
-                        f"{NAMES[framework]} {title(variant)}{of_network}: where it looks for "
-                        f"{said}; {short_id(str(image))} is {with_article(true)}",
-                        f"{true}: taken for {said}{of_network}{_even(cam)}",
-                        framework,
-                    )
+                alternative = (
+                    f"{NAMES[framework]} {title(variant)}{of_network}: where it looks for {said}; "
+                    f"{short_id(str(image))} is {with_article(true)}"
                 )
+                caption = f"{true}: taken for {said}{of_network}{_even(cam)}"
+                picture = heat(cam, images.get(str(image), ""))
+                pictures.append(Picture(picture, alternative, caption, framework))
     anchor = f"cam-{variant}-{group.setting.slug}-{group.protocol}"
     return Figure(anchor, f"{title(variant)}: where it looks", pictures)
 

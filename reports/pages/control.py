@@ -72,9 +72,8 @@ def difference_table(group: Group, question: Question, known: Numbers) -> Table:
 
 
 def _note(one: Contrast) -> str:
-    """Return what the difference lacks, the half-width of its interval, and how many folds it wins.
-    The half-width is given where there are seeds enough; the folds are those in which the first
-    network is higher."""
+    """Return what the difference lacks, the half-width of its interval where there are seeds
+    enough, and in how many folds the first network is higher."""
     notes = [one.lack] if one.lack else []
     if one.half_width is not None and len(one.by_seed) >= MIN_SEEDS:
         notes.append(f"± {plain_text(one.metric, one.half_width)}")

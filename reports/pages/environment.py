@@ -54,15 +54,14 @@ def environments(collected: Collected) -> list[Table]:
         installed = [packages(slot.stored.env) for slot in runs]
         names = sorted({name for one in installed for name in one})
         versions = [[name, *(one.get(name, NONE) for one in installed)] for name in names]
-        tables.append(
-            table(
-                f"env-{framework}",
-                f"{NAMES[framework]}: where its runs ran, one column an environment.",
-                texts("", *(plural(len(found[t]), "run") for t in sorted(found))),
-                {"": lines, "Packages": versions},
-                [FAMILY_NOTE] if any("kinds)" in text for line in lines for text in line) else [],
-            )
+        made = table(
+            f"env-{framework}",
+            f"{NAMES[framework]}: where its runs ran, one column an environment.",
+            texts("", *(plural(len(found[t]), "run") for t in sorted(found))),
+            {"": lines, "Packages": versions},
+            [FAMILY_NOTE] if any("kinds)" in text for line in lines for text in line) else [],
         )
+        tables.append(made)
     return tables
 
 
@@ -88,17 +87,16 @@ def computed_by(collected: Collected) -> list[Table]:
     if not found:
         return []
     lines: list[Line] = [[*words, count] for words, count in sorted(found.items())]
-    return [
-        table(
-            "computed-by",
-            "What computed the layers of a network, for the runs that recorded it. Recurrent "
-            "layers: cudnn; scan, a loop over the steps; aten, PyTorch’s own; none, there are no "
-            "such layers. Memory layout: whether the channels of a CNN’s maps lie last or first "
-            "in memory, of runs that train in PyTorch.",
-            [*texts("Network", "Framework", "Recurrent layers", "Memory layout"), *numbers("Runs")],
-            lines,
-        )
-    ]
+    made = table(
+        "computed-by",
+        "What computed the layers of a network, for the runs that recorded it. Recurrent layers: "
+        "cudnn; scan, a loop over the steps; aten, PyTorch’s own; none, there are no such layers. "
+        "Memory layout: whether the channels of a CNN’s maps lie last or first in memory, of runs "
+        "that train in PyTorch.",
+        [*texts("Network", "Framework", "Recurrent layers", "Memory layout"), *numbers("Runs")],
+        lines,
+    )
+    return [made]
 
 
 def sources(collected: Collected) -> Table:

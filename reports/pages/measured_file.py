@@ -46,9 +46,8 @@ def place_of(out: Path, name: str) -> Path | None:
 def read_measured(
     out: Path, name: str, command: str, kind: type[Shown], read: Callable[[Path], Shown]
 ) -> Shown:
-    """Return what `read` makes of the file, with a link to the file.
-    If there is no such file, or `read` raises Damaged, return a `kind` with a sentence that names
-    the `command` which writes the file."""
+    """Return what `read` makes of the file, with a link to it. If there is no such file, or `read`
+    raises Damaged, return a `kind` with a sentence that names the `command` which writes it."""
     path = place_of(out, name)
     if path is None:
         return kind(f"Not measured here; {command} does it.")

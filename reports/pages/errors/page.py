@@ -44,9 +44,8 @@ class Section:
 
 
 def page(results: Results) -> dict[str, Any]:
-    """Return the content of the page: the groups with a whole cell, planned ones first.
-    `pool` has the pictures that the page draws, by name; they are taken from the report's folder,
-    which may have none."""
+    """Return the content of the page: the groups with a whole cell, planned ones first. `pool` has
+    the pictures that the page draws, by name, from the report's folder, which may have none."""
     collected, out = results.collected, results.out
     at_hand = pictures.read(out / pictures.WRONG) | pictures.read(out / photographs.PHOTOGRAPHS)
     answered = [group for group in collected.groups if any(map(answers, group.cells.values()))]

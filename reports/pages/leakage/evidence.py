@@ -30,9 +30,8 @@ def part(split: str) -> list[provenance.Shown]:
 
 @cache
 def cv_shares() -> tuple[float, float, int]:
-    """Return two shares of the test images of `cv10`, and the number of the images.
-    The first share has its photograph in training as well; the second has there its photograph or
-    one that overlaps it."""
+    """Return two shares of the test images of `cv10`, and the images' number. Of the first share
+    training has the photograph as well; of the second the photograph or one that overlaps it."""
     per_class = load_profiles()["paper"].cv_per_class
     names = [(o.file, CLASSES.index(o.label)) for o in provenance.originals() if o.label in CLASSES]
     rows = set_rows.filled(names, SetRequest("cv10", 240, 320, per_class=per_class), "pool")
@@ -48,9 +47,8 @@ def cv_shares() -> tuple[float, float, int]:
 
 @cache
 def photographed_again() -> tuple[set[str], set[str]]:
-    """Return two sets of photographs of TEST that overlaps connect with TRAIN.
-    The first overlap a photograph of TRAIN themselves; the second don't, but are connected with
-    TRAIN by way of others."""
+    """Return two sets of photographs of TEST that overlaps connect with TRAIN. The first overlap a
+    photograph of TRAIN themselves; the second are connected with it by way of others."""
     train, test = ({row.original for row in part(split)} for split in ("TRAIN", "TEST"))
     near = provenance.overlapping()
     of = provenance.groups()

@@ -19,11 +19,10 @@ from reports.tables.table import Table, Td
 def indicative_tables(
     collected: Collected, known: Numbers, setting: Setting | None, beside: list[Tested]
 ) -> list[Table]:
-    """Return what runs of a smaller protocol say of the papers' numbers and questions.
-    `beside` are the accuracies beside which the runs of the setting may stand.
-    The tables are: accuracies beside the printed ones; each network minus the one that the paper
-    sets it against; the published protocol beside the leak-free one. There is none where the runs
-    of the setting are indicative of no claim."""
+    """Return what runs of a smaller protocol say of the papers' numbers and questions. `beside` are
+    the accuracies beside which the runs of the setting may stand. The tables are: accuracies beside
+    the printed ones; each network minus the one that the paper sets it against; the published
+    protocol beside the leak-free one. There is none where the runs are indicative of no claim."""
     if setting is None or not (lines := _claims(collected, setting, beside)):
         return []
     made = table(

@@ -144,14 +144,13 @@ def _measured(part: str, caption: str, parts: Found, what: dict[str, str]) -> li
         for name in names
     ]
     ends = "5th to 95th percentile" if part == "answers" else "the least to the most"
-    return [
-        table(
-            f"gpu-check-{part}",
-            f"{caption}: the median, and below it {ends}.",
-            [*texts("Network"), *over_twins(numbers(*shown.values()))],
-            lines,
-        )
-    ]
+    made = table(
+        f"gpu-check-{part}",
+        f"{caption}: the median, and below it {ends}.",
+        [*texts("Network"), *over_twins(numbers(*shown.values()))],
+        lines,
+    )
+    return [made]
 
 
 def _cell(one: dict[str, Any] | None, key: str) -> Td:

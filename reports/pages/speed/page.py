@@ -69,9 +69,8 @@ def _phase_cell(cell: Cell | None) -> Td:
 
 
 def sections(results: Results) -> list[dict[str, Any]]:
-    """Return the sections by setting, first one with times of both twins, if any has; claims stand
-    only where a paper's network ran by the published protocol, since smaller images and fewer
-    epochs take other times."""
+    """Return the sections by setting, first one with times of both twins, if any; claims stand only
+    where a paper's network ran as published: smaller images and fewer epochs take other times."""
     collected, known, found = results.collected, results.numbers, []
     for setting in collected.settings:
         slots, times = collected.latency.get(setting, {}), twin_times(collected, setting)
