@@ -92,12 +92,7 @@ class Collected:
 
 
 def _rank(setting: Setting) -> tuple[bool, bool, int, str]:
-    return (
-        not setting.planned,
-        not setting.as_published,
-        len(setting.objections),
-        setting.title,
-    )
+    return not setting.planned, not setting.as_published, len(setting.objections), setting.title
 
 
 def collect(

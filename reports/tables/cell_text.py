@@ -25,6 +25,7 @@ from reports.tables.formats import (
 from reports.tables.table import Td, words
 
 NOT_ASKED = Td("–", verdicts.NOT_ASKED)
+WRITTEN = {"%": (100, 2), "fraction": (1, 4), "nat": (1, 4)}  # by unit the scale and the digits
 
 
 def claim_name(claim: Claim) -> str:
@@ -56,11 +57,8 @@ def difference_text(claim: Claim, value: float | None) -> str:
     if value is None or value != value or claim.value is None:
         return ""
     gap = value - claim.value
-    if claim.unit == "%":
-        return minus(f"{100 * gap:+.2f}")
-    if claim.unit in ("fraction", "nat"):
-        return minus(f"{gap:+.4f}")
-    return minus(f"{gap:+.0f}" if gap == int(gap) else f"{gap:+.1f}")
+    scale, digits = WRITTEN.get(claim.unit) or (1, 0 if gap == int(gap) else 1)
+    return minus(f"{scale * gap:+.{digits}f}")
 
 
 def contrast_cell(one: Contrast | None, note: str = "", href: str = "") -> Td:
@@ -113,13 +111,10 @@ def interval_text(claim: Claim, verdict: Verdict) -> str:
     held against the claim."""
     if verdict.half_width is None or verdict.value is None:
         return ""
-    if claim.unit == "%":
-        text = f"{100 * verdict.value:.2f} ± {100 * verdict.half_width:.2f}{THIN}%"
-    elif claim.unit in ("fraction", "nat"):
-        text = f"{verdict.value:.4f} ± {verdict.half_width:.4f}"
-    else:
-        text = f"{verdict.value:.1f} ± {verdict.half_width:.1f}"
-    return f"{text}, {plural(verdict.seeds, 'seed')}"
+    scale, digits = WRITTEN.get(claim.unit, (1, 1))
+    mean, half = (f"{scale * v:.{digits}f}" for v in (verdict.value, verdict.half_width))
+    unit = f"{THIN}%" if claim.unit == "%" else ""
+    return f"{mean} ± {half}{unit}, {plural(verdict.seeds, 'seed')}"
 
 
 def verdict_cell(claim: Claim, verdict: Verdict) -> Td:

@@ -47,10 +47,8 @@ def latency_table(setting: Setting, slots: Latency, known: Numbers) -> Table:
         for name in _networks(slots)
     }
     first = next(iter(slots.values())).spec
-    counts = (first.recipe.get(key, "?") for key in ("latency_repeats", "cold_repeats"))
-    calls, starts = (
-        plural(n, noun) for n, noun in zip(counts, ("call", "cold start"), strict=True)
-    )
+    calls = plural(first.recipe.get("latency_repeats", "?"), "call")
+    starts = plural(first.recipe.get("cold_repeats", "?"), "cold start")
     return table(
         f"latency-{setting.slug}",
         "Time to an answer of freshly made networks: the median, and below it the 5th to 95th "

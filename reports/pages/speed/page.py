@@ -82,10 +82,8 @@ def sections(results: Results) -> list[dict[str, Any]]:
             for claim in claims
             if claim.metric == "cold_seconds"
         )
-        tables = []
-        if claims:
-            fixed = collected.group(setting, "fixed")
-            tables.append(claims_table(fixed, slots, claims, known))
+        fixed = collected.group(setting, "fixed")
+        tables = [claims_table(fixed, slots, claims, known)] if claims else []
         tables += [latency_table(setting, slots, known)] if slots else []
         tables += [training_table(g, known) for g in groups]
         found.append(

@@ -57,13 +57,10 @@ def _lines(cells: Sides, known: Numbers) -> list[Line]:
         name = f"Phase {phase['phase']} ({FROZEN[phase['frozen']]})"
         steps = ("times", "phases", index)
         length = plural(phase["epochs"], "epoch")
-        train, evaluation = (
-            _seconds(cells, known, *steps, key) for key in ("train_seconds", "eval_seconds")
-        )
         lines += [
             [f"{name}, one epoch", *_seconds(cells, known, *steps, "epoch", "median")],
-            [f"{name}, training, {length}", *train],
-            [f"{name}, evaluation, {length}", *evaluation],
+            [f"{name}, training, {length}", *_seconds(cells, known, *steps, "train_seconds")],
+            [f"{name}, evaluation, {length}", *_seconds(cells, known, *steps, "eval_seconds")],
             [f"{name}, images a second", *_each(cells, partial(_speed, index, known))],
         ]
     lines.append(["Before the first epoch", *_prepared(cells)])
