@@ -53,10 +53,11 @@ def selected(run: Run) -> int:
 
 
 def row(name: str) -> str:
-    """Writes a table's row of PyTorch's runs of fold 0: the epochs, the accuracy on training images
-    in the last of them, on held-out ones there, and in the selected epoch, with its number."""
-    run = first_folds()[ROWS[name]]
-    last, best = run.history[-1], int(run.predictions["selected_index"])
+    """Writes a row of the tables of PyTorch's runs of fold 0: the epochs, the accuracy on the
+    training images in the last of them, and on the held-out ones there and in the epoch that is
+    selected, with its number."""
+    run = recorded_folds()[ROWS[name]][0]
+    last, best = run.history[-1], selected(run)
     shares = (last["train_accuracy"], last["eval_accuracy"], run.history[best]["eval_accuracy"])
     training, held, chosen = map(percent, shares)
     return f"| {name} | {len(run.history)} | {training} | {held} | {chosen} | {best + 1} |"

@@ -38,11 +38,6 @@ def epoch_seconds(cell: Cell, phase: int) -> dict[str, float]:
     return dict(zip(("median", "low", "high"), map(float, found), strict=True))
 
 
-def total_seconds(cell: Cell) -> float:
-    """Returns the mean of the seconds that a run took, over all runs of a whole cell."""
-    return sum(s.stored.timings["total_seconds"] for s in cell.slots) / len(cell.slots)
-
-
 def disturbed(timings: dict[str, Any], what: str) -> bool:
     """Tells whether the latency `what` was measured beside other work: other processes kept over
     BUSY cores busy, or its 95th percentile is over WIDE times its 5th."""

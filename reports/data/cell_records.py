@@ -10,9 +10,9 @@ from protocols.classes import CLASSES
 from reports.cells.answers import Answers, answers
 from reports.cells.answers import photographs as photographs_of
 from reports.cells.cell import Cell
-from reports.cells.times import phase_means, total_seconds
-from reports.judging.uncertainty import naive, over_folds, preferred_interval, selection_means
-from reports.statistics.intervals import independent_images
+from reports.cells.times import phase_means
+from reports.judging.uncertainty import over_folds, preferred_interval, selection_means
+from reports.statistics.intervals import independent_images, wilson
 from reports.statistics.reliability import reliability
 
 
@@ -27,11 +27,15 @@ def of_cell(cell: Cell) -> dict[str, Any]:
     found: dict[str, Any] = {"confusion": confusion}
     sample, said = cell.sample(), answers(cell)
     if sample is not None:
-        found |= {"naive": dataclasses.asdict(naive(cell)), "clusters": len(sample.strata)}
+        seeds = len(cell.seeds)  # all of them test the same images
+        naive = wilson(sample.hits / seeds, len(sample.labels) // seeds)
+        found |= {"naive": dataclasses.asdict(naive), "clusters": len(sample.strata)}
         one = cell.estimates["selected"]["accuracy"]
         found["as_good_as"] = independent_images(one.value, preferred_interval(one)[0])
         found["selection"] = selection_means(cell) or None
-        found["times"] = {"phases": phase_means(cell), "total_seconds": total_seconds(cell)}
+        seconds = [s.stored.timings["total_seconds"] for s in cell.slots]
+        mean = sum(seconds) / len(seconds)
+        found["times"] = {"phases": phase_means(cell), "total_seconds": mean}
         found["over_folds"] = dataclasses.asdict(over_folds(cell)) if cell.folds > 1 else None
     if said is not None:
         believed = reliability(said.labels, said.probabilities)

@@ -7,7 +7,7 @@ import numpy as np
 from protocols.classes import CLASSES
 from protocols.metrics import METRICS
 from reports.cells.cell import Cell
-from reports.statistics.intervals import Estimate, Interval, corrected_t, wilson
+from reports.statistics.intervals import Estimate, Interval, corrected_t
 
 # The first of these that an estimate has stands beside its number.
 METHODS = ("moderated", "bootstrap_t", "linearised")
@@ -75,15 +75,6 @@ def why_wide(cell: Cell) -> str:
         f"few photographs stand behind the test images ({names}): one is up to "
         f"{100 * max(shares):.0f}% of its class, and new ones may be answered far worse"
     )
-
-
-def naive(cell: Cell) -> Interval:
-    """Returns Wilson's interval of a whole cell's accuracy, as if all images were independent; for
-    an incomplete cell an interval that only says what is missing."""
-    sample, seeds = cell.sample(), len(cell.seeds)
-    if sample is None:
-        return Interval(reason=cell.lack)
-    return wilson(sample.hits / seeds, len(sample.labels) // seeds)
 
 
 def over_folds(cell: Cell) -> Interval:
