@@ -10,6 +10,7 @@ from benchmarks.store.store import Store
 from protocols.files import ROOT
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
+from reports.cells.settings import changed
 from reports.tables import formats
 
 LAPTOP = ROOT / "reports" / "published" / "laptop"
@@ -26,6 +27,7 @@ ROWS = {  # of the tables of fold 0: a row's network, protocol, rate, and what i
 }  # fmt: skip
 NAMES = ("cnn_lstm", "cnn_gru")
 FOLDS = 10
+CHANGES = {"rate", "cnn_trained", "epochs"}  # the values that these tables vary
 FOLD_ROWS = {f"fold {fold}": [fold] for fold in range(FOLDS)} | {"mean": [*range(FOLDS)]}
 
 
@@ -36,7 +38,9 @@ def recorded_folds() -> dict[tuple[str, str, float, str], dict[int, Run]]:
     found: dict[tuple[str, str, float, str], dict[int, Run]] = defaultdict(dict)
     for run in Store(LAPTOP).runs():
         spec = run.spec
-        if (spec.stage, spec.framework) == ("train", "torch") and spec.fold is not None:
+        if spec.fold is None or (spec.stage, spec.framework, spec.seed) != ("train", "torch", 0):
+            continue
+        if changed(spec).keys() <= CHANGES:
             trained = "head" if spec.heads_only else "all"
             found[spec.variant, spec.protocol, spec.recipe["rate"], trained][spec.fold] = run
     return dict(found)

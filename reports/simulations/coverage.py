@@ -22,7 +22,7 @@ import numpy as np
 
 from benchmarks.store.store import Store
 from protocols.files import ROOT
-from protocols.photographs import provenance
+from reports.cells.collect import collect
 from reports.simulations.recording import write_record
 from reports.statistics.intervals import (
     PROPORTION,
@@ -218,19 +218,16 @@ def measured(layout: Layout, spread: Spread, sims: int, rng: np.random.Generator
 
 def recorded_samples() -> dict[tuple[str, str, str], Sample]:
     """Returns the predictions of the recorded networks by protocol, framework and variant, all
-    folds together."""
-    runs = [run for run in Store(RECORDED).runs() if run.spec.stage == "train" and run.done]
-    keys = dict.fromkeys((r.spec.protocol, r.spec.framework, r.spec.variant) for r in runs)
-    found = {}
-    for key in keys:
-        own = [r for r in runs if (r.spec.protocol, r.spec.framework, r.spec.variant) == key]
-        parts = [run.predictions for run in sorted(own, key=lambda r: r.spec.fold or 0)]
-        labels, given, ids = (
-            np.concatenate([part[name] for part in parts]) for name in ("labels", "selected", "ids")
-        )
-        groups = np.array(provenance.groups_of_ids(ids.tolist(), False))
-        found[key] = Sample.of(labels, given, groups)
-    return found
+    folds together; only of networks with every value as published and no fold missing."""
+    store = Store(RECORDED)
+    found = {
+        (group.protocol, cell.framework, cell.variant): sample
+        for group in collect(store, store.plan()).groups
+        if group.setting.as_published
+        for cell in group.in_order
+        if (sample := cell.sample())
+    }
+    return dict(sorted(found.items(), key=lambda one: (*one[0][1:], one[0][0])))
 
 
 def shape(sample: Sample) -> tuple[Layout, tuple[float, ...]]:
