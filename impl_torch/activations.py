@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from impl_torch.device import autocast
+from impl_torch.device import at_least_float32, autocast
 from impl_torch.models import MapHead, PooledHead
 from protocols.papers.backbones import Layer, load_backbones
 from protocols.papers.variants import load_variants
@@ -73,8 +73,7 @@ def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iter
 
 def _array(x: torch.Tensor) -> np.ndarray:
     """Gives a copy of `x` on the host; bfloat16 becomes float32."""
-    x = x.detach()
-    return (x.float() if x.dtype == torch.bfloat16 else x).cpu().numpy().copy()
+    return at_least_float32(x.detach()).cpu().numpy().copy()
 
 
 def _channels_last(x: torch.Tensor) -> np.ndarray:

@@ -25,14 +25,12 @@ from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from impl_torch.train import TorchTwin
 from protocols.images.pool import Pool
-from protocols.runs.twin import Phase, begin_epoch
+from protocols.runs.twin import begin_epoch
 from protocols.spec import RunSpec
 from protocols.weights.start import HeadsOnly
 
 SIZES = (2, 4)  # images: in training, batch normalisation needs two
 Counts = dict[str, float]  # "flop" and "bytes"
-
-
 ATEN = torch.ops.aten
 STILL = {ATEN._unsafe_view, ATEN.empty, ATEN.empty_like, ATEN.empty_strided, ATEN.new_empty}
 
@@ -115,18 +113,12 @@ def counts_with(spec: RunSpec, images: int) -> dict[str, Counts]:
         if phase["stored"]:
             found["features"] = counted(read)
             stored = [np.concatenate([array, array]) for array in read()]
-        _begin(twin, spec, pool, phase, stored)
+        twin.begin_phase(phase, stored)
+        begin_epoch([spec], pool, twin, number, 1)
         twin.step(0, images)  # makes the optimiser's state, which later steps read
         found[f"train {number}"] = counted(lambda: twin.step(0, images))
         found[f"evaluate {number}"] = counted(twin.log_probabilities)
     return found
-
-
-def _begin(
-    twin: TorchTwin, spec: RunSpec, pool: Pool, phase: Phase, stored: list[np.ndarray] | None
-) -> None:
-    twin.begin_phase(phase, stored)
-    begin_epoch([spec], pool, twin, phase["phase"], 1)
 
 
 def counts_of(spec: RunSpec) -> dict[str, Counts]:

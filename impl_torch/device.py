@@ -28,9 +28,6 @@ def device_of(spec: RunSpec) -> torch.device:
     return torch.device("cpu" if name == "cpu" else "cuda:0")
 
 
-DTYPE = {"float64": torch.float64}  # of the weights; other precisions have float32 (float64: tests)
-
-
 def prepare(spec: RunSpec) -> None:
     """Sets precision (full float32 unless the run says TF32), threads and determinism.
 
@@ -48,8 +45,13 @@ def prepare(spec: RunSpec) -> None:
 
 
 def dtype_of(spec: RunSpec) -> torch.dtype:
-    """Gives the type of the weights and of the stored features."""
-    return DTYPE.get(spec.precision, torch.float32)
+    """Gives the type of the weights and of the stored features (float64 is for tests)."""
+    return torch.float64 if spec.precision == "float64" else torch.float32
+
+
+def at_least_float32(x: torch.Tensor) -> torch.Tensor:
+    """Gives `x`; bfloat16 becomes float32."""
+    return x.float() if x.dtype == torch.bfloat16 else x
 
 
 def autocast(spec: RunSpec) -> torch.autocast:

@@ -50,23 +50,16 @@ class PooledHead(nn.Module):
         units = recipe["projection_units"]
         channels = [load_backbones()[name].channels for name in variant.backbones]
         self.project = nn.ModuleList(nn.Linear(c, units) for c in channels)
-        self.rows = (
-            LastStates(
-                layer_of(variant, recipe), width // recipe["grey_pooling"], recipe["lstm_units"]
-            )
-            if variant.sequence == "rows"
-            else None
-        )
+        self.reads_images = variant.sequence == "rows"  # `forward` does, beside the features
+        self.rows: LastStates | None = None
+        if self.reads_images:
+            inputs = width // recipe["grey_pooling"]
+            self.rows = LastStates(layer_of(variant, recipe), inputs, recipe["lstm_units"])
         self.classify = nn.Linear(units, len(CLASSES))
         grey = torch.tensor(recipe["grey"], dtype=torch.float64)
         self.register_buffer("grey", grey, persistent=False)
         self.pooling = recipe["grey_pooling"]
         self.kept = 1 - recipe["dropout"]
-
-    @property
-    def reads_images(self) -> bool:
-        """Whether `forward` needs the images beside the features."""
-        return self.rows is not None
 
     def reduce(self, feature_map: torch.Tensor) -> torch.Tensor:
         """Gives what the head needs of a feature map (n, c, h, w): its mean (n, c)."""

@@ -17,7 +17,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from impl_torch import activations, bridge
 from impl_torch.adam import DeviceAdam
-from impl_torch.device import autocast
+from impl_torch.device import at_least_float32, autocast
 from impl_torch.graphs import CudaGraphs, GraphedStep
 from impl_torch.models import make_head, penalised
 from impl_torch.recurrent import by_steps, computed_by
@@ -99,7 +99,7 @@ class TorchFolds(TorchTraining):
         """Gives the logits of one member."""
         with autocast(self.spec):
             found = functional_call(self.head, (weights, buffers), (features, None, keep))
-        return found.float() if found.dtype == torch.bfloat16 else found
+        return at_least_float32(found)
 
     def _term(self, weights: dict[str, torch.Tensor]) -> torch.Tensor:
         """Gives the L2 term of one member."""

@@ -12,6 +12,7 @@ from impl_torch import activations, bridge
 from impl_torch.batches import Batches
 from impl_torch.device import (
     EAGER,
+    at_least_float32,
     autocast,
     device_memory,
     device_of,
@@ -53,7 +54,7 @@ class TorchTraining:
         self,
         specs: list[RunSpec],
         pool: Pool,
-        start: Start,
+        start: Start = OWN,
         layouts: Mapping[str, str] | None = None,
     ) -> None:
         spec = specs[0]
@@ -66,6 +67,7 @@ class TorchTraining:
         self.network = Network(spec, layouts).to(self.device)
         bridge.begin(self.network, spec, start)
         self.parameters = sum(v.numel() for v in self.network.state_dict().values())
+        self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
 
     def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
         """Gives the parameters that a phase trains, in the optimiser's order."""
@@ -168,16 +170,6 @@ class TorchTraining:
 class TorchTwin(TorchTraining):
     """The protocols.runs.twin.Twin of PyTorch with one member."""
 
-    def __init__(
-        self,
-        specs: list[RunSpec],
-        pool: Pool,
-        start: Start = OWN,
-        layouts: Mapping[str, str] | None = None,
-    ) -> None:
-        super().__init__(specs, pool, start, layouts)
-        self.kernels = penalised(self.network.head) if self.recipe["l2"] else []
-
     def trained(self, phase: dict[str, Any]) -> list[nn.Parameter]:
         trained = self.network.head if phase["frozen"] else self.network
         return [p for p in trained.parameters() if p.requires_grad]
@@ -223,7 +215,7 @@ class TorchTwin(TorchTraining):
         keep = None if self.keep is None else self.keep[start:stop]
         logits = self.logits(self.order[start:stop], there, keep)
         smoothing = self.recipe["label_smoothing"]
-        loss = F.cross_entropy(_at_least_float32(logits), labels, label_smoothing=smoothing)
+        loss = F.cross_entropy(at_least_float32(logits), labels, label_smoothing=smoothing)
         self.count_step()
         self.update(loss + self.penalty_term())
         right = (logits.argmax(1) == labels).sum()
@@ -236,7 +228,7 @@ class TorchTwin(TorchTraining):
     def log_probabilities(self, part: slice = slice(None)) -> list[np.ndarray]:
         self.network.eval()
         answers = [
-            _at_least_float32(self.logits(positions, self.batches.to_device(positions)))
+            at_least_float32(self.logits(positions, self.batches.to_device(positions)))
             for positions in in_batches(self.pool.evaluated[0][part], self.recipe["batch_size"])
         ]
         return [torch.cat(answers).log_softmax(1).cpu().numpy()]
@@ -248,7 +240,3 @@ class TorchTwin(TorchTraining):
 
     def network_state(self) -> dict[str, torch.Tensor]:
         return self.network.state_dict()
-
-
-def _at_least_float32(x: torch.Tensor) -> torch.Tensor:
-    return x.float() if x.dtype == torch.bfloat16 else x
