@@ -12,12 +12,15 @@ from impl_keras.models import make_optimizer, preprocess
 from impl_keras.step import backend
 from impl_keras.train import KerasTwin
 from protocols.images.pool import Pool
+from protocols.runs.parity import GivenSide
 from protocols.spec import RunSpec
 from protocols.weights.start import Arrays
 
 
-class KerasSide:
-    """A protocols.runs.parity.GivenSide around a KerasTwin; it makes steps on TensorFlow only."""
+class KerasSide(GivenSide):
+    """The GivenSide of Keras; it makes steps on TensorFlow only."""
+
+    twin: KerasTwin
 
     def __init__(self, spec: RunSpec, pool: Pool) -> None:
         self.twin = KerasTwin([spec], pool)
@@ -35,9 +38,6 @@ class KerasSide:
     def take(self, arrays: Arrays) -> None:
         bridge.write(self._of(arrays), arrays)
 
-    def calibrate(self, positions: np.ndarray) -> None:
-        self.twin.calibrate([positions])
-
     def inputs(self, positions: np.ndarray) -> Arrays:
         images = self.twin.batches.images(positions)
         dtype = self.network.dtype
@@ -53,7 +53,7 @@ class KerasSide:
 
     def probabilities(self) -> np.ndarray:
         with backend.eagerly():
-            return np.exp(self.twin.log_probabilities()[0])
+            return super().probabilities()
 
     def values(self) -> dict[str, int]:
         models = [*self.network.backbones, self.network.body]
@@ -73,11 +73,6 @@ class KerasSide:
     def apply(self, gradients: Arrays) -> None:
         variables = [self.variables[key] for key in gradients]
         self.apart.apply([ops.convert_to_tensor(g) for g in gradients.values()], variables)
-
-    def step(self, start: int, stop: int) -> tuple[float, float]:
-        (penalty,) = self.twin.penalty()
-        figures = self.twin.read([self.twin.step(start, stop)])
-        return float(figures[0, 0, 0]) / (stop - start), penalty
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
         """Gives the step's loss, penalty and gradients.

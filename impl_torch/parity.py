@@ -12,14 +12,17 @@ from impl_torch.models import PooledHead
 from impl_torch.train import TorchTwin
 from protocols.images.pool import Pool
 from protocols.papers.variants import load_variants
+from protocols.runs.parity import Side
 from protocols.spec import RunSpec
 from protocols.weights.start import Arrays
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
-class TorchSide:
-    """A protocols.runs.parity.Side around a TorchTwin."""
+class TorchSide(Side):
+    """The Side of PyTorch."""
+
+    twin: TorchTwin
 
     def __init__(self, spec: RunSpec, pool: Pool) -> None:
         self.twin = TorchTwin([spec], pool)
@@ -39,9 +42,6 @@ class TorchSide:
 
     def take(self, arrays: Arrays) -> None:
         bridge.write(self._of(arrays), arrays)
-
-    def calibrate(self, positions: np.ndarray) -> None:
-        self.twin.calibrate([positions])
 
     @torch.no_grad()
     def inputs(self, positions: np.ndarray) -> Arrays:
@@ -65,9 +65,6 @@ class TorchSide:
         found = self.network.features(self.twin.batches.images(positions))
         arrays = [x.numpy().transpose(CHANNELS_LAST) if x.ndim == 4 else x.numpy() for x in found]
         return dict(zip(self.names, arrays, strict=True))
-
-    def probabilities(self) -> np.ndarray:
-        return np.exp(self.twin.log_probabilities()[0])
 
     @torch.no_grad()
     def values(self) -> dict[str, int]:
@@ -96,11 +93,6 @@ class TorchSide:
         ]
         self.twin.begin_phase(phase, arrays or None)
         self.twin.begin_epoch([order], None)
-
-    def step(self, start: int, stop: int) -> tuple[float, float]:
-        (penalty,) = self.twin.penalty()
-        figures = self.twin.read([self.twin.step(start, stop)])
-        return float(figures[0, 0, 0]) / (stop - start), penalty
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
         """Gives the step's loss, penalty and gradients; the step leaves the gradients on the

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from protocols.papers.backbones import load_backbones
+from protocols.runs.twin import Twin
 from protocols.spec import schedule
 from protocols.weights.start import Arrays
 
@@ -127,8 +128,9 @@ DIFFERENCES = (
 
 
 class Side(Protocol):
-    """The interface of one twin of one network, on batches of a pool. Arrays are in Keras's
-    layouts, by key."""
+    """One twin of one network, on batches of a pool. Arrays are in Keras's layouts, by key."""
+
+    twin: Twin  # the twin that trains
 
     def weights(self, keys: Iterable[str] = ()) -> Arrays:
         """Gives all weights and moving statistics, or those of `keys`."""
@@ -138,6 +140,7 @@ class Side(Protocol):
 
     def calibrate(self, positions: np.ndarray) -> None:
         """Sets the moving statistics from the one batch at `positions`."""
+        self.twin.calibrate([positions])
 
     def inputs(self, positions: np.ndarray) -> Arrays:
         """Gives what each backbone reads, (n, h, w, 3), and "rows", which the LSTM reads, (n, h,
@@ -149,6 +152,7 @@ class Side(Protocol):
     def probabilities(self) -> np.ndarray:
         """Gives the probabilities (n, 4) for the pool's test part, in inference mode; a phase must
         have begun."""
+        return np.exp(self.twin.log_probabilities()[0])
 
     def values(self) -> dict[str, int]:
         """Counts the values of one image that each batch normalisation normalises, which are the
@@ -162,13 +166,16 @@ class Side(Protocol):
     def step(self, start: int, stop: int) -> tuple[float, float]:
         """Makes one update on order[start:stop]; gives the mean data loss and the penalty before
         the update."""
+        (penalty,) = self.twin.penalty()
+        figures = self.twin.read([self.twin.step(start, stop)])
+        return float(figures[0, 0, 0]) / (stop - start), penalty
 
     def step_gradients(self, start: int, stop: int) -> tuple[float, float, Arrays]:
         """Makes one update like `step`, and gives the gradients of the update too."""
 
 
 class GivenSide(Side, Protocol):
-    """The interface of a twin whose optimiser can be given the other twin's gradients."""
+    """A twin whose optimiser can be given the other twin's gradients."""
 
     def apply(self, gradients: Arrays) -> None:
         """Makes one update by `gradients`, with an optimiser of its own, whose memory is that of
