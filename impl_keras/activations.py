@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from impl_keras.models import Network, policy, preprocess
+from impl_keras.models import Network, at_least_float32, policy, preprocess
 from impl_keras.step import backend
 from protocols.papers.backbones import load_backbones
 from protocols.runs.activations import Seen
@@ -55,5 +55,4 @@ def _outputs(name: str, backbone: keras.Model) -> list[Any]:
 
 def _array(x: Any) -> np.ndarray:
     """Gives `x` on the host; bfloat16 becomes float32."""
-    brief = keras.backend.standardize_dtype(x.dtype) == "bfloat16"
-    return ops.convert_to_numpy(ops.cast(x, "float32") if brief else x)
+    return ops.convert_to_numpy(at_least_float32(x))

@@ -242,6 +242,11 @@ class Network:
         return [layer for layer in found if isinstance(layer, layers.BatchNormalization)]
 
 
+def at_least_float32(x: Any) -> Any:
+    """Gives `x`; bfloat16 becomes float32."""
+    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "bfloat16" else x
+
+
 def data_loss(logits: Any, labels: Any, smoothing: float) -> Any:
     """Gives the cross entropy (n,) in nats against (1 - s) one-hot + s / 4, where s is
     `smoothing`."""

@@ -198,12 +198,7 @@ class TogetherStep(TrainStep):
 
     def mapped(self, function: Function) -> Function:
         """Gives `function(*arrays)` of every member, computed with the member's variables."""
-        variables = self._variables[0] + self._variables[1]
-
-        def one(values: list[Any], *arrays: Any) -> Any:
-            with keras.StatelessScope(_pairs(variables, values)):
-                return function(*arrays)
-
+        one = _stateless(function, self._variables[0] + self._variables[1])
         pure = jax.jit(jax.vmap(one))
         return lambda *arrays: pure(self._state[0] + self._state[1], *arrays)
 
@@ -225,14 +220,20 @@ def operations(
     """Gives the names of all operations of a trace of `function`, which reads variables of
     `layers`; `arrays` are the shape and the type of each argument."""
     variables = _variables(layers)
-
-    def pure(values: list[Any], *inputs: Any) -> Any:
-        with keras.StatelessScope(_pairs(variables, values)):
-            return function(*inputs)
-
     inputs = [jax.ShapeDtypeStruct(*array) for array in arrays]
+    pure = _stateless(function, variables)
     trace = jax.make_jaxpr(pure)([v.value for v in variables], *inputs)
     return _names(trace.jaxpr)
+
+
+def _stateless(function: Function, variables: list[keras.Variable]) -> Function:
+    """Gives `function(*arrays)` as a function of `variables` too, whose values come first."""
+
+    def pure(values: list[Any], *arrays: Any) -> Any:
+        with keras.StatelessScope(_pairs(variables, values)):
+            return function(*arrays)
+
+    return pure
 
 
 def _names(trace: Any) -> set[str]:

@@ -4,7 +4,7 @@ step_jax.py."""
 import contextlib
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import keras
@@ -197,15 +197,12 @@ def engines(
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})  # this folds
     signature = [tf.TensorSpec(shape, tf.uint8)]
     graph = graph_of(function, input_signature=signature)
-    ways = {"eager": function, "graph": graph}
-    folded: list[Function] = []
 
-    def constants(images: Any) -> Any:
-        if not folded:
-            folded.append(convert_variables_to_constants_v2(graph.get_concrete_function()))
-        return folded[0](images)[0]
+    @cache
+    def folded() -> Function:
+        return convert_variables_to_constants_v2(graph.get_concrete_function())
 
-    ways["folded"] = constants
+    ways = {"eager": function, "graph": graph, "folded": lambda images: folded()(images)[0]}
     if compile_too:
         ways["XLA"] = graph_of(function, jit_compile=True)
     return {

@@ -47,25 +47,17 @@ class KerasFolds(KerasTraining):
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
         if stored is None:
             raise ValueError("runs that train together read stored features")
-        self.phase, self.reads_images = phase, False
-        self.batches.keep_features(stored)
-        self.dropout = bool(self.recipe["dropout"])
+        super().begin_phase(phase, stored)
         parts = self.network.head_parts
         optimizer = make_optimizer(phase, self.recipe)
-        self.together = backend.TogetherStep(self.loss, parts, parts, optimizer, self.members)
-        self._answers = self.together.mapped(self.network_log_probabilities)
-        self._penalties = self.together.mapped(lambda: penalty(self.kernels, self.recipe["l2"]))
+        self.step_function = backend.TogetherStep(self.loss, parts, parts, optimizer, self.members)
+        mapped = self.step_function.mapped
+        self._answers = mapped(self.network_log_probabilities)
+        self._penalties = mapped(lambda: penalty(self.kernels, self.recipe["l2"]))
 
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
-        self.orders = np.stack(orders)
+        self.order = np.stack(orders)
         self.keep = None if keep is None else np.stack(keep)
-
-    def step(self, start: int, stop: int) -> Any:
-        positions = self.orders[:, start:stop]
-        inputs = self.batches.inputs(positions, False)
-        if self.keep is not None:
-            inputs.append(self.keep[:, start:stop])
-        return self.together(self.batches.labels[positions], *inputs)
 
     def read(self, figures: list[Any]) -> np.ndarray:
         return np.array(backend.on_host(figures)).swapaxes(1, 2)
@@ -84,15 +76,15 @@ class KerasFolds(KerasTraining):
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
         return [
             activations.look(
-                self.network, self.spec, self.batches.images(p), self.together.member(i)
+                self.network, self.spec, self.batches.images(p), self.step_function.member(i)
             )
             for i, p in enumerate(positions)
         ]
 
     def state(self) -> dict[str, np.ndarray]:
         found = {f"network/{i}": np.array(v) for i, v in enumerate(self.network.variables)}
-        if hasattr(self, "together"):
-            found |= {f"optimizer/{i}": v for i, v in enumerate(self.together.values)}
+        if hasattr(self, "step_function"):
+            found |= {f"optimizer/{i}": v for i, v in enumerate(self.step_function.values)}
         return found
 
     def layout(self, phase: dict[str, Any], stepped: bool) -> Layout:
@@ -114,4 +106,4 @@ class KerasFolds(KerasTraining):
                 variable.assign(state[f"network/{i}"])
         if "optimizer/0" in state:
             count = sum(name.startswith("optimizer/") for name in state)
-            self.together.values = [state[f"optimizer/{i}"] for i in range(count)]
+            self.step_function.values = [state[f"optimizer/{i}"] for i in range(count)]

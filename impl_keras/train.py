@@ -9,7 +9,7 @@ from keras import ops
 from impl_keras import activations, bridge
 from impl_keras.batches import Batches
 from impl_keras.device import environment, prepare
-from impl_keras.models import Network, data_loss, make_optimizer, penalty
+from impl_keras.models import Network, at_least_float32, data_loss, make_optimizer, penalty
 from impl_keras.recurrent import computed_by
 from impl_keras.step import backend
 from protocols.hardware import DeviceMemory
@@ -29,9 +29,11 @@ class KerasTraining:
 
     phase: dict[str, Any]  # these three have the values of the phase that began last
     reads_images: bool
-    dropout: bool
+    step_function: Any
+    order: np.ndarray  # the epoch's positions, (n,) or (members, n)
+    keep: np.ndarray | None  # the units that dropout keeps, order.shape and an axis of units
 
-    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start) -> None:
+    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
         spec = specs[0]
         prepare(spec)
         self.specs, self.spec, self.recipe, self.pool = specs, spec, spec.recipe, pool
@@ -41,6 +43,8 @@ class KerasTraining:
         bridge.begin(self.network, spec, start)
         self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
+        self.dropout = bool(self.recipe["dropout"])
+        self.momenta = [norm.momentum for norm in self.network.batch_norms()]
         self._compile()
 
     def _compile(self) -> None:
@@ -54,7 +58,7 @@ class KerasTraining:
         count, network = len(self.network.backbones), self.network
         self.backbone_functions = [
             self._compiled(
-                lambda images, i=i: _at_least_float32(network.backbone(i, images)),
+                lambda images, i=i: at_least_float32(network.backbone(i, images)),
                 computed + evaluations,
             )
             for i in range(count)
@@ -68,7 +72,6 @@ class KerasTraining:
         """Sets the moving statistics to the mean of the batches' own (biased) statistics.
         Each batch is normalised by its own statistics, as in training."""
         norms = self.network.batch_norms()
-        momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.momentum = 0.0  # the moving statistics become the batch's
         forward = self._compiled(
@@ -80,7 +83,7 @@ class KerasTraining:
             for total, norm in zip(sums, norms, strict=True):
                 total[0] += ops.convert_to_numpy(norm.moving_mean) / len(batches)
                 total[1] += ops.convert_to_numpy(norm.moving_variance) / len(batches)
-        for norm, momentum, (mean, variance) in zip(norms, momenta, sums, strict=True):
+        for norm, momentum, (mean, variance) in zip(norms, self.momenta, sums, strict=True):
             norm.momentum = momentum
             norm.moving_mean.assign(mean)
             norm.moving_variance.assign(variance)
@@ -88,6 +91,11 @@ class KerasTraining:
     def backbone_features(self, number: int, positions: np.ndarray) -> np.ndarray:
         found = self.backbone_functions[number](*self.batches.inputs(positions, True))
         return ops.convert_to_numpy(ops.cast(found, "float32"))  # also from float64
+
+    def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
+        self.phase = phase
+        self.reads_images = stored is None or self.network.reads_images
+        self.batches.keep_features(stored)
 
     def moved(self, phase: dict[str, Any]) -> list[keras.Layer]:
         """Gives the parts that a phase trains."""
@@ -100,6 +108,13 @@ class KerasTraining:
             optimizer.build([v for layer in self.moved(phase) for v in layer.trainable_variables])
         return optimizer.variables
 
+    def step(self, start: int, stop: int) -> Any:
+        positions = self.order[..., start:stop]
+        inputs = self.batches.inputs(positions, self.reads_images)
+        if self.keep is not None:
+            inputs.append(self.keep[..., start:stop, :])
+        return self.step_function(self.batches.labels[positions], *inputs)
+
     def loss(self, labels: Any, *inputs: Any) -> tuple[Any, list[Any]]:
         """Gives what a step minimises (data loss and penalty), and the batch's summed loss and
         number right. `inputs` are images if they are read, stored features if there are any, and
@@ -110,7 +125,7 @@ class KerasTraining:
         by_batch = self.phase["batch_statistics"]
         features = rest or self.network.features(images, training=by_batch)
         logits = self.network.head(features, images, keep, training=True)
-        losses = data_loss(_at_least_float32(logits), labels, self.recipe["label_smoothing"])
+        losses = data_loss(at_least_float32(logits), labels, self.recipe["label_smoothing"])
         right = ops.cast(ops.equal(ops.argmax(logits, axis=1), labels), losses.dtype)
         total = ops.mean(losses) + penalty(self.kernels, self.recipe["l2"])
         return total, [ops.sum(losses), ops.sum(right)]
@@ -120,7 +135,7 @@ class KerasTraining:
         features."""
         rest = list(inputs)
         images = rest.pop(0) if self.network.reads_images else None
-        return ops.log_softmax(_at_least_float32(self.network.head(rest, images)))
+        return ops.log_softmax(at_least_float32(self.network.head(rest, images)))
 
     def spare_memory(self) -> bool:
         return self.batches.evict()
@@ -139,17 +154,10 @@ class KerasTraining:
 class KerasTwin(KerasTraining):
     """The protocols.runs.twin.Twin of Keras with one member."""
 
-    def __init__(self, specs: list[RunSpec], pool: Pool, start: Start = OWN) -> None:
-        super().__init__(specs, pool, start)
-        self.momenta = [norm.momentum for norm in self.network.batch_norms()]
-
     def begin_phase(self, phase: dict[str, Any], stored: list[np.ndarray] | None) -> None:
-        self.phase = phase
+        super().begin_phase(phase, stored)
         for norm, momentum in zip(self.network.batch_norms(), self.momenta, strict=True):
             norm.momentum = 1.0 if phase["frozen"] else momentum  # 1 keeps the moving statistics
-        self.batches.keep_features(stored)
-        self.reads_images = stored is None or self.network.reads_images
-        self.dropout = bool(self.recipe["dropout"])
         self.optimizer = make_optimizer(phase, self.recipe)
         head, whole = self.network.head_parts, self.network.parts
         self.step_function = backend.TrainStep(
@@ -162,13 +170,6 @@ class KerasTwin(KerasTraining):
     def begin_epoch(self, orders: list[np.ndarray], keep: list[np.ndarray] | None) -> None:
         (self.order,) = orders
         self.keep = None if keep is None else keep[0]
-
-    def step(self, start: int, stop: int) -> Any:
-        positions = self.order[start:stop]
-        inputs = self.batches.inputs(positions, self.reads_images)
-        if self.keep is not None:
-            inputs.append(self.keep[start:stop])
-        return self.step_function(self.batches.labels[positions], *inputs)
 
     def read(self, figures: list[Any]) -> np.ndarray:
         return np.array(backend.on_host(figures))[:, None]
@@ -217,7 +218,3 @@ class KerasTwin(KerasTraining):
         variables = self._stateful()
         for name, value in state.items():
             variables[name].assign(value)
-
-
-def _at_least_float32(x: Any) -> Any:
-    return ops.cast(x, "float32") if keras.backend.standardize_dtype(x.dtype) == "bfloat16" else x
