@@ -49,24 +49,29 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
 
 def cpu_name() -> str:
     """Gives the processor's name as the system has it."""
-    return _of_cpuinfo("model name") or platform.processor() or platform.machine()
+    return _told(CPUINFO, "model name") or platform.processor() or platform.machine()
 
 
-def _of_cpuinfo(*names: str) -> str:
-    """Gives what Linux says of the first processor, under the first line that has one of the names,
-    or "" if none has."""
+def _told(path: Path, *names: str) -> str:
+    """Gives what the first line of a file of Linux's /proc that has one of the names says, or "" if
+    none has."""
     try:
-        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     found = (line.partition(":") for line in lines)
     return next((text.strip() for key, _, text in found if key.strip() in names), "")
 
 
+def _bytes(path: Path, name: str) -> int:
+    """Gives the bytes that such a line tells as "12 kB"; 0 if none has the name."""
+    return 1024 * int((_told(path, name) or "0").split()[0])
+
+
 def instruction_set() -> str:
     """Gives the instructions by which kernels are chosen, in alphabetical order; where the system
     doesn't tell them, the words "not known" and the kind of machine."""
-    flags = _of_cpuinfo("flags", "Features").split()
+    flags = _told(CPUINFO, "flags", "Features").split()
     known = sorted(flag for flag in flags if INSTRUCTIONS.fullmatch(flag))
     return " ".join(known) or f"not known ({platform.machine()})"
 
@@ -109,26 +114,17 @@ def described(device: str, deterministic: bool) -> dict[str, Any]:
 def free_memory(meminfo: Path = Path("/proc/meminfo")) -> int:
     """Gives the bytes of host memory that new processes could take (Linux's MemAvailable); 0 if
     unknown."""
-    try:
-        lines = meminfo.read_text(encoding="utf-8").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvail"))
-    except (OSError, StopIteration):
-        return 0
+    return _bytes(meminfo, "MemAvailable")
 
 
 def reset_peak_memory() -> None:
     """Starts the count of peak host memory anew (on Linux; elsewhere the peak stays that of the
     whole process)."""
-    try:
+    with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-    except OSError:
-        return
 
 
 def peak_memory() -> int:
     """Gives the most host memory that this process held at once since the reset, in bytes."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return _bytes(Path("/proc/self/status"), "VmHWM") or kilobytes * 1024

@@ -4,6 +4,7 @@ The variable is read as CUDA reads it: an entry that names no GPU ends the list,
 named twice hides all. A number counts as in nvidia-smi, for workers set CUDA_DEVICE_ORDER.
 """
 
+import contextlib
 import os
 import re
 import subprocess
@@ -126,16 +127,11 @@ def _owner(gpu: Gpu, listed: list[Gpu]) -> str:
 def memory(what: str) -> int:
     """Gives the bytes of the first GPU of this process, as the driver has them: `what` is "total"
     or "free". 0 if the driver can't tell, as of a part of a divided GPU."""
-    found = seen().gpus
-    try:
-        words = (
-            found
-            and _asked(
-                ["-i", found[0].uuid, f"--query-gpu=memory.{what}", "--format=csv,noheader"]
-            ).split()
-        )
-    except (OSError, subprocess.SubprocessError):
-        return 0
+    query = [f"--query-gpu=memory.{what}", "--format=csv,noheader"]
+    words: list[str] = []
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        for gpu in seen().gpus[:1]:
+            words = _asked(["-i", gpu.uuid, *query]).split()
     return int(words[0]) << 20 if words and words[0].isdigit() else 0  # "1234 MiB", or "[N/A]"
 
 

@@ -264,8 +264,8 @@ def make_manifest(root: Path) -> bytes:
     The manifest names the images of TRAIN and TEST, labels.csv, and the originals with exactly one
     label of the four classes.
     """
-    parts = ((f"images/{part}/{name}", "*") for part in ("TRAIN", "TEST") for name in CLASSES)
-    files = chain.from_iterable((root / folder).glob(p) for folder, p in parts)
+    folders = (root / f"images/{part}/{name}" for part in ("TRAIN", "TEST") for name in CLASSES)
+    files = chain.from_iterable(folder.glob("*") for folder in folders)
     labelled = read_labels(root / LABELS)
     originals = [root / ORIGINALS / name for name in labelled]
     names = [path.relative_to(root).as_posix() for path in (*files, *originals) if path.is_file()]

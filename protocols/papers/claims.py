@@ -90,13 +90,11 @@ def load_claims() -> dict[str, Claim]:
     metric, point of the schedule or key, on a number that can't be read, and where two claims have
     one address."""
     claims = papers.rows(FILE, Claim, "id")
-    known, points = (
-        ("", *load_variants()),
-        {
-            key: ("", "selected", *(f"epoch {e}" for e in paper.milestones))
-            for key, paper in papers.load_papers().items()
-        },
-    )
+    known = ("", *load_variants())
+    points = {
+        key: ("", "selected", *(f"epoch {e}" for e in paper.milestones))
+        for key, paper in papers.load_papers().items()
+    }
     taken: dict[tuple[str, ...], str] = {}
     for claim in claims.values():
         for what, value, allowed in (

@@ -11,6 +11,7 @@ import json
 import re
 import zipfile
 from collections import defaultdict
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -71,13 +72,9 @@ def _old(root: h5py.Group, names: list[str]) -> list[Layers]:
 def _listed(group: h5py.Group, name: str) -> list[str]:
     """Gives the list of texts in the attribute `name`, or, where the list was too long for one
     attribute, in name0, name1, ..."""
-    if name in group.attrs:
-        parts = [group.attrs[name]]
-    else:
-        parts = []
-        while f"{name}{len(parts)}" in group.attrs:
-            parts.append(group.attrs[f"{name}{len(parts)}"])
-    texts = [text for part in parts for text in part]
+    numbered = takewhile(group.attrs.__contains__, (f"{name}{i}" for i in count()))
+    parts = [name] if name in group.attrs else numbered
+    texts = [text for part in parts for text in group.attrs[part]]
     return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
 
 
