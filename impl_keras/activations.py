@@ -24,10 +24,14 @@ def look(
     names, inner, maps = network.variant.backbones, {}, []
     images = ops.convert_to_tensor(images)
     for name, backbone in zip(names, network.backbones, strict=True):
+        shown = load_backbones()[name].layers
+        canonical = canonical_names(layer.name for layer in backbone.layers)
+        by_name = {canonical[layer.name]: layer.output for layer in backbone.layers}
+        outputs = [by_name[layer.name] for layer in shown]
         with policy(spec):
-            model = keras.Model(backbone.inputs, [*_outputs(name, backbone), backbone.output])
+            model = keras.Model(backbone.inputs, [*outputs, backbone.output])
         *layers, last = model(preprocess(name, images, network.dtype), training=False)
-        for layer, output in zip(load_backbones()[name].layers, layers, strict=True):
+        for layer, output in zip(shown, layers, strict=True):
             inner[f"{name}/{layer.name}"] = _array(output[0, ..., : layer.maps])
         maps.append(last)
 
@@ -45,12 +49,6 @@ def look(
         maps={name: _array(x) for name, x in zip(names, maps, strict=True)},
         gradients={name: _array(x) for name, x in zip(names, gradients, strict=True)},
     )
-
-
-def _outputs(name: str, backbone: keras.Model) -> list[Any]:
-    canonical = canonical_names(layer.name for layer in backbone.layers)
-    by_name = {canonical[layer.name]: layer.output for layer in backbone.layers}
-    return [by_name[layer.name] for layer in load_backbones()[name].layers]
 
 
 def _array(x: Any) -> np.ndarray:

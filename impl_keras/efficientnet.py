@@ -19,6 +19,7 @@ STAGES = (
     (3, 1, 6, 320, 1),
 )
 STEM, TOP = 32, 1280  # channels
+WORDS: dict[str, Any] = {"padding": "same", "use_bias": False}  # of every convolution
 
 
 def _norm(x: Any, name: str, relu: bool = True) -> Any:
@@ -27,13 +28,11 @@ def _norm(x: Any, name: str, relu: bool = True) -> Any:
 
 
 def _conv(x: Any, channels: int, kernel: int, stride: int, name: str) -> Any:
-    words = {"padding": "same", "use_bias": False, "name": name}
-    return layers.Conv2D(channels, kernel, stride, **words)(x)
+    return layers.Conv2D(channels, kernel, stride, name=name, **WORDS)(x)
 
 
 def _depthwise(x: Any, kernel: int, stride: int, name: str) -> Any:
-    words = {"padding": "same", "use_bias": False, "name": name}
-    return layers.DepthwiseConv2D(kernel, stride, **words)(x)
+    return layers.DepthwiseConv2D(kernel, stride, name=name, **WORDS)(x)
 
 
 def _separable(x: Any, name: str, kernel: int, stride: int, channels: int) -> Any:

@@ -46,7 +46,9 @@ def _rnn(variant: Variant, spec: RunSpec, units: int, **words: Any) -> keras.Lay
     """Makes a recurrent layer of the variant's cell.
     With other gates than the sigmoid, Keras itself decides against cuDNN."""
     words |= GATES[spec.recipe["recurrent_activation"]]
-    return RNN[variant.cell](units, use_cudnn=_cudnn(spec), **words)
+    # Keras's own choice in the only types that cuDNN's layers take under JAX
+    cudnn = "auto" if spec.precision in ("float32", "tf32") else False
+    return RNN[variant.cell](units, use_cudnn=cudnn, **words)
 
 
 def _pooled_body(variant: Variant, spec: RunSpec) -> keras.Model:
@@ -108,12 +110,6 @@ def _map_body(variant: Variant, spec: RunSpec, map_shape: tuple[int, ...]) -> ke
     states = layers.Bidirectional(last, name="states")(sequence)
     product = layers.Multiply(name="product")([pooled, states])
     return keras.Model([feature_map], product, name="body")
-
-
-def _cudnn(spec: RunSpec) -> bool | str:
-    """Gives Keras's own choice in float32 and TF32, the only types that cuDNN's layers take under
-    JAX."""
-    return "auto" if spec.precision in ("float32", "tf32") else False
 
 
 @contextlib.contextmanager

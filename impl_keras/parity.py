@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import keras
 import numpy as np
 from keras import layers, ops
 
@@ -63,7 +62,8 @@ class KerasSide(GivenSide):
             for layer in model.layers
             if isinstance(layer, layers.BatchNormalization)
         ]
-        return {self.keys[id(x.moving_variance)]: _positions(x) for x in norms}
+        shapes = {self.keys[id(x.moving_variance)]: x.output.shape for x in norms}
+        return {key: height * width for key, (_, height, width, _) in shapes.items()}
 
     def begin(self, phase: dict[str, Any], order: np.ndarray, stored: Arrays | None = None) -> None:
         self.twin.begin_phase(phase, list(stored.values()) if stored else None)
@@ -86,8 +86,3 @@ class KerasSide(GivenSide):
         gradients = {self.keys[id(v)]: ops.convert_to_numpy(g) for v, g in found}
         with backend.eagerly():
             return *self.step(start, stop), gradients
-
-
-def _positions(layer: keras.Layer) -> int:
-    _, height, width, _ = layer.output.shape
-    return height * width

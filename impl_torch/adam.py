@@ -33,12 +33,7 @@ class DeviceAdam(torch.optim.Optimizer):
                 mean, square = state["exp_avg"], state["exp_avg_sq"]
                 mean.lerp_(p.grad, 1 - beta1)
                 square.mul_(beta2).addcmul_(p.grad, p.grad, value=1 - beta2)
-                rate = group["rate"] * _correction(state["step"], beta1, beta2)
+                n = state["step"].double()
+                correction = (1 - beta2**n).sqrt() / (1 - beta1**n)
+                rate = group["rate"] * correction
                 p.sub_(rate * mean / (square.sqrt() + group["epsilon"]))
-
-
-def _correction(steps: torch.Tensor, beta1: float, beta2: float) -> torch.Tensor:
-    """Gives the factor of the rate, a float64 scalar on the device: sqrt(1 - beta2^n) / (1 -
-    beta1^n) after n steps."""
-    n = steps.double()
-    return (1 - beta2**n).sqrt() / (1 - beta1**n)

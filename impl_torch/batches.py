@@ -33,22 +33,17 @@ class Batches:
         """Gives the positions as int64 on the device."""
         return torch.from_numpy(positions).to(self.device)
 
-    def _sent(self, rows: torch.Tensor) -> torch.Tensor:
-        """Gives the rows on the device.
-        They go to a GPU from pinned memory: the copy waits there for the steps before it, and the
-        host waits for neither the copy nor the steps."""
-        if self.device.type == "cpu":
-            return rows
-        return rows.pin_memory().to(self.device, non_blocking=True)
-
     def images(self, positions: np.ndarray, there: torch.Tensor | None = None) -> torch.Tensor:
         """Gives images as uint8 (n, h, w, 3) on the device; `there` holds the positions on the
-        device."""
+        device. From the host they come by pinned memory: the copy waits on the GPU for the steps
+        before it, and the host waits for neither the copy nor the steps."""
         start = running_seconds()
-        if self.pixels is None:
-            found = self._sent(torch.from_numpy(self.pool.images(positions)))
-        else:
+        if self.pixels is not None:
             found = self.pixels[self.to_device(positions) if there is None else there]
+        else:
+            found = torch.from_numpy(self.pool.images(positions))
+            if self.device.type != "cpu":
+                found = found.pin_memory().to(self.device, non_blocking=True)
         self.waited += running_seconds() - start
         return found
 

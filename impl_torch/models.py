@@ -137,23 +137,20 @@ def make_head(spec: RunSpec) -> PooledHead | MapHead:
     return head.to(dtype_of(spec))
 
 
-def _random_backbone(name: str, spec: RunSpec) -> nn.Sequential:
-    """Makes a backbone with random weights, the same in every variant that has this backbone."""
-    torch.manual_seed(derive(spec.seed, "weights", name))
-    backbone = make_backbone(name, spec.recipe)
-    initialise_as_keras(backbone)
-    return backbone
-
-
 class Network(nn.Module):
     """A variant's network: uint8 RGB (n, h, w, 3) -> logits (n, 4).
-    Its random weights are drawn part by part. `layouts` has the memory layout of a backbone where
+    Its random weights are drawn part by part, so that a backbone is the same in every variant that
+    has it. `layouts` has the memory layout of a backbone where
     that isn't LAST."""
 
     def __init__(self, spec: RunSpec, layouts: Mapping[str, str] | None = None) -> None:
         super().__init__()
         names = load_variants()[spec.variant].backbones
-        backbones = [_random_backbone(name, spec) for name in names]
+        backbones = []
+        for name in names:
+            torch.manual_seed(derive(spec.seed, "weights", name))
+            backbones.append(make_backbone(name, spec.recipe))
+            initialise_as_keras(backbones[-1])
         self.backbones = nn.ModuleList(backbones)
         self.head = make_head(spec)
         self.to(dtype_of(spec)).to(memory_format=torch.channels_last)
