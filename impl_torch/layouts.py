@@ -9,7 +9,6 @@ python -m impl_torch.layouts CACHE: reads the specs of runs from stdin, one a li
 backbones; prints a sentence for each.
 """
 
-import hashlib
 import json
 import os
 import sys
@@ -27,7 +26,7 @@ from torch import nn
 from impl_torch.backbones import FIRST, FORMATS, LAST, lay_out, make_backbone
 from impl_torch.device import autocast, device_of, dtype_of, prepare
 from protocols.boundary import Content, Damaged, Key, Positive, contents, decoded
-from protocols.files import write_whole
+from protocols.files import digest_of, write_whole
 from protocols.papers.variants import load_variants
 from protocols.runs.twin import is_out_of_memory
 from protocols.spec import RunSpec
@@ -60,8 +59,7 @@ def key_of(spec: RunSpec, backbone: str) -> dict[str, Any]:
 
 def path_of(key: dict[str, Any], cache: Path) -> Path:
     """Gives the file of this key."""
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    return cache / "layouts" / f"{digest[:16]}.json"
+    return cache / "layouts" / f"{digest_of(key)[:16]}.json"
 
 
 def faster(spec: RunSpec, cache: Path, say: Say) -> dict[str, str]:

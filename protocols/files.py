@@ -1,6 +1,7 @@
 """Small tools for files: folders that appear complete or not at all, ordered threads, progress."""
 
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -10,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import platformdirs
 from filelock import FileLock, Timeout
@@ -146,6 +147,11 @@ def sha256_of(path: Path) -> str:
     """Gives the SHA-256 of a file, as hex digits. Raises OSError."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(words: Any) -> str:
+    """Gives the SHA-256, as hex digits, of what JSON can hold."""
+    return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:

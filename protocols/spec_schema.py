@@ -14,9 +14,6 @@ Number = Annotated[float, Meta(ge=0, le=1e6)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Epochs = Annotated[int, Meta(ge=0, le=10**6)]
 Size = Annotated[int, Meta(ge=1, le=10**5)]
-Phase1 = ("phase1_epochs", "phase1_optimizer", "phase1_rate")
-Phase2 = ("phase2_epochs", "phase2_optimizer", "phase2_rate")
-Alone = ("epochs", "optimizer", "rate")
 
 
 class Recipe(Struct):
@@ -43,8 +40,9 @@ class Recipe(Struct):
     cold_repeats: Size | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        two = self.phase1_epochs is not UNSET
-        if UNSET in [getattr(self, name) for name in ((*Phase1, *Phase2) if two else Alone)]:
+        phases = ("",) if self.phase1_epochs is UNSET else ("phase1_", "phase2_")
+        names = (f"{phase}{of}" for phase in phases for of in ("epochs", "optimizer", "rate"))
+        if any(getattr(self, name) is UNSET for name in names):
             raise ValueError("epochs, optimizer or rate of a phase is missing")
 
 

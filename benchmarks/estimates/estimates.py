@@ -8,7 +8,6 @@ two at a time. A latency run is alone whatever the jobs.
 """
 
 import contextlib
-import hashlib
 import json
 import os
 import threading
@@ -34,7 +33,7 @@ from benchmarks.estimates.progress import Work
 from benchmarks.planning import disk
 from benchmarks.store.run import Run
 from protocols.boundary import Content, Damaged, Key, contents, decoded
-from protocols.files import ROOT, write_whole
+from protocols.files import ROOT, digest_of, write_whole
 from protocols.hardware import cpu_name
 from protocols.spec import IMPLIED, RunSpec
 
@@ -226,8 +225,7 @@ class Estimates:
             return []
 
     def _path(self, key: dict[str, Any]) -> Path:
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-        return self.folder / f"{digest[:16]}.json"
+        return self.folder / f"{digest_of(key)[:16]}.json"
 
     def _read(self, key: dict[str, Any]) -> dict[str, Any]:
         """Returns stage -> variant -> part -> observations, the oldest first; {} where there are

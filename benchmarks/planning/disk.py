@@ -115,7 +115,10 @@ def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
     for spec in specs:
         name = f"arrays/{spec.data['digest'][:16]}"
         if not (root / name).is_dir():
-            found[name] = _set_images(spec) * spec.data["height"] * spec.data["width"] * 3
+            # of FIXED the whole set is decoded, whatever a run draws from it
+            whole = [_all_images(spec.data["kind"])[part] for part in ("train", "test")]
+            images = sum(whole if spec.protocol in FIXED else counts(spec))
+            found[name] = images * spec.data["height"] * spec.data["width"] * 3
         if spec.stores_features:
             n = sum(counts(spec))
             for backbone in load_variants()[spec.variant].backbones:
@@ -123,12 +126,6 @@ def shared(specs: list[RunSpec], root: Path) -> dict[str, int]:
                 if name not in there:
                     found[name] = n * load_backbones()[backbone].channels * 4 * _positions(spec)
     return found
-
-
-def _set_images(spec: RunSpec) -> int:
-    if spec.protocol in FIXED:  # the whole set is decoded, whatever a run draws from it
-        return sum(_all_images(spec.data["kind"])[part] for part in ("train", "test"))
-    return sum(counts(spec))
 
 
 def _positions(spec: RunSpec) -> int:

@@ -154,7 +154,6 @@ def _white_cell(
     cos, sin = np.float32(math.cos(angle) / radius), np.float32(math.sin(angle) / radius)
     u, v = cos * u + sin * v, np.float32(mirror) * (cos * v - sin * u)
     size = u.shape
-    one_pixel = 1 / radius
 
     theta = np.arctan2(v, u)
     wobble = 0.05 if name == "MONOCYTE" else 0.025
@@ -162,7 +161,7 @@ def _white_cell(
     for wave in (2, 3, 4):
         swing, phase = wobble * rng.standard_normal(), rng.uniform(0, 2 * math.pi)
         outline += np.float32(swing) * np.cos(wave * theta + np.float32(phase))
-    soft = 2.0 * scale * one_pixel
+    soft = 2.0 * scale * (1 / radius)
     body = _smooth(np.hypot(u, v) - outline, soft)
     ripple = np.float32(0.018) * _blobs(rng, size, 6 * scale)
     nucleus = _smooth(_nucleus(class_index, rng, u, v) + ripple, soft) * body

@@ -49,7 +49,11 @@ def rows_of(source: Source, request: SetRequest) -> list[Row]:
     """Gives the rows of a set, in order. Raises RequestError where the labels can't be read."""
     if request.protocol == "fixed":
         return fixed_rows(source)
-    return cv_rows(source, request)
+    names = _originals(source, request)
+    if request.fold is None:
+        return filled(names, request, "pool")
+    known = provenance.groups() if source.kind == "real" else {}
+    return _fold_rows(names, [known.get(name, name) for name, _ in names], request)
 
 
 def _entries(source: Source, request: SetRequest) -> dict[str, Entry]:
@@ -118,15 +122,6 @@ def filled(names: list[tuple[str, int]], request: SetRequest, part: str) -> list
 
 def _original_row(name: str, label: int, part: str, copy: int = 0) -> Row:
     return Row(f"{name}#{copy}", label, part, name, ORIGINALS + name, copy)
-
-
-def cv_rows(source: Source, request: SetRequest) -> list[Row]:
-    """Gives the rows of `cv10`, or of one fold of `cv10-grouped`. Raises RequestError."""
-    names = _originals(source, request)
-    if request.fold is None:
-        return filled(names, request, "pool")
-    known = provenance.groups() if source.kind == "real" else {}
-    return _fold_rows(names, [known.get(name, name) for name, _ in names], request)
 
 
 def _fold_rows(names: list[tuple[str, int]], groups: list[str], request: SetRequest) -> list[Row]:

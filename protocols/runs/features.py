@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from protocols.files import LEFT_OVER, aside, sha256_of, write_whole
+from protocols.files import LEFT_OVER, aside, digest_of, sha256_of, write_whole
 from protocols.papers.backbones import load_backbones
 from protocols.papers.variants import load_variants
 from protocols.spec import IMPLIED, RunSpec
@@ -40,7 +40,7 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
         "backbone": backbone,
         "pooled": load_variants()[spec.variant].pooled,
         "data": spec.data["digest"],
-        "rows": _sha256(rows.astype(np.int64).tobytes()),
+        "rows": _sha256(rows),
         "weights": weights,
         "batch_size": spec.recipe["batch_size"],
     }
@@ -50,7 +50,7 @@ def subject(spec: RunSpec, backbone: str, rows: np.ndarray, train: np.ndarray) -
         words[name] = getattr(spec, name)
     if random:
         words["seed"] = spec.seed
-        words["train"] = _sha256(train.astype(np.int64).tobytes())
+        words["train"] = _sha256(train)
         words["calibration_images"] = spec.recipe.get("calibration_images")
     return words
 
@@ -71,8 +71,8 @@ def stored(
     together, the features lie on the disk twice. The returned array stays readable when another
     process removes the file.
     """
-    name, root = _digest(subject), cache / "features"
-    folder = root / f"{name}-{_digest(state)}"
+    name, root = digest_of(subject)[:16], cache / "features"
+    folder = root / f"{name}-{digest_of(state)[:16]}"
     if (values := _opened(folder)) is not None:
         return values, True
     if folder.exists() and not _whole(folder):  # another process may have put the features there
@@ -183,9 +183,5 @@ def _write(folder: Path, batches: Iterator[np.ndarray], n: int, words: dict[str,
     (folder / INDEX).write_text(json.dumps(index, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def _digest(words: dict[str, Any]) -> str:
-    return _sha256(json.dumps(words, sort_keys=True).encode())[:16]
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _sha256(positions: np.ndarray) -> str:
+    return hashlib.sha256(positions.astype(np.int64).tobytes()).hexdigest()
