@@ -91,8 +91,7 @@ class KerasFolds(KerasTraining):
         """Gives the layout of the state; what the members train has a first axis of members."""
         head = self.network.head_parts
         weights = [v for part in head for v in part.trainable_variables]
-        own = {id(v) for v in weights}
-        others = [v for part in head for v in part.variables if id(v) not in own]
+        others = [v for part in head for v in part.non_trainable_variables]
         held = [*weights, *others, *self.optimizer_variables(phase)]
         found = {
             f"network/{i}": (v.dtype, (*v.shape,)) for i, v in enumerate(self.network.variables)

@@ -20,6 +20,7 @@ from protocols.spec import IMPLIED
 # how the maps of a backbone, and its kernels, lie in memory
 LAST, FIRST = "channels_last", "channels_first"
 FORMATS = {LAST: torch.channels_last, FIRST: torch.contiguous_format}
+Layouts = Mapping[str, str]  # by backbone, where that isn't LAST
 Change = Callable[[nn.Module, Mapping[str, Any]], None]
 CHANGES: dict[str, Change] = {}  # what is done to timm's network, by backbone
 

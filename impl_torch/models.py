@@ -1,7 +1,6 @@
 """The networks of every paper: backbones, recurrent branch, product, softmax."""
 
 import math
-from collections.abc import Mapping
 from functools import reduce
 from typing import Any
 
@@ -9,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from impl_torch.backbones import LAST, lay_out, make_backbone
+from impl_torch.backbones import LAST, Layouts, lay_out, make_backbone
 from impl_torch.device import dtype_of
 from impl_torch.recurrent import Recurrent, layer_of, recur
 from protocols.classes import CLASSES
@@ -140,10 +139,9 @@ def make_head(spec: RunSpec) -> PooledHead | MapHead:
 class Network(nn.Module):
     """A variant's network: uint8 RGB (n, h, w, 3) -> logits (n, 4).
     Its random weights are drawn part by part, so that a backbone is the same in every variant that
-    has it. `layouts` has the memory layout of a backbone where
-    that isn't LAST."""
+    has it."""
 
-    def __init__(self, spec: RunSpec, layouts: Mapping[str, str] | None = None) -> None:
+    def __init__(self, spec: RunSpec, layouts: Layouts | None = None) -> None:
         super().__init__()
         names = load_variants()[spec.variant].backbones
         backbones = []

@@ -5,7 +5,6 @@ idle. The losses of each member are those of the run alone (a test holds this in
 has thousands of kernels, small ones: a GPU replays them as one CUDA graph.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from impl_torch import activations, bridge
 from impl_torch.adam import DeviceAdam
+from impl_torch.backbones import Layouts
 from impl_torch.device import at_least_float32, autocast
 from impl_torch.graphs import CudaGraphs, GraphedStep
 from impl_torch.models import make_head, penalised
@@ -49,11 +49,7 @@ class TorchFolds(TorchTraining):
     phase."""
 
     def __init__(
-        self,
-        specs: list[RunSpec],
-        pool: Pool,
-        start: Start = OWN,
-        layouts: Mapping[str, str] | None = None,
+        self, specs: list[RunSpec], pool: Pool, start: Start = OWN, layouts: Layouts | None = None
     ) -> None:
         if not specs[0].heads_only:
             raise ValueError("only heads over a frozen CNN train together")
@@ -67,7 +63,6 @@ class TorchFolds(TorchTraining):
         make_stackable(self.head)
         kernels = {id(p) for p in penalised(self.head)}
         self.penalised = [n for n, p in self.head.named_parameters() if id(p) in kernels]
-        self.labels = self.batches.labels
         recorder = CudaGraphs() if self.device.type == "cuda" else None
         self.graphed = GraphedStep(self.step_on, self.recipe["batch_size"], recorder)
 
@@ -127,8 +122,8 @@ class TorchFolds(TorchTraining):
         changes in place.
         """
         loss = vmap(self._loss, in_dims=(0, 0, 0, 0, None if keep is None else 0))
-        features = self.batches.chosen_features(there)
-        losses, figures = loss(self.weights, self.buffers, features, self.labels[there], keep)
+        features, labels = self.batches.chosen_features(there), self.batches.labels[there]
+        losses, figures = loss(self.weights, self.buffers, features, labels, keep)
         self.update(losses.sum())
         return figures
 
@@ -154,14 +149,12 @@ class TorchFolds(TorchTraining):
 
     def look(self, positions: list[np.ndarray]) -> list[Seen]:
         backbones, head = self.network.backbones.eval(), self.head.eval()
-        own = [
-            {name: value[i] for name, value in (self.weights | self.buffers).items()}
-            for i in range(self.size)
-        ]
-        return [
-            activations.look(self.spec, backbones, head, self.batches.images(p), weights)
-            for p, weights in zip(positions, own, strict=True)
-        ]
+        found = []
+        for i, part in enumerate(positions):
+            own = {name: value[i] for name, value in (self.weights | self.buffers).items()}
+            images = self.batches.images(part)
+            found.append(activations.look(self.spec, backbones, head, images, own))
+        return found
 
     def network_state(self) -> dict[str, torch.Tensor]:
         backbones = {f"backbones/{k}": v for k, v in self.network.backbones.state_dict().items()}

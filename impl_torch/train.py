@@ -1,6 +1,5 @@
 """Training in PyTorch: the optimisers, the step, the state."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from impl_torch import activations, bridge
+from impl_torch.backbones import Layouts
 from impl_torch.batches import Batches
 from impl_torch.device import (
     EAGER,
@@ -51,11 +51,7 @@ class TorchTraining:
     It holds the backbones, the optimiser and the state."""
 
     def __init__(
-        self,
-        specs: list[RunSpec],
-        pool: Pool,
-        start: Start = OWN,
-        layouts: Mapping[str, str] | None = None,
+        self, specs: list[RunSpec], pool: Pool, start: Start = OWN, layouts: Layouts | None = None
     ) -> None:
         spec = specs[0]
         self.device = device_of(spec)

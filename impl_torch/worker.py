@@ -1,10 +1,11 @@
 """The PyTorch worker process: python -m impl_torch.worker.
 Its messages are described in protocols.runs.worker_loop."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from impl_torch import layouts
+from impl_torch.backbones import Layouts
 from impl_torch.device import seen
 from impl_torch.train import TorchTwin
 from protocols.files import Progress
@@ -17,13 +18,9 @@ from protocols.weights.start import OWN, Start
 
 
 def make_twin(
-    specs: list[RunSpec],
-    pool: Pool,
-    start: Start = OWN,
-    layouts: Mapping[str, str] | None = None,
+    specs: list[RunSpec], pool: Pool, start: Start = OWN, layouts: Layouts | None = None
 ) -> Twin:
-    """Makes the twin of one run, or of several runs that train together. `layouts` has the memory
-    layout of a backbone where that isn't the usual one."""
+    """Makes the twin of one run, or of several runs that train together."""
     if len(specs) == 1:
         return TorchTwin(specs, pool, start, layouts)
     from impl_torch.together import TorchFolds  # noqa: PLC0415 (only where runs train together)

@@ -78,8 +78,7 @@ def start(
     weights = weights or "random"
     file = out / ("parity.json" if weights == "random" else "parity-imagenet.json")
     command = [sys.executable, "-m", "benchmarks.parity", "--json", str(file)]
-    command += ["--weights", weights]
-    command += ["--data", data]
+    command += ["--weights", weights, "--data", data]
     command += ["--cache", str(cache)] if cache else []
     command += ["--jobs", str(jobs)] if jobs else []
     command += ["--variant", *variants] if variants else []

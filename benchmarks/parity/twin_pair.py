@@ -24,7 +24,6 @@ SEED = 3  # for drawing the weights
 SPREAD = 0.1  # standard deviation of what is added to gammas, betas and biases
 THREADS = 1
 TRAIN, TEST = np.arange(BATCH), np.arange(BATCH, 2 * BATCH)  # positions in the ladder's pool
-SIDES = {"keras": "KerasSide", "torch": "TorchSide"}
 
 
 def spec_of(
@@ -50,9 +49,8 @@ def side(framework: str, spec: RunSpec, pool: Pool) -> Any:
 
     The framework is imported here; PyTorch must come before TensorFlow.
     """
-    return getattr(importlib.import_module(f"impl_{framework}.parity"), SIDES[framework])(
-        spec, pool
-    )
+    module = importlib.import_module(f"impl_{framework}.parity")
+    return getattr(module, f"{framework.title()}Side")(spec, pool)
 
 
 @dataclass

@@ -231,14 +231,14 @@ def decided(images: list[Shown], photographs: list[Original]) -> list[Shown]:
     label, told = {row.file: row.label for row in photographs}, notebook_split(photographs)
     counts = Counter((row.split, row.original) for row in images)
     found = []
-    for row in (row for row in images if row.doubtful):
+    for row in images:
+        if not row.doubtful or row.score < LEAST_SCORE:  # below that, no photograph fits
+            continue
         fits = label[row.second] == row.class_name and told.get(row.second) == row.split
         others = [
             n for (split, name), n in counts.items()
             if split == row.split and label[name] == row.class_name
         ]  # fmt: skip
-        if row.score < LEAST_SCORE:
-            continue  # no photograph fits
         if not fits or counts[row.split, row.second] + 1 > max(others):
             found.append(row)
     return found
