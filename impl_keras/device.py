@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from impl_keras.step import backend
-from protocols.hardware import common_versions, described
+from protocols.hardware import described
 from protocols.spec import RunSpec
 
 
@@ -29,15 +29,5 @@ def prepare(spec: RunSpec) -> None:
 
 def environment(spec: RunSpec) -> dict[str, Any]:
     """Gives the content of a run's env.json."""
-    return {
-        "framework": "keras",
-        "backend": backend.NAME,
-        "versions": {
-            "keras": keras.__version__,
-            backend.NAME: backend.version(),
-            **common_versions(),
-        },
-        "threads": spec.threads,
-        "engine": backend.computes_by(),
-        **described(spec.device, spec.deterministic),
-    }
+    versions = {"keras": keras.__version__, backend.NAME: backend.version()}
+    return described(spec, versions, spec.threads, backend.computes_by())

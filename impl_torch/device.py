@@ -6,7 +6,7 @@ import timm
 import torch
 import torchvision
 
-from protocols.hardware import NO_DEVICE, DeviceMemory, common_versions, described
+from protocols.hardware import NO_DEVICE, DeviceMemory, described
 from protocols.spec import RunSpec
 
 EAGER = "eager"  # the engine: operation by operation
@@ -75,16 +75,6 @@ def device_memory(spec: RunSpec) -> DeviceMemory:
 
 def environment(spec: RunSpec) -> dict[str, Any]:
     """Gives the content of a run's env.json."""
-    return {
-        "framework": "torch",
-        "backend": "torch",
-        "versions": {
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "timm": timm.__version__,
-            **common_versions(),
-        },
-        "threads": torch.get_num_threads(),
-        "engine": EAGER,
-        **described(spec.device, spec.deterministic),
-    }
+    packages = {"torch": torch, "torchvision": torchvision, "timm": timm}
+    versions = {name: package.__version__ for name, package in packages.items()}
+    return described(spec, versions, torch.get_num_threads(), EAGER)

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import PIL
 
+from protocols.spec import RunSpec
+
 # device_peak_bytes: the most that arrays held at once; device_reserved_bytes: what the framework
 # had taken from the device for those arrays, None where the framework doesn't say
 DeviceMemory = dict[str, int | None]
@@ -31,11 +33,6 @@ CHOOSING = re.compile(
     r"JAX_(ENABLE_X64|DEFAULT_MATMUL_PRECISION)"
 )
 TALK = re.compile(r"\w+_(VERBOSE\w*|LOG\w*)")  # what libraries print changes no computation
-
-
-def common_versions() -> dict[str, str]:
-    """Gives the versions of the packages with which both twins read images and numbers."""
-    return {"numpy": np.__version__, "pillow": PIL.__version__}
 
 
 def installed_versions(packages: Iterable[str]) -> dict[str, str]:
@@ -98,13 +95,18 @@ def repeatable(deterministic: bool, device: str) -> str:
     return "not bit for bit: convolutions and sums on the GPU may take another order each time"
 
 
-def described(device: str, deterministic: bool) -> dict[str, Any]:
-    """Gives the part of env.json that is of the machine and of a run's device, alike in both
-    twins."""
+def described(spec: RunSpec, versions: dict[str, str], threads: int, engine: str) -> dict[str, Any]:
+    """Gives the content of env.json, for a run by a twin's packages, threads and engine. The twins
+    read images and numbers with NumPy and Pillow."""
     return {
-        "device": device,
-        "device_detail": cpu_name() if device == "cpu" else device,
-        "repeatable": repeatable(deterministic, device),
+        "framework": spec.framework,
+        "backend": spec.backend,
+        "versions": {**versions, "numpy": np.__version__, "pillow": PIL.__version__},
+        "threads": threads,
+        "engine": engine,
+        "device": spec.device,
+        "device_detail": cpu_name() if spec.device == "cpu" else spec.device,
+        "repeatable": repeatable(spec.deterministic, spec.device),
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         **kernels(),

@@ -89,7 +89,7 @@ def load_claims() -> dict[str, Claim]:
     """Gives all claims by id. Raises TableError on an unknown kind, variant, unit, protocol,
     metric, point of the schedule or key, on a number that can't be read, and where two claims have
     one address."""
-    claims = papers.rows(FILE, Claim, "id")
+    claims = dict(papers.rows(FILE, Claim, "id"))
     known = ("", *load_variants())
     points = {
         key: ("", "selected", *(f"epoch {e}" for e in paper.milestones))

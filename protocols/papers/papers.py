@@ -4,9 +4,11 @@ A folder without a paper.toml has networks of our own, which follow a paper's re
 """
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from protocols.errors import TableError
@@ -67,7 +69,8 @@ def folders() -> dict[str, Path]:
     return {key: of_papers[key] for key in load_papers()} | ours
 
 
-def rows(file: str, into: type[T], key: str) -> dict[str, T]:
+@cache  # a report asks for a network thousands of times
+def rows(file: str, into: type[T], key: str) -> Mapping[str, T]:
     """Gives each table of the files named `file` as a dataclass `into`, by its name: folder by
     folder, and in each file's own order.
 
@@ -75,11 +78,6 @@ def rows(file: str, into: type[T], key: str) -> dict[str, T]:
     of our own itself names the paper whose recipe it follows. Raises TableError on an unknown or a
     missing key, and where two tables have one name.
     """
-    return dict(_rows(file, into, key))
-
-
-@cache  # a report asks for a network thousands of times
-def _rows(file: str, into: type[T], key: str) -> dict[str, T]:
     fields = {f.name for f in dataclasses.fields(into)}
     found: dict[str, T] = {}
     for suite, folder in folders().items():
@@ -91,4 +89,4 @@ def _rows(file: str, into: type[T], key: str) -> dict[str, T]:
             if twice := found.keys() & of_folder.keys():
                 raise TableError(f"{toml_rows.place(path)} [{min(twice)}] is in two folders")
             found |= of_folder
-    return found
+    return MappingProxyType(found)

@@ -5,6 +5,7 @@
 network as the paper prints it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -44,7 +45,7 @@ class Variant:
         return self.sequence != "feature_map"
 
 
-def load_variants() -> dict[str, Variant]:
+def load_variants() -> Mapping[str, Variant]:
     """Gives all variants by name, in the papers' order. Raises TableError on a network that can't
     be built."""
     variants = papers.rows(FILE, Variant, "name")

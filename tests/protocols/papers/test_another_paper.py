@@ -64,7 +64,7 @@ at = ""
 
 
 def forget():
-    for read in (load_papers, papers.folders, papers._rows, variants._problem):
+    for read in (load_papers, papers.folders, papers.rows, variants._problem):
         read.cache_clear()
 
 
