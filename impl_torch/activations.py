@@ -3,6 +3,7 @@ of Grad-CAM."""
 
 import contextlib
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -55,15 +56,14 @@ def look(
 def _kept(backbone: str, model: nn.Module, found: dict[str, np.ndarray]) -> Iterator[None]:
     """Adds each layer's output for the first image to `found` at once.
     Later would be too late: a residual block adds to the output of its pooling in place."""
-    hooks = []
-    for layer in load_backbones()[backbone].layers:
 
-        def keep(
-            module: nn.Module, given: tuple, output: torch.Tensor, layer: Layer = layer
-        ) -> None:
-            found[f"{backbone}/{layer.name}"] = _channels_last(output[:1, : layer.maps])[0]
+    def keep(layer: Layer, module: nn.Module, given: tuple, output: torch.Tensor) -> None:
+        found[f"{backbone}/{layer.name}"] = _channels_last(output[:1, : layer.maps])[0]
 
-        hooks.append(model.get_submodule(layer.timm).register_forward_hook(keep))
+    hooks = [
+        model.get_submodule(layer.timm).register_forward_hook(partial(keep, layer))
+        for layer in load_backbones()[backbone].layers
+    ]
     try:
         yield
     finally:
