@@ -2,7 +2,6 @@
 
 import gc
 from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +132,7 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
     before = pair.start
     moved: Set[str] = set()
     without: set[str] = set()
-    length, single, noise, given = (Highest() for _ in range(4))
+    length, single, noise, given = ({0: 0.0} for _ in range(4))  # by step
     for number in range(1, STEPS + 1):
         batch = (number - 1) * BATCH, number * BATCH
         if number == 1:
@@ -148,32 +147,23 @@ def optimizer_rungs(pair: Pair, optimizer: str) -> Iterator[Result]:
         off = parity.Distance.between(ours, theirs, moved - without)
         change = parity.Distance.between(theirs, before, moved - without)
         noisy = parity.Distance.between(ours, theirs, without)
-        length.see(off.length / change.length, number)
-        single.see(off.most / change.most, number)
-        noise.see(noisy.length / change.length, number)
-        given.see(off_given(pair, before, gradients, ours), number)
+        length[number] = off.length / change.length
+        single[number] = off.most / change.most
+        noise[number] = noisy.length / change.length
+        given[number] = off_given(pair, before, gradients, ours)
         pair.keras.take(theirs)
         before = theirs
     what = "the head, on stored features" if frozen else "the whole network"
-    said = f"{what}; largest at step {length.step}; of a single weight {single.value:.1e} of the "
-    said += f"largest change (step {single.step})"
-    apart = f"; apart, {len(without)} arrays of zero gradient {noise.value:.1e}" if without else ""
-    yield Result(optimizer, pair.variant, length.value, said + apart)
-    said = f"{what}, {len(moved)} arrays; largest at step {given.step}"
-    yield Result(parity.given(optimizer), pair.variant, given.value, said)
-
-
-@dataclass
-class Highest:
-    """The largest value of some steps, and its step; a NaN counts as the largest."""
-
-    value: float = 0.0
-    step: int = 0
-
-    def see(self, value: float, step: int) -> None:
-        """Takes in the value of another step."""
-        if parity.nan_last((value, step)) > parity.nan_last((self.value, self.step)):
-            self.value, self.step = value, step
+    (value, step), (most, at) = parity.largest(length), parity.largest(single)
+    said = f"{what}; largest at step {step}; of a single weight {most:.1e} of the largest change "
+    said += f"(step {at})"
+    if without:
+        zeros = f"{len(without)} arrays of zero gradient"
+        said += f"; apart, {zeros} {parity.largest(noise)[0]:.1e}"
+    yield Result(optimizer, pair.variant, value, said)
+    value, step = parity.largest(given)
+    said = f"{what}, {len(moved)} arrays; largest at step {step}"
+    yield Result(parity.given(optimizer), pair.variant, value, said)
 
 
 def off_given(pair: Pair, before: Arrays, gradients: Arrays, ours: Arrays) -> float:

@@ -55,27 +55,21 @@ def of(variant: Variant, found: dict[str, Any]) -> dict[str, Any]:
 def _value(paper: str, key: str, text: str) -> int | float | str:
     recipe = load_recipe(paper)
     if key not in settable(paper):
-        known = ", ".join(settable(paper))
         raise RequestError(
-            f"{ranges.short(key)} can't be set for the networks of {paper}: --set takes {known}; "
-            "--suite and --variant choose whose networks run"
+            f"{ranges.short(key)} can't be set for the networks of {paper}: --set takes "
+            f"{', '.join(settable(paper))}; --suite and --variant choose whose networks run"
         )
     if others(key, recipe[key]):
-        return _word(key, text)
+        known = [word for word in WORDS[key] if " " not in word]  # a sentence is only the default
+        if text not in known:
+            raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {ranges.short(text)}")
+        return text
     try:
         if key in ranges.WHOLE:
             return ranges.whole(text, *ranges.WHOLE[key])
         return ranges.number(text, *ranges.REAL[key])
     except RequestError as error:
         raise RequestError(f"--set {key}= {error}") from None
-
-
-def _word(key: str, text: str) -> str:
-    """Returns one of the words that the code knows for a value, or raises RequestError."""
-    known = [word for word in WORDS[key] if " " not in word]  # a sentence is only the default
-    if text not in known:
-        raise RequestError(f"--set {key}= takes {' or '.join(known)}, not {ranges.short(text)}")
-    return text
 
 
 def _sizes(changes: dict[str, Any], variants: list[Variant]) -> None:

@@ -10,7 +10,7 @@ percents, and so do the gradients of two memory formats of one framework.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from protocols.runs.twin import Twin
 from protocols.spec import schedule
 from protocols.weights.start import Arrays
 
+Key = TypeVar("Key")
 SCHEMA = 2
 # Height and width in pixels. float32 has the published size; float64 has a size whose steps 2 cores
 # can compute, and no smaller one: at 75x96 recurrent layers would read one position of a map, and
@@ -241,14 +242,9 @@ def roundings(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a - b).max() / np.spacing(np.float32(np.abs(b).max())))
 
 
-def nan_last(found: tuple[float, Any]) -> tuple[bool, float]:
-    """Gives the key of a sort by the first value of `found`; a NaN counts as the largest."""
-    return math.isnan(found[0]), found[0]
-
-
-def largest(found: Mapping[str, float]) -> tuple[float, str]:
-    """Gives the largest value and its key; a NaN counts as the largest."""
-    key = max(found, key=lambda k: nan_last((found[k], k)))
+def largest(found: Mapping[Key, float]) -> tuple[float, Key]:
+    """Gives the largest value and its key, the first of several; a NaN counts as the largest."""
+    key = max(found, key=lambda k: (math.isnan(found[k]), found[k]))
     return found[key], key
 
 
