@@ -20,7 +20,6 @@ from protocols.spec import RunSpec
 from protocols.weights.start import OWN, Start
 
 TRACING_PAYS_AFTER = 12  # calls of a backbone on TensorFlow; a recurrent layer is always traced
-MANY = TRACING_PAYS_AFTER + 1
 
 
 class KerasTraining:
@@ -48,22 +47,17 @@ class KerasTraining:
         self._compile()
 
     def _compile(self) -> None:
-        """Makes the network's functions, traced only where they are called often enough to pay for
-        it."""
-        size = self.recipe["batch_size"]
+        """Makes the network's functions, traced only where enough calls pay for it."""
+        size, backbone = self.recipe["batch_size"], self.network.backbone
         test, whole = (-(-n // size) for n in (len(self.pool.evaluated[0]), len(self.pool)))
-        phases = self.spec.phases
-        evaluations = sum(p["epochs"] * test for p in phases if not p["stored"])
-        computed = whole if self.spec.stores_features else 0
-        count, network = len(self.network.backbones), self.network
+        calls = sum(p["epochs"] * test for p in self.spec.phases if not p["stored"])
+        calls += whole if self.spec.stores_features else 0
         self.backbone_functions = [
-            self._compiled(
-                lambda images, i=i: at_least_float32(network.backbone(i, images)),
-                computed + evaluations,
-            )
-            for i in range(count)
+            self._compiled(lambda images, i=i: at_least_float32(backbone(i, images)), calls)
+            for i in range(len(self.network.backbones))
         ]
-        self._head = self._compiled(self.network_log_probabilities, MANY)
+        parts = self.network.parts
+        self._head = backend.compiled(self.network_log_probabilities, parts, graph=True)
 
     def _compiled(self, function: Any, calls: int) -> Any:
         return backend.compiled(function, self.network.parts, calls > TRACING_PAYS_AFTER)

@@ -1,7 +1,7 @@
 """Defines the rungs of the parity ladder: what each measures of two twins of one network."""
 
 import gc
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Set
 from pathlib import Path
 from typing import Any
 
@@ -204,13 +204,10 @@ def climb(
     yield preprocessing_rung(single)
     yield forward_rung(single, "forward32")
     if folder:
-        keep(folder / f"{variant}-weights.npz", single.start)
-        keep(folder / f"{variant}-answers.npz", answers(single.keras, single.recipe))
-
-
-def keep(path: Path, arrays: Mapping[str, Any]) -> None:
-    """Writes arrays by name into an .npz file."""
-    np.savez(path, **arrays)
+        kept: dict[str, dict[str, Any]] = {"weights": single.start}
+        kept["answers"] = answers(single.keras, single.recipe)
+        for name, arrays in kept.items():
+            np.savez(folder / f"{variant}-{name}.npz", **arrays)
 
 
 def backend_rung(

@@ -131,8 +131,7 @@ def write(
     folder: Path, shown: list[Shown], originals: list[Original], pairs: list[Overlap]
 ) -> None:
     """Writes the three tables into `folder`, the same bytes for the same rows."""
-    packed = gzip.compress(as_csv(Shown, shown), 9, mtime=0)
-    (folder / SHOWN).write_bytes(packed)
+    (folder / SHOWN).write_bytes(gzip.compress(as_csv(Shown, shown), 9, mtime=0))
     (folder / ORIGINALS).write_bytes(as_csv(Original, originals))
     (folder / OVERLAPS).write_bytes(as_csv(Overlap, pairs))
 

@@ -37,16 +37,13 @@ def locate(
     """
     table = load_pretrained()
     wanted = [table[name] for name in dict.fromkeys(backbones)]
-    found = {}
-    for known in wanted:
-        if where not in (IMAGENET, AT_HAND):
-            found[known.backbone] = _given(known, Path(where))
-            continue
-        instead = _instead(wanted)
-        found[known.backbone] = _installed(known, instead) or _cached(
-            known, cache / "weights", where, instead, progress
-        )
-    return found
+    if where not in (IMAGENET, AT_HAND):
+        return {known.backbone: _given(known, Path(where)) for known in wanted}
+    folder, instead = cache / "weights", _instead(wanted)
+    return {
+        k.backbone: _installed(k, instead) or _cached(k, folder, where, instead, progress)
+        for k in wanted
+    }
 
 
 def lacking(backbones: Sequence[str], cache: Path) -> dict[str, str]:
