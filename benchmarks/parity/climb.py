@@ -126,11 +126,12 @@ def images(data: str, cache: Path) -> tuple[Pools, str]:
     return pools, source.kind
 
 
-def line(result: Result) -> str:
-    """Returns the line that shows one measured rung."""
+def shown(result: Result) -> Result:
+    """Prints the line of one measured rung, and returns the rung."""
     word, rung = "ok" if result.ok else "BROKEN", RUNGS[result.rung]
     figures = f"{result.value:9.2g} (at most {rung.bound:g})"
-    return f"{word:6} {result.variant:26} {rung.title:30} {figures}  {result.detail}"
+    print(f"{word:6} {result.variant:26} {rung.title:30} {figures}  {result.detail}", flush=True)
+    return result
 
 
 def _climbers(jobs: int, kept: dict[str, str]) -> ProcessPoolExecutor:
@@ -167,10 +168,7 @@ Climbed = tuple[list[Result], dict[str, str]]  # the results, and the versions o
 def _climb(
     variant: str, pools: Pools, folder: Path, changes: tuple[str, ...], files: Files
 ) -> Climbed:
-    results = []
-    for result in ladder.climb(variant, pools, folder, changes, files):
-        print(line(result), flush=True)
-        results.append(result)
+    results = [shown(result) for result in ladder.climb(variant, pools, folder, changes, files)]
     gc.collect()
     return results, _versions("torch") | _versions("keras")
 
@@ -181,8 +179,7 @@ def _on_jax(
     result = ladder.backend_rung(variant, pools, folder, changes)
     if result is None:
         return [], {}
-    print(line(result), flush=True)
-    return [result], _versions("keras")
+    return [shown(result)], _versions("keras")
 
 
 def climb_all(
