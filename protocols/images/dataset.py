@@ -44,7 +44,6 @@ INSIDE = ("images", "dataset2-master", "dataset-master", "JPEGImages", "Original
 CACHE = "the cache"  # the words for a source that was found in the cache
 
 Kind = Literal["real", "phantom"]
-Layout = Literal["origin", "kaggle"]
 
 
 class Entry(NamedTuple):
@@ -73,7 +72,6 @@ class Source:
 
     kind: Kind
     root: Path | None
-    layout: Layout = "origin"
     how: str = ""
     note: str = ""
     places: tuple[tuple[str, str], ...] = ()
@@ -128,10 +126,10 @@ def source_at(root: Path, how: str = "") -> Source | None:
     for top in reversed(tops):
         for images in KAGGLE_IMAGES:
             if _is_dir(top / images / "images/TRAIN", how):
-                return Source("real", top, "kaggle", how, places=_kaggle_places(top, images))
+                return Source("real", top, how, places=_kaggle_places(top, images))
     for top in tops:
         if _is_dir(top / "images/TRAIN", how):
-            return Source("real", top, "origin", how)
+            return Source("real", top, how)
     return None
 
 
