@@ -14,7 +14,6 @@ from typing import TypeVar
 
 TICK = 0.25  # seconds between two looks: at most so much of a stop is counted, or of work left out
 ASLEEP = 0.5  # seconds that the clock which counts sleep must gain on the one that doesn't
-CONTINUED = getattr(signal, "SIGCONT", None)  # none on Windows
 Value = TypeVar("Value")
 
 
@@ -40,10 +39,10 @@ class _Seen:
             self.slept, self.alive = slept, now
 
     def _continued(self) -> int:
-        if self.pipe is None or CONTINUED is None:
+        if self.pipe is None:
             return 0
         try:
-            return os.read(self.pipe, 4096).count(CONTINUED)
+            return os.read(self.pipe, 4096).count(signal.SIGCONT)
         except BlockingIOError:
             return 0
 
@@ -68,14 +67,12 @@ _seen = _Seen()
 def watch(ticks: bool = False) -> None:
     """Makes every later stop of this process seen; it is called in the main thread. With `ticks`
     `running_seconds` leaves each stop out, for which a thread looks every TICK seconds."""
-    if CONTINUED is None:
-        return
     if _seen.pipe is None:
         _seen.pipe, end = os.pipe()
         os.set_blocking(_seen.pipe, False)
         os.set_blocking(end, False)
-        signal.signal(CONTINUED, lambda *_: None)
-        signal.siginterrupt(CONTINUED, False)
+        signal.signal(signal.SIGCONT, lambda *_: None)
+        signal.siginterrupt(signal.SIGCONT, False)
         signal.set_wakeup_fd(end, warn_on_full_buffer=False)
     if ticks and not _seen.ticks:
         _seen.look()

@@ -30,10 +30,8 @@ def ends(process: subprocess.Popen) -> None:
 @contextlib.contextmanager
 def stopping_together() -> Iterator[None]:
     """Lets a SIGTSTP to this process stop the others too within the block, and SIGCONT start all
-    again. `protocols.stops` sees the stops. Only for the main thread, where there are such
-    signals."""
-    here = threading.current_thread() is threading.main_thread()
-    if not here or not hasattr(signal, "SIGTSTP"):
+    again. `protocols.stops` sees the stops. Only for the main thread."""
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
     stops.watch(ticks=True)
