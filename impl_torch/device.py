@@ -60,11 +60,6 @@ def autocast(spec: RunSpec) -> torch.autocast:
     return torch.autocast(device, torch.bfloat16, enabled=spec.precision == "bfloat16")
 
 
-def free_memory() -> int:
-    """Gives the number of free bytes on the GPU."""
-    return torch.cuda.mem_get_info()[0]
-
-
 def device_memory(spec: RunSpec) -> DeviceMemory:
     """Gives the peaks of the device's memory since `prepare`, in bytes."""
     if spec.device == "cpu":

@@ -18,7 +18,6 @@ from impl_torch.device import (
     device_of,
     dtype_of,
     environment,
-    free_memory,
     prepare,
 )
 from impl_torch.models import Network, calibrate, keras_epsilon, penalised
@@ -58,7 +57,7 @@ class TorchTraining:
         prepare(spec)
         self.spec, self.recipe, self.pool = spec, spec.recipe, pool
         on_gpu = spec.device != "cpu"
-        resident = on_gpu and len(specs) == 1 and pool.fits(free_memory())
+        resident = on_gpu and len(specs) == 1 and pool.fits(torch.cuda.mem_get_info()[0])
         self.batches = Batches(pool, self.device, resident)
         self.network = Network(spec, layouts).to(self.device)
         bridge.begin(self.network, spec, start)

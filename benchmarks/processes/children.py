@@ -26,12 +26,9 @@ KEPT = {
 def common(cache: Path | None = None) -> dict[str, str]:
     """Returns the environment variables that all child processes share. Raises RequestError where
     there is neither a `cache` nor a home for the usual one."""
-    return {"PYTHONPATH": _python_path(), **caches(cache or default_cache())}
-
-
-def caches(cache: Path) -> dict[str, str]:
-    """Returns the variables that put below `cache` everything that the libraries keep."""
-    return {name: str(cache / folder) for name, folder in KEPT.items()}
+    place = cache or default_cache()
+    kept = {name: str(place / folder) for name, folder in KEPT.items()}
+    return {"PYTHONPATH": _python_path(), **kept}
 
 
 def piped(stream: IO[AnyStr] | None) -> IO[AnyStr]:

@@ -79,7 +79,8 @@ def split(images: ImageSet, spec: RunSpec) -> Parts:
     train, test = (np.flatnonzero(images.part == part) for part in ("train", "test"))
     validation = none
     if spec.protocol == "fixed-grouped":
-        train, validation = ungrouped(images.labels, groups_of(images), train, test)
+        groups = np.array(provenance.groups_of_ids(images.ids, images.phantom))
+        train, validation = ungrouped(images.labels, groups, train, test)
 
     def drawn(members: np.ndarray, key: str, purpose: str) -> np.ndarray:
         wanted = spec.data.get(key)
@@ -92,12 +93,6 @@ def split(images: ImageSet, spec: RunSpec) -> Parts:
         drawn(validation, "test_per_class", "validation"),
         drawn(test, "test_per_class", "test"),
     )
-
-
-def groups_of(images: ImageSet) -> np.ndarray:
-    """Gives the group of the photograph that each image shows, str (n,); each photograph of a
-    phantom is a group of its own."""
-    return np.array(provenance.groups_of_ids(images.ids, images.phantom))
 
 
 def ungrouped(
