@@ -205,10 +205,9 @@ def made(
         return _drawn(cache, progress)
     try:
         archive.install(source.entries(), cache / "data", progress, base_url)
-    except download.Busy:  # the images are on their way: the phantom is not what was asked for
-        raise
     except RequestError as error:
-        if not phantom_allowed:
+        # where the images are on their way, the phantom is not what was asked for
+        if not phantom_allowed or isinstance(error, download.Busy):
             raise
         return _drawn(cache, progress, note=str(error))
     return Source("real", cache / "data", how="download")

@@ -105,13 +105,11 @@ class Course:
     earlier: dict[str, list[Any]] = field(default_factory=dict)  # `by` of the killed processes
 
     def __post_init__(self) -> None:
-        self.spec = self.specs[0]
+        self.spec, pool = self.specs[0], self.pool
         self.size = self.spec.recipe["batch_size"]
         self.recorders = [
-            Recorder(
-                spec, [self.pool.ids[p] for p in part], self.pool.labels[part], self.pool.selecting
-            )
-            for spec, part in zip(self.specs, self.pool.evaluated, strict=True)
+            Recorder(spec, [pool.ids[p] for p in part], pool.labels[part], pool.selecting)
+            for spec, part in zip(self.specs, pool.evaluated, strict=True)
         ]
         self.timings |= {f"{part}_seconds": 0.0 for part in PARTS}
         self.timings |= {"phases": [], "features_stored": False, "resumed": 0, "waiting": {}}

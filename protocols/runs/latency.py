@@ -129,9 +129,8 @@ def warm(
     found = latencies(spec, {size: ways[name] for size, name in names.items()}, batch, jpeg)
     for part, values in found.items():
         values["engine"] = names[BATCH if part == "batch32" else 1]
-    engine = (
-        names[1] if names[1] == names[BATCH] else f"{names[1]}; {BATCH} at once: {names[BATCH]}"
-    )
+    one, many = names[1], names[BATCH]
+    engine = one if one == many else f"{one}; {BATCH} at once: {many}"
     memory = {"host_peak_bytes": peak_memory(), **twin.device_memory()}
     timings = {"engine": engine, "engines": {str(s): v for s, v in seconds.items()}}
     return twin.environment() | {"engine": engine}, timings | memory | found
