@@ -42,7 +42,6 @@ class KerasTraining:
         bridge.begin(self.network, spec, start)
         self.parameters = sum(int(np.prod(v.shape)) for v in self.network.variables)
         self.kernels = self.network.penalised() if self.recipe["l2"] else []
-        self.dropout = bool(self.recipe["dropout"])
         self.momenta = [norm.momentum for norm in self.network.batch_norms()]
         self._compile()
 
@@ -115,7 +114,7 @@ class KerasTraining:
         dropout's units."""
         rest = list(inputs)
         images = rest.pop(0) if self.reads_images else None
-        keep = rest.pop() if self.dropout else None
+        keep = rest.pop() if self.recipe["dropout"] else None
         by_batch = self.phase["batch_statistics"]
         features = rest or self.network.features(images, training=by_batch)
         logits = self.network.head(features, images, keep, training=True)
