@@ -30,4 +30,4 @@ def prepare(spec: RunSpec) -> None:
 def environment(spec: RunSpec) -> dict[str, Any]:
     """Gives the content of a run's env.json."""
     versions = {"keras": keras.__version__, backend.NAME: backend.version()}
-    return described(spec, versions, spec.threads, backend.computes_by())
+    return described(spec, backend.NAME, versions, spec.threads, backend.computes_by())

@@ -72,4 +72,4 @@ def environment(spec: RunSpec) -> dict[str, Any]:
     """Gives the content of a run's env.json."""
     packages = {"torch": torch, "torchvision": torchvision, "timm": timm}
     versions = {name: package.__version__ for name, package in packages.items()}
-    return described(spec, versions, torch.get_num_threads(), EAGER)
+    return described(spec, "torch", versions, torch.get_num_threads(), EAGER)

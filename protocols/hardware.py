@@ -95,12 +95,14 @@ def repeatable(deterministic: bool, device: str) -> str:
     return "not bit for bit: convolutions and sums on the GPU may take another order each time"
 
 
-def described(spec: RunSpec, versions: dict[str, str], threads: int, engine: str) -> dict[str, Any]:
-    """Gives the content of env.json, for a run by a twin's packages, threads and engine. The twins
-    read images and numbers with NumPy and Pillow."""
+def described(
+    spec: RunSpec, backend: str, versions: dict[str, str], threads: int, engine: str
+) -> dict[str, Any]:
+    """Gives the content of env.json, for a run by the backend, packages, threads and engine that
+    its twin really has. The twins read images and numbers with NumPy and Pillow."""
     return {
         "framework": spec.framework,
-        "backend": spec.backend,
+        "backend": backend,
         "versions": {**versions, "numpy": np.__version__, "pillow": PIL.__version__},
         "threads": threads,
         "engine": engine,
