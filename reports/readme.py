@@ -76,9 +76,12 @@ ROWS = {
 
 def take(out: Path, name: str) -> int:
     """Records the finished runs of `out` under `name`, in place of stale ones, and returns how many
-    were copied. Raises RequestError as `merge` does."""
+    were copied; what `out` has still to make is not recorded as planned. Raises RequestError as
+    `merge` does."""
     store = Store(PUBLISHED / name)
     taken = merge([out], store)
+    there = {run.spec.id for run in store.runs()}
+    store.remember([spec for spec in store.plan() if spec.id in there])
     for aside in store.runs_folder.glob(".*.old*"):
         shutil.rmtree(aside)
     return taken
