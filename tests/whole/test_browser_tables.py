@@ -111,12 +111,11 @@ def test_a_table_that_goes_on_sideways_says_so_until_its_end(smoke, browser):
         if not scroller.count():
             continue  # a drawing
         wide = scroller.evaluate("e => e.scrollWidth - e.clientWidth > 1")
-        assert sign.is_visible() == wide
+        there = "([e, wide]) => e.checkVisibility({ visibilityProperty: true }) === wide"
+        page.wait_for_function(there, arg=[sign.element_handle(), wide])  # by an observer
         if wide:
             scroller.evaluate("e => (e.scrollLeft = e.scrollWidth)")
-            page.wait_for_function(
-                "e => getComputedStyle(e).visibility === 'hidden'", arg=sign.element_handle()
-            )
+            page.wait_for_function(there, arg=[sign.element_handle(), False])
             seen += 1
     assert seen > 1
     narrow.context.close()
