@@ -25,6 +25,7 @@ from reports.data import results
 from reports.figures import errors
 from reports.figures.drawing import standalone
 from reports.pages.audit import page as audit
+from reports.recorded_folds import NOT_RECORDED, OWN_HEADS
 from reports.tables.formats import NAMES, number_text, points, title
 
 README = ROOT / "README.md"
@@ -35,9 +36,7 @@ SETTING = "laptop-real-imagenet-cpu-float32"
 SMALL = ("efficientnet_lite0", "efficientnet_lite0_lstm")
 HEADS = ("efficientnet_lite0_cnn_lstm", "efficientnet_lite0_cnn_gru")
 OWN = ("xception", "xception_lstm")  # networks of a paper
-OWN_HEADS = ("cnn_lstm", "cnn_gru")  # those of the other
 SELECTED, LAST, DIFFERENCE = "selected", "last", "difference"
-NOT_RECORDED = "not recorded"
 BELOW = "test images both frameworks get "  # the words below the picture go on with the numbers
 POINTS = "95 % interval on new photographs, points"
 

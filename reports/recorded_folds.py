@@ -10,6 +10,7 @@ from benchmarks.store.store import Store
 from protocols.files import ROOT
 from protocols.papers.claims import Claim, load_claims
 from protocols.papers.papers import load_papers
+from protocols.papers.recipes import fold_count
 from reports.cells.settings import changed
 from reports.tables import formats
 
@@ -25,8 +26,9 @@ ROWS = {  # of the tables of fold 0: a row's network, protocol, rate, and what i
         "cnn_lstm", "cv10-grouped", 0.001, "all",
     ),
 }  # fmt: skip
-NAMES = ("cnn_lstm", "cnn_gru")
-FOLDS = 10
+OWN_HEADS = ("cnn_lstm", "cnn_gru")  # the networks of the paper with ten folds
+NOT_RECORDED = "not recorded"
+FOLDS = fold_count()
 CHANGES = {"rate", "cnn_trained", "epochs"}  # the values that these tables vary
 FOLD_ROWS = {f"fold {fold}": [fold] for fold in range(FOLDS)} | {"mean": [*range(FOLDS)]}
 
@@ -46,9 +48,15 @@ def recorded_folds() -> dict[tuple[str, str, float, str], dict[int, Run]]:
     return dict(found)
 
 
-def at_printed_rate(variant: str) -> dict[int, Run]:
-    """Returns the folds of a network under the recipe as it is, at the rate that is printed."""
-    return recorded_folds()[variant, "cv10", 0.01, "head"]
+@cache
+def at_printed_rate(variant: str) -> dict[int, tuple[float, float]]:
+    """Returns by fold the accuracy on the held-out images in the last and in the selected epoch, of
+    a network under the recipe as it is, at the rate that is printed."""
+    folds = recorded_folds()[variant, "cv10", 0.01, "head"]
+    return {
+        fold: (run.history[-1]["eval_accuracy"], run.history[selected(run)]["eval_accuracy"])
+        for fold, run in folds.items()
+    }
 
 
 def selected(run: Run) -> int:
@@ -72,12 +80,11 @@ def fold_row(name: str) -> str:
     held-out images in the last and in the selected epoch; of the row "mean", the means of the folds
     that are recorded."""
     cells = []
-    for variant in NAMES:
+    for variant in OWN_HEADS:
         folds = at_printed_rate(variant)
-        runs = [folds[fold] for fold in FOLD_ROWS[name] if fold in folds]
-        for at in (lambda run: -1, selected):
-            shares = [run.history[at(run)]["eval_accuracy"] for run in runs]
-            cells.append(percent(mean(shares)) if shares else "not recorded")
+        found = [folds[fold] for fold in FOLD_ROWS[name] if fold in folds]
+        means = [percent(mean(shares)) for shares in zip(*found, strict=True)]
+        cells += means or [NOT_RECORDED] * 2
     return f"| {name} | {' | '.join(cells)} |"
 
 
@@ -93,21 +100,21 @@ def accuracy_claim(variant: str, at: str = "") -> Claim:
 
 def printed_rate() -> str:
     """Writes how far the recorded folds end from what is printed at the end of training."""
-    printed = [accuracy_claim(name, "epoch 500") for name in NAMES]
+    printed = [accuracy_claim(name, "epoch 500") for name in OWN_HEADS]
 
     def ends(key: str, rate: float) -> str:
         shares = (
-            recorded_folds()[name, "cv10", rate, "head"][0].history[-1][key] for name in NAMES
+            recorded_folds()[name, "cv10", rate, "head"][0].history[-1][key] for name in OWN_HEADS
         )
         return " and ".join(map(percent, shares))
 
     def reached(variant: str) -> str:
-        shares = [run.history[-1]["eval_accuracy"] for run in at_printed_rate(variant).values()]
+        shares = [last for last, _ in at_printed_rate(variant).values()]
         low, high = percent(min(shares)), percent(max(shares))
         between = f" ({low} to {high})" if len(shares) > 1 else ""
         return f"{percent(mean(shares))} on {len(shares)} of {FOLDS} folds{between}"
 
-    lstm, gru = map(reached, NAMES)
+    lstm, gru = map(reached, OWN_HEADS)
     trained = recorded_folds()["cnn_lstm", "cv10", 0.01, "all"][0].history
     return (
         f"{load_papers()[printed[0].paper].author} trains by Adam at this rate and prints "
