@@ -227,6 +227,7 @@ def recorded_samples() -> dict[tuple[str, str, str], Sample]:
         for cell in group.in_order
         if (sample := cell.sample())
     }
+    # in the order of the runs' ids: what is simulated draws from one generator, one after the other
     return dict(sorted(found.items(), key=lambda one: (*one[0][1:], one[0][0])))
 
 
