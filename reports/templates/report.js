@@ -173,8 +173,7 @@
       sign.classList.toggle("seen", over - scroller.scrollLeft < 2);
     };
     scroller.addEventListener("scroll", look, { passive: true });
-    const sizes = new ResizeObserver(look); // what is inside may grow without its frame
-    [scroller, ...scroller.children].forEach((one) => sizes.observe(one));
+    new ResizeObserver(look).observe(scroller);
   };
   document.querySelectorAll("main .table, main .drawing").forEach(hint);
   // A figure that has no file is saved from the page itself, in the colours of the light page.
