@@ -24,6 +24,10 @@ from protocols.spec import RunSpec
 
 COMPILED = 4 << 30  # the most bytes of compiled programs that JAX keeps in a cache folder
 
+# What glibc sets by itself once a process has freed a block of 32 MB. Before that, a worker that
+# only loads its features gives the memory of each training step back, and takes it again.
+KEEPS_FREED = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(64 << 20)}
+
 
 class WorkerDied(RuntimeError):
     """The process ended by itself, or was killed, before it answered."""
@@ -157,9 +161,9 @@ class Worker(Child):
     ) -> None:
         self.key = (framework, device, threads, deterministic)
         self._hello: dict[str, Any] | None = None
-        variables = environment(device, threads, deterministic, cache=cache)
+        self.variables = KEEPS_FREED | environment(device, threads, deterministic, cache=cache)
         errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in close)
-        super().__init__([f"impl_{framework}.worker"], variables, errors)
+        super().__init__([f"impl_{framework}.worker"], self.variables, errors)
 
     @property
     def hello(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.launch.worker import Worker, environment
+from benchmarks.launch.worker import Worker
 from benchmarks.speed.harness import Trained, decoded, device_of, pool_of, spec_of
 from benchmarks.speed.side_by_side import Bench
 from benchmarks.store.store import Store
@@ -30,7 +30,7 @@ def test_whole_run(bench: Bench, framework: str, tmp_path: Path) -> None:
     images, store = decoded(files, run, bench.cache), Store(tmp_path)
     start = time.perf_counter()
     device = device_of(framework)
-    worker, same = Worker(framework, device, run.threads), environment(device, run.threads)
+    worker = Worker(framework, device, run.threads)
     _ = worker.hello
     started, number = time.perf_counter() - start, itertools.count()
 
@@ -44,7 +44,7 @@ def test_whole_run(bench: Bench, framework: str, tmp_path: Path) -> None:
         checkpoint.unlink(missing_ok=True)  # as the launcher does; else the next run goes on
         assert not done.timings["resumed"]
 
-    words = {"settings": same, "spec": run, "images": str(images.folder)}
+    words = {"settings": worker.variables, "spec": run, "images": str(images.folder)}
     try:
         bench.paired(
             whole,
