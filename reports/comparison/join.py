@@ -145,7 +145,7 @@ def join(a: Side, b: Side) -> Joined:
         for one, two in most_alike(ours, theirs):
             _compare(ours.pop(one), theirs.pop(two), found)
         for here, rest, there, other in ((a, ours, b, sets[1]), (b, theirs, a, sets[0])):
-            nearer = f"not compared: another way of running it is nearer to {there.letter}’s"
+            nearer = f"not compared: another way of running it is nearer to {there.letter}'s"
             for slot in (slot for slots in rest.values() for slot in slots):
                 found.lone.append(_lone(here, slot, there, nearer if key in other else ""))
     found.training.sort(key=lambda pair: _place(pair.spec))

@@ -52,7 +52,7 @@ def new_cells_note(cell: Cell | None, metric: str, at: str, printed: str = "") -
 def wide_note(cells: Iterable[Cell]) -> str:
     """Writes why an accuracy's interval is wider than WIDE, as a sentence; "" where none is."""
     why = next(filter(None, map(why_wide, cells)), "")
-    return why and f"An accuracy’s interval is wider than {100 * WIDE:.0f} points because {why}."
+    return why and f"An accuracy's interval is wider than {100 * WIDE:.0f} points because {why}."
 
 
 def why_wide(cell: Cell) -> str:

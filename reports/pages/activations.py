@@ -16,14 +16,14 @@ from reports.pages.content import PageRecord, Results, worth_showing
 from reports.tables.formats import NAMES, STALE, STALE_NOTE, THIN, title, with_article
 
 LACKING = {
-    "real": "X: the heat maps stand alone, for the images aren’t at hand. Name the images’ folder "
+    "real": "X: the heat maps stand alone, for the images aren't at hand. Name the images' folder "
     "(WBC_DATA or --data) and write the report again.",
     "phantom": "X: the drawn images are no longer in the cache; the heat maps stand alone.",
 }
 ABOUT = (
     "Grad-CAM (Selvaraju et al. 2017) of the last feature map towards the class that the network "
     "names, over the image in grey: the redder, the more a place speaks for that class. In each "
-    "picture the colours reach from the map’s lowest value (clear) to its highest (dark red); "
+    "picture the colours reach from the map's lowest value (clear) to its highest (dark red); "
     "“nowhere” stands where no place speaks for the class. The network as its training ended."
 )
 EVEN = 0.5  # a map whose lowest value is above this share of its highest has no peak

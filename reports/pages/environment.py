@@ -90,8 +90,8 @@ def computed_by(collected: Collected) -> list[Table]:
     made = table(
         "computed-by",
         "What computed the layers of a network, for the runs that recorded it. Recurrent layers: "
-        "cudnn; scan, a loop over the steps; aten, PyTorch’s own; none, there are no such layers. "
-        "Memory layout: whether the channels of a CNN’s maps lie last or first in memory, of runs "
+        "cudnn; scan, a loop over the steps; aten, PyTorch's own; none, there are no such layers. "
+        "Memory layout: whether the channels of a CNN's maps lie last or first in memory, of runs "
         "that train in PyTorch.",
         [*texts("Network", "Framework", "Recurrent layers", "Memory layout"), *numbers("Runs")],
         lines,

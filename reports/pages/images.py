@@ -132,8 +132,8 @@ def _maps() -> Table:
         "provenance-maps",
         "The affine map from each photograph to its image: whether it mirrors, how far it turns "
         "(degrees from upright or upside down), how far it draws out along one direction (1: not "
-        "at all), how far it moves the centre (pixels of 320 × 240). TEST_SIMPLE wasn’t augmented: "
-        "what it shows is the fit’s own error.",
+        "at all), how far it moves the centre (pixels of 320 × 240). TEST_SIMPLE wasn't augmented: "
+        "what it shows is the fit's own error.",
         [*texts("Part"), *numbers("Mirrored"),
          *(over(name, below) for name in ("Turned by", "Drawn out by", "Moved by"))],
         lines,

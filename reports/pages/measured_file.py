@@ -55,4 +55,4 @@ def read_measured(
         return replace(read(path), href=name if path == out / name else "")
     except Damaged as error:
         reason = scrub(str(error))
-        return kind(f"The stored {name} can’t be read ({reason}); {command} writes it anew.")
+        return kind(f"The stored {name} can't be read ({reason}); {command} writes it anew.")

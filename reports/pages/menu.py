@@ -130,7 +130,7 @@ def banners(specs: list[RunSpec]) -> list[str]:
             f"{place}, {_backends([s for s in specs if (s.profile, _place(s)) == (name, place)])}"
             for place in places
         ]
-        size = f"Profile {name}, one of the suite’s sizes of a run"
+        size = f"Profile {name}, one of the suite's sizes of a run"
         texts.append(f"{size}: {what}. These runs: {'; '.join(found)}.")
     return texts
 

@@ -63,6 +63,11 @@ def test_no_two_published_pages_have_the_same_heading(published_report):
     assert len(found) > 20 and len(set(found)) == len(found)
 
 
+def test_apostrophes_of_the_published_pages_are_straight(published_report):
+    for page in published_report.glob("*.html"):
+        assert not re.search(r"\w’\w", page.read_text(encoding="utf-8")), page.name
+
+
 def test_something_is_published():
     assert FOLDERS
 

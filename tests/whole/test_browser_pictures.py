@@ -80,7 +80,7 @@ def test_the_figures_of_the_paper_are_on_the_page(report, browser):
     page = tab.show(report / "liang.html")
     text = page.locator("main").inner_text()
     for number in (3, 4, 6, 7, 8):
-        assert text.count(f"After Liang’s Fig. {number}") == 1
+        assert text.count(f"After Liang's Fig. {number}") == 1
     images = page.locator(".drawing image")
     assert images.count() > 10
     for number in (0, images.count() - 1):

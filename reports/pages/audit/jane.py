@@ -141,7 +141,7 @@ def figures(claims: Claims) -> Iterator[Finding]:
     losses = _courses(claims, "log_loss")
     below = sum(a.number < b.number for a, b in losses)
     yield Finding(
-        "Is CNN-LSTM’s log loss the lower one?",
+        "Is CNN-LSTM's log loss the lower one?",
         (said.id, *(c.id for both in losses for c in both)),
         (Side(where(said), quoted("the CNN-LSTM model, as shown in Fig.2, has the lowest logloss")),
          Side("Jane Table III", "; ".join(f"{a.printed}, {b.printed}" for a, b in losses))),
@@ -149,7 +149,7 @@ def figures(claims: Claims) -> Iterator[Finding]:
         judged(below == len(losses)), (said.id,),
     )  # fmt: skip
     for key, metric, text in (
-        ("precision", "precision_macro", "the precision of the CNN-LSTM model’s blood cell type "
+        ("precision", "precision_macro", "the precision of the CNN-LSTM model's blood cell type "
          "prediction is higher than the CNN-GRU model"),
         ("recall", "recall_macro", "the recall remains constant"),
     ):  # fmt: skip

@@ -144,8 +144,8 @@ def speed(claims: Claims) -> Iterator[Finding]:
     tested = EPOCHS * int(claims["liang.data.test.sum"].number) * test.seconds / 3600
     fits = tested * 3600 <= train.seconds
     reading = (
-        f"So {test.printed} can’t be the network’s own time for one of many images. Both hold if "
-        "loading the network is included, as where one image is asked by itself; the text doesn’t "
+        f"So {test.printed} can't be the network's own time for one of many images. Both hold if "
+        "loading the network is included, as where one image is asked by itself; the text doesn't "
         "say so."
     )
     yield Finding(
@@ -211,7 +211,7 @@ def augmentation(claims: Claims) -> Iterator[Finding]:
          Side("the files", "the affine map from each photograph to its images (page Images)")),
         f"Of {len(train):,} training images {percent(mirrored, 1)} are mirrored, and "
         f"{percent(beyond, 1)} are drawn out along one direction, by {drawn[len(drawn) // 2]:.2f} "
-        f"in the median; the {len(plain)} that weren’t augmented by {least:.3f} at most. The "
+        f"in the median; the {len(plain)} that weren't augmented by {least:.3f} at most. The "
         f"centre of {shifted:,} is moved further than in any of those ({still:.1f} pixels), by "
         f"{moved[len(moved) // 2]:.0f} pixels in the median. Half are "
         f"turned by more than {turns[len(turns) // 2]:.0f}°, one in a hundred by more than "

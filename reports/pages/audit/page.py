@@ -75,7 +75,7 @@ def finding_table(paper: str, found: list[Finding]) -> tuple[Table, int]:
     made = table(
         f"audit-{paper}",
         f"{load_papers()[paper].name}: what is printed, against other places and the files. ✓ both "
-        "can stand, ✗ they can’t.",
+        "can stand, ✗ they can't.",
         texts("Question", "It says", "and it says", "Calculation", "So"),
         {f"{title}: {len(body)}": body for title, body in lines.items()},
     )

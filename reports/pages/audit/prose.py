@@ -94,7 +94,7 @@ def filters(claims: Claims) -> Iterator[Finding]:
     yield Finding(
         "Do the filters fit the image?", (said.id,),
         (side(said), Side("Liang III.A", quoted("RGB images of size 320 × 240 × 3 pixels"))),
-        f"3 × 3 pixels over 3 channels; Xception’s first convolution ({first.name}) makes "
+        f"3 × 3 pixels over 3 channels; Xception's first convolution ({first.name}) makes "
         f"{first.maps} maps of them: {first.maps} × 3 × 3 × 3 = {weights} weights.",
         judged(said.printed.startswith(f"{first.maps} filters")),
     )  # fmt: skip

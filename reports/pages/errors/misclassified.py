@@ -15,7 +15,7 @@ from reports.tables.formats import percent, plural, title, with_article
 from reports.tables.table import Table
 
 FEW = 4  # images; photographs with fewer are drawn together
-STAND_INS = "X: these tests are of drawn stand-ins, not of cells; they aren’t shown."
+STAND_INS = "X: these tests are of drawn stand-ins, not of cells; they aren't shown."
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _undrawn(wrong: int, drawn: int) -> str:
     if drawn:
         return f"{drawn:,} of {wrong:,} images are drawn; all stand in the list."
     return (
-        "X: the images themselves aren’t drawn, for they aren’t at hand: name their folder "
+        "X: the images themselves aren't drawn, for they aren't at hand: name their folder "
         "(WBC_DATA or --data) and write the report again."
     )
 

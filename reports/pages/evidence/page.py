@@ -54,7 +54,7 @@ def accuracy_table(group: Group, known: Numbers) -> Table:
          for cell in group.in_order],
         [
             "A cluster: photographs of one class that overlap, taken as one. The intervals on new "
-            "photographs are by Wilson’s method, moderated; a footnote names another method.",
+            "photographs are by Wilson's method, moderated; a footnote names another method.",
             *filter(None, [wide_note(group.in_order)]),
         ],
         spans=[[0]],
@@ -254,7 +254,7 @@ def selection_table(group: Group, known: Numbers) -> Table | None:
          *numbers("Selected", "Last", "Honest", "Optimism, points")],
         [[title(cell.variant), twin(cell, cell.stale), *_selection(found)]
          for cell, found in chosen.items()],
-        ["Selected and last: of the run’s own choice. Honest and optimism: from the stored numbers "
+        ["Selected and last: of the run's own choice. Honest and optimism: from the stored numbers "
          "of every epoch (half precision), which choose and score on both sides; where they choose "
          "another epoch than the run did, small print has its accuracy. Mean over seeds "
          "and folds. A choice on half of the photographs is a worse choice, which makes the honest "

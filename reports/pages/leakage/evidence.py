@@ -18,7 +18,7 @@ from protocols.photographs import provenance
 from protocols.seeds import generator
 from reports.tables.formats import THIN, percent
 
-FOUND, NOT_FOUND, OPEN = "found", "not found", "can’t be told"
+FOUND, NOT_FOUND, OPEN = "found", "not found", "can't be told"
 Evidence = Callable[[], tuple[str, str]]
 SHUFFLES = 2000  # shuffles of the labels, to see what chance would give
 
@@ -84,7 +84,7 @@ def batches() -> tuple[str, str]:
         return NOT_FOUND, said + "So the order of taking tells little of the class."
     return OPEN, said + (
         "So a class comes in runs, and stain, light or focus of a session could tell it; the "
-        "data don’t say which photographs were taken together, so how far is open."
+        "data don't say which photographs were taken together, so how far is open."
     )
 
 
@@ -109,7 +109,7 @@ def balance(balanced: str) -> tuple[str, str]:
         f"The classes are tested {balanced}; among the photographs there are "
         f"{', '.join(shares[:-1])} and {shares[-1]}. Left out: {two} photographs of two cells, "
         f"{labels['BASOPHIL']} of basophils, {labels['']} without a label. Laboratory, stain and "
-        "microscope aren’t recorded."
+        "microscope aren't recorded."
     )
 
 

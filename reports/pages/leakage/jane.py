@@ -48,7 +48,7 @@ def dependence() -> tuple[str, str]:
     own, _, _ = cv_shares()
     return FOUND, (
         f"Folds cut through photographs ({percent(own, 1)} of images, as above), overlapping "
-        "photographs, and persons, who aren’t recorded."
+        "photographs, and persons, who aren't recorded."
     )
 
 

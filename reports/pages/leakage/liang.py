@@ -25,10 +25,10 @@ def selection() -> tuple[str, str]:
     )
     low, high = printed.printed(best)
     if printed.printed(fig6) != (low, high):
-        return OPEN, said + f"isn’t Table 1’s test accuracy ({claim_text(best)})."
+        return OPEN, said + f"isn't Table 1's test accuracy ({claim_text(best)})."
     chance = printed.chance_of_equal(best.number, best.n, high - low)
     return FOUND, (
-        f"{said}is Table 1’s test accuracy ({claim_text(best)}), digit for digit; two separate "
+        f"{said}is Table 1's test accuracy ({claim_text(best)}), digit for digit; two separate "
         f"sets of {best.n:,} images would print the same digits in {percent(chance)} of "
         "the cases (binomial counts; every image right with that chance, independent of the "
         "others). So the test images chose the epoch. What that adds stands on the page Evidence."
@@ -42,7 +42,7 @@ def preprocessing() -> tuple[str, str]:
     return (FOUND if both else NOT_FOUND), (
         f"The photographs were divided first and augmented afterwards: {len(train)} in TRAIN, "
         f"{len(test)} in TEST, {both} in both. Each image was rescaled by itself; the constants "
-        "of the preprocessing are ImageNet’s."
+        "of the preprocessing are ImageNet's."
     )
 
 
@@ -75,7 +75,7 @@ def dependence() -> tuple[str, str]:
     across, both = cut()
     test = part("TEST")
     return FOUND, (
-        f"{across} of {both} overlapping pairs are divided by the split. Who gave the blood isn’t "
+        f"{across} of {both} overlapping pairs are divided by the split. Who gave the blood isn't "
         "recorded, so one person may be on both sides. Within TEST, "
         f"{len(test):,} images show {len({row.original for row in test})} photographs: they are "
         "not that many independent cases (page Evidence)."

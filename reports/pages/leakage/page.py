@@ -21,10 +21,10 @@ KINDS = (  # in the order of the papers' EVIDENCE
     ("Preprocessing on training and test set", "augmentation or scaling that knows both"),
     ("Feature selection on training and test set", "features chosen with the test set"),
     ("Duplicates", "the same case on both sides"),
-    ("Illegitimate features", "something tells the class that a new case wouldn’t have"),
+    ("Illegitimate features", "something tells the class that a new case wouldn't have"),
     ("Temporal leakage", "training on what came after"),
     ("Dependence between training and test", "cases of one source on both sides"),
-    ("Sampling bias in the test set", "the test set isn’t what the method is for"),
+    ("Sampling bias in the test set", "the test set isn't what the method is for"),
 )
 
 

@@ -66,7 +66,7 @@ def _reached(collected: Collected, setting: Setting, claims: list[Tested]) -> Fi
     marks = [f"{pictures.MARK_NAMES[f]}: {NAMES[f]}" for f in shown]
     return Finding(
         gaps(claims),
-        [f"That is where {len(rows)} of the papers’ {known} networks end, trained again {how}.",
+        [f"That is where {len(rows)} of the papers' {known} networks end, trained again {how}.",
          *_questions(collected, setting)],
         pictures.reached(rows),
         f"Diamond: printed; {', '.join(marks)}; line: 95% interval on new photographs.",
@@ -130,7 +130,7 @@ def _interval(claims: list[Tested]) -> str:
                 value = number_text(one.claim.metric, one.value(framework))
                 why = why_wide(cell)
                 return (
-                    f"{title(one.claim.variant)}’s {value} ({NAMES[framework]}) has a 95% interval "
+                    f"{title(one.claim.variant)}'s {value} ({NAMES[framework]}) has a 95% interval "
                     f"of {interval_words(interval, digits=1)} on new photographs"
                     + (f", so wide because {why}." if why else ".")
                 )
@@ -150,6 +150,6 @@ def _arithmetic(audit: list[AuditFinding]) -> Finding:
         [f"They fall on {wrong} of the {len(words)} printed claims. And test and training overlap: "
          "of many test images the photograph, or one that overlaps it, is in the training part."],
         pictures.shares(bars),
-        "Filled: the share of all claims, and of the test images of each paper’s protocol.",
-        "audit.html", "The papers’ own arithmetic",
+        "Filled: the share of all claims, and of the test images of each paper's protocol.",
+        "audit.html", "The papers' own arithmetic",
     )  # fmt: skip

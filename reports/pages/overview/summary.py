@@ -38,7 +38,7 @@ SIGNS = {
 MEANINGS = {  # words that a reader could take for more than they say
     INDICATIVE: "a number of smaller runs stands beside it; no verdict",
     Word.ATTAINABLE: "nothing printed speaks against it; no verdict either",
-    Word.CONTRADICTORY: "can’t be true beside another printed number, or the files",
+    Word.CONTRADICTORY: "can't be true beside another printed number, or the files",
     Word.NOT_ATTAINABLE: "no count of right answers gives this number",
     Word.OPEN: "true under one reading alone",
     NOT_TESTED: "no run here, or none that may judge it",
@@ -192,7 +192,7 @@ def answer(verdicts: Verdicts, beside: list[Tested], setting: Setting | None) ->
         return (
             f"None of the {claims} printed claims is confirmed or refuted yet, for these runs have "
             f"smaller images or fewer epochs than published; beside {near} of them stand numbers "
-            f"of the papers’ own networks{f', which end {gaps(beside)}' if beside else ''}."
+            f"of the papers' own networks{f', which end {gaps(beside)}' if beside else ''}."
         )
     profile = load_profiles().get(setting.profile) if setting else None
     why = f"; they are {profile.about} (profile {profile.name})" if profile else ""
@@ -223,7 +223,7 @@ def _takes(collected: Collected) -> list[tuple[str, str]]:
         ("GPU hours", _hours(collected)),
         ("Disk", f"{decoded / 1e9:.1f}{THIN}GB of decoded images, and the features of frozen "
          "networks (the plan says how much)"),
-        ("Weights", f"ImageNet’s, {weights / 1e6:.0f}{THIN}MB, downloaded or from a folder"),
+        ("Weights", f"ImageNet's, {weights / 1e6:.0f}{THIN}MB, downloaded or from a folder"),
     ]  # fmt: skip
 
 

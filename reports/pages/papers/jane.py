@@ -9,17 +9,17 @@ from reports.pages.papers.sections import in_twins, record
 from reports.tables.table import Table
 
 ONE = (
-    "After Jane’s Fig. 1: accuracy over the epochs, on the held-out folds. The paper prints "
+    "After Jane's Fig. 1: accuracy over the epochs, on the held-out folds. The paper prints "
     "every hundredth epoch (its Table III); here are all epochs, of every fold that was run "
     "{twins}."
 )
 TWO = (
-    "After Jane’s Fig. 2: log loss over the epochs, on the held-out folds. It differs from the "
-    "paper’s as Fig. 1 does."
+    "After Jane's Fig. 2: log loss over the epochs, on the held-out folds. It differs from the "
+    "paper's as Fig. 1 does."
 )
 THREE = (
-    "After Jane’s Fig. 3: Table II as bars, printed beside measured. Measured: macro averages at "
-    "each fold’s selected epoch; X: no number."
+    "After Jane's Fig. 3: Table II as bars, printed beside measured. Measured: macro averages at "
+    "each fold's selected epoch; X: no number."
 )
 
 

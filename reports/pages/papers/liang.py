@@ -10,7 +10,7 @@ from reports.pages.papers.sections import in_twins, record
 from reports.tables.table import Table
 
 SIX = (
-    "After Liang’s Fig. 6: loss and accuracy of Xception-LSTM over the epochs of fine-tuning "
+    "After Liang's Fig. 6: loss and accuracy of Xception-LSTM over the epochs of fine-tuning "
     "(phase 2). The paper draws one run, with its test images as the validation part; here are all "
     "runs {twins}."
 )

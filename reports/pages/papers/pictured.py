@@ -21,14 +21,14 @@ PAPER = next(paper for paper in load_papers().values() if paper.pictured)
 PICTURED = PAPER.pictured or {}
 NETWORK = PICTURED["network"]  # the network whose maps the paper shows
 BACKBONE = load_variants()[NETWORK].backbones[0]
-AFTER = f"After {PAPER.author}’s"
+AFTER = f"After {PAPER.author}'s"
 ACROSS = 8  # maps side by side
 WIDEST = 72  # pixels of a map
 MANY = 6  # images side by side, of one photograph
 LETTERS = "abcd"
 LACKING = (
-    f"X: {PAPER.author}’s {PICTURED['classes']} and {PICTURED['turned']} need the images. Name the "
-    "images’ folder (WBC_DATA or --data) and write the report again."
+    f"X: {PAPER.author}'s {PICTURED['classes']} and {PICTURED['turned']} need the images. Name the "
+    "images' folder (WBC_DATA or --data) and write the report again."
 )
 
 
@@ -63,7 +63,7 @@ def _classes(
     name, said = f"classes-{group.setting.slug}", f"One image of each class: {said}"
     return Drawn(
         sheets.rows(name, said, [row], len(CLASSES), above=False),
-        f"{AFTER} {PICTURED['classes']}: one image of each class. The paper doesn’t say which "
+        f"{AFTER} {PICTURED['classes']}: one image of each class. The paper doesn't say which "
         "images it shows; here are the first that are tested.",
     )
 
@@ -78,7 +78,7 @@ def _turned(group: Group, image: str, name: str, images: dict[str, str]) -> Draw
     return Drawn(
         sheets.rows(f"turned-{group.setting.slug}", said, [row], MANY, above=False),
         f"{AFTER} {PICTURED['turned']}: photograph {name_of(rows[0].original)} as images of the "
-        "public set show it. The paper speaks of rotation alone; the set’s images are mirrored and "
+        "public set show it. The paper speaks of rotation alone; the set's images are mirrored and "
         "drawn out, too.",
     )
 
@@ -131,12 +131,12 @@ def _about(layers: list[Layer], arrays: dict[str, np.ndarray], image: str) -> st
     """Return what the maps are, how they are drawn, and what the paper leaves open."""
     what = "pooling layers" if layers[0].pools else "first convolution"
     counts = " and ".join(dict.fromkeys(str(layer.maps) for layer in layers))
-    maps = f"{counts} maps{' of each' if len(layers) > 1 else ''} of {title(NETWORK)}’s {what}"
+    maps = f"{counts} maps{' of each' if len(layers) > 1 else ''} of {title(NETWORK)}'s {what}"
     sizes = (_by(arrays[f"layer/{BACKBONE}/{layer.name}"].shape[1:]) for layer in layers)
     return (
         f"the first {maps}, {', '.join(sizes)}, for one image ({image}). Each map from its lowest "
         "value (black) to its highest (white); above, the range of all. The network as its "
-        "training ended, first seed. The paper doesn’t say of which image its maps are."
+        "training ended, first seed. The paper doesn't say of which image its maps are."
     )
 
 
@@ -146,7 +146,7 @@ def _size(group: Group) -> str:
     published, used = (numbers.height, numbers.width), (data["height"], data["width"])
     if published == used:
         return ""
-    return f" The paper’s images have {_by(published)} pixels, these {_by(used)}."
+    return f" The paper's images have {_by(published)} pixels, these {_by(used)}."
 
 
 def _by(shape: tuple[int, ...]) -> str:

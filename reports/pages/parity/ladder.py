@@ -188,7 +188,7 @@ def _summary(rungs: dict[str, Any], names: list[str], cells: Cells) -> str:
 def _matrix(rungs: dict[str, Any], names: list[str], cells: Cells, weights: str) -> Table:
     return table(
         f"ladder-matrix-{weights}",
-        "Largest difference of Keras and PyTorch on each rung, by network. ✓: the rung’s bound is "
+        "Largest difference of Keras and PyTorch on each rung, by network. ✓: the rung's bound is "
         f"kept; ✗: it is broken; {MISSING}: not measured; a dash: the rung has no meaning for the "
         "network.",
         [*texts("Network"), *numbers(*(r["title"] for r in rungs.values()))],

@@ -46,14 +46,14 @@ def _block(
         f"agreement-{name}",
         f"Runs of Keras and PyTorch from the same bytes. Loss: on the {part} part, Keras minus "
         "PyTorch, where the two lie furthest apart. Same class: test images to which both selected "
-        "epochs give one class. Kappa: Cohen’s, the same beyond chance.",
+        "epochs give one class. Kappa: Cohen's, the same beyond chance.",
         [*texts("Run"), over("Selected epoch", twins()),
          *numbers("Loss, nat", "Same class", "Kappa")],
         {title(v): [_row(p, places, known[p.key]) for p in own] for v, own in of.items()},
         setting=caption,
     )  # fmt: skip
     text = (
-        f"The difference of Keras’s and PyTorch’s losses on the {part} part, without its sign, "
+        f"The difference of Keras's and PyTorch's losses on the {part} part, without its sign, "
         "on a logarithmic scale; epochs with equal losses are left out."
     )
     drawn = [v for v in of if any(gap for p in of[v] for gap in p.gaps if gap == gap)]

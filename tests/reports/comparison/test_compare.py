@@ -213,7 +213,7 @@ def test_of_several_ways_to_run_the_nearest_are_compared(stores, compared):
         "largest_difference": 0, "other_answers": 0,
     }  # fmt: skip
     (lone,) = found["lone"]
-    assert lone["id"] == KERAS.id and "nearer to B’s" in lone["why"]
+    assert lone["id"] == KERAS.id and "nearer to B's" in lone["why"]
 
 
 def test_other_test_images_are_never_compared(stores, compared, monkeypatch):

@@ -8,8 +8,8 @@ from protocols import hardware
 from tests.support.command import asked
 from tests.support.pictured import image_folder, some_runs
 
-LACKING = "X: Liang’s Fig. 3 and Fig. 4 need the images"
-UNDRAWN = "X: the images themselves aren’t drawn"
+LACKING = "X: Liang's Fig. 3 and Fig. 4 need the images"
+UNDRAWN = "X: the images themselves aren't drawn"
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def test_a_report_of_runs_sent_draws_the_images_at_hand(how, runs, images, tmp_p
     }
     assert LACKING not in looks
     for figure in ("Fig. 3", "Fig. 4"):
-        assert f"After Liang’s {figure}" in looks
+        assert f"After Liang's {figure}" in looks
     text = (out / "errors.html").read_text(encoding="utf-8")
     assert UNDRAWN not in text
     drawn = [name for name in found["wrong-pictures.json"] if name.startswith("TEST")]

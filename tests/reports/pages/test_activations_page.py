@@ -42,7 +42,7 @@ def test_real_runs_without_the_images_say_what_is_missing(tmp_path):
     made(tmp_path, runs, "activations.html", "liang.html")
     found = pages(tmp_path)
     assert "X: the heat maps stand alone" in found["activations.html"]
-    assert "X: Liang’s Fig. 3 and Fig. 4 need the images" in found["liang.html"]
+    assert "X: Liang's Fig. 3 and Fig. 4 need the images" in found["liang.html"]
 
 
 def test_images_at_hand_are_shown(tmp_path):

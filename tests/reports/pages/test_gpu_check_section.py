@@ -112,4 +112,4 @@ def test_a_damaged_file_becomes_a_sentence(tmp_path, fault):
     if fault == "nothing":
         assert "Hours of training" in page
     else:
-        assert "The stored gpu-check.json can’t be read" in page and "make gpu-check" in page
+        assert "The stored gpu-check.json can't be read" in page and "make gpu-check" in page

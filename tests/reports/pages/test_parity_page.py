@@ -125,7 +125,7 @@ def test_a_rung_without_meaning_is_no_gap(tmp_path):
 )
 def test_a_damaged_file_is_a_sentence(tmp_path, stored):
     text = shown(tmp_path, stored)
-    assert "The stored parity.json can’t be read" in text
+    assert "The stored parity.json can't be read" in text
     assert "python runner.py --parity" in text
     assert "<table" not in text and "someone" not in text and "<b>" not in text
 

@@ -50,18 +50,18 @@ def report(tmp_path_factory):
 def figure(out, number):
     """The figure after the paper's figure of this number: its <svg> and its caption."""
     text = pages(out)["liang.html"]
-    (found,) = [f for f in FIGURE.findall(text) if f[1].startswith(f"After Liang’s {number}:")]
+    (found,) = [f for f in FIGURE.findall(text) if f[1].startswith(f"After Liang's {number}:")]
     return found
 
 
 def test_they_stand_in_the_paper_s_order(report):
     captions = [caption for _, caption in FIGURE.findall(pages(report[0])["liang.html"])]
-    numbers = [re.match(r"After Liang’s Fig. (\d)", caption) for caption in captions]
+    numbers = [re.match(r"After Liang's Fig. (\d)", caption) for caption in captions]
     assert [int(number[1]) for number in numbers if number] == [3, 4, 6, 7, 8]
 
 
 @pytest.mark.parametrize(("number", "differs"), [
-    ("Fig. 3", "doesn’t say which images"), ("Fig. 4", "rotation alone"),
+    ("Fig. 3", "doesn't say which images"), ("Fig. 4", "rotation alone"),
     ("Fig. 6", "one run"), ("Fig. 7", "320 × 240"), ("Fig. 8", "320 × 240"),
 ])  # fmt: skip
 def test_each_says_in_what_it_differs(number, differs, report):
@@ -121,6 +121,6 @@ def test_maps_that_are_not_finite_are_left_out(report, tmp_path):
         np.savez_compressed(folder / activations.FILE, **changed)
     made(tmp_path, plan, "liang.html")
     text = pages(tmp_path)["liang.html"]
-    assert "After Liang’s Fig. 7" not in text
+    assert "After Liang's Fig. 7" not in text
     svg, _ = figure(tmp_path, "Fig. 8")
     assert "PyTorch, block2_pool" in svg and "Keras" not in svg

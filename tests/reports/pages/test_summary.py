@@ -37,7 +37,7 @@ def test_smoke_s_matrix_has_the_arithmetic_alone(smoke):
     page, number = smoke["index.html"], len(load_claims())
     assert len(squares(page, 1)) == number == page.count('<a class="square ')
     said = f"Not one of the {number} printed claims has been tested by these runs; they are a"
-    assert said in page and "leads to the claim’s arithmetic" in page
+    assert said in page and "leads to the claim's arithmetic" in page
     assert "not tested" not in page and "The squares under Keras" not in page
 
 
@@ -166,7 +166,7 @@ def test_a_control_s_first_screen_names_its_runs_and_leads_to_the_arithmetic(tmp
     made(tmp_path, plan, "index.html")
     page = pages(tmp_path)["index.html"]
     assert "Profile laptop, real images, random weights, device cpu" in page
-    assert "leads to the claim’s arithmetic" in page and "claim’s row" not in page
+    assert "leads to the claim's arithmetic" in page and "claim's row" not in page
 
 
 def test_what_to_read_next_names_every_page(smoke):

@@ -114,7 +114,7 @@ def test_a_wide_interval_has_its_cause_and_a_narrow_one_none():
     )
     assert one.high - one.low > 0.2 > other.high - other.low
     text = wide_note([narrow, wide])
-    assert text.startswith("An accuracy’s interval is wider than 20 points because few photographs")
+    assert text.startswith("An accuracy's interval is wider than 20 points because few photographs")
     assert "(6 behind all lymphocytes, 4 behind all monocytes): one is up to 25% of its" in text
     assert why_wide(wide) in text
     lacking = SimpleNamespace(estimates={}, sample=lambda: None)
