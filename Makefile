@@ -37,10 +37,10 @@ bench: $(VENV)/installed
 	$(BIN)/python -m pytest benchmarks/speed/bench_*.py --benchmark-json=$(BENCH) $(ARGS); status=$$?; \
 	if [ -s $(BENCH) ]; then mv $(BENCH) reports/out/benchmarks.json; fi; exit $$status
 
-# The first ten minutes on a machine with a GPU, in the environment that is there: .venv, if one was
-# made, else PYTHON's own. WHEELS is a folder with packages that the machine lacks and can't fetch.
+# The first ten minutes on a machine with a GPU, in the environment that is there: .venv-gpu or .venv,
+# if one was made, else PYTHON's own. WHEELS is a folder with packages that the machine lacks and can't fetch.
 CARRIED    := $(CURDIR)/reports/out/.packages
-GPU_PYTHON  = $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+GPU_PYTHON  = $(firstword $(wildcard .venv-gpu/bin/python $(BIN)/python) $(PYTHON))
 gpu-check:
 	@if [ -n "$(WHEELS)" ]; then $(GPU_PYTHON) -m pip install --quiet --disable-pip-version-check \
 	  --no-index --no-deps --upgrade --target "$(CARRIED)" "$(WHEELS)"/*.whl; fi

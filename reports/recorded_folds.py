@@ -102,9 +102,10 @@ def printed_rate() -> str:
     """Writes how far the recorded folds end from what is printed at the end of training."""
     printed = [accuracy_claim(name, "epoch 500") for name in OWN_HEADS]
 
-    def ends(key: str, rate: float) -> str:
+    def ends(part: str, rate: float) -> str:
         shares = (
-            recorded_folds()[name, "cv10", rate, "head"][0].history[-1][key] for name in OWN_HEADS
+            recorded_folds()[name, "cv10", rate, "head"][0].history[-1][f"{part}_accuracy"]
+            for name in OWN_HEADS
         )
         return " and ".join(map(percent, shares))
 
@@ -120,10 +121,12 @@ def printed_rate() -> str:
         f"{load_papers()[printed[0].paper].author} trains by Adam at this rate and prints "
         f"{' and '.join(f'{claim.printed} %' for claim in printed)} for CNN-LSTM and CNN-GRU after "
         "500 epochs. Here, on images of half the size and with the CNN kept as it was loaded, "
-        f"PyTorch's CNN-LSTM ends at {lstm}, and its CNN-GRU at {gru}. In the first fold "
-        f"{ends('train_accuracy', 0.01)} of the training images are right; at 0.001 the two end "
-        f"there at {ends('eval_accuracy', 0.001)}. With the CNN trained too, CNN-LSTM is at "
-        f"{percent(trained[-1]['eval_accuracy'])} there after {len(trained)} epochs."
+        f"PyTorch's CNN-LSTM ends with this share of the held-out images right: {lstm}; its "
+        f"CNN-GRU: {gru}. In the first fold the two then have {ends('train', 0.01)} of the "
+        f"training images right. At 0.001 they end there with {ends('train', 0.001)} of the "
+        f"training images right, and with {ends('eval', 0.001)} of the held-out ones. With the CNN "
+        f"trained too, at 0.01, CNN-LSTM has {percent(trained[-1]['eval_accuracy'])} of the "
+        f"held-out ones right there after {len(trained)} epochs."
     )
 
 
