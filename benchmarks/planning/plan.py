@@ -127,17 +127,11 @@ def _folds(selection: Selection, profile: Profile, protocol: str) -> list[int | 
 
 def _data(profile: Profile, protocol: str, fold: int | None, kind: Kind) -> dict[str, Any]:
     """Returns the data part of a spec; `digest` names the decoded set from which the run draws."""
-    data: dict[str, Any] = {"kind": kind, "height": profile.height, "width": profile.width}
-    if protocol in FIXED:
-        data["train_per_class"] = profile.train_per_class
-        data["test_per_class"] = profile.test_per_class
-        if protocol == "fixed-grouped":
-            data["validation_share"] = VALIDATION_SHARE
-            data["groups"] = provenance.groups_digest() if kind == "real" else None
-    else:
-        grouped = protocol == "cv10-grouped"
-        wanted = profile.cv_grouped_train_per_class if grouped else profile.cv_per_class
-        data["per_class"] = wanted
+    data: dict[str, Any] = {"kind": kind, **profile.of_images(protocol)}
+    if protocol == "fixed-grouped":
+        data["validation_share"] = VALIDATION_SHARE
+        data["groups"] = provenance.groups_digest() if kind == "real" else None
+    elif protocol not in FIXED:
         data["n_folds"] = fold_count()
     data["digest"] = set_digest(kind, set_request(protocol, fold, data))
     return data

@@ -11,7 +11,7 @@ from typing import Any
 from protocols.errors import TableError
 from protocols.papers import papers, toml_rows
 from protocols.papers.variants import load_variants
-from protocols.spec import IMPLIED, RunSpec
+from protocols.spec import FIXED, IMPLIED, RunSpec
 
 PROFILES = Path(__file__).with_name("profiles.toml")
 # The values of a recipe that a profile replaces, and the profile's own names for them
@@ -76,6 +76,17 @@ class Profile:
     def number(self, name: str, suite: str) -> Any:
         """Gives the value of a field, as the networks of a suite have it."""
         return self.of_suite.get(suite, {}).get(name, getattr(self, name))
+
+    def of_images(self, protocol: str) -> dict[str, int]:
+        """Gives what a run under the protocol says of its images: their size in pixels, and how
+        many of a class there are (0: all)."""
+        size = {"height": self.height, "width": self.width}
+        if protocol in FIXED:
+            counts = ("train_per_class", "test_per_class")
+            return size | {name: getattr(self, name) for name in counts}
+        grouped = protocol == "cv10-grouped"
+        wanted = self.cv_grouped_train_per_class if grouped else self.cv_per_class
+        return size | {"per_class": wanted}
 
 
 def load_recipe(paper: str) -> dict[str, Value]:

@@ -87,7 +87,8 @@ class Cell:
 
     def whole(self, seed: int) -> bool:
         """Tells whether every fold of the seed has numbers."""
-        return sum(s.usable for s in self.of_seed(seed)) == self.folds
+        found = [s.spec.fold for s in self.of_seed(seed) if s.usable]
+        return len(found) == len(set(found)) == self.folds
 
     @property
     def stale(self) -> bool:

@@ -111,7 +111,11 @@ def collect(
     found = spread(Slot.read, slots, jobs, meanwhile)
     slots = [slot.with_numbers(one) for slot, one in zip(slots, found, strict=True)]
     editions = _editions(slots)
-    asked = {setting_of(s.spec, True) for s in slots if s.planned and _known(s.spec)}
+    asked = {
+        setting_of(s.spec, True, editions.get(s.spec.id, 0))
+        for s in slots
+        if s.planned and _known(s.spec)
+    }
     training: Training = defaultdict(lambda: defaultdict(list))
     latency: dict[Setting, dict[tuple[str, str], Slot]] = defaultdict(dict)
     for slot in (s for s in slots if _known(s.spec)):
@@ -160,17 +164,20 @@ def _known(spec: RunSpec) -> bool:
 
 
 def _editions(slots: list[Slot]) -> dict[str, int]:
-    """Numbers the runs outside the plan, by id, from 0 on: those of one cell that differ in their
-    signature get different numbers, so that they are kept in cells apart."""
-    cells: dict[tuple[object, ...], list[RunSpec]] = defaultdict(list)
+    """Numbers runs by id, from 0 on: those of one cell that differ in their signature get different
+    numbers, so that they are kept in cells apart. Planned runs stay together where each has a seed
+    and fold of its own: a table says of them in what they differ."""
+    cells: dict[tuple[Setting, str, str, str, str], list[RunSpec]] = defaultdict(list)
     for slot in slots:
-        if not slot.planned and _known(slot.spec):
-            s = slot.spec
+        if _known(s := slot.spec):
             protocol = "" if s.stage == "latency" else s.protocol
-            key = (setting_of(s, False), protocol, s.stage, s.framework, s.variant)
+            key = (setting_of(s, slot.planned), protocol, s.stage, s.framework, s.variant)
             cells[key].append(s)
     numbers: dict[str, int] = {}
-    for specs in cells.values():
+    for (setting, *_), specs in cells.items():
+        places = {(s.seed, s.fold) if s.stage == "train" else None for s in specs}
+        if setting.planned and len(places) == len(specs):
+            continue
         order = sorted({signature(s) for s in specs})
         numbers |= {s.id: order.index(signature(s)) for s in specs}
     return numbers

@@ -154,9 +154,17 @@ def changed(spec: RunSpec) -> dict[str, object]:
     }
 
 
+def _other_images(spec: RunSpec) -> dict[str, object]:
+    """Returns what a run says of its images that isn't as its profile has it today: a profile of
+    this name may have had another size, or other counts, where the run was made."""
+    profile = load_profiles().get(spec.profile)
+    usual = profile.of_images(spec.protocol) if profile else {}
+    return {key: spec.data.get(key) for key, value in usual.items() if spec.data.get(key) != value}
+
+
 def extra_of(spec: RunSpec) -> str:
     """Says in words what sets the run apart from one with every value as published, or gives ""."""
-    words = [f"{key} = {value}" for key, value in changed(spec).items()]
+    words = [f"{key} = {value}" for key, value in (changed(spec) | _other_images(spec)).items()]
     if spec.init != "own":
         words.append(f"initialisation {spec.init}")
     return ", ".join(words)
@@ -179,8 +187,9 @@ def setting_of(spec: RunSpec, planned: bool, edition: int = 0) -> Setting:
 
 def signature(spec: RunSpec) -> str:
     """Returns, as JSON, all that no table names and that may still differ between two runs: runs
-    outside the request that differ in it are kept in cells apart."""
-    data = None if spec.protocol == "cv10-grouped" else spec.data  # there each fold has its own set
+    that differ in it are kept in cells apart."""
+    grouped = spec.protocol == "cv10-grouped"  # there each fold has its own set of images
+    data = {key: value for key, value in spec.data.items() if not (grouped and key == "digest")}
     rest = [data, spec.weights, spec.backend, spec.threads, spec.deterministic, spec.contract]
     if spec.stage == "latency":  # a cell has one such run, whatever its protocol and seed
         rest += [spec.protocol, spec.seed]

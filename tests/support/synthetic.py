@@ -50,22 +50,15 @@ def spec(
     values = recipes.values(found.paper)
     own = {key: numbers.number(name, found.suite) for key, name in recipes.OF_PROFILE.items()}
     values |= {key: value for key, value in own.items() if key in values}
-    data = {
-        "kind": kind,
-        "digest": "d" * 64,
-        "height": numbers.height,
-        "width": numbers.width,
-        "train_per_class": numbers.train_per_class,
-        "test_per_class": numbers.test_per_class,
-        "n_folds": 10,
-    }
+    protocol = protocol or found.published_protocol
+    data = {"kind": kind, "digest": "d" * 64, **numbers.of_images(protocol), "n_folds": 10}
     digests = "+".join("e" * 64 for _ in found.backbones)
     made = {
         "stage": stage,
         "framework": framework,
         "backend": BACKENDS[framework],
         "variant": variant,
-        "protocol": protocol or found.published_protocol,
+        "protocol": protocol,
         "fold": fold,
         "seed": seed,
         "profile": profile,
