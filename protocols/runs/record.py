@@ -143,7 +143,9 @@ class Recorder:
         """Writes every file but activations.npz, log.txt and run.json into `folder`."""
         first = self.selecting
         probabilities = [np.exp(logp[first:]) for logp in self.epochs]
-        wanted = milestones(self.spec)
+        wanted, last = milestones(self.spec), self.spec.phases[-1]["phase"]
+        of_last = [p for row, p in zip(self.rows, probabilities, strict=True)
+                   if row["phase"] == last]  # fmt: skip
         validation: dict[str, Any] = {
             "validation_ids": np.array(self.ids[:first]),
             "validation_labels": np.asarray(self.labels[:first], dtype=np.int64),
@@ -159,7 +161,7 @@ class Recorder:
             selected_index=self.selected,  # the row of history.csv
             log_epochs=half(np.stack(self.epochs)[:, first:]),  # (rows of history, n, 4)
             milestone_epochs=np.array(list(wanted), dtype=np.int64),  # the paper's epochs
-            milestones=np.array([probabilities[e - 1] for e in wanted.values()], np.float32),
+            milestones=np.array([of_last[e - 1] for e in wanted.values()], np.float32),
             **(validation if first else {}),  # where another part than the test part selects
         )
         with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:

@@ -160,9 +160,10 @@ def network_figure(group: Group, variants: Sequence[str], what: str, name: str) 
         own = [curve for cell in cells for curve in _compared(cell, what)]
         slots = [s for cell in cells if cell for s in cell.slots]
         same = slots and all(a == b for a, b in milestones(slots[0].spec).items())
-        points = _claimed(variant, what) if same else ()
         there = next((s for s in slots if s.usable), None)
         phases = there.boundary if there else 0
+        printed = _claimed(variant, what) if same else ()  # at epochs of the last phase
+        points = tuple((phases + epoch, value) for epoch, value in printed)
         parts.append(Panel(title(variant), QUANTITIES[what], own, phases, points))
     if not any(panel.curves for panel in parts):
         return None

@@ -11,6 +11,7 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from benchmarks.store import records
 from protocols import metrics
+from protocols.papers.papers import load_papers
 from protocols.papers.recipes import milestones
 from protocols.runs import course
 from protocols.runs.record import Recorder, TrainingDiverged, data_loss
@@ -81,6 +82,19 @@ def test_table_iii_epochs_are_fractions_below_paper():
     assert milestones(run) == {100: 1, 200: 2, 300: 3, 400: 4, 500: 4}
     full = spec(variant="cnn_gru", fold=0, recipe={"epochs": 500})
     assert milestones(full) == {e: e for e in (100, 200, 300, 400, 500)}
+
+
+def test_the_papers_epochs_are_those_of_the_last_phase(tmp_path, monkeypatch):
+    """Where networks are trained in two phases, the frozen phase's answers stand for none."""
+    printed = dataclasses.replace(load_papers()["liang"], milestones=(35, 70))
+    monkeypatch.setitem(load_papers(), "liang", printed)
+    run = spec(recipe={"phase1_epochs": 2, "phase2_epochs": 4})
+    assert milestones(run) == {35: 2, 70: 4}
+    sure = {(1, 1): 0.3, (1, 2): 0.4, (2, 1): 0.5, (2, 2): 0.6, (2, 3): 0.7, (2, 4): 0.8}
+    recorder(run, [(*when, log_p(p)) for when, p in sure.items()]).write(tmp_path, {}, {})
+    with np.load(tmp_path / "predictions.npz") as stored:
+        assert stored["milestone_epochs"].tolist() == [35, 70]
+        assert stored["milestones"][:, 0, 0].tolist() == pytest.approx([0.6, 0.8])
 
 
 def test_metrics_by_hand():

@@ -1,5 +1,6 @@
 """The papers' figures remade: Liang's Fig. 6, Jane's Figs. 1 to 3."""
 
+import dataclasses
 import re
 import shutil
 
@@ -7,6 +8,7 @@ import pytest
 
 from benchmarks.store.store import Store
 from protocols.papers.claims import load_claims
+from protocols.papers.papers import load_papers
 from reports.build import build
 from reports.cells.collect import collect
 from reports.cells.settings import Setting
@@ -132,6 +134,18 @@ def test_jane_s_claims_stand_where_the_epochs_are_the_paper_s():
     found = curves._claimed("cnn_lstm", "accuracy")
     assert found == tuple(zip((100, 200, 300, 400, 500), (79.6, 80.6, 81.7, 82.4, 82.9)))  # noqa: B905
     assert curves._claimed("cnn_gru", "loss")[-1] == (500, 0.7104)
+
+
+def test_a_printed_epoch_stands_in_the_last_phase(tmp_path, drawn, monkeypatch):
+    run = synthetic.spec("keras", "xception")
+    first, last = (phase["epochs"] for phase in run.phases)
+    printed = dataclasses.replace(load_papers()["liang"], milestones=(last,))
+    group = grouped(tmp_path, [run])
+    monkeypatch.setitem(load_papers(), "liang", printed)
+    monkeypatch.setattr(curves, "_claimed", lambda variant, what: ((last, 80.0),))
+    _, (panel,), _ = curves.network_figure(group, ["xception"], "accuracy", "x")
+    assert panel.boundary == first and panel.points == ((first + last, 80.0),)
+    assert [of_phase.points for of_phase in panel.phases()] == [(), ((last, 80.0),)]
 
 
 def test_jane_s_figure_3_prints_each_number_on_its_bar(tmp_path, drawn):
