@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from protocols.papers.recipes import OF_PROFILE, load_profiles, load_recipe
@@ -154,6 +154,10 @@ def changed(spec: RunSpec) -> dict[str, object]:
     }
 
 
+def _in_words(values: dict[str, object]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in values.items())
+
+
 def _other_images(spec: RunSpec) -> dict[str, object]:
     """Returns what a run says of its images that isn't as its profile has it today: a profile of
     this name may have had another size, or other counts, where the run was made."""
@@ -164,10 +168,16 @@ def _other_images(spec: RunSpec) -> dict[str, object]:
 
 def extra_of(spec: RunSpec) -> str:
     """Says in words what sets the run apart from one with every value as published, or gives ""."""
-    words = [f"{key} = {value}" for key, value in (changed(spec) | _other_images(spec)).items()]
-    if spec.init != "own":
-        words.append(f"initialisation {spec.init}")
-    return ", ".join(words)
+    init = f"initialisation {spec.init}" if spec.init != "own" else ""
+    words = (_in_words(changed(spec)), _in_words(_other_images(spec)), init)
+    return ", ".join(filter(None, words))
+
+
+def unchanged(setting: Setting, spec: RunSpec) -> Setting:
+    """Returns the planned setting of the same runs with no value changed. `spec` is one of the
+    runs of `setting`; what else is unusual, as another initialisation, stays."""
+    rest = setting.extra.removeprefix(_in_words(changed(spec))).removeprefix(", ")
+    return replace(setting, planned=True, extra=rest, shadowed=False)
 
 
 def setting_of(spec: RunSpec, planned: bool, edition: int = 0) -> Setting:

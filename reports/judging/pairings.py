@@ -7,7 +7,7 @@ from protocols.papers.claims import load_claims
 from protocols.spec import FRAMEWORKS
 from reports.cells.cell import Cell, Group
 from reports.cells.collect import Collected
-from reports.cells.settings import changed
+from reports.cells.settings import changed, unchanged
 from reports.judging.contrasts import Contrast, contrasts
 from reports.judging.questions import QUESTIONS
 from reports.judging.verdicts import contests
@@ -69,7 +69,6 @@ def sensitivity_groups(collected: Collected) -> list[Group]:
 def effects(collected: Collected, group: Group) -> dict[Cell, Contrast | None]:
     """Returns, for each cell of a group of runs with a changed value, its contrast with the same
     network and twin without the change, planned or not; None where there are no such runs."""
-    unchanged = replace(group.setting, planned=True, extra="", shadowed=False)
-    plain = collected.like(unchanged, group.protocol)
+    plain = collected.like(unchanged(group.setting, group.slots[0].spec), group.protocol)
     bases = {key: plain.cells.get(key) if plain else None for key in group.cells}
     return {c: Contrast(c, base) if (base := bases[k]) else None for k, c in group.cells.items()}
