@@ -29,5 +29,5 @@ def prepare(spec: RunSpec) -> None:
 
 def environment(spec: RunSpec) -> dict[str, Any]:
     """Gives the content of a run's env.json."""
-    versions = {"keras": keras.__version__, backend.NAME: backend.version()}
+    versions = {"keras": keras.__version__, **backend.versions()}
     return described(spec, backend.NAME, versions, spec.threads, backend.computes_by())

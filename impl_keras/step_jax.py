@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import jaxlib.version
 import keras
 import numpy as np
 
@@ -25,9 +26,9 @@ def gpu_name() -> str | None:
     return device.device_kind if device.platform == "gpu" else None
 
 
-def version() -> str:
-    """Gives the version of JAX."""
-    return jax.__version__
+def versions() -> dict[str, str]:
+    """Gives the versions of JAX and of jaxlib, a package of its own, which has XLA."""
+    return {NAME: jax.__version__, "jaxlib": jaxlib.version.__version__}
 
 
 def computes_by() -> str:

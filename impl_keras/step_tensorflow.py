@@ -33,11 +33,11 @@ def _asked_for_onednn() -> bool:
     return os.environ.get("TF_ENABLE_ONEDNN_OPTS", "").lower() in ("1", "true")
 
 
-def version() -> str:
+def versions() -> dict[str, str]:
     """Gives the version of TensorFlow, and whether it runs without oneDNN.
     The bits differ with and without oneDNN, so neither takes a checkpoint or a feature of the
     other."""
-    return tf.__version__ + ("" if _asked_for_onednn() else " without oneDNN")
+    return {NAME: tf.__version__ + ("" if _asked_for_onednn() else " without oneDNN")}
 
 
 def computes_by() -> str:

@@ -14,7 +14,11 @@ from protocols.errors import RequestError
 from protocols.files import sha256_of
 from protocols.runs.worker_loop import Job
 
-PACKAGES = {"torch": ("torch", "torchvision", "timm"), "keras": ("keras",)}
+PACKAGES = {  # by backend; jaxlib has XLA, which computes
+    "torch": ("torch", "torchvision", "timm"),
+    "tensorflow": ("keras", "tensorflow"),
+    "jax": ("keras", "jax", "jaxlib"),
+}
 COMMON = ("numpy", "pillow")
 PART = 32 << 20  # bytes of a file that are sent at once
 
@@ -40,8 +44,7 @@ class Supplies:
         """Compares a node, by its `actor`, with this machine. Returns why the node can't run jobs
         like `job`, or "". Files are compared, and sent, to the node `sent_to`; "" stands for this
         machine."""
-        framework, device = key[:2]
-        names = (*COMMON, *PACKAGES[framework], device.backend)
+        names = (*COMMON, *PACKAGES[key[1].backend])
         here, there = versions(names), got(actor.versions.remote(names))
         if other := [name for name in names if there[name] != here[name]]:
             has, wanted = (

@@ -1,9 +1,10 @@
 """Writes the files that a twin hands back for one run, by contract version 1. The files are:
 
 spec.json         the RunSpec
-env.json          versions, device, threads, engine (where a run was killed and its processes
-                  differ, each, joined by ", then "); instruction set, and variables of the
-                  environment that choose kernels (earlier runs lack the set and the variables);
+env.json          versions (earlier runs on JAX lack jaxlib's), device, threads, engine (where a run
+                  was killed and its processes differ, each, joined by ", then "); instruction set,
+                  and variables of the environment that choose kernels (earlier runs lack the set
+                  and the variables);
                   "recurrent", what computes such layers: cudnn, scan (a loop over the steps), aten
                   (PyTorch's own), none (earlier runs lack this); where PyTorch trains, "layouts",
                   the memory layout of each backbone's maps (earlier runs lack it); where weights

@@ -6,6 +6,7 @@ network that a test makes again isn't compiled again, only traced; and the machi
 fast, for it computes little.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -63,3 +64,25 @@ def test_folds_together(compiled):
     answer = on_jax("test", compiled, "tests/twins/test_together.py", WBC_TEST_TWIN="keras")
     assert answer.returncode == 0, answer.stdout[-3000:]
     assert "9 passed" in answer.stdout
+
+
+def test_a_run_names_the_version_of_xla_too():
+    """XLA is in jaxlib, a package of its own: checkpoints and features compare versions."""
+    code = (
+        "import importlib.metadata, json\n"
+        "from impl_keras import device\n"
+        "from tests.support.synthetic import spec\n"
+        "named = device.environment(spec('keras', backend='jax'))['versions']\n"
+        "print(json.dumps([named, {n: importlib.metadata.version(n) for n in named}]))\n"
+    )
+    words = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | words,
+        encoding="utf-8",
+    )
+    assert answer.returncode == 0, answer.stderr
+    named, installed = json.loads(answer.stdout.splitlines()[-1])
+    assert named == installed and {"keras", "jax", "jaxlib"} <= named.keys()
