@@ -120,8 +120,9 @@ def departures(spec: RunSpec) -> list[str]:
         found.append(f"images of {width} × {height} pixels, not {size}")
     for key, entry in load_recipe(variant.paper).items():
         unread = key == "grey_pooling" and variant.sequence != "rows"
-        if key in DEPARTURES and spec.recipe[key] != entry.value and not unread:
-            found.append(DEPARTURES[key].format(spec.recipe[key], entry.value))
+        value = spec.recipe.get(key, entry.value)  # a specification may leave it out
+        if key in DEPARTURES and value != entry.value and not unread:
+            found.append(DEPARTURES[key].format(value, entry.value))
     if spec.precision != "float32":
         found.append(f"arithmetic in {spec.precision}, not float32")
     return found

@@ -9,7 +9,7 @@ import pytest
 from benchmarks.store.store import Store
 from protocols import metrics
 from protocols.papers.claims import load_claims
-from protocols.spec import FRAMEWORKS
+from protocols.spec import FRAMEWORKS, RunSpec
 from reports.cells.settings import Setting, departures
 from reports.pages.overview.tested import gaps
 from reports.tables.formats import title
@@ -159,6 +159,17 @@ def test_a_paper_run_departs_from_nothing():
     assert departures(run) == []
     assert Setting("paper", "real", "imagenet", "cpu", "float32", True).comparable
     assert not Setting("unknown", "real", "imagenet", "cpu", "float32", True).comparable
+
+
+@pytest.mark.parametrize(
+    ("variant", "key"), [("cnn_lstm", "images_per_class"), ("xception_lstm", "grey_pooling")]
+)
+def test_a_value_that_a_specification_leaves_out_is_the_recipe_s(variant, key):
+    """The schema lets both be absent: such a run, of somebody else, must not end the report."""
+    run = synthetic.spec("torch", variant, fold=0 if variant == "cnn_lstm" else None, **PAPER)
+    content = json.loads(run.to_json())
+    assert content["recipe"].pop(key)
+    assert departures(RunSpec.from_json(json.dumps(content))) == departures(run) == []
 
 
 def test_the_first_finding_is_how_far_from_print_the_networks_end(laptop):
