@@ -14,7 +14,9 @@ from protocols.files import ROOT, sha256_of, write_whole
 
 SOURCES = "protocols", "impl_keras", "impl_torch", "benchmarks", "reports"
 TEXTS = ".py", ".toml", ".csv", ".gz", ".json", ".j2", ".js", ".css"
-PACKAGES = ("numpy", "scipy", "scikit-learn", "matplotlib", "jinja2", "pillow")
+PACKAGES = (
+    "numpy", "scipy", "scikit-learn", "statsmodels", "matplotlib", "jinja2", "pillow", "pylatexenc",
+)  # fmt: skip
 
 
 def made_from(store: Store) -> str:

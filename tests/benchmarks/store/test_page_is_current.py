@@ -1,13 +1,16 @@
 """A page is current by the content that it was made from, never by file times."""
 
+import ast
 import os
 import shutil
+import sys
 import time
 
 import pytest
 
 from benchmarks.store import current_page
 from benchmarks.store.store import Store
+from protocols.files import ROOT
 from tests.support.synthetic import add, add_failed, spec
 
 PARTS = [
@@ -55,6 +58,28 @@ def test_anything_else_that_it_is_made_from_makes_it_old(built, how):
         assert not current(built), part
         path.write_bytes(before)
         assert current(built), part
+
+
+DISTRIBUTIONS = {"PIL": "pillow", "sklearn": "scikit-learn"}  # where the import's name is another
+NO_MATTER = {"msgspec", "markupsafe"}  # they read files and mark text: nothing shown is theirs
+
+
+def test_every_package_that_reports_import_makes_it_old(built, monkeypatch):
+    trees = [ast.parse(p.read_text(encoding="utf-8")) for p in (ROOT / "reports").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = {n.module for n in nodes if isinstance(n, ast.ImportFrom) and n.module}
+    names |= {one.name for n in nodes if isinstance(n, ast.Import) for one in n.names}
+    tops = {name.split(".")[0] for name in names} - sys.stdlib_module_names - NO_MATTER
+    packages = sorted(DISTRIBUTIONS.get(top, top) for top in tops - set(current_page.SOURCES))
+    assert {"numpy", "pillow", "scikit-learn", "scipy"} <= set(packages)
+    found = current_page.version
+    for package in packages:
+        monkeypatch.setattr(
+            current_page, "version", lambda name, p=package: "0.1" if name == p else found(name)
+        )
+        assert not current(built), package
+    monkeypatch.setattr(current_page, "version", found)
+    assert current(built)
 
 
 def test_runs_that_were_copied_with_their_old_times_are_seen(built, tmp_path):
