@@ -19,7 +19,8 @@ from protocols.images.phantom import write_phantom
 
 TRAIN, TEST, ORIGINALS = 2, 1, 2
 REPO = ROOT
-LAYOUTS = ("origin", "kaggle", "kaggle-flat")
+KAGGLE = ("kaggle", "kaggle-flat")
+LAYOUTS = ("origin", *KAGGLE)
 
 
 @pytest.fixture(scope="module")
@@ -81,13 +82,16 @@ def test_a_folder_a_level_too_deep_is_accepted(root, tmp_path):
         folder = folder.parent
 
 
+@pytest.mark.parametrize("root", KAGGLE, indirect=True)
 def test_kaggle_labels_beside_the_images_are_found(root, tmp_path):
     source = found(root, tmp_path)
-    if not source.places:
-        return
     images = source.path("images/x").parent.parent
-    source.path("labels.csv").rename(images / "labels.csv")
-    integrity.verify(found(root, tmp_path))
+    before, beside = source.path("labels.csv"), images / "labels.csv"
+    assert before != beside
+    before.rename(beside)
+    source = found(root, tmp_path)
+    assert source.path("labels.csv") == beside
+    integrity.verify(source)
 
 
 @pytest.mark.parametrize("start", ["images/TRAIN/", "images/TEST/", "Original_Images/", "labels"])
