@@ -38,7 +38,7 @@ def parts(results: Results, group: Group) -> list[Table | Drawn]:
         Drawn(bars, THREE),
         more_table(group),
         per_class_table(group),
-        tables.ordering_table(collected, group, "jane"),
+        tables.ordering_table(group, "jane"),
     ]
 
 

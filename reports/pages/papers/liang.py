@@ -30,7 +30,7 @@ def parts(results: Results, group: Group) -> list[Table | Drawn]:
         tables.liang_fig6(collected, group),
         Drawn(curve, SIX.format(twins=in_twins(group, {fig6[0].variant}))),
         *pictured.of_maps(group),
-        tables.ordering_table(collected, group, "liang"),
+        tables.ordering_table(group, "liang"),
         more_table(group),
         per_class_table(group),
     ]

@@ -142,7 +142,7 @@ def liang_fig6(collected: Collected, group: Group) -> Table:
     )
 
 
-def ordering_table(collected: Collected, group: Group, paper: str) -> Table:
+def ordering_table(group: Group, paper: str) -> Table:
     """Return the claims of the kind "A is better than B", with the margin of each contest."""
     lines = {}
     for claim in (c for c in load_claims().values() if c.kind == "ordering" and c.paper == paper):
