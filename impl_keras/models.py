@@ -76,10 +76,11 @@ def _pooled_body(variant: Variant, spec: RunSpec) -> keras.Model:
 class Grey(layers.Layer):
     """The layer from uint8 RGB (n, h, w, 3) to grey in [0, 1], (n, h, w), not rounded; a row is a
     step. With `pooling` > 1 a value is the mean of a square of that many pixels on a side; a last,
-    incomplete square is left out."""
+    incomplete square is left out. It is float32 under bfloat16 too: the layer that reads it rounds
+    it, once, as in PyTorch."""
 
     def __init__(self, weights: list[float], pooling: int) -> None:
-        super().__init__(name="grey")
+        super().__init__(name="grey", dtype=keras.config.floatx())
         self.rgb, self.pooling = tuple(weights), pooling
 
     def call(self, images: Any) -> Any:

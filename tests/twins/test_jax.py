@@ -15,7 +15,7 @@ import pytest
 
 QUICK = (
     "assign_variables or plain_fit or optimiser_steps or data_loss or (frozen_phase and cnn_gru) "
-    "or engines_answer"
+    "or engines_answer or grey"
 )
 REST = f"not ({QUICK} or parameter_counts or networks_answer or pytorch_s)"
 
@@ -32,6 +32,7 @@ def compiled(tmp_path_factory):
 
 
 KERAS, RECURRENT = "tests/twins/test_keras_twin.py", "tests/twins/test_recurrent.py"
+GREY = "tests/twins/test_grey.py"
 
 
 def on_jax(select, compiled, *files, **more):
@@ -47,9 +48,9 @@ def on_jax(select, compiled, *files, **more):
 
 
 def test_quick_part(compiled):
-    answer = on_jax(QUICK, compiled, KERAS)
+    answer = on_jax(QUICK, compiled, KERAS, GREY)
     assert answer.returncode == 0, answer.stdout[-3000:]
-    assert "8 passed" in answer.stdout
+    assert "15 passed" in answer.stdout
 
 
 @pytest.mark.slow
