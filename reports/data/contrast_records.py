@@ -95,7 +95,8 @@ def both_wrong(group: Group) -> list[dict[str, Any]]:
 def leak_free_records(collected: Collected) -> list[dict[str, Any]]:
     """Returns the numbers of each network as published and leak-free, and their difference."""
     return [
-        {"id": one.key, "metric": one.metric, "published": one.b.key, "leak_free": one.a.key,
+        {"id": one.key, "metric": one.metric, "at": one.at,
+         "published": one.b.key, "leak_free": one.a.key,
          "values": [number.value for number in reversed(one.numbers)], "difference": one.value}
         for found in pairings.leak_free(collected) for one in found.contrasts
     ]  # fmt: skip

@@ -123,9 +123,12 @@ def _results(cells: list[Cell | None], metrics: tuple[str, ...]) -> str:
     return f"At the selected epochs: {'; '.join(said)}." if said else ""
 
 
-def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> Drawing | None:
+def leak_free(
+    variant: str, cells: dict[str, tuple[Cell, Cell]], name: str, at: str
+) -> Drawing | None:
     """Draws the accuracy on test images over the epochs, as published and leak-free, in a panel for
-    each twin; None where a cell has no run. `cells` has both cells of a network by twin."""
+    each twin; None where a cell has no run. `cells` has both cells of a network by twin; the text
+    beside the figure has their accuracies `at` the selected or the last epoch."""
     parts = []
     for framework, both in cells.items():
         own, phases = [], 0
@@ -139,13 +142,13 @@ def leak_free(variant: str, cells: dict[str, tuple[Cell, Cell]], name: str) -> D
             own.append(together(colour, runs, text, marks, whole=not cell.lack))
         parts.append(Panel(NAMES[framework], "accuracy on test images, %", own, phases))
     said = [
-        f"{NAMES[framework]}, {text}: {number_text('accuracy', cell.number('accuracy').value)}"
+        f"{NAMES[framework]}, {text}: {number_text('accuracy', cell.number('accuracy', at).value)}"
         for framework, both in cells.items()
         for text, cell in zip(PROTOCOLS, both, strict=True)
     ]
     description = (
-        f"{title(variant)}: accuracy on the test images over the epochs. At the selected epochs: "
-        + "; ".join(said)
+        f"{title(variant)}: accuracy on the test images over the epochs. "
+        f"{'In the last epoch' if at == 'last' else 'At the selected epochs'}: " + "; ".join(said)
     )
     every = [cell for both in cells.values() for cell in both]
     return panels.curves(name, description, parts, _runs(every))

@@ -13,8 +13,13 @@ from reports.judging.questions import QUESTIONS
 from reports.judging.verdicts import contests
 from reports.statistics.comparisons import holm
 
-# protocol as published -> the leak-free one, and the metric in which the two are compared
-LEAK_FREE = {"fixed": ("fixed-grouped", "accuracy"), "cv10": ("cv10-grouped", "recall_macro")}
+# protocol as published -> the leak-free one, and the metric and the epoch in which the two are
+# compared. `cv10-grouped` has no validation part: there the tested images still choose the epoch,
+# so the selected one isn't free of leakage, and the last one, which nothing chooses, is compared.
+LEAK_FREE = {
+    "fixed": ("fixed-grouped", "accuracy", "selected"),
+    "cv10": ("cv10-grouped", "recall_macro", "last"),
+}
 
 
 def ordered_pairs(group: Group) -> Iterator[tuple[str, str]]:
@@ -49,14 +54,14 @@ def leak_free(collected: Collected) -> list[LeakFree]:
     """Returns every group with the leak-free group of its setting, if a network is in both."""
     found = []
     for group in collected.groups:
-        protocol, metric = LEAK_FREE.get(group.protocol, ("", ""))
+        protocol, metric, at = LEAK_FREE.get(group.protocol, ("", "", ""))
         free = collected.like(group.setting, protocol) if protocol else None
         if free is None:
             continue
         keys = [(f, v) for v in group.variants for f in FRAMEWORKS]
         both = [(free.cells.get(key), group.cells.get(key)) for key in keys]
         pooled = metric != "accuracy"
-        made = [Contrast(a, b, metric, pooled=pooled) for a, b in both if a and b]
+        made = [Contrast(a, b, metric, at, pooled) for a, b in both if a and b]
         found.append(LeakFree(group, free, made))
     return [one for one in found if one.contrasts]
 

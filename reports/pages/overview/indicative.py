@@ -68,7 +68,9 @@ def _questions(collected: Collected, setting: Setting) -> list[Table]:
         [*texts("Protocol"), *twins()],
         lines,
         ["An interval that holds 0 shows no difference. It knows nothing of other seeds: one seed "
-         "decides no order."],
+         "decides no order.",
+         "Each accuracy is that of the selected epoch: under all protocols but fixed-grouped the "
+         "tested images choose it."],
     )]  # fmt: skip
 
 

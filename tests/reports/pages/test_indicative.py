@@ -115,6 +115,7 @@ def test_the_first_page_answers_the_questions(laptop):
     by_name = dict(zip([row[0] for row in asked[1::]], asked[1:], strict=True))
     assert "Xception-LSTM minus Xception" in by_name and "CNN-LSTM minus CNN-GRU" in by_name
     fixed = next(row for row in asked if row[0] == "fixed")
+    assert "under all protocols but fixed-grouped the tested images choose it" in page
     runs = {(s.framework, s.variant): s for s in plan if s.protocol == "fixed"}
     for place, framework in enumerate(FRAMEWORKS, 1):
         one, other = (
