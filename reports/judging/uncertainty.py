@@ -33,20 +33,33 @@ def interval_words(interval: Interval, scale: float = 100, digits: int = 2) -> s
 def interval_text(metric: str, interval: Interval, printed: str = "") -> str:
     """Writes an interval as it stands beside a number of `metric`, or beside a claim with the unit
     `printed`; "" where there is none."""
-    if interval.reason:
-        return ""
-    if printed == "fraction":
-        return interval_words(interval, 1, 4)
+    return "" if interval.reason else interval_words(interval, *_as_written(metric, printed))
+
+
+def _as_written(metric: str, printed: str) -> tuple[int, int]:
+    """Returns the scale and the digits with which a number of `metric` is written."""
     one = METRICS[metric]
-    return interval_words(interval, one.scale, one.digits)
+    return (1, 4) if printed == "fraction" else (one.scale, one.digits)
 
 
 def new_cells_note(cell: Cell | None, metric: str, at: str, printed: str = "") -> str:
     """Returns the small print under a measured number: its interval on new photographs, or "". It
-    has the unit of the number, which beside a claim is the claim's, `printed`."""
+    has the unit of the number, which beside a claim is the claim's, `printed`.
+
+    The interval is of the metric over the images of all folds and seeds together. Where the number,
+    a mean over them, is written otherwise (precision, F1), the one over all images stands there
+    too.
+    """
     found = cell.estimates.get(at, {}).get(metric) if cell else None
     text = interval_text(metric, preferred_interval(found)[0], printed) if found else ""
-    return f"new cells: {text}" if text else ""
+    if cell is None or found is None or not text:
+        return ""
+    scale, digits = _as_written(metric, printed)
+    mean, value = cell.number(metric, at).value, f"{scale * found.value:.{digits}f}"
+    if mean is None or f"{scale * mean:.{digits}f}" == value:
+        return f"new cells: {text}"
+    over = ["folds"] * (cell.folds > 1) + ["seeds"] * (len(cell.seeds) > 1)
+    return f"new cells, all {' of all '.join(over)} together: {value} ({text})"
 
 
 def wide_note(cells: Iterable[Cell]) -> str:
@@ -80,9 +93,14 @@ def why_wide(cell: Cell) -> str:
 def over_folds(cell: Cell) -> Interval:
     """Returns the corrected interval of the accuracy over the folds of a cell's first seed. The
     cell is whole."""
+    n_folds = cell.slots[0].spec.data["n_folds"]
+    return corrected_t(fold_accuracies(cell), 1 / n_folds, (0.0, 1.0))
+
+
+def fold_accuracies(cell: Cell) -> list[float]:
+    """Returns the accuracy of each fold of a cell's first seed. The cell is whole."""
     slots = cell.of_seed(cell.seeds[0])
-    values = [slot.scored.scores["selected"]["accuracy"] for slot in slots]
-    return corrected_t(values, 1 / slots[0].spec.data["n_folds"], (0.0, 1.0))
+    return [slot.scored.scores["selected"]["accuracy"] for slot in slots]
 
 
 def selection_means(cell: Cell) -> dict[str, float]:

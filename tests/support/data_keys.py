@@ -35,7 +35,7 @@ class Numbers:
 def said(text):
     """Gives each number of a text and the place of its last digit, both in the base of its unit."""
     text = text.replace("\u2212", "-").replace("\u202f", " ").replace("\u00a0", " ")
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text.removeprefix("new cells: "))
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", re.sub(r"^new cells[^:]*: ", "", text))
     found = []
     for number, unit in NUMBER.findall(text):
         digits = len(number.partition("e")[0].partition(".")[2])
@@ -48,8 +48,9 @@ def said(text):
 def agrees(text, value, scale=1):
     """Gives whether the text says the value, as far as the text is rounded."""
     text = text.replace("†", "").replace("‡", "").strip()
-    if isinstance(value, dict):  # an interval
-        value = [value["low"], value["high"]]
+    if isinstance(value, dict):  # an interval, which may have the number before it that it is of
+        own = [value["value"]] if " together: " in text else []
+        value = [*own, value["low"], value["high"]]
     values = [v for v in (value if isinstance(value, list) else [value]) if v is not None]
     if not values:
         return text in NOTHING

@@ -6,6 +6,7 @@ The measured coverage of the intervals decided which of them stands first, not t
 
 import math
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from protocols.metrics import Metric
@@ -15,7 +16,7 @@ from reports.cells.cell import Cell, Group
 from reports.data.numbers import Numbers, Recorded, interval_of
 from reports.judging.contrasts import Contrast
 from reports.judging.pairings import on_the_same_images
-from reports.judging.uncertainty import interval_text, interval_words, wide_note
+from reports.judging.uncertainty import fold_accuracies, interval_text, interval_words, wide_note
 from reports.judging.verdicts import claimed_contrasts, contests, why_not_judged
 from reports.pages.content import PageRecord, Results, Section, worth_showing
 from reports.pages.evidence.coverage_table import METHODS, coverage_table, study_table
@@ -80,8 +81,10 @@ def _accuracy(cell: Cell, record: Recorded) -> list[Td]:
     ]
     if not more:
         return row
-    folds = record["over_folds"]
-    return [*row, replace(_interval(folds), reason=folds["reason"].value)]
+    folds, mean = record["over_folds"], fmean(fold_accuracies(cell))
+    other = "" if math.isclose(mean, value.value) else (
+        f"of the mean over the first seed's folds, {percent(mean)}")  # fmt: skip
+    return [*row, replace(_interval(folds), reason=folds["reason"].value or other)]
 
 
 def _count(found: Recorded, note: str = "") -> Td:

@@ -66,7 +66,9 @@ BLANK = Td("–")  # stands for a number that is not comparable
 NEW_CELLS = (
     "New cells: 95% interval on photographs other than those tested (page Evidence); it says "
     f"nothing of whether the claim reproduces. From fewer than {FEWEST} photographs, or where "
-    "none differs from the others, there is no such interval."
+    "none differs from the others, there is no such interval. Where a mean over folds or "
+    "seeds is another number than that of all folds together (precision, F1), the interval is of "
+    "the latter, which stands before it."
 )
 
 

@@ -15,9 +15,14 @@ from reports.figures import curves
 from reports.judging import pairings
 from reports.judging.contrasts import Contrast
 from reports.judging.verdicts import claimed_contrasts
-from reports.pages.evidence.page import comparison_table, ranking_table, selection_table
+from reports.pages.evidence.page import (
+    accuracy_table,
+    comparison_table,
+    ranking_table,
+    selection_table,
+)
 from reports.pages.overview import tables as overview_tables
-from reports.tables.formats import STALE
+from reports.tables.formats import STALE, percent
 from tests.support import synthetic
 from tests.support.published import FOLDERS
 
@@ -211,3 +216,25 @@ def test_folds_of_the_grouped_pool_are_scored_together(tmp_path):
     alone = [metrics.score(a["labels"], a["selected"])["f1_macro"] for a in arrays]
     assert abs(sum(alone) / 2 - wanted["f1_macro"]) > 0.005, "the test shows nothing"
     assert "of all folds together" in group.caption
+
+
+def test_the_interval_over_folds_says_of_which_mean_it_is(tmp_path):
+    """Folds of whole photographs have unlike sizes: their mean isn't the accuracy of all images."""
+    plan = [
+        synthetic.spec("torch", "cnn_lstm", protocol="cv10-grouped", fold=fold, profile="smoke")
+        for fold in range(2)
+    ]
+    store = Store(tmp_path)
+    recorder = synthetic.recorded(plan[0], 1.0)
+    recorder.selecting = 2
+    synthetic.keep(store, plan[0], recorder)
+    synthetic.add(store, plan[1], 0.25)
+    collected, group = group_of(store, plan, "cv10-grouped")
+    cell = group.cells["torch", "cnn_lstm"]
+    mean = sum(slot.scored.scores["selected"]["accuracy"] for slot in cell.slots) / 2
+    assert abs(mean - cell.number("accuracy").value) > 0.005, "the test shows nothing"
+    known = f"of the mean over the first seed's folds, {percent(mean)}"
+    assert known in accuracy_table(group, numbers_of(collected)).reasons
+    alike = [synthetic.spec("torch", "cnn_lstm", fold=fold) for fold in range(2)]
+    collected, group = group_of(synthetic.fill(store, alike), alike, "cv10")
+    assert "of the mean" not in " ".join(accuracy_table(group, numbers_of(collected)).reasons)

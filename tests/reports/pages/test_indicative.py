@@ -14,6 +14,7 @@ from reports.cells.settings import Setting, departures
 from reports.pages.overview.tested import gaps
 from reports.tables.formats import title
 from tests.support import synthetic
+from tests.support.data_keys import agrees
 from tests.support.reading import (
     LAPTOP,
     PAPER,
@@ -27,6 +28,7 @@ from tests.support.reading import (
 )
 
 LESS = "images of 160 × 120 pixels, not 320 × 240"
+AVERAGES = {"precision": "precision_macro", "recall": "recall_macro", "F-measure": "f1_macro"}
 NETWORKS = {"xception": 0.86, "xception_lstm": 0.88}
 
 
@@ -94,6 +96,36 @@ def test_table_three_is_read_at_the_published_epochs(laptop):
     rows = [r for r in Tables(page).find("Jane 2022, Table III") if r[0] == "log loss at epoch 200"]
     assert rows[1][5].split(" | ")[0] == f"{np.mean(losses):.4f}"
     assert rows[1][2] == "–" and "a published epoch is read as" not in page
+
+
+def test_an_interval_stands_beside_the_number_that_it_is_of(laptop):
+    """A mean of the folds' precisions or F1 is not that of all folds together."""
+    out, plan, result = laptop
+    table = Tables(pages(out)["jane.html"]).find("Jane 2022, Table II:")
+    rows = {row[0]: row[5] for row in table if len(row) > 5}
+    runs = [out / "runs" / s.id / "predictions.npz" for s in plan if s.variant == "cnn_gru"]
+    arrays = [np.load(path) for path in runs]
+    folds = [metrics.score(a["labels"], a["selected"]) for a in arrays]
+    labels, given = (np.concatenate([a[key] for a in arrays]) for key in ("labels", "selected"))
+    together = metrics.score(labels, given)
+    (cell,) = [c for c in result["cells"] if c["variant"] == "cnn_gru"]
+    seen = set()
+    for name, metric in AVERAGES.items():
+        mean, one = np.mean([f[metric] for f in folds]), cell["intervals"]["selected"][metric]
+        assert one["value"] == pytest.approx(together[metric], rel=1e-12)
+        text, note = rows[name].split(" | ")
+        ends = f"{one['low']:.4f} to {one['high']:.4f}"
+        value = f"{together[metric]:.4f}"
+        same = text == value
+        seen.add(same)
+        assert text == f"{mean:.4f}"
+        assert note == (
+            f"new cells: {ends}" if same else f"new cells, all folds together: {value} ({ends})"
+        )
+        assert agrees(note, one) and not agrees(note, one | {"high": one["high"] + 0.001})
+        assert same or not agrees(note, one | {"value": one["value"] + 0.001})
+    assert seen == {True, False}, "the test shows one of the two alone"
+    assert "that of all folds together" in pages(out)["jane.html"]
 
 
 def test_the_first_page_answers_the_questions(laptop):
