@@ -90,10 +90,15 @@ def word(result: dict, claim: str, framework: str = "keras", setting: int = 0) -
     return found["word"], found["reason"]
 
 
+def page_text(path: Path) -> str:
+    """Gives the text of a page, with apostrophes as they are read."""
+    return path.read_text(encoding="utf-8").replace("&#39;", "'")
+
+
 def pages(out: Path) -> dict[str, str]:
     """Gives the text of every page, but for the one script that stands in all of them."""
     own = f"<script>{menu.inline()['script']}</script>"
-    texts = {path.name: path.read_text(encoding="utf-8") for path in sorted(out.glob("*.html"))}
+    texts = {path.name: page_text(path) for path in sorted(out.glob("*.html"))}
     assert all(text.count(own) == 1 for text in texts.values())
     return {name: text.replace(own, "") for name, text in texts.items()}
 

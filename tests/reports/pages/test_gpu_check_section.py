@@ -7,7 +7,7 @@ import pytest
 
 from reports.pages import measured_file
 from reports.pages.speed import gpu_check
-from tests.support.reading import Tables, made
+from tests.support.reading import Tables, made, page_text
 
 
 def number(median, count=2, unit="s"):
@@ -69,7 +69,7 @@ def speed_page(out, content=None):
         text = content if isinstance(content, str) else json.dumps(content)
         (out / gpu_check.NAME).write_text(text, encoding="utf-8")
     made(out, [], "speed.html")
-    return (out / "speed.html").read_text(encoding="utf-8")
+    return page_text(out / "speed.html")
 
 
 def test_the_page_shows_what_was_measured_and_what_failed(tmp_path):
