@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,19 @@ def runner(*words, limit=300, **env):
         timeout=limit,
         encoding="utf-8",
     )
+
+
+def printed(code, **env):
+    """Gives what `code` prints last, as JSON, in a new process with these variables more."""
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | env,
+        encoding="utf-8",
+    )
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout.splitlines()[-1])
 
 
 def asked(*words, **env):

@@ -1,6 +1,5 @@
 """Each twin imports only its own framework; the door and the reports import none."""
 
-import json
 import os
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from functools import lru_cache
 import pytest
 
 from protocols.files import ROOT
+from tests.support.command import printed
 
 FRAMEWORKS = {"torch", "timm", "torchvision", "keras", "tensorflow", "jax", "ray"}
 ALLOWED = {
@@ -28,15 +28,7 @@ ALLOWED = {
 @lru_cache
 def imported(module, **env):
     code = f"import {module}, sys, json; print(json.dumps(sorted(sys.modules)))"
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=os.environ | env,
-        encoding="utf-8",
-    )
-    assert answer.returncode == 0, answer.stderr
-    return {name.split(".")[0] for name in json.loads(answer.stdout.splitlines()[-1])}
+    return {name.split(".")[0] for name in printed(code, **env)}
 
 
 @pytest.mark.parametrize("module", ALLOWED)

@@ -6,12 +6,13 @@ network that a test makes again isn't compiled again, only traced; and the machi
 fast, for it computes little.
 """
 
-import json
 import os
 import subprocess
 import sys
 
 import pytest
+
+from tests.support.command import printed
 
 QUICK = (
     "assign_variables or plain_fit or optimiser_steps or data_loss or (frozen_phase and cnn_gru) "
@@ -76,14 +77,5 @@ def test_a_run_names_the_version_of_xla_too():
         "named = device.environment(spec('keras', backend='jax'))['versions']\n"
         "print(json.dumps([named, {n: importlib.metadata.version(n) for n in named}]))\n"
     )
-    words = {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env=os.environ | words,
-        encoding="utf-8",
-    )
-    assert answer.returncode == 0, answer.stderr
-    named, installed = json.loads(answer.stdout.splitlines()[-1])
+    named, installed = printed(code, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
     assert named == installed and {"keras", "jax", "jaxlib"} <= named.keys()

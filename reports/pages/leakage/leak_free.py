@@ -36,7 +36,7 @@ def beside(collected: Collected, known: Numbers) -> list[Table | Drawn]:
 def leak_free_table(of: LeakFree, known: Numbers) -> Table:
     """Return the table of a group's networks under the published and the leak-free protocol."""
     group, free = of.published, of.free.protocol
-    last = LEAK_FREE[group.protocol][-1] == "last"
+    last = of.contrasts[0].at == "last"
     return table(
         f"leakfree-{group.setting.slug}-{group.protocol}",
         f"The same networks under {group.protocol} and {free}: "
