@@ -17,9 +17,9 @@ def parts_of(variant) -> set:
     return {*variant.backbones, len(variant.backbones), (variant.sequence, variant.cell)}
 
 
-def with_every_part(names, found=()) -> list[str]:
-    """Gives the networks `found`, and those of `names`, in this order, that bring a new part."""
-    known, found = load_variants(), list(found)
+def with_every_part(names) -> list[str]:
+    """Gives those of the networks `names`, in this order, that bring a new part."""
+    known, found = load_variants(), []
     for name in names:
         if parts_of(known[name]) - set().union(*(parts_of(known[n]) for n in found)):
             found.append(name)
@@ -27,12 +27,12 @@ def with_every_part(names, found=()) -> list[str]:
 
 
 def climbed_networks() -> list[str]:
-    """Gives the networks that the tests climb the whole ladder with.
-    These are all that train whole, and each that brings a new part. The others are built of the
-    same parts; the tests check only how these join them: counts, bridge, forward pass. `python
-    runner.py --parity` climbs all."""
+    """Gives the networks that the tests climb the whole ladder with: few that have every part,
+    those of two backbones first, for they have the parts of two. The others are built of the same
+    parts; the tests check only how these join them: counts, bridge, forward pass. `python runner.py
+    --parity` climbs all."""
     known = load_variants()
-    return with_every_part(known, [name for name in known if parity.trains_whole(name)])
+    return with_every_part(sorted(known, key=lambda name: -len(known[name].backbones)))
 
 
 CLIMBED = climbed_networks()
