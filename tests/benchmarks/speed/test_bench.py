@@ -155,11 +155,9 @@ def tiny(framework, variant):
     [
         ("torch", "resnet50", 0),
         pytest.param("torch", "resnet50", 1, marks=pytest.mark.slow),
-        pytest.param("torch", "xception_resnet50_lstm", 0, marks=pytest.mark.slow),
         pytest.param("torch", "cnn_gru", 0, marks=pytest.mark.slow),
         pytest.param("keras", "inception_v3", 1, marks=pytest.mark.slow),
         pytest.param("keras", "xception_resnet50_lstm", 0, marks=pytest.mark.slow),
-        pytest.param("keras", "cnn_lstm", 0, marks=pytest.mark.slow),
     ],
 )
 def test_plain_epochs_learn(framework, variant, phase, sample):
