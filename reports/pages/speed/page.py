@@ -63,7 +63,7 @@ def _cold_cell(slot: Slot | None, known: Numbers) -> Td:
 def _phase_cell(cell: Cell | None) -> Td:
     if cell is None:
         return NOT_ASKED
-    epochs = plural(cell.slots[0].spec.recipe["phase2_epochs"], "epoch")
+    epochs = plural(cell.slots[0].spec.phases[1]["epochs"], "epoch")
     text = marked(seconds_text(phase_seconds(cell, 2)), cell.stale)
     return Td(text, cell.lack or epochs, href=cell.href)
 
