@@ -1,11 +1,13 @@
 """Runs the tests that need a GPU, in a process of their own that ends in time."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -29,17 +31,18 @@ def run(cache: Path, backend: str, limit: float) -> dict[str, Any]:
     variables |= common(cache) | ({"KERAS_BACKEND": backend} if backend else {})
     with tempfile.TemporaryDirectory(prefix="wbc-gpu-check-") as folder:
         report = Path(folder) / "tests.xml"
-        process = subprocess.Popen(
-            [sys.executable, "-m", *COMMAND, f"--junitxml={report}", f"--basetemp={folder}/files"],
-            cwd=ROOT,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,  # all that it starts is ended with it
-        )
+        with _minding_ctrl_c():
+            process = subprocess.Popen(
+                [sys.executable, "-m", *COMMAND, f"--junitxml={report}", f"--basetemp={folder}/f"],
+                cwd=ROOT,
+                env=variables,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                encoding="utf-8",
+                errors="replace",
+                start_new_session=True,  # all that it starts is ended with it
+            )
         printed, stopped = _ended(process, limit)
         found: dict[str, Any] = {"numbers": counts(printed)} | words(report)
     if stopped:
@@ -48,6 +51,17 @@ def run(cache: Path, backend: str, limit: float) -> dict[str, Any]:
         last = (printed.strip().splitlines() or ["pytest printed nothing"])[-1]
         found |= {"state": "failed", "reason": f"pytest ended with {process.returncode}: {last}"}
     return found
+
+
+@contextlib.contextmanager
+def _minding_ctrl_c() -> Iterator[None]:
+    """A process begun inside can be interrupted. One begun by another that ignores Ctrl-C, as what
+    a shell begins with `&` does, ignores it too."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _ended(process: subprocess.Popen[str], limit: float) -> tuple[str, bool]:

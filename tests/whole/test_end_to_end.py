@@ -134,12 +134,3 @@ def test_the_real_images(tmp_path, cache):
     assert "data: real, from WBC_DATA" in answer.stdout
     assert "PHANTOM" not in (tmp_path / "index.html").read_text(encoding="utf-8")
     assert runner("--validate", "--data", data, "--out", tmp_path).returncode == 0
-
-
-@pytest.mark.slow
-def test_keras_on_jax(tmp_path, cache):
-    words = ["--variant", "resnet50", "--framework", "keras", "--data", "phantom", "--gpu", "none"]
-    words += ["--cache", cache, "--out", tmp_path]
-    answer = runner(*words, limit=1000, KERAS_BACKEND="jax")
-    assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert {r.env["backend"] for r in Store(tmp_path).runs()} == {"jax"}

@@ -1,6 +1,7 @@
 """make gpu-check: what it measures is what --plan asks for, a fault stops nothing, it goes on."""
 
 import json
+import signal
 import subprocess
 import sys
 import zipfile
@@ -223,8 +224,14 @@ def test_tests_that_do_not_run_are_told(monkeypatch, tmp_path):
 
 @pytest.mark.slow
 def test_tests_that_do_not_end_are_ended_and_what_ran_is_kept(monkeypatch, tmp_path):
+    """Also where this process ignores Ctrl-C, as one that a shell began with `&`."""
     code = "import time\ndef test_quick(): pass\ndef test_long(): time.sleep(600)\n"
-    found = kept_of(monkeypatch, tmp_path, code, 30.0)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        found = kept_of(monkeypatch, tmp_path, code, 30.0)
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert (found["state"], found["numbers"]["passed"]["median"]) == ("failed", 1)
     assert found["reason"] == "ended after 30 s, before all had run"
 

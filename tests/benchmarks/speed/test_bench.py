@@ -156,7 +156,6 @@ def tiny(framework, variant):
         ("torch", "resnet50", 0),
         pytest.param("torch", "resnet50", 1, marks=pytest.mark.slow),
         pytest.param("torch", "cnn_gru", 0, marks=pytest.mark.slow),
-        pytest.param("keras", "inception_v3", 1, marks=pytest.mark.slow),
         pytest.param("keras", "xception_resnet50_lstm", 0, marks=pytest.mark.slow),
     ],
 )
