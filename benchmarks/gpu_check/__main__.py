@@ -67,7 +67,7 @@ def main(args: argparse.Namespace) -> int:
     }
     record = Record(args.out / GPU_CHECK, about)
     print(f"{about['device']}; {record.path}; {len(record.parts)} parts kept", flush=True)
-    signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
+    signal.signal(signal.SIGALRM, signal.default_int_handler)  # also where Ctrl-C is ignored
     signal.alarm(args.limit)
     devices, faults = seen_devices(where.gpu, where.index, cache)
     for framework in devices:

@@ -54,8 +54,8 @@ def answering():
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory, cache):
     """The papers' smoke runs on the phantom, of one fold, through the door: what it said, and its
-    folder. The latencies of networks whose every part is measured in another are there before, made
-    up: each starts a process that imports its framework."""
+    folder. The latencies of the networks that `answering` leaves out are there before, made up:
+    each starts a process that imports its framework."""
     out = tmp_path_factory.mktemp("matrix")
     store, measured = Store(out), answering()
     for run in make_plan(Selection(folds=(0,)), "phantom", CPU, cores()):
